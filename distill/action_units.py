@@ -1,0 +1,165 @@
+"""Train, phase 2: the AU branch on human FACS codes, over the frozen trunk.
+
+The trunk never saw a face of the coded data set, so folds by subject over the branch alone are
+honest about the whole network: each fold's logits come from a branch that saw none of its
+subjects. The branch that ships is then trained on all subjects with the same settings.
+"""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from tqdm import tqdm
+
+from distill.augment import augment, centre
+from distill.batches import positive_weights, to_tensor
+from distill.checkpoint import load_network, save_network
+from distill.config import Recipe
+from distill.facestore import FaceStore, load_store
+from distill.losses import action_unit_loss
+from distill.network import Branch, FaceStateNet
+from distill.pseudo import pseudo_labels
+from distill.train import update_average
+from mf2_edge.atomic import replacing
+
+REPLAY_FACES = 2000
+"""Pseudo-labelled faces whose features are kept at hand for replay, a data set."""
+
+
+@dataclass(frozen=True)
+class Features:
+    """Trunk maps float16 [faces, views, 128, 14, 14] (view 0 as the product cuts it) and labels."""
+
+    maps: Tensor
+    labels: Tensor
+
+
+def train_action_units(recipe: Recipe) -> Path:
+    """Fold by fold, then on all faces; returns the path of the network with the final branch.
+
+    Writes `folds.npz`: subjects, fold, labels and out-of-fold logits of every coded face. Folds
+    that are done are not done again after an interruption.
+    """
+    torch.set_num_threads(recipe.threads)
+    settings = recipe.action_unit_training
+    network = load_network(recipe.run_folder / "wild.pt").network
+    store = load_store(recipe.cache_folder / settings.dataset)
+    everyone = np.arange(len(store.names))
+    coded = _features(network, recipe, store, everyone, store.action_units, settings.views)
+    replay = [_replay_features(network, recipe, name) for name in settings.replay]
+    fold = subject_folds(store.subjects, settings.folds, recipe.seed)
+
+    logits = np.full(store.action_units.shape, np.nan, dtype=np.float32)
+    for number in range(settings.folds):
+        path = recipe.run_folder / "folds" / f"{number}.npy"
+        if not path.is_file():
+            kept = np.flatnonzero(fold != number)
+            branch = _train_branch(network, recipe, coded, replay, kept, f"fold {number + 1}")
+            held_out = np.flatnonzero(fold == number)
+            _write_array(path, _logits(branch, coded.maps[held_out, 0]))
+        logits[fold == number] = np.load(path)
+    with replacing(recipe.run_folder / "folds.npz") as partial:
+        np.savez(
+            partial, subjects=store.subjects, fold=fold, labels=store.action_units, logits=logits
+        )
+    network.action_units = _train_branch(network, recipe, coded, replay, everyone, "all subjects")
+    path = recipe.run_folder / "network.pt"
+    save_network(network, recipe, "action units", path)
+    return path
+
+
+def subject_folds(subjects: NDArray[np.str_], folds: int, seed: int) -> NDArray[np.int64]:
+    """Fold of each face, [n]; all faces of a subject share one."""
+    names = np.random.default_rng(seed).permutation(np.unique(subjects))
+    fold_of = {name: place % folds for place, name in enumerate(names)}
+    return np.array([fold_of[name] for name in subjects])
+
+
+def _train_branch(
+    network: FaceStateNet,
+    recipe: Recipe,
+    coded: Features,
+    replay: list[Features],
+    rows: NDArray[np.int64],
+    title: str,
+) -> Branch:
+    """An AU branch trained on the given coded faces, starting from phase 1's; averaged weights."""
+    settings = recipe.action_unit_training
+    torch.manual_seed(recipe.seed)
+    rng = np.random.default_rng(recipe.seed)
+    branch = deepcopy(network.action_units).train()
+    branch.dropout.p = recipe.network.dropout
+    average = deepcopy(branch)
+    optimizer = torch.optim.AdamW(
+        branch.parameters(), lr=settings.lr, weight_decay=settings.weight_decay
+    )
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, max_lr=settings.lr, total_steps=settings.steps, pct_start=0.1
+    )
+    weights = positive_weights(coded.labels[rows].numpy())
+    counts = [settings.batch, *settings.replay.values()]
+    for step in tqdm(range(settings.steps), desc=f"action units, {title}", unit="step"):
+        losses = []
+        for source, count in zip((coded, *replay), counts, strict=True):
+            pool = rows if source is coded else np.arange(len(source.labels))
+            chosen = rng.choice(pool, count)
+            view = rng.integers(source.maps.shape[1], size=count)
+            logits = branch(source.maps[chosen, view].float())
+            share = count / sum(counts)
+            losses.append(share * action_unit_loss(logits, source.labels[chosen], weights))
+        optimizer.zero_grad(set_to_none=True)
+        torch.stack(losses).sum().backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(branch.parameters(), 5.0)
+        optimizer.step()
+        schedule.step()
+        update_average(average, branch, min(settings.ema, (1 + step) / (10 + step)))
+    return average.eval()
+
+
+def _features(
+    network: FaceStateNet,
+    recipe: Recipe,
+    store: FaceStore,
+    rows: NDArray[np.int64],
+    labels: NDArray[np.float32],
+    views: int,
+) -> Features:
+    """Trunk maps of the faces as the product sees them, then of augmented views."""
+    size = recipe.alignment
+    maps = torch.empty(len(rows), 1 + views, 128, 14, 14, dtype=torch.float16)
+    with torch.inference_mode():
+        for place, row in enumerate(tqdm(rows, desc="trunk features", unit="face")):
+            image = np.asarray(store.images[row])
+            rng = np.random.default_rng((recipe.seed, int(row)))
+            varied = [augment(image, size.width, size.height, rng) for _ in range(views)]
+            faces = np.stack([centre(image, size.width, size.height), *varied])
+            maps[place] = network.features(to_tensor(faces, recipe.preprocessing)).half()
+    return Features(maps, torch.from_numpy(labels[rows]))
+
+
+def _replay_features(network: FaceStateNet, recipe: Recipe, name: str) -> Features:
+    store = load_store(recipe.cache_folder / name)
+    labels = pseudo_labels(
+        recipe.cache_folder / name, recipe.pseudo_labels.rules, recipe.action_units
+    )
+    known = store.rows("train")
+    known = known[~np.isnan(labels[known]).all(axis=1)]
+    rows = np.random.default_rng(recipe.seed).choice(known, REPLAY_FACES, replace=False)
+    return _features(network, recipe, store, np.sort(rows), labels, views=1)
+
+
+def _logits(branch: Branch, maps: Tensor) -> NDArray[np.float32]:
+    with torch.inference_mode():
+        logits: NDArray[np.float32] = branch(maps.float()).numpy()
+    return logits
+
+
+def _write_array(path: Path, array: NDArray[np.float32]) -> None:
+    with replacing(path) as partial:
+        np.save(partial, array)

@@ -1,0 +1,121 @@
+"""Batches of augmented faces, a function of the seed and the step alone.
+
+Because nothing else enters, a run that is killed and resumed sees the very same batches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from distill.augment import augment, centre
+from distill.config import Recipe
+from distill.facestore import FaceStore
+from mf2_edge.schema import PreprocessingSpec
+
+
+@dataclass(frozen=True)
+class Source:
+    """Training faces of one data set.
+
+    possible: float32 [emotions], 0 for emotions that the data set cannot name.
+    action_units: float32 [n, units] of 0, 1, NaN; human codes or pseudo-labels.
+    """
+
+    name: str
+    store: FaceStore
+    rows: NDArray[np.int64]
+    possible: NDArray[np.float32]
+    action_units: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """images (N, 3, H, W) normalised; votes, possible (N, emotions); action_units (N, units)."""
+
+    images: Tensor
+    votes: Tensor
+    possible: Tensor
+    action_units: Tensor
+
+
+def make_batches(
+    recipe: Recipe, sources: Sequence[Source], step: int, rank: int = 0, world: int = 1
+) -> list[Batch]:
+    """One process's share of a step: small batches of augmented faces, whose gradients add up.
+
+    The step has as many faces of each source as the recipe says, mixed. Which batch a face falls
+    into, and how it is augmented, does not depend on the number of processes.
+    """
+    drawn = [
+        (source, row)
+        for source in sources
+        for row in _rows(source, recipe.train.batch[source.name], recipe.seed, step)
+    ]
+    order = np.random.default_rng((recipe.seed, step)).permutation(len(drawn))
+    parts = np.split(order, range(recipe.train.micro_batch, len(order), recipe.train.micro_batch))
+    return [
+        _batch(recipe, [(*drawn[place], (recipe.seed, step, int(place))) for place in part])
+        for part in parts[rank::world]
+    ]
+
+
+def _batch(recipe: Recipe, faces: Sequence[tuple[Source, int, tuple[int, ...]]]) -> Batch:
+    size = recipe.alignment
+    images = [
+        augment(source.store.images[row], size.width, size.height, np.random.default_rng(seed))
+        for source, row, seed in faces
+    ]
+    return Batch(
+        to_tensor(np.stack(images), recipe.preprocessing),
+        torch.from_numpy(np.stack([source.store.votes[row] for source, row, _ in faces])),
+        torch.from_numpy(np.stack([source.possible for source, _, _ in faces])),
+        torch.from_numpy(np.stack([source.action_units[row] for source, row, _ in faces])),
+    )
+
+
+def to_tensor(images: NDArray[np.uint8], spec: PreprocessingSpec) -> Tensor:
+    """uint8 [n, H, W, 3] -> (n, 3, H, W) float32, normalised, channels last in memory."""
+    mean, std = (np.array(values, dtype=np.float32) for values in (spec.mean, spec.std))
+    return torch.from_numpy((images - mean) / std).permute(0, 3, 1, 2)
+
+
+def centre_tensor(recipe: Recipe, images: NDArray[np.uint8]) -> Tensor:
+    """Stored faces as the product sees them, (n, 3, height, width), normalised."""
+    size = recipe.alignment
+    cut = np.stack([centre(image, size.width, size.height) for image in images])
+    return to_tensor(cut, recipe.preprocessing)
+
+
+def _rows(source: Source, count: int, seed: int, step: int) -> NDArray[np.int64]:
+    """The next `count` rows: epoch after epoch of seeded permutations, none skipped."""
+    start = step * count
+    wanted = np.arange(start, start + count)
+    epochs, places = np.divmod(wanted, len(source.rows))
+    return np.array(
+        [
+            source.rows[_permutation(len(source.rows), seed, int(epoch))[place]]
+            for epoch, place in zip(epochs, places, strict=True)
+        ]
+    )
+
+
+@lru_cache(maxsize=16)
+def _permutation(length: int, seed: int, epoch: int) -> NDArray[np.int64]:
+    return np.random.default_rng((seed, length, epoch)).permutation(length)
+
+
+def positive_weights(labels: NDArray[np.float32]) -> Tensor:
+    """Weight of a positive AU label, (units,): the root of negatives per positive, 1..8.
+
+    labels: [n, units] of 0, 1, NaN.
+    """
+    positives, negatives = (labels == 1).sum(axis=0), (labels == 0).sum(axis=0)
+    ratio = np.sqrt(negatives / np.maximum(positives, 1))
+    return torch.from_numpy(np.clip(ratio, 1, 8).astype(np.float32))

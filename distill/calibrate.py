@@ -1,0 +1,123 @@
+"""Calibrate: temperature, per-AU Platt scaling and thresholds, on validation data alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+
+from distill.batches import Source
+from distill.checkpoint import load_network
+from distill.config import Recipe
+from distill.facestore import load_store
+from distill.metrics import best_threshold
+from distill.pseudo import pseudo_labels
+from distill.train import predict, wild_sources
+from mf2_edge.atomic import replacing
+from mf2_edge.schema import ActionUnitCalibration, CalibrationSpec, EmotionCalibration
+
+LEAST_POSITIVES = 5
+"""Fewer human-coded positives than this do not place a threshold."""
+
+
+def calibrate(recipe: Recipe) -> Path:
+    """Write `calibration.json` (a CalibrationSpec) beside the trained network."""
+    sources = wild_sources(recipe)
+    network = load_network(recipe.run_folder / "network.pt").network
+    logits = {source.name: predict(network, recipe, source, _valid(source)) for source in sources}
+    calibration = CalibrationSpec(
+        emotion=_emotion(recipe, sources, {name: pair[0] for name, pair in logits.items()}),
+        action_units=_action_units(recipe, {name: pair[1] for name, pair in logits.items()}),
+    )
+    path = recipe.run_folder / "calibration.json"
+    with replacing(path) as partial:
+        partial.write_bytes(msgspec.json.format(msgspec.json.encode(calibration), indent=2))
+    return path
+
+
+def fit_temperature(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
+    """The temperature with the least negative log-likelihood (Guo et al. 2017)."""
+    inputs, targets = torch.from_numpy(logits), torch.from_numpy(labels)
+    log_temperature = torch.zeros(1, requires_grad=True)
+    optimizer = torch.optim.LBFGS([log_temperature], max_iter=100, line_search_fn="strong_wolfe")
+
+    def closure() -> torch.Tensor:
+        optimizer.zero_grad()
+        loss = torch.nn.functional.cross_entropy(inputs / log_temperature.exp(), targets)
+        loss.backward()  # type: ignore[no-untyped-call]
+        return loss
+
+    optimizer.step(closure)  # type: ignore[no-untyped-call]
+    return float(log_temperature.exp())
+
+
+def fit_action_unit(
+    logits: NDArray[np.float32], truth: NDArray[np.bool_], fitted_on: str
+) -> ActionUnitCalibration:
+    """Platt scaling and the threshold with the best F1, from held-out logits [n] of one unit.
+
+    Raises ValueError if the logits rank the unit no better than chance.
+    """
+    model = LogisticRegression(C=10.0).fit(logits[:, None].astype(np.float64), truth)
+    scale, bias = float(model.coef_[0, 0]), float(model.intercept_[0])
+    if scale <= 0:
+        raise ValueError("the logits do not rank this unit: it cannot be calibrated")
+    scores = 1 / (1 + np.exp(-(scale * logits.astype(np.float64) + bias)))
+    return ActionUnitCalibration(
+        scale=scale, bias=bias, threshold=best_threshold(scores, truth), fitted_on=fitted_on
+    )
+
+
+def _emotion(
+    recipe: Recipe, sources: list[Source], logits: dict[str, NDArray[np.float32]]
+) -> EmotionCalibration:
+    labels = {source.name: source.store.majority[_valid(source)] for source in sources}
+    return EmotionCalibration(
+        temperature=fit_temperature(
+            np.concatenate([logits[name] for name in logits]),
+            np.concatenate([labels[name] for name in logits]),
+        ),
+        fitted_on=" and ".join(f"{recipe.data[name].title} validation" for name in logits),
+    )
+
+
+def _action_units(
+    recipe: Recipe, wild_logits: dict[str, NDArray[np.float32]]
+) -> dict[str, ActionUnitCalibration]:
+    """Human codes where there are enough positives, else the pseudo-labels' validation part."""
+    settings = recipe.action_unit_training
+    with np.load(recipe.run_folder / "folds.npz") as folds:
+        labels, held_out = folds["labels"], folds["logits"]
+    human = f"{recipe.data[settings.dataset].title}, out-of-fold logits, {settings.folds} folds"
+    pseudo_set = recipe.pseudo_labels.datasets[0]
+    pseudo = _pseudo_validation(recipe, pseudo_set)
+    fitted = {}
+    for column, unit in enumerate(recipe.action_units):
+        truth = labels[:, column] == 1
+        if truth.sum() >= LEAST_POSITIVES:
+            fitted[unit] = fit_action_unit(held_out[:, column], truth, human)
+        else:
+            known = ~np.isnan(pseudo[:, column])
+            fitted[unit] = fit_action_unit(
+                wild_logits[pseudo_set][known, column],
+                pseudo[known, column] == 1,
+                f"{recipe.data[pseudo_set].title} validation, MediaPipe pseudo-labels",
+            )
+    return fitted
+
+
+def _pseudo_validation(recipe: Recipe, name: str) -> NDArray[np.float32]:
+    folder = recipe.cache_folder / name
+    store = load_store(folder)
+    rows = store.rows("valid")
+    rows = rows[store.majority[rows] >= 0]
+    return pseudo_labels(folder, recipe.pseudo_labels.rules, recipe.action_units)[rows]
+
+
+def _valid(source: Source) -> NDArray[np.int64]:
+    rows = source.store.rows("valid")
+    return rows[source.store.majority[rows] >= 0]

@@ -1,0 +1,67 @@
+"""Checkpoints: what a run needs to go on, and what the exporter needs to ship.
+
+Two files in a run's folder: `last.pt` (everything, to resume) and `network.pt` (the network and
+the recipe it came from). Both are written beside themselves and moved into place.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import torch
+
+from distill.config import Recipe
+from distill.network import FaceStateNet, new_network
+from mf2_edge.atomic import replacing
+
+
+class CheckpointError(ValueError):
+    """A file is no checkpoint of this project, or of another architecture."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A trained network in eval mode with its recipe; `stage` says how far it was trained."""
+
+    network: FaceStateNet
+    recipe: Recipe
+    stage: str
+
+
+def save_atomically(content: dict[str, Any], path: Path) -> None:
+    """`torch.save`, so that `path` is at every moment absent, old or new, never half."""
+    with replacing(path) as partial:
+        torch.save(content, partial)
+
+
+def save_network(network: FaceStateNet, recipe: Recipe, stage: str, path: Path) -> None:
+    """Write a network with its recipe."""
+    content = {
+        "format": "mf2-edge network 1",
+        "stage": stage,
+        "recipe": msgspec.json.encode(recipe).decode(),
+        "network": network.state_dict(),
+    }
+    save_atomically(content, path)
+
+
+def load_network(path: Path) -> Checkpoint:
+    """Read a network written by `save_network`; raises CheckpointError saying what is wrong."""
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise CheckpointError(f"no checkpoint at {path}: train one first (distill train)") from None
+    except Exception as error:
+        raise CheckpointError(f"{path} is not a PyTorch checkpoint: {error}") from error
+    if not isinstance(content, dict) or content.get("format") != "mf2-edge network 1":
+        raise CheckpointError(f"{path} is not a network written by `python -m distill`")
+    recipe = msgspec.json.decode(content["recipe"], type=Recipe)
+    network = new_network(len(recipe.emotions), len(recipe.action_units))
+    try:
+        network.load_state_dict(content["network"])
+    except RuntimeError as error:
+        raise CheckpointError(f"{path} holds another architecture: {error}") from error
+    return Checkpoint(network.eval(), recipe, content["stage"])

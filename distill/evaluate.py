@@ -1,0 +1,128 @@
+"""Evaluate: the figures that stand in the manifest, label by label, with support.
+
+Emotion accuracy counts the best of all emotions the network knows, also on RAF-DB, which has no
+contempt: nobody tells a phone which data set its user comes from. AU figures are out of fold:
+each face was judged by a branch, and by a threshold, that saw none of its subject.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from distill.batches import Source
+from distill.calibrate import LEAST_POSITIVES
+from distill.checkpoint import load_network
+from distill.config import Recipe
+from distill.metrics import auc, best_threshold, f1
+from distill.train import predict, wild_sources
+from mf2_edge.atomic import replacing
+from mf2_edge.schema import AccuracySpec, LabelAccuracy
+
+
+def evaluate(recipe: Recipe) -> list[AccuracySpec]:
+    """Measure the trained network; writes `results.json` (a list of AccuracySpec) beside it."""
+    network = load_network(recipe.run_folder / "network.pt").network
+    results = [action_unit_accuracy(recipe)]
+    for source in wild_sources(recipe):
+        for split, description in _splits(source, recipe):
+            rows = source.store.rows(split)
+            rows = rows[source.store.majority[rows] >= 0]
+            logits, _ = predict(network, recipe, source, rows)
+            results.append(
+                emotion_accuracy(
+                    logits, source.store.majority[rows], recipe, source.name, description
+                )
+            )
+    with replacing(recipe.run_folder / "results.json") as partial:
+        partial.write_bytes(msgspec.json.format(msgspec.json.encode(results), indent=2))
+    return results
+
+
+def emotion_accuracy(
+    logits: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    recipe: Recipe,
+    dataset: str,
+    split: tuple[str, str],
+) -> AccuracySpec:
+    """Top-1 accuracy over all emotions, and recall a label. logits [n, emotions], labels [n]."""
+    right = logits.argmax(axis=1) == labels
+    return AccuracySpec(
+        dataset=recipe.data[dataset].title,
+        split=split[0],
+        protocol=split[1],
+        metric="accuracy",
+        value=round(float(right.mean()), 4),
+        n=len(labels),
+        seed=recipe.seed if recipe.data[dataset].validation else None,
+        labels={
+            name: LabelAccuracy(
+                value=round(float(right[labels == place].mean()), 4),
+                support=int((labels == place).sum()),
+            )
+            for place, name in enumerate(recipe.emotions)
+            if (labels == place).any()
+        },
+        date=_today(),
+        machine=machine(),
+    )
+
+
+def action_unit_accuracy(recipe: Recipe) -> AccuracySpec:
+    """Mean F1 over the human-coded units, folds by subject, thresholds from the other folds."""
+    settings = recipe.action_unit_training
+    with np.load(recipe.run_folder / "folds.npz") as folds:
+        labels, logits, fold = folds["labels"], folds["logits"], folds["fold"]
+    per_unit = {}
+    for column, unit in enumerate(recipe.action_units):
+        truth = labels[:, column] == 1
+        if truth.sum() < LEAST_POSITIVES:
+            continue
+        present = np.zeros(len(truth), dtype=bool)
+        for number in range(settings.folds):
+            other, own = fold != number, fold == number
+            threshold = best_threshold(logits[other, column], truth[other])
+            present[own] = logits[own, column] >= threshold
+        per_unit[unit] = LabelAccuracy(
+            value=round(f1(present, truth), 4),
+            support=int(truth.sum()),
+            auc=round(auc(logits[:, column], truth), 4),
+        )
+    return AccuracySpec(
+        dataset=recipe.data[settings.dataset].title,
+        split="79 subjects with human FACS codes, apex and onset frames",
+        protocol=f"{settings.folds} folds by subject, thresholds from the other folds",
+        metric="mean F1",
+        value=round(float(np.mean([unit.value for unit in per_unit.values()])), 4),
+        n=len(labels),
+        seed=recipe.seed,
+        labels=per_unit,
+        date=_today(),
+        machine=machine(),
+    )
+
+
+def machine() -> str:
+    """What a measurement ran on, as far as it matters for accuracy."""
+    return f"{platform.system()} {platform.machine()}, CPU, Python {platform.python_version()}"
+
+
+def _splits(source: Source, recipe: Recipe) -> Iterator[tuple[str, tuple[str, str]]]:
+    names = set(source.store.splits.tolist())
+    part = recipe.data[source.name].validation
+    if "valid" in names:
+        held_out = f"validation, a seeded {part:.0%} of the training part" if part else "validation"
+        yield "valid", (held_out, "hard labels, best of all emotions")
+    if "test" in names:
+        leaks = " without leaks" if "leak" in names else ""
+        yield "test", (f"test{leaks}", "majority label, best of all emotions")
+
+
+def _today() -> str:
+    return datetime.now(UTC).date().isoformat()

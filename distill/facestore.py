@@ -1,0 +1,60 @@
+"""Aligned faces on disk: made once a data set, memory-mapped by everything after."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mf2_edge.atomic import replacing
+
+
+@dataclass(frozen=True)
+class FaceStore:
+    """The faces of one data set, row by row. NaN in a label means unknown.
+
+    images: uint8 [n, H, W, 3], RGB, aligned, with the recipe's margin (memory-mapped).
+    votes: float32 [n, emotions], summing to 1, or NaN. majority: int [n], -1 where there is none.
+    action_units: float32 [n, units] of 0, 1, NaN. subjects: str [n], "" where unknown.
+    """
+
+    images: NDArray[np.uint8]
+    names: NDArray[np.str_]
+    splits: NDArray[np.str_]
+    subjects: NDArray[np.str_]
+    aligned: NDArray[np.bool_]
+    votes: NDArray[np.float32]
+    majority: NDArray[np.int64]
+    action_units: NDArray[np.float32]
+
+    def rows(self, *splits: str) -> NDArray[np.int64]:
+        """Indices of the faces of the given splits."""
+        return np.flatnonzero(np.isin(self.splits, splits))
+
+
+def save_store(folder: Path, images: Sequence[NDArray[np.uint8]], **labels: NDArray[Any]) -> None:
+    """Write a store; the label file comes last, so a store that has one is complete."""
+    folder.mkdir(parents=True, exist_ok=True)
+    out = np.lib.format.open_memmap(
+        folder / "images.npy", mode="w+", dtype=np.uint8, shape=(len(images), *images[0].shape)
+    )
+    for row, image in enumerate(images):
+        out[row] = image
+    out.flush()
+    with replacing(folder / "labels.npz") as partial:
+        np.savez(partial, allow_pickle=False, **labels)
+
+
+def load_store(folder: Path) -> FaceStore:
+    """Open a store; raises FileNotFoundError saying how to make it."""
+    if not (folder / "labels.npz").is_file():
+        raise FileNotFoundError(
+            f"no aligned faces in {folder}: run `python -m distill prepare --config RECIPE` first"
+        )
+    images = np.load(folder / "images.npy", mmap_mode="r")
+    with np.load(folder / "labels.npz") as labels:
+        return FaceStore(images=images, **{name: labels[name] for name in labels.files})

@@ -1,0 +1,41 @@
+"""Losses that know what they do not know: soft votes, partial label sets, masked AUs."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812  (the field's name for it)
+
+
+def emotion_loss(logits: Tensor, votes: Tensor, possible: Tensor, smoothing: float) -> Tensor:
+    """Cross-entropy against the raters' votes; a scalar, the mean over labelled faces.
+
+    logits, votes: (N, K); rows of NaN votes are skipped. `possible` (N, K) is 0 for the emotions
+    that a face's data set cannot name (RAF-DB has no contempt): they are neither right nor wrong.
+    `smoothing` (0..1) is shared among the possible ones.
+    """
+    known = ~torch.isnan(votes).any(dim=1)
+    if not known.any():
+        return logits.sum() * 0
+    logits, votes, possible = logits[known], votes[known], possible[known]
+    target = (1 - smoothing) * votes + smoothing * possible / possible.sum(dim=1, keepdim=True)
+    log_p = F.log_softmax(logits.masked_fill(possible == 0, -1e4), dim=1)
+    return -(target * log_p * possible).sum(dim=1).mean()
+
+
+def action_unit_loss(logits: Tensor, labels: Tensor, positive_weight: Tensor) -> Tensor:
+    """Binary cross-entropy over the known labels only; a scalar.
+
+    logits, labels: (N, K), labels 0, 1 or NaN for unknown. `positive_weight` (K,) makes up for
+    rare units. The mean is taken per unit first, so that units with many known labels do not
+    outvote the others.
+    """
+    known = ~torch.isnan(labels)
+    target = torch.nan_to_num(labels)
+    loss = F.binary_cross_entropy_with_logits(
+        logits, target, pos_weight=positive_weight, reduction="none"
+    )
+    counts = known.sum(dim=0)
+    per_unit = (loss * known).sum(dim=0) / counts.clamp(min=1)
+    present = counts > 0
+    return per_unit[present].mean() if present.any() else logits.sum() * 0

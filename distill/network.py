@@ -1,0 +1,83 @@
+"""The face-state network: one trunk, two decoupled branches.
+
+MobileFaceNet up to its 14x14 map is the trunk. Each branch has its own copy of the rest, so the
+AU branch can be trained on human FACS codes without moving an emotion logit.
+"""
+
+from __future__ import annotations
+
+from copy import deepcopy
+
+import torch
+from torch import Tensor, nn
+
+from distill.mobilefacenet import CONV5_CHANNELS, MobileFaceNet
+
+POOLED_STD = 3.5
+"""Standard deviation of MobileFaceNet's pooled features on faces, before any training of ours."""
+
+
+class Branch(nn.Module):
+    """From the trunk's 14x14 map to the logits of one head.
+
+    (N, 128, 14, 14) -> (N, labels).
+    """
+
+    def __init__(self, backbone: MobileFaceNet, labels: int, dropout: float) -> None:
+        super().__init__()
+        self.stage4 = deepcopy(backbone.stage4)
+        self.conv5 = deepcopy(backbone.conv5)
+        self.gdc = deepcopy(backbone.gdc[0])
+        with torch.no_grad():  # to about unit variance, as a new linear layer expects
+            for parameter in self.gdc.parameters():
+                parameter.div_(POOLED_STD)
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(CONV5_CHANNELS, labels)
+        nn.init.normal_(self.head.weight, std=0.01)
+        nn.init.zeros_(self.head.bias)
+
+    def forward(self, trunk: Tensor) -> Tensor:
+        """Logits of the branch's labels."""
+        pooled = self.gdc(self.conv5(self.stage4(trunk))).flatten(1)
+        logits: Tensor = self.head(self.dropout(pooled))
+        return logits
+
+
+class FaceStateNet(nn.Module):
+    """Aligned faces in, emotion and AU logits out.
+
+    Input (N, 3, 112, 112), RGB, normalised as the manifest says. Output: emotion logits
+    (N, emotions) and AU logits (N, action_units), uncalibrated.
+    """
+
+    def __init__(
+        self, backbone: MobileFaceNet, emotions: int, action_units: int, dropout: float = 0.0
+    ) -> None:
+        super().__init__()
+        self.trunk = nn.ModuleDict(
+            {name: deepcopy(getattr(backbone, name)) for name in ("stem", "stage2", "stage3")}
+        )
+        self.emotion = Branch(backbone, emotions, dropout)
+        self.action_units = Branch(backbone, action_units, dropout)
+
+    def features(self, x: Tensor) -> Tensor:
+        """The trunk's map (N, 128, 14, 14)."""
+        for stage in self.trunk.values():
+            x = stage(x)
+        return x
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Emotion logits and AU logits."""
+        trunk = self.features(x)
+        return self.emotion(trunk), self.action_units(trunk)
+
+    def freeze(self, *stages: str) -> None:
+        """Take stages of the trunk out of training, and out of the gradient's way."""
+        for name in stages:
+            self.trunk[name].requires_grad_(False)
+
+
+def new_network(emotions: int, action_units: int) -> FaceStateNet:
+    """A network with untrained weights, to load a checkpoint into."""
+    with torch.random.fork_rng(devices=[]):
+        return FaceStateNet(MobileFaceNet(), emotions, action_units)

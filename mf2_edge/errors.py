@@ -1,0 +1,48 @@
+"""Every error that mf2-edge raises on purpose.
+
+Each message says what was wrong, what was expected and what to do. The classes also derive from
+the built-in error a caller would guess (`ValueError`, `OSError`, ...), so code that knows nothing
+of mf2-edge still catches them.
+"""
+
+from __future__ import annotations
+
+
+class Mf2EdgeError(Exception):
+    """Base of all errors of this package."""
+
+
+class FrameError(Mf2EdgeError, ValueError):
+    """A frame or crop in memory is not an image that can be analysed."""
+
+
+class ImageFileError(Mf2EdgeError, OSError):
+    """An image file is missing, truncated, or not an image."""
+
+
+class BoxError(Mf2EdgeError, ValueError):
+    """A face box given by the caller is malformed or lies outside the frame."""
+
+
+class BundleError(Mf2EdgeError, ValueError):
+    """A bundle cannot be used: a file is missing, damaged, or leaves the bundle's folder."""
+
+
+class ManifestError(BundleError):
+    """A manifest does not follow the schema, or contradicts itself or the model beside it."""
+
+
+class ChecksumError(BundleError):
+    """A file's bytes are not the ones whose sha256 the manifest records."""
+
+
+class RuntimeUnavailableError(Mf2EdgeError, RuntimeError):
+    """No installed inference runtime can run the artifact that was asked for."""
+
+
+class MissingExtraError(RuntimeUnavailableError, ImportError):
+    """An optional package is needed; the message names the extra that installs it."""
+
+
+class InferenceError(Mf2EdgeError, RuntimeError):
+    """A model ran but its answer is unusable (wrong shape, or not finite)."""

@@ -1,0 +1,167 @@
+"""The results of the analyzer: small, frozen, and ready for JSON.
+
+Coordinates are pixels of the frame that was passed in, origin at the top left, x to the right,
+y down. Left and right are the subject's own. Scores are probabilities in 0..1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any
+
+
+class Status(StrEnum):
+    """How far a face could be analysed."""
+
+    OK = "ok"
+    UNALIGNED = "unaligned"
+    """No landmarks were found: the crop was resized as it is, so the scores are less reliable."""
+    SMALL = "small"
+    """Fewer source pixels than the manifest asks for: the scores are less reliable."""
+
+
+class Reason(StrEnum):
+    """Why a reported answer differs from the raw one, or deserves less trust."""
+
+    CONFIDENT = "confident"
+    LOW_CONFIDENCE = "low_confidence"
+    UNALIGNED = "unaligned"
+    FACE_TOO_SMALL = "face_too_small"
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """Axis-aligned rectangle in pixels; it may reach beyond the frame."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+    @property
+    def area(self) -> float:
+        """Area in square pixels."""
+        return self.width * self.height
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A position in pixels."""
+
+    x: float
+    y: float
+
+
+@dataclass(frozen=True, slots=True)
+class Landmarks:
+    """The six key points of BlazeFace (Bazarevsky et al. 2019), pixels; sides are the subject's."""
+
+    right_eye: Point
+    left_eye: Point
+    nose_tip: Point
+    mouth_center: Point
+    right_ear: Point
+    left_ear: Point
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """One face as a detector reports it: box, confidence in 0..1, landmarks where it has them."""
+
+    box: Box
+    score: float
+    landmarks: Landmarks | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Emotion:
+    """The categorical emotion of one face.
+
+    `scores` holds one calibrated probability a label and sums to 1. `label` is the reported
+    answer, `raw_label` the network's; a single frame leaves them equal, smoothing over a stream
+    may not. `reason` says why they differ or why the answer deserves less trust.
+    """
+
+    label: str
+    raw_label: str
+    scores: Mapping[str, float]
+    reason: Reason
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "scores", MappingProxyType(dict(self.scores)))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copies and pickles as a plain dict; a mapping proxy alone could not."""
+        return Emotion, (self.label, self.raw_label, dict(self.scores), self.reason)
+
+    @property
+    def score(self) -> float:
+        """Probability of `label`, 0..1."""
+        return self.scores[self.label]
+
+
+@dataclass(frozen=True, slots=True)
+class ActionUnit:
+    """One FACS Action Unit: its `name` in words, calibrated probability, and the decision.
+
+    `present` compares `score` with the threshold of this unit in the bundle's manifest.
+    """
+
+    name: str
+    score: float
+    present: bool
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class FaceState:
+    """What one face shows in one frame.
+
+    `box` and `landmarks` are in pixels of the frame; `detection_score` is 0..1 (1.0 for boxes
+    given by the caller). `action_units` maps "AU12" to its result, in the manifest's order.
+    """
+
+    box: Box
+    landmarks: Landmarks | None
+    detection_score: float
+    emotion: Emotion
+    action_units: Mapping[str, ActionUnit]
+    status: Status
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "action_units", MappingProxyType(dict(self.action_units)))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copies and pickles as a plain dict; a mapping proxy alone could not."""
+        units = dict(self.action_units)
+        fields = (self.box, self.landmarks, self.detection_score, self.emotion, units, self.status)
+        return FaceState, fields
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain dicts, strings, numbers and None, as `json.dumps` takes them."""
+        emotion, landmarks = self.emotion, self.landmarks
+        return {
+            "box": asdict(self.box),
+            "landmarks": None if landmarks is None else asdict(landmarks),
+            "detection_score": self.detection_score,
+            "emotion": {
+                "label": emotion.label,
+                "raw_label": emotion.raw_label,
+                "score": emotion.score,
+                "scores": dict(emotion.scores),
+                "reason": emotion.reason.value,
+            },
+            "action_units": {
+                label: {
+                    "name": unit.name,
+                    "score": unit.score,
+                    "present": unit.present,
+                    "reason": unit.reason.value,
+                }
+                for label, unit in self.action_units.items()
+            },
+            "status": self.status.value,
+        }
