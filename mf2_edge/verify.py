@@ -1,0 +1,164 @@
+"""Verify a bundle: checksums of all its files, and a replay of its goldens on this machine.
+
+Goldens are recorded results of each stage, which every implementation must reproduce. One golden
+file is a NumPy `.npz` (no pickles) with these arrays for n faces, k labels of a head:
+
+    aligned               uint8   [n, H, W, 3]  RGB faces on the template
+    preprocess            float32 [n, 3, H, W]  the network's input made from them
+    emotion_logits        float32 [n, k]        what the model that was exported gives for it
+    au_logits             float32 [n, k]
+    emotion_scores        float32 [n, k]        calibrated scores made from these logits, 0..1
+    au_scores             float32 [n, k]
+    tolerance/preprocess  float                 largest allowed absolute difference of the inputs,
+    tolerance/model       float                 of the logits,
+    tolerance/decode      float                 and of the scores
+    tolerance/model/int8  float                 optional: instead of tolerance/model for artifacts
+                                                of that precision (also fp16, fp32)
+
+Each stage starts from the recorded result of the one before, so a failure names its stage.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mf2_edge.decode import Decoder
+from mf2_edge.errors import BundleError, Mf2EdgeError
+from mf2_edge.preprocess import to_input
+from mf2_edge.runtime import open_artifact, runs_here
+
+if TYPE_CHECKING:
+    from mf2_edge.bundle import Bundle
+    from mf2_edge.manifest import ArtifactSpec, FileSpec
+
+_ARRAYS = ("aligned", "preprocess", "emotion_logits", "au_logits", "emotion_scores", "au_scores")
+_TOLERANCES = ("tolerance/preprocess", "tolerance/model", "tolerance/decode")
+
+
+class Outcome(StrEnum):
+    """How a check ended."""
+
+    OK = "OK"
+    FAILED = "FAILED"
+    SKIPPED = "SKIPPED"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was verified: what, how it ended, and the figure or the reason."""
+
+    name: str
+    outcome: Outcome
+    detail: str
+
+
+def verify_bundle(bundle: Bundle) -> list[Check]:
+    """All checks of a bundle; it is sound if none of them FAILED. Raises nothing of its own."""
+    manifest = bundle.manifest
+    listed: list[ArtifactSpec | FileSpec] = [*manifest.artifacts, *manifest.goldens]
+    files = [_check_file(bundle, file) for file in listed]
+    if not manifest.goldens:
+        return [*files, Check("goldens", Outcome.SKIPPED, "the bundle holds none")]
+    return files + [check for golden in manifest.goldens for check in _replay(bundle, golden)]
+
+
+def _check_file(bundle: Bundle, file: ArtifactSpec | FileSpec) -> Check:
+    try:
+        bundle.read(file)
+    except BundleError as error:
+        return Check(file.file, Outcome.FAILED, str(error))
+    return Check(file.file, Outcome.OK, f"{file.bytes:,} bytes, sha256 {file.sha256[:12]}...")
+
+
+def _replay(bundle: Bundle, golden: FileSpec) -> Iterator[Check]:
+    try:
+        recorded = _load(bundle.read(golden), golden.file)
+    except BundleError as error:
+        yield Check(f"goldens {golden.file}", Outcome.FAILED, str(error))
+        return
+    yield _replay_preprocess(bundle, recorded)
+    for artifact in bundle.manifest.artifacts:
+        yield _replay_model(bundle, artifact, recorded)
+    yield _replay_decode(bundle, recorded)
+
+
+def _load(data: bytes, source: str) -> dict[str, NDArray[Any]]:
+    try:
+        with np.load(BytesIO(data), allow_pickle=False) as archive:
+            recorded = {name: archive[name] for name in archive.files}
+    except (ValueError, OSError, BadZipFile) as error:
+        raise BundleError(f"{source}: not a golden file ({error})") from error
+    missing = [name for name in (*_ARRAYS, *_TOLERANCES) if name not in recorded]
+    if missing:
+        raise BundleError(f"{source}: lacks {', '.join(missing)}; expected as verify.py describes")
+    counts = {name: len(recorded[name]) for name in _ARRAYS}
+    if len(set(counts.values())) != 1 or counts["aligned"] == 0:
+        raise BundleError(f"{source}: {counts} faces; expected the same number, at least 1, in all")
+    return recorded
+
+
+def _replay_preprocess(bundle: Bundle, recorded: dict[str, NDArray[Any]]) -> Check:
+    spec = bundle.manifest.preprocessing
+    found = [to_input(aligned, spec, "NCHW") for aligned in recorded["aligned"]]
+    return _compare(
+        "preprocess",
+        [(np.concatenate(found), recorded["preprocess"])],
+        float(recorded["tolerance/preprocess"]),
+    )
+
+
+def _replay_model(
+    bundle: Bundle, artifact: ArtifactSpec, recorded: dict[str, NDArray[Any]]
+) -> Check:
+    name = f"model {artifact.file}"
+    if not runs_here(artifact):
+        return Check(name, Outcome.SKIPPED, f"no runtime for {artifact.format} is installed here")
+    inputs = recorded["preprocess"]
+    if artifact.layout == "NHWC":
+        inputs = inputs.transpose(0, 2, 3, 1)
+    try:
+        model = open_artifact(bundle, artifact)
+        outputs = [model.run(np.ascontiguousarray(x[None])) for x in inputs]
+    except Mf2EdgeError as error:
+        return Check(name, Outcome.FAILED, str(error))
+    pairs = []
+    for head, key in (("emotion", "emotion_logits"), ("action_units", "au_logits")):
+        position = next(h.output for h in bundle.manifest.heads if h.name == head)
+        pairs.append((np.concatenate([out[position] for out in outputs]), recorded[key]))
+    tolerance = recorded.get(f"tolerance/model/{artifact.precision}", recorded["tolerance/model"])
+    return _compare(name, pairs, float(tolerance))
+
+
+def _replay_decode(bundle: Bundle, recorded: dict[str, NDArray[Any]]) -> Check:
+    heads = bundle.manifest.heads
+    outputs: list[NDArray[Any]] = [np.empty(0)] * (1 + max(head.output for head in heads))
+    outputs[bundle.manifest.head("emotion").output] = recorded["emotion_logits"]
+    outputs[bundle.manifest.head("action_units").output] = recorded["au_logits"]
+    try:
+        emotion, action_units = Decoder(bundle.manifest).scores(outputs)
+    except ValueError as error:
+        return Check("decode", Outcome.FAILED, f"logits do not fit the heads: {error}")
+    pairs = [(emotion, recorded["emotion_scores"]), (action_units, recorded["au_scores"])]
+    return _compare("decode", pairs, float(recorded["tolerance/decode"]))
+
+
+def _compare(name: str, pairs: list[tuple[NDArray[Any], NDArray[Any]]], tolerance: float) -> Check:
+    """OK if every pair (found, recorded) has one shape and differs by at most `tolerance`."""
+    for found, recorded in pairs:
+        if found.shape != recorded.shape:
+            shapes = f"shape {list(found.shape)}, recorded {list(recorded.shape)}"
+            return Check(name, Outcome.FAILED, shapes)
+    # NumPy's maximum keeps NaN, which then is not within any tolerance.
+    difference = float(np.max([np.abs(found - recorded).max() for found, recorded in pairs]))
+    outcome = Outcome.OK if difference <= tolerance else Outcome.FAILED
+    faces = len(pairs[0][0])
+    detail = f"{faces} faces, largest difference {difference:.2g}, allowed {tolerance:.2g}"
+    return Check(name, outcome, detail)
