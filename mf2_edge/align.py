@@ -62,9 +62,7 @@ def align(
     return warp(frame, matrix, spec.width + 2 * margin, spec.height + 2 * margin)
 
 
-def resize_crop(
-    crop: NDArray[np.uint8], spec: AlignmentSpec, margin: int = 0
-) -> NDArray[np.uint8]:
+def resize_crop(crop: NDArray[np.uint8], spec: AlignmentSpec, margin: int = 0) -> NDArray[np.uint8]:
     """Stretch a whole crop to the template's size: for crops that are aligned already, and the
     fallback where no landmarks were found. Shape as in `align`."""
     height, width = crop.shape[:2]

@@ -46,6 +46,10 @@ class DetectorSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Anchors below this probability are no faces."""
     min_score_in_box: float
     """The same where the caller knows that there is a face."""
+    candidate_score: float
+    """The same for parts of a frame, where `sure_score` has the last word."""
+    sure_score: float
+    """A second look at a face reaches this; at clutter it does not (benchmarks/detector_range)."""
     overlap: float
     """Boxes whose intersection over union exceeds this are one face."""
 
@@ -65,9 +69,7 @@ class BlazeFace:
         self._runtime = LiteRTRuntime(model, num_threads=num_threads)
         self._anchors = _anchors(self.spec)
 
-    def run(
-        self, view: NDArray[np.uint8], min_score: float | None = None
-    ) -> list[Detection]:
+    def run(self, view: NDArray[np.uint8], min_score: float | None = None) -> list[Detection]:
         """Faces of a uint8 RGB view [size, size, 3], overlapping ones merged, best first.
 
         `min_score` (0..1) replaces the model's own threshold.
@@ -83,6 +85,17 @@ class BlazeFace:
         points[:, 1] = values[:, 1]  # a size, not a position
         faces = [self._detection(p, float(s)) for p, s in zip(points, scores[chosen], strict=True)]
         return self.merge(faces)
+
+    def distinct(self, faces: list[Detection]) -> list[Detection]:
+        """The best of each group of overlapping detections, best first.
+
+        For detections of different views, whose landmarks may disagree about what is up.
+        """
+        kept: list[Detection] = []
+        for face in sorted(faces, key=lambda face: face.score, reverse=True):
+            if all(iou(face.box, other.box) <= self.spec.overlap for other in kept):
+                kept.append(face)
+        return kept
 
     def merge(self, faces: list[Detection]) -> list[Detection]:
         """One detection a face: overlapping ones become their mean, weighted by score.

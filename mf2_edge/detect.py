@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import atan2, ceil, cos, hypot, pi, sin
+from math import atan2, ceil, cos, hypot, log, pi, sin
 from typing import Literal, Protocol, get_args
 
 import numpy as np
@@ -24,8 +24,11 @@ Search = Literal["adaptive", "exhaustive", "single"]
 MIN_FACE = 24 / 640
 """Smallest face looked for, as a part of the frame's longer side: 24 px in a VGA frame."""
 
-FACE_IN_TILE = 0.15
-"""Tiles need not be smaller than this makes the smallest face in them (measured, see docs)."""
+FACE_IN_TILE = 0.2
+"""Part of the smallest tiles' side that the smallest face fills."""
+
+TILE_RATIO = 0.55
+"""Each size of tiles is at least this part of the size before, so that no face size is missed."""
 
 FACE_IN_VIEW = 0.5
 """Part of the view's side that the face box fills in the second pass."""
@@ -58,13 +61,14 @@ class BlazeFaceDetector:
 
     def detect(self, frame: NDArray[np.uint8]) -> list[Detection]:
         """Faces of a uint8 RGB frame [H, W, 3] in its pixels, largest first."""
-        found: list[Detection] = []
-        for views in self._rounds(frame.shape[0], frame.shape[1]):
-            candidates = [face for view in views for face in self._look(frame, view)]
-            refined = [self._look_closer(frame, face) for face in self._network.merge(candidates)]
-            found = self._network.merge(found + [face for face in refined if face is not None])
-            if found and self.search == "adaptive":
+        spec = self._network.spec
+        first, *further = self._rounds(frame.shape[0], frame.shape[1])
+        found = self._search(frame, first, spec.min_score, spec.min_score)
+        for views in further:
+            if self.search == "adaptive" and any(face.score >= spec.sure_score for face in found):
                 break
+            more = self._search(frame, views, spec.candidate_score, spec.sure_score)
+            found = self._network.distinct(found + more)
         return sorted(found, key=lambda face: face.box.area, reverse=True)
 
     def refine(self, frame: NDArray[np.uint8], box: Box) -> Detection | None:
@@ -83,23 +87,29 @@ class BlazeFaceDetector:
         return None
 
     def _rounds(self, height: int, width: int) -> Iterator[list[View]]:
-        """Sets of views, cheapest first: the frame, ever smaller tiles of it, the frame turned."""
+        """Sets of views, cheapest first: the frame, the frame turned, ever smaller tiles of it."""
         long, short = max(height, width), min(height, width)
         whole = Point((width - 1) / 2, (height - 1) / 2)
         yield [View(whole, long)]
         if self.search == "single":
             return
-        smallest = MIN_FACE * long / FACE_IN_TILE
-        side = max(min(short, 0.6 * long), smallest)
-        yield list(_tiles(height, width, side))
-        while side > smallest:
-            side = max(0.6 * side, smallest)
-            yield list(_tiles(height, width, side))
         yield [View(whole, long, quarters * pi / 2) for quarters in (1, 3, 2)]
+        smallest = MIN_FACE * long / FACE_IN_TILE
+        largest = max(min(short, 0.6 * long), smallest)
+        sizes = 1 + ceil(log(smallest / largest) / log(TILE_RATIO))
+        for side in np.geomspace(largest, smallest, sizes).tolist():
+            yield list(_tiles(height, width, side))
 
-    def _look(
-        self, frame: NDArray[np.uint8], view: View, min_score: float | None = None
+    def _search(
+        self, frame: NDArray[np.uint8], views: list[View], candidate: float, accepted: float
     ) -> list[Detection]:
+        """Both passes over some views: faces whose first and second look reach the given scores."""
+        candidates = [face for view in views for face in self._look(frame, view, candidate)]
+        closer = [self._look_closer(frame, face) for face in self._network.distinct(candidates)]
+        good = [face for face in closer if face is not None and face.score >= accepted]
+        return self._network.distinct(good)
+
+    def _look(self, frame: NDArray[np.uint8], view: View, min_score: float) -> list[Detection]:
         """One pass of the network over one view; its faces in pixels of the frame."""
         size = self._network.spec.input_size
         pixels = warp(frame, view.to_pixels(size), size, size, border="black")
@@ -107,8 +117,9 @@ class BlazeFaceDetector:
 
     def _look_closer(self, frame: NDArray[np.uint8], face: Detection) -> Detection | None:
         """The second pass: the same face again, eyes level, filling half the view."""
-        view = View(_centre(face.box), max(face.box.width, face.box.height) / FACE_IN_VIEW, _roll(face))
-        again = self._look(frame, view)
+        side = max(face.box.width, face.box.height) / FACE_IN_VIEW
+        view = View(_centre(face.box), side, _roll(face))
+        again = self._look(frame, view, self._network.spec.min_score_in_box)
         return min(again, key=lambda other: _distance(other.box, face.box)) if again else None
 
 
@@ -140,11 +151,11 @@ def _tiles(height: int, width: int, side: float) -> Iterator[View]:
             yield View(Point(x, y), side)
 
 
-def _tile_centres(length: int, side: float) -> NDArray[np.float64]:
+def _tile_centres(length: int, side: float) -> list[float]:
     if side >= length:
-        return np.array([(length - 1) / 2])
+        return [(length - 1) / 2]
     count = ceil((length - side) / (0.75 * side)) + 1
-    return np.linspace(side / 2, length - side / 2, count) - 0.5
+    return [float(c) for c in np.linspace(side / 2, length - side / 2, count) - 0.5]
 
 
 def _moved(face: Detection, view: View, size: int) -> Detection:

@@ -1,0 +1,85 @@
+"""mf2-edge: facial state (emotion and FACS Action Units) from photographs, on the device.
+
+from mf2_edge import FaceStateAnalyzer
+faces = FaceStateAnalyzer().predict("photo.jpg")
+faces[0].emotion.label, faces[0].action_units["AU12"].present
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from mf2_edge.analyzer import FaceStateAnalyzer as FaceStateAnalyzer
+    from mf2_edge.bundle import Bundle as Bundle
+    from mf2_edge.bundle import list_bundles as list_bundles
+    from mf2_edge.bundle import load_bundle as load_bundle
+    from mf2_edge.detect import BlazeFaceDetector as BlazeFaceDetector
+    from mf2_edge.detect import FaceDetector as FaceDetector
+    from mf2_edge.errors import BoxError as BoxError
+    from mf2_edge.errors import BundleError as BundleError
+    from mf2_edge.errors import ChecksumError as ChecksumError
+    from mf2_edge.errors import FrameError as FrameError
+    from mf2_edge.errors import ImageFileError as ImageFileError
+    from mf2_edge.errors import InferenceError as InferenceError
+    from mf2_edge.errors import ManifestError as ManifestError
+    from mf2_edge.errors import Mf2EdgeError as Mf2EdgeError
+    from mf2_edge.errors import MissingExtraError as MissingExtraError
+    from mf2_edge.errors import RuntimeUnavailableError as RuntimeUnavailableError
+    from mf2_edge.types import ActionUnit as ActionUnit
+    from mf2_edge.types import Box as Box
+    from mf2_edge.types import Detection as Detection
+    from mf2_edge.types import Emotion as Emotion
+    from mf2_edge.types import FaceState as FaceState
+    from mf2_edge.types import Landmarks as Landmarks
+    from mf2_edge.types import Point as Point
+    from mf2_edge.types import Reason as Reason
+    from mf2_edge.types import Status as Status
+
+# Loaded when first used, so that `import mf2_edge` stays cheap whatever the analyzer needs.
+_EXPORTS: Final[dict[str, tuple[str, ...]]] = {
+    "analyzer": ("FaceStateAnalyzer",),
+    "bundle": ("Bundle", "list_bundles", "load_bundle"),
+    "detect": ("BlazeFaceDetector", "FaceDetector"),
+    "errors": (
+        "BoxError",
+        "BundleError",
+        "ChecksumError",
+        "FrameError",
+        "ImageFileError",
+        "InferenceError",
+        "ManifestError",
+        "Mf2EdgeError",
+        "MissingExtraError",
+        "RuntimeUnavailableError",
+    ),
+    "types": (
+        "ActionUnit",
+        "Box",
+        "Detection",
+        "Emotion",
+        "FaceState",
+        "Landmarks",
+        "Point",
+        "Reason",
+        "Status",
+    ),
+}
+_MODULE_OF: Final = {name: module for module, names in _EXPORTS.items() for name in names}
+
+__all__ = [*sorted(_MODULE_OF), "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,10 @@
+"""`python -m mf2_edge` is the command `mf2-edge`."""
+
+from __future__ import annotations
+
+import sys
+
+from mf2_edge.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

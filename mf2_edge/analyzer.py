@@ -1,0 +1,191 @@
+"""The analyzer: a frame in, the state of every face in it out.
+
+`FaceStateAnalyzer` only strings the stages together, and each stays within reach by itself:
+`detector.detect`, `align`, `preprocess`, `runtime.run`, `decoder.decode`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from math import ceil, floor, isfinite
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeGuard
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mf2_edge.align import align, resize_crop
+from mf2_edge.bundle import Bundle, load_bundle
+from mf2_edge.decode import Decoder
+from mf2_edge.detect import BlazeFaceDetector, FaceDetector
+from mf2_edge.errors import FrameError
+from mf2_edge.media import ColorOrder, check_boxes, check_crop, check_frame
+from mf2_edge.preprocess import to_input
+from mf2_edge.runtime import RuntimeName, choose_artifact, open_artifact
+from mf2_edge.types import Box, Detection, FaceState, Landmarks, Status
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from mf2_edge.manifest import Precision
+
+
+class FaceStateAnalyzer:
+    """Emotion and Action Units of the faces in single images. Stateless between calls.
+
+    `bundle` is a bundle's name, its folder, or a loaded `Bundle`; None is the one that ships.
+    `runtime` "auto" takes the first installed engine with an artifact in the bundle; `precision`
+    None the first such artifact. `num_threads` holds for each network. `detector` replaces
+    BlazeFace; where its faces carry no landmarks, BlazeFace finds them inside its boxes.
+
+    Raises BundleError (ManifestError, ChecksumError) if the bundle cannot be used and
+    RuntimeUnavailableError if no engine can run it.
+    """
+
+    def __init__(
+        self,
+        bundle: str | Path | Bundle | None = None,
+        *,
+        runtime: RuntimeName = "auto",
+        precision: Precision | None = None,
+        num_threads: int = 1,
+        detector: FaceDetector | None = None,
+    ) -> None:
+        self.bundle = bundle if isinstance(bundle, Bundle) else load_bundle(bundle)
+        self.artifact = choose_artifact(self.bundle, runtime, precision)
+        self.runtime = open_artifact(self.bundle, self.artifact, num_threads)
+        self.decoder = Decoder(self.bundle.manifest)
+        self.num_threads = num_threads
+        self.detector = detector or BlazeFaceDetector(num_threads=num_threads)
+
+    def predict(
+        self,
+        frame: NDArray[np.uint8] | Image.Image | str | Path,
+        *,
+        color: ColorOrder = "bgr",
+        boxes: Sequence[Box | tuple[float, float, float, float]] | NDArray[Any] | None = None,
+    ) -> list[FaceState]:
+        """The state of every face in a frame, largest face first; `[]` when nobody is there.
+
+        `frame` is a uint8 array [H, W, 3] in the channel order `color`, a PIL image, or the path
+        of an image file (both know their own colours and EXIF orientation). `boxes` (pixels of
+        the frame) skips detection: then there is one result a box, in the order of the boxes.
+
+        Raises FrameError, ImageFileError or BoxError for input that cannot be analysed.
+        """
+        image = check_frame(frame, color)
+        if boxes is None:
+            faces = sorted(self.detector.detect(image), key=lambda f: f.box.area, reverse=True)
+            return [self._analyze(image, face) for face in faces]
+        checked = check_boxes(boxes, image.shape)
+        return [self._analyze(image, Detection(box, score=1.0)) for box in checked]
+
+    def predict_crops(
+        self,
+        crops: Iterable[NDArray[np.uint8] | Image.Image | str | Path],
+        *,
+        color: ColorOrder = "bgr",
+        align: bool = True,
+    ) -> list[FaceState]:
+        """The state of the one face in each crop: exactly one result a crop, in order.
+
+        Crops may be of any size, grey ([H, W] or [H, W, 1]) and colour mixed. With `align` the
+        landmarks are found inside the crop and brought to the template; a crop where none are
+        found is resized as it is and says so in `status`. Without it crops are taken as aligned
+        to the template already. Box and landmarks are in pixels of the crop.
+
+        Raises FrameError or ImageFileError naming the index of a crop that cannot be analysed.
+        """
+        if isinstance(crops, np.ndarray) and crops.ndim <= 3 and crops.shape[-1:] in ((3,), (1,)):
+            raise FrameError(
+                f"crops is one image of shape {crops.shape}; expected a sequence of images: [crop]"
+            )
+        if isinstance(crops, str | Path) or not isinstance(crops, Iterable):
+            raise FrameError(
+                f"crops is {type(crops).__name__}; expected a sequence of images: [crop]"
+            )
+        return [
+            self._analyze_crop(check_crop(crop, color, index), find_landmarks=align)
+            for index, crop in enumerate(crops)
+        ]
+
+    def align(self, image: NDArray[np.uint8], face: Detection) -> tuple[NDArray[np.uint8], Status]:
+        """One face of an RGB image brought to the template, uint8 [H, W, 3], and how well it went.
+
+        Without usable landmarks the box is resized as it is and the status says so.
+        """
+        spec = self.bundle.manifest.alignment
+        if _usable(face.landmarks):
+            small = min(face.box.width, face.box.height) < self._min_face_size
+            return align(image, face.landmarks, spec), Status.SMALL if small else Status.OK
+        return resize_crop(_cut(image, face.box), spec), Status.UNALIGNED
+
+    def preprocess(self, aligned: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """The network's input from an aligned face, in the layout of the artifact."""
+        return to_input(aligned, self.bundle.manifest.preprocessing, self.artifact.layout)
+
+    def info(self) -> dict[str, Any]:
+        """What this analyzer runs, as plain values ready for JSON.
+
+        `Bundle.info` (labels, licence of the weights, accuracy as measured), and the runtime with
+        file, precision and sha256 of the artifact that it runs.
+        """
+        return self.bundle.info() | {
+            "runtime": self.runtime.name,
+            "artifact": self.artifact.file,
+            "precision": self.artifact.precision,
+            "sha256": self.artifact.sha256,
+            "num_threads": self.num_threads,
+        }
+
+    def _analyze(self, image: NDArray[np.uint8], face: Detection) -> FaceState:
+        """A detected face; its landmarks are looked for if the detector gave none."""
+        if face.landmarks is None:
+            found = self._landmark_finder.refine(image, face.box)
+            face = Detection(face.box, face.score, found.landmarks if found else None)
+        aligned, status = self.align(image, face)
+        return self._read_face(aligned, face, status)
+
+    def _analyze_crop(self, crop: NDArray[np.uint8], *, find_landmarks: bool) -> FaceState:
+        whole = Detection(Box(0, 0, crop.shape[1], crop.shape[0]), score=1.0)
+        if find_landmarks:
+            face = self._landmark_finder.refine(crop, whole.box) or whole
+            aligned, status = self.align(crop, face)
+            return self._read_face(aligned, face, status)
+        small = min(crop.shape[:2]) < self._min_face_size
+        aligned = resize_crop(crop, self.bundle.manifest.alignment)
+        return self._read_face(aligned, whole, Status.SMALL if small else Status.OK)
+
+    def _read_face(self, aligned: NDArray[np.uint8], face: Detection, status: Status) -> FaceState:
+        outputs = self.runtime.run(self.preprocess(aligned))
+        emotion, action_units = self.decoder.decode(outputs, status)
+        return FaceState(face.box, face.landmarks, face.score, emotion, action_units, status)
+
+    @property
+    def _min_face_size(self) -> float:
+        return self.bundle.manifest.decoding.min_face_size
+
+    @cached_property
+    def _landmark_finder(self) -> BlazeFaceDetector:
+        """Finds landmarks inside boxes and crops; made when first needed."""
+        if isinstance(self.detector, BlazeFaceDetector):
+            return self.detector
+        return BlazeFaceDetector(num_threads=self.num_threads)
+
+
+def _usable(landmarks: Landmarks | None) -> TypeGuard[Landmarks]:
+    """Whether landmarks of a detector can carry an alignment: finite, eyes apart."""
+    if landmarks is None:
+        return False
+    right, left = landmarks.right_eye, landmarks.left_eye
+    return all(map(isfinite, (*(right.x, right.y), *(left.x, left.y)))) and right != left
+
+
+def _cut(image: NDArray[np.uint8], box: Box) -> NDArray[np.uint8]:
+    """The part of an image inside a box, at least one pixel."""
+    height, width = image.shape[:2]
+    x0, y0 = min(max(floor(box.x), 0), width - 1), min(max(floor(box.y), 0), height - 1)
+    x1 = min(max(ceil(box.x + box.width), x0 + 1), width)
+    y1 = min(max(ceil(box.y + box.height), y0 + 1), height)
+    return image[y0:y1, x0:x1]

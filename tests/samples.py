@@ -1,0 +1,18 @@
+"""The public-domain pictures that tests look at."""
+
+from __future__ import annotations
+
+from importlib.resources import as_file, files
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+
+def astronaut() -> NDArray[np.uint8]:
+    """NASA's portrait of Eileen Collins, RGB uint8 [512, 512, 3], a fresh copy."""
+    with (
+        as_file(files("mf2_edge") / "samples" / "astronaut.jpg") as path,
+        Image.open(path) as image,
+    ):
+        return np.array(image.convert("RGB"))
