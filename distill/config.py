@@ -54,8 +54,8 @@ class PseudoLabelConfig(_Part, frozen=True, kw_only=True):
 class NetworkConfig(_Part, frozen=True, kw_only=True):
     """What the network starts from."""
 
-    weights: str
-    """MobileFaceNet as .tflite."""
+    weights: str | None
+    """MobileFaceNet as .tflite; null starts from random weights."""
     frozen: tuple[str, ...]
     """Parts of the trunk that keep the start's weights."""
     dropout: float

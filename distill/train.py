@@ -24,7 +24,7 @@ from distill.checkpoint import save_atomically, save_network
 from distill.config import Recipe
 from distill.facestore import load_store
 from distill.losses import action_unit_loss, emotion_loss
-from distill.mobilefacenet import load_tflite
+from distill.mobilefacenet import MobileFaceNet, load_tflite
 from distill.network import FaceStateNet
 from distill.parallel import World, join_world
 from distill.pseudo import pseudo_labels
@@ -121,7 +121,8 @@ def _accumulate(
 
 def start_network(recipe: Recipe) -> FaceStateNet:
     """The network before training: MobileFaceNet's weights, stages frozen as the recipe says."""
-    backbone = load_tflite(Path(recipe.network.weights))
+    weights = recipe.network.weights
+    backbone = load_tflite(Path(weights)) if weights else MobileFaceNet()
     network = FaceStateNet(
         backbone, len(recipe.emotions), len(recipe.action_units), recipe.network.dropout
     )
