@@ -150,8 +150,8 @@ def _replay_features(network: FaceStateNet, recipe: Recipe, name: str) -> Featur
     )
     known = store.rows("train")
     known = known[~np.isnan(labels[known]).all(axis=1)]
-    rows = np.random.default_rng(recipe.seed).choice(known, REPLAY_FACES, replace=False)
-    return _features(network, recipe, store, np.sort(rows), labels, views=1)
+    rows = np.sort(np.random.default_rng(recipe.seed).permutation(known)[:REPLAY_FACES])
+    return _features(network, recipe, store, rows, labels, views=1)
 
 
 def _logits(branch: Branch, maps: Tensor) -> NDArray[np.float32]:

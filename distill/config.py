@@ -54,11 +54,11 @@ class PseudoLabelConfig(_Part, frozen=True, kw_only=True):
 class NetworkConfig(_Part, frozen=True, kw_only=True):
     """What the network starts from."""
 
-    weights: str | None
-    """MobileFaceNet as .tflite; null starts from random weights."""
     frozen: tuple[str, ...]
     """Parts of the trunk that keep the start's weights."""
     dropout: float
+    weights: str | None = None
+    """MobileFaceNet as .tflite; without it the start is random."""
 
 
 class TrainConfig(_Part, frozen=True, kw_only=True):

@@ -85,6 +85,8 @@ def _labels(
             votes[row] = _vote_shares(face.votes, emotions)
         if face.action_units is not None:
             coded[row] = [unit in face.action_units for unit in units]
+    # A unit that nobody coded in a whole data set was not looked for: unknown, not absent.
+    coded[:, ~(coded == 1).any(axis=0)] = np.nan
     return {
         "names": np.array([face.name for face in faces]),
         "splits": np.array([_split(face, dataset, recipe.seed) for face in faces]),

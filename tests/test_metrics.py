@@ -1,0 +1,43 @@
+"""Metrics against scikit-learn, and thresholds against trying them all."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from distill.metrics import auc, best_threshold, expected_calibration_error, f1
+
+SCORES = arrays(np.float64, 40, elements=st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.75, 1.0]))
+TRUTH = arrays(np.bool_, 40)
+
+
+@given(scores=SCORES, truth=TRUTH)
+def test_f1_and_auc_equal_scikit_learn(scores: np.ndarray, truth: np.ndarray) -> None:  # type: ignore[type-arg]
+    metrics = pytest.importorskip("sklearn.metrics", reason="needs scikit-learn")
+    expected = metrics.f1_score(truth, scores >= 0.5, zero_division=0)
+    assert f1(scores >= 0.5, truth) == pytest.approx(expected)
+    if truth.any() and not truth.all():
+        assert auc(scores, truth) == pytest.approx(metrics.roc_auc_score(truth, scores))
+    else:
+        assert np.isnan(auc(scores, truth))
+
+
+@given(scores=SCORES, truth=TRUTH)
+def test_best_threshold_is_within_a_hundredth_of_the_best(
+    scores: np.ndarray,  # type: ignore[type-arg]
+    truth: np.ndarray,  # type: ignore[type-arg]
+) -> None:
+    reached = f1(scores >= best_threshold(scores, truth), truth)
+    best = max(f1(scores >= edge, truth) for edge in np.unique(scores))
+    assert reached >= best - 0.01
+
+
+def test_calibration_error_of_honest_and_boastful_scores() -> None:
+    labels = np.array([0] * 8 + [1] * 2)
+    honest = np.tile([0.8, 0.2], (10, 1))
+    boastful = np.tile([1.0, 0.0], (10, 1))
+    assert expected_calibration_error(honest, labels) == pytest.approx(0)
+    assert expected_calibration_error(boastful, labels) == pytest.approx(0.2)
