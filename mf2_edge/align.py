@@ -63,8 +63,10 @@ def align(
 
 
 def resize_crop(crop: NDArray[np.uint8], spec: AlignmentSpec, margin: int = 0) -> NDArray[np.uint8]:
-    """Stretch a whole crop to the template's size: for crops that are aligned already, and the
-    fallback where no landmarks were found. Shape as in `align`."""
+    """Stretch a whole crop to the template's size; returns a shape as in `align`.
+
+    For crops that are aligned already, and for those in which no landmarks were found.
+    """
     height, width = crop.shape[:2]
     x, y = spec.width / width, spec.height / height
     matrix = np.array([[x, 0, x / 2 - 0.5 + margin], [0, y, y / 2 - 0.5 + margin]])

@@ -166,7 +166,7 @@ def tflite_model() -> bytes:
 
     The file lists its outputs in the opposite order of the signature's names, as converters may.
     """
-    import flatbuffers  # type: ignore[import-untyped]
+    import flatbuffers
     from ai_edge_litert import schema_py_generated as tfl
 
     buffers: list[bytes] = [b""]

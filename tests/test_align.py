@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import cos, floor, sin
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -129,7 +130,7 @@ def _specified(
     """The text at the head of align.py, line by line."""
     scale = np.sqrt(abs(np.linalg.det(matrix[:, :2])))
     k = max(1, floor(1 / scale + 1e-9))
-    mode = "edge" if border == "replicate" else "constant"
+    mode: Literal["edge", "constant"] = "edge" if border == "replicate" else "constant"
     pixels = frame.astype(np.float64)
     if k > 1:
         rows, columns = -pixels.shape[0] % k, -pixels.shape[1] % k

@@ -88,7 +88,7 @@ def test_ckplus_codes_and_subjects(packed: object, tmp_path: Path) -> None:
         "neutral/a.png,S010,S010_004,onset,neutral,\n"
     )
     apex, onset = read_ckplus(packed(root))  # type: ignore[operator]
-    assert apex.action_units == {"AU4", "AU7", "AU17"}
+    assert apex.action_units == frozenset({"AU4", "AU7", "AU17"})
     assert onset.action_units == frozenset()  # coded, and nothing there
     assert apex.subject == onset.subject == "S010"
 

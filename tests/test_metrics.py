@@ -15,7 +15,7 @@ TRUTH = arrays(np.bool_, 40)
 
 
 @given(scores=SCORES, truth=TRUTH)
-def test_f1_and_auc_equal_scikit_learn(scores: np.ndarray, truth: np.ndarray) -> None:  # type: ignore[type-arg]
+def test_f1_and_auc_equal_scikit_learn(scores: np.ndarray, truth: np.ndarray) -> None:
     metrics = pytest.importorskip("sklearn.metrics", reason="needs scikit-learn")
     expected = metrics.f1_score(truth, scores >= 0.5, zero_division=0)
     assert f1(scores >= 0.5, truth) == pytest.approx(expected)
@@ -27,8 +27,8 @@ def test_f1_and_auc_equal_scikit_learn(scores: np.ndarray, truth: np.ndarray) ->
 
 @given(scores=SCORES, truth=TRUTH)
 def test_best_threshold_is_within_a_hundredth_of_the_best(
-    scores: np.ndarray,  # type: ignore[type-arg]
-    truth: np.ndarray,  # type: ignore[type-arg]
+    scores: np.ndarray,
+    truth: np.ndarray,
 ) -> None:
     reached = f1(scores >= best_threshold(scores, truth), truth)
     best = max(f1(scores >= edge, truth) for edge in np.unique(scores))

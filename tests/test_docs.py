@@ -1,0 +1,52 @@
+"""Documentation blocks run: what the README shows is what happens."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PAGES = ("README.md", "CONTRIBUTING.md", "docs/training.md")
+
+
+def blocks(page: str, language: str) -> list[str]:
+    """Fenced blocks of one language, in order."""
+    text = (ROOT / page).read_text()
+    return re.findall(rf"^```{language}\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
+
+
+def test_the_readme_python_prints_what_the_readme_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    [code] = blocks("README.md", "python")
+    [expected] = blocks("README.md", "text")
+    monkeypatch.chdir(ROOT)
+    output = io.StringIO()
+    with contextlib.redirect_stdout(output):
+        exec(compile(code, "README.md", "exec"), {})
+    assert output.getvalue() == expected
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_and_paths_exist(page: str) -> None:
+    text = (ROOT / page).read_text()
+    linked = re.findall(r"\]\((?!https?:)([^)#]+)\)", text) + re.findall(r'src="([^"]+)"', text)
+    missing = [link for link in linked if not ((ROOT / page).parent / link).exists()]
+    assert missing == []
+
+
+def test_commands_named_in_the_docs_exist() -> None:
+    text = "".join((ROOT / page).read_text() for page in PAGES)
+    named = set(re.findall(r"-m distill ([a-z-]+)", text))
+    shown = subprocess.run(
+        [sys.executable, "-m", "distill", "--help"], capture_output=True, text=True, check=True
+    )
+    assert named
+    assert [name for name in named if name not in shown.stdout] == []
+    targets = set(re.findall(r"`make ([a-z]+)`", text))
+    makefile = (ROOT / "Makefile").read_text()
+    assert [name for name in targets if f"\n{name}:" not in makefile] == []
