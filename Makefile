@@ -33,8 +33,10 @@ format: $(DEV)/.installed ## let ruff rewrite the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(DEV)/.installed ## latency a stage of predict, on this machine
-	$(BIN)/python -m pytest benchmarks --benchmark-enable --benchmark-only
+bench: $(DEV)/.installed ## latency a stage of predict, on this machine; updates the README
+	$(BIN)/python -m pytest benchmarks --benchmark-enable --benchmark-only \
+		--benchmark-min-time=0.001 --benchmark-max-time=5 --write benchmarks/results/host/stages.json
+	$(BIN)/python benchmarks/table.py
 
 wheel: $(DEV)/.installed ## dist/*.whl
 	$(BIN)/python -m build --wheel

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from mf2_edge import FaceStateAnalyzer
+from mf2_edge.detect import BlazeFaceDetector
 from mf2_edge.media import check_frame, read_image
 
 
@@ -48,6 +49,13 @@ def test_detect(
     benchmark: BenchmarkFixture, analyzer: FaceStateAnalyzer, rgb: NDArray[np.uint8]
 ) -> None:
     assert len(benchmark(analyzer.detector.detect, rgb)) == 1
+
+
+def test_detector_network(benchmark: BenchmarkFixture, analyzer: FaceStateAnalyzer) -> None:
+    assert isinstance(analyzer.detector, BlazeFaceDetector)
+    network = analyzer.detector.network
+    view = np.zeros((1, network.spec.input_size, network.spec.input_size, 3), dtype=np.float32)
+    assert len(benchmark(network.runtime.run, view)) == 2
 
 
 def test_align(

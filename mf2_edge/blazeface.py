@@ -66,7 +66,7 @@ class BlazeFace:
                 f"{self.spec.file} of {self.spec.name} is damaged: its sha256 is not the one in "
                 "detector.json. Reinstall mf2-edge."
             )
-        self._runtime = LiteRTRuntime(model, num_threads=num_threads)
+        self.runtime = LiteRTRuntime(model, num_threads=num_threads)
         self._anchors = _anchors(self.spec)
 
     def run(self, view: NDArray[np.uint8], min_score: float | None = None) -> list[Detection]:
@@ -75,7 +75,7 @@ class BlazeFace:
         `min_score` (0..1) replaces the model's own threshold.
         """
         pixels = (view.astype(np.float32)[None] - self.spec.mean) / self.spec.std
-        outputs = {out.shape[-1]: out[0] for out in self._runtime.run(pixels)}
+        outputs = {out.shape[-1]: out[0] for out in self.runtime.run(pixels)}
         logits = np.clip(outputs[1][:, 0], -80, 80)
         scores = 1 / (1 + np.exp(-logits))
         chosen = np.flatnonzero(scores >= (min_score or self.spec.min_score))

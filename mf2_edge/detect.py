@@ -57,18 +57,18 @@ class BlazeFaceDetector:
         if search not in get_args(Search):
             raise ValueError(f"search={search!r}: expected one of {', '.join(get_args(Search))}")
         self.search = search
-        self._network = BlazeFace(num_threads=num_threads)
+        self.network = BlazeFace(num_threads=num_threads)
 
     def detect(self, frame: NDArray[np.uint8]) -> list[Detection]:
         """Faces of a uint8 RGB frame [H, W, 3] in its pixels, largest first."""
-        spec = self._network.spec
+        spec = self.network.spec
         first, *further = self._rounds(frame.shape[0], frame.shape[1])
         found = self._search(frame, first, spec.min_score, spec.min_score)
         for views in further:
             if self.search == "adaptive" and any(face.score >= spec.sure_score for face in found):
                 break
             more = self._search(frame, views, spec.candidate_score, spec.sure_score)
-            found = self._network.distinct(found + more)
+            found = self.network.distinct(found + more)
         return sorted(found, key=lambda face: face.box.area, reverse=True)
 
     def refine(self, frame: NDArray[np.uint8], box: Box) -> Detection | None:
@@ -80,7 +80,7 @@ class BlazeFaceDetector:
         centre, side = _centre(box), max(box.width, box.height)
         for part in BOX_IN_VIEW:
             view = View(centre, side / part)
-            faces = self._look(frame, view, self._network.spec.min_score_in_box)
+            faces = self._look(frame, view, self.network.spec.min_score_in_box)
             if faces:
                 nearest = min(faces, key=lambda face: _distance(face.box, box))
                 return self._look_closer(frame, nearest) or nearest
@@ -105,21 +105,21 @@ class BlazeFaceDetector:
     ) -> list[Detection]:
         """Both passes over some views: faces whose first and second look reach the given scores."""
         candidates = [face for view in views for face in self._look(frame, view, candidate)]
-        closer = [self._look_closer(frame, face) for face in self._network.distinct(candidates)]
+        closer = [self._look_closer(frame, face) for face in self.network.distinct(candidates)]
         good = [face for face in closer if face is not None and face.score >= accepted]
-        return self._network.distinct(good)
+        return self.network.distinct(good)
 
     def _look(self, frame: NDArray[np.uint8], view: View, min_score: float) -> list[Detection]:
         """One pass of the network over one view; its faces in pixels of the frame."""
-        size = self._network.spec.input_size
+        size = self.network.spec.input_size
         pixels = warp(frame, view.to_pixels(size), size, size, border="black")
-        return [_moved(face, view, size) for face in self._network.run(pixels, min_score)]
+        return [_moved(face, view, size) for face in self.network.run(pixels, min_score)]
 
     def _look_closer(self, frame: NDArray[np.uint8], face: Detection) -> Detection | None:
         """The second pass: the same face again, eyes level, filling half the view."""
         side = max(face.box.width, face.box.height) / FACE_IN_VIEW
         view = View(_centre(face.box), side, _roll(face))
-        again = self._look(frame, view, self._network.spec.min_score_in_box)
+        again = self._look(frame, view, self.network.spec.min_score_in_box)
         return min(again, key=lambda other: _distance(other.box, face.box)) if again else None
 
 

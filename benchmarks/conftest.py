@@ -1,0 +1,57 @@
+"""`--write FILE` keeps what a benchmark run measured: one small report, with its conditions."""
+
+from __future__ import annotations
+
+import json
+import platform
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mf2_edge.atomic import replacing
+from mf2_edge.bundle import load_bundle
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--write", type=Path, metavar="FILE", help="write the report to this file")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    path: Path | None = session.config.getoption("--write")
+    if path is None:
+        return
+    bundle = load_bundle(None)
+    measured = session.config._benchmarksession.benchmarks  # type: ignore[attr-defined]
+    report = {
+        "what": "latency a stage, one thread, a 640x480 frame with one face",
+        "provenance": "measured-host",
+        "machine": f"{platform.system()} {platform.machine()}, {_cpu()}, no GPU",
+        "date": datetime.now(UTC).date().isoformat(),
+        "bundle": bundle.manifest.name,
+        "bundle_sha256": bundle.manifest_sha256,
+        "runtime": "litert fp32",
+        "stages": {
+            benchmark.name.removeprefix("test_"): {
+                "p50_ms": _percentile(benchmark, 50),
+                "p90_ms": _percentile(benchmark, 90),
+                "rounds": len(benchmark.stats.sorted_data),
+            }
+            for benchmark in measured
+        },
+    }
+    with replacing(path) as partial:
+        partial.write_text(json.dumps(report, indent=1) + "\n")
+
+
+def _percentile(benchmark: object, percent: int) -> float:
+    seconds = benchmark.stats.sorted_data  # type: ignore[attr-defined]
+    return round(float(np.percentile(seconds, percent)) * 1e3, 3)
+
+
+def _cpu() -> str:
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.is_file() else []
+    names = (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.processor() or "unknown CPU")
