@@ -42,11 +42,7 @@ wheel: $(DEV)/.installed ## dist/*.whl
 	$(BIN)/python -m build --wheel
 
 train: $(DEV)/.installed ## RECIPE from data to a calibrated checkpoint (resumes; see docs/training.md)
-	$(BIN)/python -m distill prepare --config $(RECIPE)
 	$(TRAINING) $(BIN)/torchrun --nproc-per-node $(CORES) -m distill train --config $(RECIPE)
-	$(TRAINING) $(BIN)/python -m distill action-units --config $(RECIPE)
-	$(BIN)/python -m distill calibrate --config $(RECIPE)
-	$(BIN)/python -m distill evaluate --config $(RECIPE)
 
 clean: ## remove environments and build products; trained runs stay
 	rm -rf $(SDK) $(DEV) dist build annotated .pytest_cache .mypy_cache .ruff_cache

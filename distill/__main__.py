@@ -44,6 +44,21 @@ def _pseudo(recipe: Recipe) -> None:
 
 
 def _train(recipe: Recipe) -> None:
+    """Every stage in order; each skips what it has done already. `torchrun` speeds up phase 1."""
+    from distill.parallel import join_world
+
+    world = join_world()
+    if world.leads:
+        _prepare(recipe)
+    world.wait()
+    _wild(recipe)
+    if world.leads:
+        _action_units(recipe)
+        _calibrate(recipe)
+        _evaluate(recipe)
+
+
+def _wild(recipe: Recipe) -> None:
     from distill.train import train
 
     train(recipe)
@@ -69,9 +84,10 @@ def _evaluate(recipe: Recipe) -> None:
 
 
 COMMANDS: dict[str, tuple[str, Callable[[Recipe], None]]] = {
+    "train": ("all of the below but pseudo, in order; resumes where it stopped", _train),
     "prepare": ("align the faces of every data set", _prepare),
     "pseudo": ("score blendshapes with MediaPipe, for AU pseudo-labels", _pseudo),
-    "train": ("phase 1: trunk and branches on in-the-wild faces; resumes", _train),
+    "wild": ("phase 1: trunk and branches on in-the-wild faces; resumes", _wild),
     "action-units": ("phase 2: the AU branch on human FACS codes; resumes", _action_units),
     "calibrate": ("fit temperature, AU scaling and thresholds on held-out data", _calibrate),
     "evaluate": ("measure; writes results.json for the manifest", _evaluate),

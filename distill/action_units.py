@@ -23,7 +23,7 @@ from distill.checkpoint import load_network, save_network
 from distill.config import Recipe
 from distill.facestore import FaceStore, load_store
 from distill.losses import action_unit_loss
-from distill.network import Branch, FaceStateNet
+from distill.network import Branch, FaceStateNet, channels_last
 from distill.pseudo import pseudo_labels
 from distill.train import update_average
 from mf2_edge.atomic import replacing
@@ -48,7 +48,8 @@ def train_action_units(recipe: Recipe) -> Path:
     """
     torch.set_num_threads(recipe.threads)
     settings = recipe.action_unit_training
-    network = load_network(recipe.run_folder / "wild.pt").network
+    wild = recipe.run_folder / "wild.pt"
+    network = channels_last(load_network(wild).network)
     store = load_store(recipe.cache_folder / settings.dataset)
     everyone = np.arange(len(store.names))
     coded = _features(network, recipe, store, everyone, store.action_units, settings.views)
@@ -58,7 +59,7 @@ def train_action_units(recipe: Recipe) -> Path:
     logits = np.full(store.action_units.shape, np.nan, dtype=np.float32)
     for number in range(settings.folds):
         path = recipe.run_folder / "folds" / f"{number}.npy"
-        if not path.is_file():
+        if not _is_newer(path, wild):
             kept = np.flatnonzero(fold != number)
             branch = _train_branch(network, recipe, coded, replay, kept, f"fold {number + 1}")
             held_out = np.flatnonzero(fold == number)
@@ -110,7 +111,7 @@ def _train_branch(
             pool = rows if source is coded else np.arange(len(source.labels))
             chosen = rng.choice(pool, count)
             view = rng.integers(source.maps.shape[1], size=count)
-            logits = branch(source.maps[chosen, view].float())
+            logits = branch(_as_input(source.maps[chosen, view]))
             share = count / sum(counts)
             losses.append(share * action_unit_loss(logits, source.labels[chosen], weights))
         optimizer.zero_grad(set_to_none=True)
@@ -154,9 +155,17 @@ def _replay_features(network: FaceStateNet, recipe: Recipe, name: str) -> Featur
     return _features(network, recipe, store, rows, labels, views=1)
 
 
+def _is_newer(path: Path, other: Path) -> bool:
+    return path.is_file() and path.stat().st_mtime > other.stat().st_mtime
+
+
+def _as_input(maps: Tensor) -> Tensor:
+    return maps.float().contiguous(memory_format=torch.channels_last)
+
+
 def _logits(branch: Branch, maps: Tensor) -> NDArray[np.float32]:
     with torch.inference_mode():
-        logits: NDArray[np.float32] = branch(maps.float()).numpy()
+        logits: NDArray[np.float32] = branch(_as_input(maps)).numpy()
     return logits
 
 

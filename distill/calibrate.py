@@ -56,7 +56,7 @@ def fit_temperature(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> f
 
 
 def fit_action_unit(
-    logits: NDArray[np.float32], truth: NDArray[np.bool_], fitted_on: str
+    unit: str, logits: NDArray[np.float32], truth: NDArray[np.bool_], fitted_on: str
 ) -> ActionUnitCalibration:
     """Platt scaling and the threshold with the best F1, from held-out logits [n] of one unit.
 
@@ -65,7 +65,10 @@ def fit_action_unit(
     model = LogisticRegression(C=10.0).fit(logits[:, None].astype(np.float64), truth)
     scale, bias = float(model.coef_[0, 0]), float(model.intercept_[0])
     if scale <= 0:
-        raise ValueError("the logits do not rank this unit: it cannot be calibrated")
+        raise ValueError(
+            f"{unit} cannot be calibrated: on {fitted_on} its logits rank it no better than chance. "
+            "Train longer, or take it out of the recipe's action_units"
+        )
     scores = 1 / (1 + np.exp(-(scale * logits.astype(np.float64) + bias)))
     return ActionUnitCalibration(
         scale=scale, bias=bias, threshold=best_threshold(scores, truth), fitted_on=fitted_on
@@ -99,10 +102,11 @@ def _action_units(
     for column, unit in enumerate(recipe.action_units):
         truth = labels[:, column] == 1
         if truth.sum() >= LEAST_POSITIVES:
-            fitted[unit] = fit_action_unit(held_out[:, column], truth, human)
+            fitted[unit] = fit_action_unit(unit, held_out[:, column], truth, human)
         else:
             known = ~np.isnan(pseudo[:, column])
             fitted[unit] = fit_action_unit(
+                unit,
                 wild_logits[pseudo_set][known, column],
                 pseudo[known, column] == 1,
                 f"{recipe.data[pseudo_set].title} validation, MediaPipe pseudo-labels",

@@ -58,6 +58,12 @@ def pseudo_labels(
     folder: Path, rules: Mapping[str, BlendshapeRule], units: tuple[str, ...]
 ) -> NDArray[np.float32]:
     """AU labels float32 [n, units] of 0, 1 and NaN (unknown) from a folder's blendshapes."""
+    if not (folder / "blendshapes.npz").is_file():
+        raise FileNotFoundError(
+            f"no blendshapes in {folder}: run `python -m distill pseudo --config RECIPE` in an "
+            "environment with mediapipe (docs/training.md), or take the data set out of "
+            "`pseudo_labels.datasets`"
+        )
     with np.load(folder / "blendshapes.npz") as saved:
         names, scores = saved["names"].tolist(), saved["scores"]
     labels = np.full((len(scores), len(units)), np.nan, dtype=np.float32)

@@ -95,7 +95,7 @@ def test_training_killed_and_resumed_ends_bit_for_bit_the_same(
     train(straight)
     killed = msgspec.structs.replace(recipe, name="killed")
     write_recipe(killed, tmp_path / "recipe.toml")
-    command = [sys.executable, "-m", "distill", "train", "--config", str(tmp_path / "recipe.toml")]
+    command = [sys.executable, "-m", "distill", "wild", "--config", str(tmp_path / "recipe.toml")]
     process = subprocess.Popen(command, env=os.environ | {"OMP_NUM_THREADS": "1"})
     checkpoint = killed.run_folder / "last.pt"
     while not checkpoint.is_file() and process.poll() is None:
@@ -160,10 +160,10 @@ def test_platt_scaling_is_recovered_and_nonsense_refused() -> None:
     rng = np.random.default_rng(0)
     logits = rng.normal(0, 2, 5000).astype(np.float32)
     truth = rng.random(5000) < 1 / (1 + np.exp(-(1.5 * logits - 1)))
-    fitted = fit_action_unit(logits, truth, "here")
+    fitted = fit_action_unit("AU1", logits, truth, "here")
     assert (fitted.scale, fitted.bias) == pytest.approx((1.5, -1), rel=0.15)
-    with pytest.raises(ValueError, match="do not rank"):
-        fit_action_unit(-logits, truth, "here")
+    with pytest.raises(ValueError, match="AU1 cannot be calibrated"):
+        fit_action_unit("AU1", -logits, truth, "here")
 
 
 def test_the_shipped_recipe_is_valid_and_a_typo_is_named(tmp_path: Path) -> None:
@@ -174,6 +174,13 @@ def test_the_shipped_recipe_is_valid_and_a_typo_is_named(tmp_path: Path) -> None
         load_recipe(typo)
     with pytest.raises(ConfigError, match=r"distill/configs"):
         load_recipe(tmp_path / "missing.toml")
+
+
+def test_missing_blendshapes_are_refused_with_the_command_that_makes_them(tmp_path: Path) -> None:
+    recipe = tiny_recipe(tmp_path)
+    prepare(recipe, workers=1)
+    with pytest.raises(FileNotFoundError, match="python -m distill pseudo"):
+        wild_sources(recipe)
 
 
 def test_what_is_no_checkpoint_is_refused(recipe: Recipe, tmp_path: Path) -> None:
