@@ -66,8 +66,8 @@ def fit_action_unit(
     scale, bias = float(model.coef_[0, 0]), float(model.intercept_[0])
     if scale <= 0:
         raise ValueError(
-            f"{unit} cannot be calibrated: on {fitted_on} its logits rank it no better than chance. "
-            "Train longer, or take it out of the recipe's action_units"
+            f"{unit} cannot be calibrated: on {fitted_on} its logits rank it no better than "
+            "chance. Train longer, or take it out of the recipe's action_units"
         )
     scores = 1 / (1 + np.exp(-(scale * logits.astype(np.float64) + bias)))
     return ActionUnitCalibration(
