@@ -52,8 +52,8 @@ def _train(recipe: Recipe) -> None:
         _prepare(recipe)
     world.wait()
     _wild(recipe)
+    _action_units(recipe)
     if world.leads:
-        _action_units(recipe)
         _calibrate(recipe)
         _evaluate(recipe)
 

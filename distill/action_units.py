@@ -19,11 +19,12 @@ from tqdm import tqdm
 
 from distill.augment import augment, centre
 from distill.batches import positive_weights, to_tensor
-from distill.checkpoint import load_network, save_network
+from distill.checkpoint import load_network, save_atomically, save_network
 from distill.config import Recipe
 from distill.facestore import FaceStore, load_store
 from distill.losses import action_unit_loss
 from distill.network import Branch, FaceStateNet, channels_last
+from distill.parallel import join_world
 from distill.pseudo import pseudo_labels
 from distill.train import update_average
 from mf2_edge.atomic import replacing
@@ -43,35 +44,45 @@ class Features:
 def train_action_units(recipe: Recipe) -> Path:
     """Fold by fold, then on all faces; returns the path of the network with the final branch.
 
-    Writes `folds.npz`: subjects, fold, labels and out-of-fold logits of every coded face. Folds
-    that are done are not done again after an interruption.
+    Writes `folds.npz`: subjects, fold, labels and out-of-fold logits of every coded face. The
+    processes of a `torchrun` share the folds; those that are done are not done again.
     """
+    world = join_world()
     torch.set_num_threads(recipe.threads)
     settings = recipe.action_unit_training
     wild = recipe.run_folder / "wild.pt"
     network = channels_last(load_network(wild).network)
     store = load_store(recipe.cache_folder / settings.dataset)
-    everyone = np.arange(len(store.names))
-    coded = _features(network, recipe, store, everyone, store.action_units, settings.views)
-    replay = [_replay_features(network, recipe, name) for name in settings.replay]
     fold = subject_folds(store.subjects, settings.folds, recipe.seed)
 
-    logits = np.full(store.action_units.shape, np.nan, dtype=np.float32)
-    for number in range(settings.folds):
-        path = recipe.run_folder / "folds" / f"{number}.npy"
-        if not _is_newer(path, wild):
-            kept = np.flatnonzero(fold != number)
-            branch = _train_branch(network, recipe, coded, replay, kept, f"fold {number + 1}")
-            held_out = np.flatnonzero(fold == number)
-            _write_array(path, _logits(branch, coded.maps[held_out, 0]))
-        logits[fold == number] = np.load(path)
-    with replacing(recipe.run_folder / "folds.npz") as partial:
-        np.savez(
-            partial, subjects=store.subjects, fold=fold, labels=store.action_units, logits=logits
-        )
-    network.action_units = _train_branch(network, recipe, coded, replay, everyone, "all subjects")
+    jobs = {**{str(number): fold != number for number in range(settings.folds)}, "all": fold >= 0}
+    paths = {job: recipe.run_folder / "folds" / f"{job}.pt" for job in jobs}
+    mine = [job for job in list(jobs)[world.rank :: world.size] if not _is_newer(paths[job], wild)]
+    if mine:
+        everyone = np.arange(len(store.names))
+        coded = _features(network, recipe, store, everyone, store.action_units, settings.views)
+        replay = [_replay_features(network, recipe, name) for name in settings.replay]
+    for job in mine:
+        branch = _train_branch(network, recipe, coded, replay, np.flatnonzero(jobs[job]), job)
+        logits = _logits(branch, coded.maps[:, 0])
+        save_atomically({"branch": branch.state_dict(), "logits": logits}, paths[job])
+    world.wait()
+
     path = recipe.run_folder / "network.pt"
-    save_network(network, recipe, "action units", path)
+    if world.leads:
+        done = {job: torch.load(paths[job], weights_only=True) for job in jobs}
+        out_of_fold = np.stack([done[str(own)]["logits"][row] for row, own in enumerate(fold)])
+        with replacing(recipe.run_folder / "folds.npz") as partial:
+            np.savez(
+                partial,
+                subjects=store.subjects,
+                fold=fold,
+                labels=store.action_units,
+                logits=out_of_fold,
+            )
+        network.action_units.load_state_dict(done["all"]["branch"])
+        save_network(network, recipe, "action units", path)
+    world.wait()
     return path
 
 
@@ -105,7 +116,7 @@ def _train_branch(
     )
     weights = positive_weights(coded.labels[rows].numpy())
     counts = [settings.batch, *settings.replay.values()]
-    for step in tqdm(range(settings.steps), desc=f"action units, {title}", unit="step"):
+    for step in tqdm(range(settings.steps), desc=f"action units, fold {title}", unit="step"):
         losses = []
         for source, count in zip((coded, *replay), counts, strict=True):
             pool = rows if source is coded else np.arange(len(source.labels))
@@ -163,12 +174,6 @@ def _as_input(maps: Tensor) -> Tensor:
     return maps.float().contiguous(memory_format=torch.channels_last)
 
 
-def _logits(branch: Branch, maps: Tensor) -> NDArray[np.float32]:
+def _logits(branch: Branch, maps: Tensor) -> Tensor:
     with torch.inference_mode():
-        logits: NDArray[np.float32] = branch(_as_input(maps)).numpy()
-    return logits
-
-
-def _write_array(path: Path, array: NDArray[np.float32]) -> None:
-    with replacing(path) as partial:
-        np.save(partial, array)
+        return torch.cat([branch(_as_input(part)) for part in torch.split(maps, 64)]).clone()

@@ -58,7 +58,12 @@ def load_network(path: Path) -> Checkpoint:
         raise CheckpointError(f"{path} is not a PyTorch checkpoint: {error}") from error
     if not isinstance(content, dict) or content.get("format") != "mf2-edge network 1":
         raise CheckpointError(f"{path} is not a network written by `python -m distill`")
-    recipe = msgspec.json.decode(content["recipe"], type=Recipe)
+    try:
+        recipe = msgspec.json.decode(content["recipe"], type=Recipe)
+    except msgspec.DecodeError as error:
+        raise CheckpointError(
+            f"{path} was trained by another release, whose recipes differ: {error}. Train it again"
+        ) from error
     network = new_network(len(recipe.emotions), len(recipe.action_units))
     try:
         network.load_state_dict(content["network"])

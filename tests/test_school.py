@@ -189,6 +189,10 @@ def test_what_is_no_checkpoint_is_refused(recipe: Recipe, tmp_path: Path) -> Non
     (tmp_path / "text.pt").write_text("weights")
     with pytest.raises(CheckpointError, match="not a PyTorch checkpoint"):
         load_network(tmp_path / "text.pt")
+    old = {"format": "mf2-edge network 1", "stage": "wild", "recipe": "{}", "network": {}}
+    torch.save(old, tmp_path / "old.pt")
+    with pytest.raises(CheckpointError, match="another release"):
+        load_network(tmp_path / "old.pt")
     torch.save({"network": {}}, tmp_path / "other.pt")
     with pytest.raises(CheckpointError, match="not a network written by"):
         load_network(tmp_path / "other.pt")
