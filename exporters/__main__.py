@@ -1,0 +1,136 @@
+"""`python -m exporters CHECKPOINT ...`: from a trained checkpoint to a verified bundle."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from exporters.export import Conversion
+    from mf2_edge.schema import ArtifactSpec
+
+_EXIT_FAILED, _EXIT_INTERRUPTED = 2, 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Make one bundle; returns the exit code: 0, 2 if it was refused, 130 after Ctrl-C."""
+    options = _parser().parse_args(arguments)
+    try:
+        _run(options)
+    except KeyboardInterrupt:
+        sys.stderr.write("exporters: interrupted, nothing was written\n")
+        return _EXIT_INTERRUPTED
+    except Exception as error:
+        if not _is_foreseen(error):
+            raise
+        sys.stderr.write(f"exporters: {error}\n")
+        return _EXIT_FAILED
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m exporters", description=__doc__)
+    parser.add_argument("checkpoint", type=Path, help="network.pt of `python -m distill`")
+    parser.add_argument(
+        "--to", nargs="+", default=["tflite", "executorch"], metavar="FORMAT",
+        help="formats, first the one that runs by default: tflite executorch (default: both)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--calibration", type=Path, required=True, help="JSON of `python -m distill calibrate`"
+    )
+    parser.add_argument(
+        "--results", type=Path, required=True, help="JSON of `python -m distill evaluate`"
+    )
+    parser.add_argument("--out", type=Path, required=True, help="the bundle's folder")
+    faces = parser.add_mutually_exclusive_group(required=True)
+    faces.add_argument(
+        "--faces", type=Path, metavar="STORE", help="folder of aligned faces to compare on"
+    )
+    faces.add_argument(
+        "--synthetic-faces", action="store_true", help="compare on made-up pictures; says so"
+    )
+    parser.add_argument(
+        "--about", type=Path, help="TOML on the bundle (default: the one of the recipe's name)"
+    )
+    parser.add_argument("--name", help="name of the bundle, instead of the one in --about")
+    parser.add_argument("--version", help="version of the weights, instead of the one in --about")
+    return parser
+
+
+def _run(options: argparse.Namespace) -> None:
+    import msgspec
+
+    from distill.checkpoint import load_network
+    from exporters.about import FOLDER, load_about, load_calibration, load_results
+    from exporters.errors import PackError
+    from exporters.export import FORMATS
+    from exporters.pack import Order, make_bundle
+
+    unknown = sorted(set(options.to) - set(FORMATS))
+    if unknown or len(set(options.to)) != len(options.to):
+        raise PackError(f"--to {' '.join(options.to)}: expected some of {', '.join(FORMATS)}, once")
+    about_file = options.about
+    if about_file is None:
+        about_file = FOLDER / f"{load_network(options.checkpoint).recipe.name}.toml"
+    given = {key: getattr(options, key) for key in ("name", "version") if getattr(options, key)}
+    order = Order(
+        checkpoint=options.checkpoint,
+        formats=tuple(options.to),
+        about=msgspec.structs.replace(load_about(about_file), **given),
+        calibration=load_calibration(options.calibration),
+        accuracy=load_results(options.results),
+        faces=options.faces,
+    )
+    sys.stdout.write(_summary(make_bundle(order, options.out)))
+    sys.stdout.write(f"bundle: {options.out}\n")
+
+
+def _is_foreseen(error: Exception) -> bool:
+    """Whether an error's message is meant for the user; anything else keeps its traceback."""
+    from distill.checkpoint import CheckpointError
+    from exporters.errors import ExportError
+    from mf2_edge.errors import Mf2EdgeError
+
+    return isinstance(error, CheckpointError | ExportError | Mf2EdgeError | OSError)
+
+
+def _summary(made: list[tuple[ArtifactSpec, Conversion]]) -> str:
+    """One line an artifact, and what its file consists of."""
+    head = (
+        "format",
+        "precision",
+        "MB",
+        "max diff",
+        "mean diff",
+        "emotion",
+        "AUs",
+        "s",
+        "operators",
+    )
+    rows = [head]
+    for artifact, conversion in made:
+        parity = artifact.parity
+        assert parity is not None  # make_bundle measures every artifact
+        rows.append(
+            (
+                artifact.format,
+                artifact.precision,
+                f"{artifact.bytes / 1e6:.2f}",
+                f"{parity.max_abs_difference:.1e}",
+                f"{parity.mean_abs_difference:.1e}",
+                f"{parity.emotion_agreement:.2%}",
+                f"{parity.au_agreement:.2%}",
+                f"{conversion.seconds:.0f}",
+                ", ".join(f"{count} {name}" for name, count in conversion.operators.items()),
+            )
+        )
+    widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
+    lines = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,86 @@
+"""What a bundle says about itself beyond what its checkpoint knows: one TOML file a bundle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final, TypeVar
+
+import msgspec
+
+from exporters.errors import PackError
+from mf2_edge.schema import AccuracySpec, CalibrationSpec, DecodingSpec, Text
+
+FOLDER: Final = Path(__file__).parent / "bundles"
+"""One file a bundle that this project ships, named after its recipe."""
+
+
+class _Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Base of all parts: immutable, closed to unknown keys."""
+
+
+class LicenseText(_Part, frozen=True, kw_only=True):
+    """Licence of the weights; the terms of the data come from the recipe."""
+
+    name: Text
+    """SPDX identifier, or a `LicenseRef-...` of our own."""
+    summary: Text
+    """What one may do with the weights, in a sentence."""
+    text: Text
+    """The licence itself."""
+
+
+class About(_Part, frozen=True, kw_only=True):
+    """A whole file."""
+
+    name: Text
+    """Name of the bundle and of its folder."""
+    version: Text
+    """Version of the weights."""
+    description: Text
+    """What it is, in a sentence."""
+    backbone: Text
+    """Network, and the weights it started from."""
+    intended_use: Text
+    """For the model card."""
+    limits: tuple[Text, ...]
+    """What it is not good at or not for, for the model card."""
+    license: LicenseText
+    decoding: DecodingSpec
+    minimum_os: dict[str, dict[str, str]] = {}
+    """By format: oldest systems that run it."""
+
+
+_T = TypeVar("_T")
+
+
+def load_about(path: Path) -> About:
+    """Read what a bundle says about itself; raises PackError naming the file and the key."""
+    return _decode(path, About, "what the bundle says about itself (exporters/bundles/*.toml)")
+
+
+def load_calibration(path: Path) -> CalibrationSpec:
+    """Read a calibration: JSON of `mf2_edge.schema.CalibrationSpec`.
+
+    Raises PackError naming the file and the key.
+    """
+    return _decode(path, CalibrationSpec, "the calibration that `distill calibrate` writes")
+
+
+def load_results(path: Path) -> tuple[AccuracySpec, ...]:
+    """Read measurements: a JSON list of `mf2_edge.schema.AccuracySpec`.
+
+    Raises PackError naming the file and the key.
+    """
+    return _decode(path, tuple[AccuracySpec, ...], "the results that `distill evaluate` writes")
+
+
+def _decode(path: Path, form: type[_T], what: str) -> _T:
+    try:
+        data = path.read_bytes()
+        if path.suffix == ".toml":
+            return msgspec.toml.decode(data, type=form)
+        return msgspec.json.decode(data, type=form)
+    except OSError as error:
+        raise PackError(f"{path}: cannot be read ({error.strerror}); expected {what}") from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise PackError(f"{path}: {error}; expected {what}") from error

@@ -1,0 +1,164 @@
+"""The gate: an artifact must give what the network gives it was exported from.
+
+The file itself runs, through the SDK's own runtime, on real faces and on extreme inputs, and both
+sides are compared as the user sees them: calibrated scores and decisions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from exporters.errors import ParityError
+from exporters.faces import MIN_FACES, FaceSet, extreme_inputs
+from mf2_edge.decode import Decoder
+from mf2_edge.errors import Mf2EdgeError
+from mf2_edge.preprocess import to_input
+from mf2_edge.runtime import open_artifact
+from mf2_edge.schema import ParitySpec
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from mf2_edge.bundle import Bundle
+    from mf2_edge.schema import ArtifactSpec, Manifest, Precision, PreprocessingSpec
+
+BATCH: Final = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Tolerance:
+    """How far an artifact may be from the network; scores and parts in 0..1."""
+
+    max_abs_difference: float
+    agreement: float
+    """Smallest part of the decisions of each head that must be the same."""
+
+
+TOLERANCES: Final[dict[Precision, Tolerance]] = {
+    "fp32": Tolerance(max_abs_difference=1e-4, agreement=1.0),
+}
+"""By precision; one without a row cannot be exported."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """Faces [n, height, width, 3] uint8 and the network's logits for them, one array a head."""
+
+    images: NDArray[np.uint8]
+    outputs: list[NDArray[np.float32]]
+    faces: int
+    """The first so many images are faces."""
+    description: str
+
+
+def make_reference(network: nn.Module, faces: FaceSet, spec: PreprocessingSpec) -> Reference:
+    """Run the network itself on faces and on extreme inputs.
+
+    Raises ParityError if there are fewer than `MIN_FACES` faces, or a logit is not finite.
+    """
+    if len(faces.images) < MIN_FACES:
+        raise ParityError(
+            f"{len(faces.images)} faces to compare on ({faces.description}); expected at least "
+            f"{MIN_FACES}"
+        )
+    extreme = extreme_inputs(faces.images.shape[2], faces.images.shape[1])
+    images = np.concatenate([faces.images, extreme.images])
+    outputs = run_network(network, images, spec)
+    if not all(np.isfinite(output).all() for output in outputs):
+        raise ParityError("the network gives NaN or infinity; train it again, or from another seed")
+    return Reference(
+        images,
+        outputs,
+        len(faces.images),
+        f"{faces.description} and {extreme.description}",
+    )
+
+
+def run_network(
+    network: nn.Module, images: NDArray[np.uint8], spec: PreprocessingSpec
+) -> list[NDArray[np.float32]]:
+    """Logits [n, labels] of each head for faces uint8 [n, height, width, 3]."""
+    import torch
+
+    starts = range(0, len(images), BATCH)
+    parts = []
+    with torch.inference_mode():
+        for start in tqdm(starts, desc="PyTorch", unit="batch", leave=False):
+            inputs = [to_input(image, spec, "NCHW") for image in images[start : start + BATCH]]
+            parts.append(network(torch.from_numpy(np.concatenate(inputs))))
+    return [torch.cat(head).numpy() for head in zip(*parts, strict=True)]
+
+
+def measure_parity(bundle: Bundle, artifact: ArtifactSpec, reference: Reference) -> ParitySpec:
+    """Run an artifact of a bundle on this machine and compare it with the network's answers.
+
+    Raises ParityError with the figures if it is not within `TOLERANCES`, or cannot run.
+    """
+    outputs = _run_artifact(bundle, artifact, reference.images)
+    figures = _compare(bundle.manifest, outputs, reference)
+    _judge(artifact, figures)
+    return figures
+
+
+def _run_artifact(
+    bundle: Bundle, artifact: ArtifactSpec, images: NDArray[np.uint8]
+) -> list[NDArray[np.float32]]:
+    spec = bundle.manifest.preprocessing
+    try:
+        model = open_artifact(bundle, artifact)
+        answers = [
+            model.run(to_input(image, spec, artifact.layout))
+            for image in tqdm(images, desc=artifact.file, unit="face", leave=False)
+        ]
+    except Mf2EdgeError as error:
+        raise ParityError(f"{artifact.file} cannot be compared: {error}") from error
+    return [np.concatenate(head) for head in zip(*answers, strict=True)]
+
+
+def _compare(
+    manifest: Manifest, outputs: Sequence[NDArray[np.float32]], reference: Reference
+) -> ParitySpec:
+    decoder = Decoder(manifest)
+    found, expected = decoder.scores(outputs), decoder.scores(reference.outputs)
+    units = manifest.head("action_units").labels
+    thresholds = np.array([manifest.calibration.action_units[unit].threshold for unit in units])
+    differences = np.concatenate(
+        [np.abs(a - b) for a, b in zip(found, expected, strict=True)], axis=1
+    )
+    same_emotion = found[0].argmax(axis=1) == expected[0].argmax(axis=1)
+    same_units = (found[1] >= thresholds) == (expected[1] >= thresholds)
+    return ParitySpec(
+        images=reference.faces,
+        max_abs_difference=float(differences.max()),
+        mean_abs_difference=float(differences.mean()),
+        emotion_agreement=float(same_emotion.mean()),
+        au_agreement=float(same_units.mean()),
+        reference="calibrated scores of the PyTorch network it was exported from, fp32",
+        data=reference.description,
+    )
+
+
+def _judge(artifact: ArtifactSpec, figures: ParitySpec) -> None:
+    if artifact.precision not in TOLERANCES:
+        raise ParityError(
+            f"{artifact.file}: no tolerance for {artifact.precision}; add a row to TOLERANCES"
+        )
+    allowed = TOLERANCES[artifact.precision]
+    agreement = min(figures.emotion_agreement, figures.au_agreement)
+    # Written so that NaN fails.
+    close = figures.max_abs_difference <= allowed.max_abs_difference
+    if not (close and agreement >= allowed.agreement):
+        raise ParityError(
+            f"{artifact.file} differs from the network: scores by {figures.max_abs_difference:.2g} "
+            f"at most and {figures.mean_abs_difference:.2g} on average, same emotion "
+            f"{figures.emotion_agreement:.2%}, same AU decisions {figures.au_agreement:.2%}; "
+            f"allowed for {artifact.precision}: {allowed.max_abs_difference:.2g} and "
+            f"{allowed.agreement:.2%}. The artifact was not kept: look for an operator that the "
+            "converter renders differently"
+        )

@@ -1,0 +1,50 @@
+"""A folder that appears whole or not at all."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import mkdtemp
+
+from exporters.errors import PackError
+from mf2_edge.bundle import MANIFEST
+
+
+@contextmanager
+def new_bundle_folder(target: Path) -> Iterator[Path]:
+    """Yield an empty folder beside `target`; it takes `target`'s place if the block succeeds.
+
+    On any exception, Ctrl-C among them, it is removed and a bundle at `target` stays as it was.
+    Raises PackError if `target` is there and is no bundle: it would be deleted.
+    """
+    target = target.absolute()
+    if target.exists() and not (target / MANIFEST).is_file():
+        raise PackError(
+            f"{target} exists and is no bundle; expected a new folder, or a bundle to replace"
+        )
+    target.parent.mkdir(parents=True, exist_ok=True)
+    staging = Path(mkdtemp(prefix=f".{target.name}.new-", dir=target.parent))
+    try:
+        staging.chmod(0o755)  # mkdtemp's own mode keeps everybody else out
+        yield staging
+        _replace(target, staging)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def _replace(target: Path, staging: Path) -> None:
+    """Move `staging` to `target`; a folder there makes way, as none can be replaced in one step."""
+    if not target.exists():
+        staging.rename(target)
+        return
+    old = Path(mkdtemp(prefix=f".{target.name}.old-", dir=target.parent)) / target.name
+    target.rename(old)
+    try:
+        staging.rename(target)
+    except BaseException:
+        old.rename(target)
+        raise
+    finally:
+        shutil.rmtree(old.parent, ignore_errors=True)
