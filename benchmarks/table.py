@@ -1,4 +1,4 @@
-"""The tables of the README, made from the shipped manifest and the files in benchmarks/results.
+"""The tables of the docs, made from the shipped manifest and the files in benchmarks/results.
 
     python benchmarks/table.py [--check]
 
@@ -19,25 +19,26 @@ from mf2_edge.atomic import replacing
 from mf2_edge.bundle import load_bundle
 
 ROOT = Path(__file__).parent.parent
-README = ROOT / "README.md"
-STAGES = ROOT / "benchmarks" / "results" / "host" / "stages.json"
+RESULTS = ROOT / "benchmarks" / "results"
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="only say whether the README is stale")
+    parser.add_argument("--check", action="store_true", help="only say whether a table is stale")
     options = parser.parse_args()
-    old = README.read_text()
-    new = old
-    for name, table in TABLES.items():
-        new = fill(new, name, table())
-    if options.check:
-        if new != old:
-            sys.stderr.write("README.md is stale: run `python benchmarks/table.py`\n")
-        return int(new != old)
-    with replacing(README) as partial:
-        partial.write_text(new)
-    return 0
+    stale = 0
+    for name, (page, table) in TABLES.items():
+        old = (ROOT / page).read_text()
+        new = fill(old, name, table())
+        if new == old:
+            continue
+        stale += 1
+        if options.check:
+            sys.stderr.write(f"{page}: table {name} is stale: run `python benchmarks/table.py`\n")
+        else:
+            with replacing(ROOT / page) as partial:
+                partial.write_text(new)
+    return int(options.check and stale > 0)
 
 
 def fill(text: str, name: str, table: str) -> str:
@@ -45,7 +46,7 @@ def fill(text: str, name: str, table: str) -> str:
     pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
     filled, count = pattern.subn(lambda marks: f"{marks[1]}{table}\n{marks[2]}", text)
     if count != 1:
-        raise ValueError(f"README.md: expected one pair of marks {name}, found {count}")
+        raise ValueError(f"expected one pair of marks {name}, found {count}")
     return filled
 
 
@@ -63,7 +64,7 @@ def accuracy_table() -> str:
 
 def latency_table() -> str:
     """What `make bench` measured, with its conditions."""
-    report = json.loads(STAGES.read_text())
+    report = json.loads((RESULTS / "host" / "stages.json").read_text())
     rows = ["| stage | p50 ms | p90 ms |", "|---|---|---|"]
     for stage, values in report["stages"].items():
         rows.append(f"| {stage} | {values['p50_ms']:.2f} | {values['p90_ms']:.2f} |")
@@ -75,7 +76,31 @@ def latency_table() -> str:
     return "\n".join(rows)
 
 
-TABLES: dict[str, Callable[[], str]] = {"accuracy": accuracy_table, "latency": latency_table}
+def detector_table() -> str:
+    """Recall of the detector by what was asked of it, a column a search."""
+    report = json.loads((RESULTS / "detector-range.json").read_text())
+    searches = list(dict.fromkeys(row["search"] for row in report["rows"]))
+    cells: dict[tuple[str, float], dict[str, str]] = {}
+    for row in report["rows"]:
+        found = f"{row['found'] / row['n']:.0%} ({row['false_faces']}), {row['median_ms']:.0f} ms"
+        cells.setdefault((row["what"], row["value"]), {})[row["search"]] = found
+    rows = ["| | " + " | ".join(searches) + " |", "|---|" + "---|" * len(searches)]
+    for (what, value), found_by in cells.items():
+        rows.append(f"| {what}: {value:g} | " + " | ".join(found_by[s] for s in searches) + " |")
+    rows += [
+        "",
+        f"n = {report['faces']} faces a cell, seed {report['seed']}, {report['date']}, "
+        f"{report['machine']}.",
+    ]
+    return "\n".join(rows)
+
+
+TABLES: dict[str, tuple[str, Callable[[], str]]] = {
+    "accuracy": ("README.md", accuracy_table),
+    "latency": ("README.md", latency_table),
+    "detector": ("docs/detector.md", detector_table),
+}
+"""By the name of its marks: the page and what makes the table."""
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PAGES = ("README.md", "CONTRIBUTING.md", "docs/training.md")
+PAGES = ("README.md", "CONTRIBUTING.md", "docs/training.md", "docs/detector.md")
 
 
 def blocks(page: str, language: str) -> list[str]:
@@ -50,3 +50,9 @@ def test_commands_named_in_the_docs_exist() -> None:
     targets = set(re.findall(r"`make ([a-z]+)`", text))
     makefile = (ROOT / "Makefile").read_text()
     assert [name for name in targets if f"\n{name}:" not in makefile] == []
+
+
+def test_tables_are_what_the_result_files_say() -> None:
+    check = [sys.executable, str(ROOT / "benchmarks" / "table.py"), "--check"]
+    done = subprocess.run(check, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
