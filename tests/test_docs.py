@@ -12,7 +12,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PAGES = ("README.md", "CONTRIBUTING.md", "docs/training.md", "docs/detector.md")
+PAGES = (
+    "README.md",
+    "CONTRIBUTING.md",
+    "docs/training.md",
+    "docs/detector.md",
+    "bindings/README.md",
+)
 
 
 def blocks(page: str, language: str) -> list[str]:
