@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from distill.augment import augment, centre
 from distill.batches import positive_weights, to_tensor
-from distill.checkpoint import load_network, save_atomically, save_network
+from distill.checkpoint import ACTION_UNITS, load_network, save_atomically, save_network
 from distill.config import Recipe
 from distill.facestore import FaceStore, load_store
 from distill.losses import action_unit_loss
@@ -29,7 +29,7 @@ from distill.pseudo import pseudo_labels
 from distill.train import update_average
 from mf2_edge.atomic import replacing
 
-REPLAY_FACES = 2000
+REPLAY_FACES = 1000
 """Pseudo-labelled faces whose features are kept at hand for replay, a data set."""
 
 
@@ -51,7 +51,9 @@ def train_action_units(recipe: Recipe) -> Path:
     torch.set_num_threads(recipe.threads)
     settings = recipe.action_unit_training
     wild = recipe.run_folder / "wild.pt"
-    network = channels_last(load_network(wild).network)
+    network = load_network(wild).network
+    network.branch_off(settings.own_blocks)
+    network = channels_last(network)
     store = load_store(recipe.cache_folder / settings.dataset)
     fold = subject_folds(store.subjects, settings.folds, recipe.seed)
 
@@ -81,7 +83,7 @@ def train_action_units(recipe: Recipe) -> Path:
                 logits=out_of_fold,
             )
         network.action_units.load_state_dict(done["all"]["branch"])
-        save_network(network, recipe, "action units", path)
+        save_network(network, recipe, ACTION_UNITS, path)
     world.wait()
     return path
 

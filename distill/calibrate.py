@@ -15,6 +15,7 @@ from distill.checkpoint import load_network
 from distill.config import Recipe
 from distill.facestore import load_store
 from distill.metrics import best_threshold
+from distill.network import channels_last
 from distill.pseudo import pseudo_labels
 from distill.train import predict, wild_sources
 from mf2_edge.atomic import replacing
@@ -27,7 +28,7 @@ LEAST_POSITIVES = 5
 def calibrate(recipe: Recipe) -> Path:
     """Write `calibration.json` (a CalibrationSpec) beside the trained network."""
     sources = wild_sources(recipe)
-    network = load_network(recipe.run_folder / "network.pt").network
+    network = channels_last(load_network(recipe.run_folder / "network.pt").network)
     logits = {source.name: predict(network, recipe, source, _valid(source)) for source in sources}
     calibration = CalibrationSpec(
         emotion=_emotion(recipe, sources, {name: pair[0] for name, pair in logits.items()}),
@@ -58,7 +59,7 @@ def fit_temperature(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> f
 def fit_action_unit(
     unit: str, logits: NDArray[np.float32], truth: NDArray[np.bool_], fitted_on: str
 ) -> ActionUnitCalibration:
-    """Platt scaling and the threshold with the best F1, from held-out logits [n] of one unit.
+    """Platt scaling and the threshold with the best expected F1, from held-out logits [n].
 
     Raises ValueError if the logits rank the unit no better than chance.
     """
@@ -69,10 +70,17 @@ def fit_action_unit(
             f"{unit} cannot be calibrated: on {fitted_on} its logits rank it no better than "
             "chance. Train longer, or take it out of the recipe's action_units"
         )
-    scores = 1 / (1 + np.exp(-(scale * logits.astype(np.float64) + bias)))
-    return ActionUnitCalibration(
-        scale=scale, bias=bias, threshold=best_threshold(scores, truth), fitted_on=fitted_on
-    )
+    threshold = best_threshold(_scores(logits, scale, bias))
+    return ActionUnitCalibration(scale=scale, bias=bias, threshold=threshold, fitted_on=fitted_on)
+
+
+def is_present(fitted: ActionUnitCalibration, logits: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """The decisions, [n], that the calibration makes of a unit's logits, [n]."""
+    return _scores(logits, fitted.scale, fitted.bias) >= fitted.threshold
+
+
+def _scores(logits: NDArray[np.float32], scale: float, bias: float) -> NDArray[np.float64]:
+    return 1 / (1 + np.exp(-(scale * logits.astype(np.float64) + bias)))
 
 
 def _emotion(

@@ -17,6 +17,9 @@ from distill.config import Recipe
 from distill.network import FaceStateNet, new_network
 from mf2_edge.atomic import replacing
 
+WILD, ACTION_UNITS = "wild", "action units"
+"""How far a network was trained: phase 1, or phase 2 as well."""
+
 
 class CheckpointError(ValueError):
     """A file is no checkpoint of this project, or of another architecture."""
@@ -64,7 +67,8 @@ def load_network(path: Path) -> Checkpoint:
         raise CheckpointError(
             f"{path} was trained by another release, whose recipes differ: {error}. Train it again"
         ) from error
-    network = new_network(len(recipe.emotions), len(recipe.action_units))
+    own = recipe.action_unit_training.own_blocks if content["stage"] == ACTION_UNITS else 0
+    network = new_network(len(recipe.emotions), len(recipe.action_units), own)
     try:
         network.load_state_dict(content["network"])
     except RuntimeError as error:

@@ -91,6 +91,10 @@ class ActionUnitConfig(_Part, frozen=True, kw_only=True):
     dataset: str
     folds: int
     """Folds by subject, for the honest figures and the calibration."""
+    own_blocks: int = 0
+    """Last blocks of the trunk of which the AU branch gets copies of its own, to train."""
+    headline: tuple[str, ...] = ()
+    """Units whose mean is the headline figure; the others are reported by themselves."""
     steps: int
     batch: int
     """Human-coded faces a step."""

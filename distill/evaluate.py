@@ -16,10 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distill.batches import Source
-from distill.calibrate import LEAST_POSITIVES
+from distill.calibrate import LEAST_POSITIVES, fit_action_unit, is_present
 from distill.checkpoint import load_network
 from distill.config import Recipe
-from distill.metrics import auc, best_threshold, f1
+from distill.metrics import auc, f1
+from distill.network import channels_last
 from distill.train import predict, wild_sources
 from mf2_edge.atomic import replacing
 from mf2_edge.schema import AccuracySpec, LabelAccuracy
@@ -27,8 +28,8 @@ from mf2_edge.schema import AccuracySpec, LabelAccuracy
 
 def evaluate(recipe: Recipe) -> list[AccuracySpec]:
     """Measure the trained network; writes `results.json` (a list of AccuracySpec) beside it."""
-    network = load_network(recipe.run_folder / "network.pt").network
-    results = [action_unit_accuracy(recipe)]
+    network = channels_last(load_network(recipe.run_folder / "network.pt").network)
+    results = action_unit_accuracy(recipe)
     for source in wild_sources(recipe):
         for split, description in _splits(source, recipe):
             rows = source.store.rows(split)
@@ -74,8 +75,12 @@ def emotion_accuracy(
     )
 
 
-def action_unit_accuracy(recipe: Recipe) -> AccuracySpec:
-    """Mean F1 over the human-coded units, folds by subject, thresholds from the other folds."""
+def action_unit_accuracy(recipe: Recipe) -> list[AccuracySpec]:
+    """Mean F1 and mean AUC over the headline units, folds by subject, and each unit's own figures.
+
+    Scaling and thresholds come from the other folds. Units with too few human-coded positives are
+    left out.
+    """
     settings = recipe.action_unit_training
     with np.load(recipe.run_folder / "folds.npz") as folds:
         labels, logits, fold = folds["labels"], folds["logits"], folds["fold"]
@@ -87,25 +92,33 @@ def action_unit_accuracy(recipe: Recipe) -> AccuracySpec:
         present = np.zeros(len(truth), dtype=bool)
         for number in range(settings.folds):
             other, own = fold != number, fold == number
-            threshold = best_threshold(logits[other, column], truth[other])
-            present[own] = logits[own, column] >= threshold
+            fitted = fit_action_unit(unit, logits[other, column], truth[other], "the other folds")
+            present[own] = is_present(fitted, logits[own, column])
         per_unit[unit] = LabelAccuracy(
             value=round(f1(present, truth), 4),
             support=int(truth.sum()),
             auc=round(auc(logits[:, column], truth), 4),
         )
-    return AccuracySpec(
-        dataset=recipe.data[settings.dataset].title,
-        split="79 subjects with human FACS codes, apex and onset frames",
-        protocol=f"{settings.folds} folds by subject, thresholds from the other folds",
-        metric="mean F1",
-        value=round(float(np.mean([unit.value for unit in per_unit.values()])), 4),
-        n=len(labels),
-        seed=recipe.seed,
-        labels=per_unit,
-        date=_today(),
-        machine=machine(),
-    )
+    headline = [per_unit[unit] for unit in settings.headline or per_unit]
+    means = {
+        "mean F1": np.mean([unit.value for unit in headline]),
+        "mean AUC": np.mean([unit.auc for unit in headline if unit.auc is not None]),
+    }
+    return [
+        AccuracySpec(
+            dataset=recipe.data[settings.dataset].title,
+            split=f"{len(np.unique(fold))} folds by subject, human FACS codes",
+            protocol=f"{len(headline)} units, out of fold, thresholds from the other folds",
+            metric=metric,
+            value=round(float(value), 4),
+            n=len(labels),
+            seed=recipe.seed,
+            labels=per_unit if metric == "mean F1" else {},
+            date=_today(),
+            machine=machine(),
+        )
+        for metric, value in means.items()
+    ]
 
 
 def machine() -> str:

@@ -24,17 +24,19 @@ def auc(scores: NDArray[np.floating], truth: NDArray[np.bool_]) -> float:
     return float((below + up_to).sum() / (2 * len(positive) * len(negative)))
 
 
-def best_threshold(scores: NDArray[np.floating], truth: NDArray[np.bool_]) -> float:
-    """The score from which on "present" gives the best F1, midway between two scores.
+def best_threshold(scores: NDArray[np.floating]) -> float:
+    """The score from which on "present" has the best expected F1, midway between two scores.
 
-    Rare labels have many near-ties; the middle of the range of thresholds within 0.01 of the best
-    F1 generalises better than its edge.
+    scores: [n] calibrated probabilities. Expected hits are the sum of the scores above (Lipton et
+    al. 2014, arXiv:1402.1892). Searching for the best F1 on the labels themselves instead places
+    the thresholds of rare units by a handful of faces; on held-out subjects it did worse.
     """
-    edges = np.unique(scores)
-    candidates = np.concatenate([edges[:1], (edges[1:] + edges[:-1]) / 2])
-    quality = np.array([f1(scores >= candidate, truth) for candidate in candidates])
-    good = candidates[quality >= quality.max() - 0.01]
-    return float(good[len(good) // 2])
+    ordered = np.sort(scores)[::-1].astype(np.float64)
+    counts = np.arange(1, len(ordered) + 1)
+    expected = 2 * np.cumsum(ordered) / (counts + ordered.sum())
+    last = int(expected.argmax())
+    following = min(last + 1, len(ordered) - 1)
+    return float((ordered[last] + ordered[following]) / 2)
 
 
 def expected_calibration_error(

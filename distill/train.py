@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from distill.batches import Source, centre_tensor, make_batches, positive_weights
-from distill.checkpoint import save_atomically, save_network
+from distill.checkpoint import WILD, save_atomically, save_network
 from distill.config import Recipe
 from distill.facestore import load_store
 from distill.losses import action_unit_loss, emotion_loss
@@ -79,7 +79,7 @@ def train(recipe: Recipe) -> Path:
                 content = {name: part.state_dict() for name, part in parts.items()}
                 save_atomically({"step": done, **content}, folder / "last.pt")
     if world.leads and not (path.is_file() and start == recipe.train.steps):
-        save_network(average, recipe, "wild", path)
+        save_network(average, recipe, WILD, path)
     world.wait()
     return path
 
