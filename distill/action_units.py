@@ -29,7 +29,7 @@ from distill.pseudo import pseudo_labels
 from distill.train import update_average
 from mf2_edge.atomic import replacing
 
-REPLAY_FACES = 1000
+REPLAY_FACES = 2000
 """Pseudo-labelled faces whose features are kept at hand for replay, a data set."""
 
 
