@@ -35,6 +35,7 @@ def model_card(about: About, manifest: Manifest) -> str:
 
 ```python
 from mf2_edge import FaceStateAnalyzer
+
 faces = FaceStateAnalyzer(bundle="path/to/{manifest.name}").predict("photo.jpg")
 ```
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from hashlib import sha256
 from importlib.resources import files
+from math import log
 
 import msgspec
 import numpy as np
@@ -74,17 +75,18 @@ class BlazeFace:
 
         `min_score` (0..1) replaces the model's own threshold.
         """
-        pixels = (view.astype(np.float32)[None] - self.spec.mean) / self.spec.std
+        pixels = (view[None].astype(np.float32) - self.spec.mean) * (1 / self.spec.std)
         outputs = {out.shape[-1]: out[0] for out in self.runtime.run(pixels)}
-        logits = np.clip(outputs[1][:, 0], -80, 80)
-        scores = 1 / (1 + np.exp(-logits))
-        chosen = np.flatnonzero(scores >= (min_score or self.spec.min_score))
+        logits = outputs[1][:, 0]
+        threshold = self.spec.min_score if min_score is None else min_score
+        chosen = np.flatnonzero(logits >= log(threshold / (1 - threshold)))
         pairs = 2 + len(self.spec.keypoints)  # the box's centre and size, then the keypoints
         values = outputs[2 * pairs][chosen].reshape(len(chosen), pairs, 2)
         points = values + self._anchors[chosen, None]
         points[:, 1] = values[:, 1]  # a size, not a position
-        faces = [self._detection(p, float(s)) for p, s in zip(points, scores[chosen], strict=True)]
-        return self.merge(faces)
+        scores = 1 / (1 + np.exp(-logits[chosen]))
+        merged = merge(points, scores, self.spec.overlap)
+        return [self._detection(face, score) for face, score in merged]
 
     def distinct(self, faces: list[Detection]) -> list[Detection]:
         """The best of each group of overlapping detections, best first.
@@ -97,33 +99,36 @@ class BlazeFace:
                 kept.append(face)
         return kept
 
-    def merge(self, faces: list[Detection]) -> list[Detection]:
-        """One detection a face: overlapping ones become their mean, weighted by score.
-
-        The weighting is the paper's answer to jitter (its section 3.4); the score is the best one.
-        """
-        merged = []
-        rest = sorted(faces, key=lambda face: face.score, reverse=True)
-        while rest:
-            same = [face for face in rest if iou(face.box, rest[0].box) > self.spec.overlap]
-            same = same or rest[:1]
-            merged.append(self._mean(same))
-            rest = [face for face in rest if face not in same]
-        return merged
-
     def _detection(self, points: NDArray[np.float32], score: float) -> Detection:
         (cx, cy), (width, height) = points[0].tolist(), points[1].tolist()
         box = Box(cx - width / 2, cy - height / 2, width, height)
         named = zip(self.spec.keypoints, points[2:].tolist(), strict=True)
         return Detection(box, score, Landmarks(**{name: Point(x, y) for name, (x, y) in named}))
 
-    def _mean(self, faces: list[Detection]) -> Detection:
-        if len(faces) == 1:
-            return faces[0]
-        weights = np.array([face.score for face in faces])
-        numbers = np.array([_numbers(face, self.spec.keypoints) for face in faces])
-        mean = (weights @ numbers / weights.sum()).reshape(-1, 2)
-        return self._detection(mean, float(weights.max()))
+
+def merge(
+    points: NDArray[np.float32], scores: NDArray[np.float32], overlap: float
+) -> list[tuple[NDArray[np.float32], float]]:
+    """One face a group of overlapping anchors, best first: their mean, weighted by score.
+
+    points: [n, pairs, 2], the box's centre, its size, then keypoints. scores: [n]. The weighting is
+    the paper's answer to jitter (its section 3.4); the score of a group is its best.
+    """
+    faces = []
+    half = points[:, 1] / 2
+    low, high, areas = points[:, 0] - half, points[:, 0] + half, points[:, 1].prod(axis=1)
+    rest = np.argsort(-scores)
+    while len(rest):
+        best = rest[0]
+        sides = np.minimum(high[rest], high[best]) - np.maximum(low[rest], low[best])
+        shared = np.clip(sides, 0, None).prod(axis=1)
+        same = shared > overlap * (areas[rest] + areas[best] - shared)
+        same[0] = True
+        group = rest[same]
+        weights = scores[group] / scores[group].sum()
+        faces.append((np.tensordot(weights, points[group], axes=1), float(scores[best])))
+        rest = rest[~same]
+    return faces
 
 
 def iou(a: Box, b: Box) -> float:
@@ -133,15 +138,6 @@ def iou(a: Box, b: Box) -> float:
     if width <= 0 or height <= 0:
         return 0.0
     return width * height / (a.area + b.area - width * height)
-
-
-def _numbers(face: Detection, keypoints: tuple[str, ...]) -> list[float]:
-    box = face.box
-    numbers = [box.x + box.width / 2, box.y + box.height / 2, box.width, box.height]
-    for name in keypoints:
-        point: Point = getattr(face.landmarks, name)
-        numbers += [point.x, point.y]
-    return numbers
 
 
 def _anchors(spec: DetectorSpec) -> NDArray[np.float32]:

@@ -62,9 +62,9 @@ class BlazeFaceDetector:
     def detect(self, frame: NDArray[np.uint8]) -> list[Detection]:
         """Faces of a uint8 RGB frame [H, W, 3] in its pixels, largest first."""
         spec = self.network.spec
-        first, *further = self._rounds(frame.shape[0], frame.shape[1])
-        found = self._search(frame, first, spec.min_score, spec.min_score)
-        for views in further:
+        rounds = self._rounds(frame.shape[0], frame.shape[1])
+        found = self._search(frame, next(rounds), spec.min_score, spec.min_score)
+        for views in rounds:
             if self.search == "adaptive" and any(face.score >= spec.sure_score for face in found):
                 break
             more = self._search(frame, views, spec.candidate_score, spec.sure_score)

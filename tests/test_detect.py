@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mf2_edge.blazeface import BlazeFace, iou
+from mf2_edge.blazeface import BlazeFace, iou, merge
 from mf2_edge.detect import BlazeFaceDetector, View
 from mf2_edge.types import Box, Detection, Landmarks, Point
 from tests.samples import astronaut
@@ -103,11 +103,20 @@ def test_an_unknown_search_is_refused() -> None:
 
 
 def test_merging_keeps_strangers_apart_and_weights_by_score() -> None:
+    centres = np.array([[200, 0], [0, 0], [2, 0]], dtype=np.float32)
+    points = np.stack([centres, np.full((3, 2), 50, np.float32), centres + 7], axis=1)
+    scores = np.array([0.5, 0.9, 0.3], dtype=np.float32)
+    merged = merge(points, scores, overlap=0.3)
+    assert [score for _, score in merged] == pytest.approx([0.9, 0.5])
+    assert merged[0][0] == pytest.approx(np.array([[0.5, 0], [50, 50], [7.5, 7]]))
+    assert merged[1][0] == pytest.approx(np.array([[200, 0], [50, 50], [207, 7]]))
+    assert merge(points[:0], scores[:0], overlap=0.3) == []
+
+
+def test_of_overlapping_views_the_best_is_kept_whole() -> None:
     network = BlazeFace()
-    merged = network.merge([_detection(0, 0.9), _detection(2, 0.3), _detection(200, 0.5)])
-    assert [round(face.box.x, 6) for face in merged] == [0.5, 200]
-    assert [face.score for face in merged] == [0.9, 0.5]
-    assert network.merge([]) == []
+    kept = network.distinct([_detection(2, 0.3), _detection(0, 0.9), _detection(200, 0.5)])
+    assert [(face.box.x, face.score) for face in kept] == [(0, 0.9), (200, 0.5)]
 
 
 @given(
