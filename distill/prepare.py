@@ -89,7 +89,7 @@ def _labels(
     coded[:, ~(coded == 1).any(axis=0)] = np.nan
     return {
         "names": np.array([face.name for face in faces]),
-        "splits": np.array([_split(face, dataset, recipe.seed) for face in faces]),
+        "splits": np.array([split_of(face, dataset, recipe.seed) for face in faces]),
         "subjects": np.array([face.subject or "" for face in faces]),
         "votes": votes,
         "majority": winner,
@@ -106,7 +106,7 @@ def _vote_shares(votes: dict[str, float], emotions: Sequence[str]) -> NDArray[np
     return np.asarray(kept / total, dtype=np.float32)
 
 
-def _split(face: LabelledFace, dataset: DatasetConfig, seed: int) -> str:
+def split_of(face: LabelledFace, dataset: DatasetConfig, seed: int) -> str:
     """The data set's own split; a seeded part of "train" becomes "valid" where the recipe asks.
 
     Drawn from a hash of the name, so that neither order nor library version changes it.
