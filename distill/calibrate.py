@@ -29,7 +29,10 @@ def calibrate(recipe: Recipe) -> Path:
     """Write `calibration.json` (a CalibrationSpec) beside the trained network."""
     sources = wild_sources(recipe)
     network = channels_last(load_network(recipe.run_folder / "network.pt").network)
-    logits = {source.name: predict(network, recipe, source, _valid(source)) for source in sources}
+    logits = {
+        source.name: predict(network, recipe, source, source.store.labelled("valid"))
+        for source in sources
+    }
     calibration = CalibrationSpec(
         emotion=_emotion(recipe, sources, {name: pair[0] for name, pair in logits.items()}),
         action_units=_action_units(recipe, {name: pair[1] for name, pair in logits.items()}),
@@ -86,7 +89,9 @@ def _scores(logits: NDArray[np.float32], scale: float, bias: float) -> NDArray[n
 def _emotion(
     recipe: Recipe, sources: list[Source], logits: dict[str, NDArray[np.float32]]
 ) -> EmotionCalibration:
-    labels = {source.name: source.store.majority[_valid(source)] for source in sources}
+    labels = {
+        source.name: source.store.majority[source.store.labelled("valid")] for source in sources
+    }
     return EmotionCalibration(
         temperature=fit_temperature(
             np.concatenate([logits[name] for name in logits]),
@@ -124,12 +129,5 @@ def _action_units(
 
 def _pseudo_validation(recipe: Recipe, name: str) -> NDArray[np.float32]:
     folder = recipe.cache_folder / name
-    store = load_store(folder)
-    rows = store.rows("valid")
-    rows = rows[store.majority[rows] >= 0]
+    rows = load_store(folder).labelled("valid")
     return pseudo_labels(folder, recipe.pseudo_labels.rules, recipe.action_units)[rows]
-
-
-def _valid(source: Source) -> NDArray[np.int64]:
-    rows = source.store.rows("valid")
-    return rows[source.store.majority[rows] >= 0]

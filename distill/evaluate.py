@@ -32,8 +32,7 @@ def evaluate(recipe: Recipe) -> list[AccuracySpec]:
     results = action_unit_accuracy(recipe)
     for source in wild_sources(recipe):
         for split, description in _splits(source, recipe):
-            rows = source.store.rows(split)
-            rows = rows[source.store.majority[rows] >= 0]
+            rows = source.store.labelled(split)
             logits, _ = predict(network, recipe, source, rows)
             results.append(
                 emotion_accuracy(

@@ -35,6 +35,11 @@ class FaceStore:
         """Indices of the faces of the given splits."""
         return np.flatnonzero(np.isin(self.splits, splits))
 
+    def labelled(self, split: str) -> NDArray[np.int64]:
+        """Indices of the faces of a split that have a hard emotion label."""
+        rows = self.rows(split)
+        return rows[self.majority[rows] >= 0]
+
 
 def save_store(folder: Path, images: Sequence[NDArray[np.uint8]], **labels: NDArray[Any]) -> None:
     """Write a store; the label file comes last, so a store that has one is complete."""

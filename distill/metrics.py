@@ -37,21 +37,3 @@ def best_threshold(scores: NDArray[np.floating]) -> float:
     last = int(expected.argmax())
     following = min(last + 1, len(ordered) - 1)
     return float((ordered[last] + ordered[following]) / 2)
-
-
-def expected_calibration_error(
-    probabilities: NDArray[np.floating], labels: NDArray[np.int64], bins: int = 15
-) -> float:
-    """ECE of the top label over equal-width bins (Guo et al. 2017), 0..1.
-
-    probabilities: [n, classes], rows summing to 1. labels: [n] class indices.
-    """
-    confidence = probabilities.max(axis=1)
-    right = probabilities.argmax(axis=1) == labels
-    place = np.minimum((confidence * bins).astype(int), bins - 1)
-    gaps = [
-        abs(confidence[place == b].mean() - right[place == b].mean()) * (place == b).mean()
-        for b in range(bins)
-        if (place == b).any()
-    ]
-    return float(sum(gaps))

@@ -150,8 +150,7 @@ def validate(network: nn.Module, recipe: Recipe, sources: Iterable[Source]) -> d
     """Accuracy a data set on its "valid" split (hard labels), 0..1."""
     result = {}
     for source in sources:
-        rows = source.store.rows("valid")
-        rows = rows[source.store.majority[rows] >= 0]
+        rows = source.store.labelled("valid")
         predicted = predict(network, recipe, source, rows)[0].argmax(axis=1)
         result[source.name] = float((predicted == source.store.majority[rows]).mean())
     return result

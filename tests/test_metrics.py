@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from distill.metrics import auc, best_threshold, expected_calibration_error, f1
+from distill.metrics import auc, best_threshold, f1
 
 SCORES = arrays(np.float64, 40, elements=st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.75, 1.0]))
 TRUTH = arrays(np.bool_, 40)
@@ -37,11 +37,3 @@ def test_best_threshold_of_honest_scores_is_nearly_the_best_there_is() -> None:
 @given(scores=SCORES)
 def test_best_threshold_lies_within_the_scores(scores: np.ndarray) -> None:
     assert scores.min() <= best_threshold(scores) <= scores.max()
-
-
-def test_calibration_error_of_honest_and_boastful_scores() -> None:
-    labels = np.array([0] * 8 + [1] * 2)
-    honest = np.tile([0.8, 0.2], (10, 1))
-    boastful = np.tile([1.0, 0.0], (10, 1))
-    assert expected_calibration_error(honest, labels) == pytest.approx(0)
-    assert expected_calibration_error(boastful, labels) == pytest.approx(0.2)
