@@ -59,7 +59,8 @@ def train_action_units(recipe: Recipe) -> Path:
 
     jobs = {**{str(number): fold != number for number in range(settings.folds)}, "all": fold >= 0}
     paths = {job: recipe.run_folder / "folds" / f"{job}.pt" for job in jobs}
-    mine = [job for job in list(jobs)[world.rank :: world.size] if not _is_newer(paths[job], wild)]
+    key = f"{wild.stat().st_mtime_ns} {settings}"
+    mine = [job for job in list(jobs)[world.rank :: world.size] if not _is_done(paths[job], key)]
     if mine:
         everyone = np.arange(len(store.names))
         coded = _features(network, recipe, store, everyone, store.action_units, settings.views)
@@ -67,7 +68,7 @@ def train_action_units(recipe: Recipe) -> Path:
     for job in mine:
         branch = _train_branch(network, recipe, coded, replay, np.flatnonzero(jobs[job]), job)
         logits = _logits(branch, coded.maps[:, 0])
-        save_atomically({"branch": branch.state_dict(), "logits": logits}, paths[job])
+        save_atomically({"branch": branch.state_dict(), "logits": logits, "key": key}, paths[job])
     world.wait()
 
     path = recipe.run_folder / "network.pt"
@@ -168,8 +169,9 @@ def _replay_features(network: FaceStateNet, recipe: Recipe, name: str) -> Featur
     return _features(network, recipe, store, rows, labels, views=1)
 
 
-def _is_newer(path: Path, other: Path) -> bool:
-    return path.is_file() and path.stat().st_mtime > other.stat().st_mtime
+def _is_done(path: Path, key: str) -> bool:
+    """Whether a job was done with this phase-1 network and these settings."""
+    return path.is_file() and torch.load(path, weights_only=True).get("key") == key
 
 
 def _as_input(maps: Tensor) -> Tensor:

@@ -127,6 +127,16 @@ def test_phase_two_moves_the_au_branch_and_nothing_else(trained: Recipe) -> None
     assert changed == {"action_units"}
 
 
+def test_finished_folds_are_kept_until_the_settings_change(trained: Recipe) -> None:
+    fold = trained.run_folder / "folds" / "0.pt"
+    before = fold.stat().st_mtime_ns
+    train_action_units(trained)
+    assert fold.stat().st_mtime_ns == before
+    settings = msgspec.structs.replace(trained.action_unit_training, lr=2e-3)
+    train_action_units(msgspec.structs.replace(trained, action_unit_training=settings))
+    assert fold.stat().st_mtime_ns > before
+
+
 def test_no_subject_is_in_two_folds(trained: Recipe) -> None:
     with np.load(trained.run_folder / "folds.npz") as folds:
         fold, subjects, logits = folds["fold"], folds["subjects"], folds["logits"]
