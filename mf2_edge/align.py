@@ -14,7 +14,7 @@ Every binding implements `warp` from this text, and the golden vectors hold it t
 
 from __future__ import annotations
 
-from math import ceil, floor
+from math import ceil, floor, sqrt
 from typing import TYPE_CHECKING, Final, Literal
 
 import cv2
@@ -37,14 +37,15 @@ def similarity(landmarks: Landmarks, spec: AlignmentSpec) -> NDArray[np.float64]
     Umeyama, *Least-squares estimation of transformation parameters between two point patterns*
     (1991), for two dimensions. Uses the landmarks that `spec.points` names, each with weight 1.
     """
-    source = np.array([complex(p.x, p.y) for p in (getattr(landmarks, n) for n in spec.points)])
-    target = np.array([complex(x, y) for x, y in spec.points.values()])
-    source_mean, target_mean = source.mean(), target.mean()
-    centred = source - source_mean
-    spread = float(np.sum(np.abs(centred) ** 2))
+    source = [complex(p.x, p.y) for p in (getattr(landmarks, name) for name in spec.points)]
+    target = [complex(x, y) for x, y in spec.points.values()]
+    source_mean, target_mean = sum(source) / len(source), sum(target) / len(target)
+    centred = [point - source_mean for point in source]
+    spread = sum(abs(point) ** 2 for point in centred)
     if spread < 1e-12:
         raise ValueError("all landmarks coincide: no similarity transform maps them to a template")
-    turn = complex(np.sum(np.conj(centred) * (target - target_mean))) / spread
+    pairs = zip(centred, target, strict=True)
+    turn = sum(point.conjugate() * (wanted - target_mean) for point, wanted in pairs) / spread
     shift = target_mean - turn * source_mean
     return np.array([[turn.real, -turn.imag, shift.real], [turn.imag, turn.real, shift.imag]])
 
@@ -84,36 +85,35 @@ def warp(
 
     Only the part of the frame that the output sees is touched, so the cost does not grow with it.
     """
-    scale = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
-    step = max(1, floor(1 / scale + 1e-9))
-    x0, y0, x1, y1 = _source_window(frame.shape, matrix, width, height, step)
+    # In plain numbers: on arrays this small NumPy takes longer than the resampling does.
+    (a, b, tx), (c, d, ty) = matrix.tolist()
+    determinant = a * d - b * c
+    step = max(1, floor(1 / sqrt(abs(determinant)) + 1e-9))
+    corners = [(x - 0.5 - tx, y - 0.5 - ty) for x in (0, width) for y in (0, height)]
+    x0, x1 = _span([(d * x - b * y) / determinant for x, y in corners], frame.shape[1], step)
+    y0, y1 = _span([(a * y - c * x) / determinant for x, y in corners], frame.shape[0], step)
     window = frame[y0:y1, x0:x1]
-    to_output = matrix.copy()
-    to_output[:, 2] += matrix[:, :2] @ (x0, y0)
+    tx, ty = tx + a * x0 + b * y0, ty + c * x0 + d * y0
     if step > 1:
         window = _reduce(window, step, border)
-        to_output[:, 2] += to_output[:, :2] @ np.full(2, (step - 1) / 2)
-        to_output[:, :2] *= step
+        middle = (step - 1) / 2
+        tx, ty = tx + (a + b) * middle, ty + (c + d) * middle
+        a, b, c, d = a * step, b * step, c * step, d * step
+    to_output = np.array([[a, b, tx], [c, d, ty]])
     warped = cv2.warpAffine(
         window, to_output, (width, height), flags=cv2.INTER_LINEAR, borderMode=_CV2_BORDER[border]
     )
     return np.asarray(warped, dtype=np.uint8)
 
 
-def _source_window(
-    shape: tuple[int, ...], matrix: NDArray[np.float64], width: int, height: int, step: int
-) -> tuple[int, int, int, int]:
-    """Frame pixels (x0, y0, x1, y1) that the output reads, on multiples of `step`, never empty."""
-    inverse = np.linalg.inv(matrix[:, :2])
-    corners = np.array([[0, 0], [width, 0], [0, height], [width, height]], dtype=np.float64)
-    seen = (corners - 0.5 - matrix[:, 2]) @ inverse.T
+def _span(seen: list[float], length: int, step: int) -> tuple[int, int]:
+    """First and end of the frame's `length` pixels that the output reads, never empty.
+
+    `seen`: where the output's corners lie. The first is a multiple of `step`.
+    """
     reach = 2 * step + 1
-    window = []
-    for axis, length in enumerate((shape[1], shape[0])):
-        low = min(max(floor(seen[:, axis].min()) - reach, 0), length - 1) // step * step
-        high = min(max(ceil(seen[:, axis].max()) + reach, low + 1), length)
-        window.append((low, high))
-    return window[0][0], window[1][0], window[0][1], window[1][1]
+    low = min(max(floor(min(seen)) - reach, 0), length - 1) // step * step
+    return low, min(max(ceil(max(seen)) + reach, low + 1), length)
 
 
 def _reduce(window: NDArray[np.uint8], step: int, border: Border) -> NDArray[np.uint8]:

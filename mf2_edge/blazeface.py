@@ -75,7 +75,9 @@ class BlazeFace:
 
         `min_score` (0..1) replaces the model's own threshold.
         """
-        pixels = (view[None].astype(np.float32) - self.spec.mean) * (1 / self.spec.std)
+        pixels = view[None].astype(np.float32)
+        pixels -= self.spec.mean
+        pixels *= 1 / self.spec.std
         outputs = {out.shape[-1]: out[0] for out in self.runtime.run(pixels)}
         logits = outputs[1][:, 0]
         threshold = self.spec.min_score if min_score is None else min_score
@@ -116,17 +118,19 @@ def merge(
     """
     faces = []
     half = points[:, 1] / 2
-    low, high, areas = points[:, 0] - half, points[:, 0] + half, points[:, 1].prod(axis=1)
+    low, high, areas = points[:, 0] - half, points[:, 0] + half, points[:, 1, 0] * points[:, 1, 1]
     rest = np.argsort(-scores)
     while len(rest):
         best = rest[0]
         sides = np.minimum(high[rest], high[best]) - np.maximum(low[rest], low[best])
-        shared = np.clip(sides, 0, None).prod(axis=1)
+        width, height = np.maximum(sides, 0).T
+        shared = width * height
         same = shared > overlap * (areas[rest] + areas[best] - shared)
         same[0] = True
         group = rest[same]
         weights = scores[group] / scores[group].sum()
-        faces.append((np.tensordot(weights, points[group], axes=1), float(scores[best])))
+        mean = weights @ points[group].reshape(len(group), -1)
+        faces.append((mean.reshape(points.shape[1:]), float(scores[best])))
         rest = rest[~same]
     return faces
 
