@@ -3,66 +3,84 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from functools import cache
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from distill.config import DatasetConfig, Recipe
-from distill.datasets import READERS, LabelledFace
+from distill.datasets import READERS, LabelledFace, LayoutError
 from distill.facestore import save_store
-from distill.tree import Tree, open_tree
-from mf2_edge.align import align, resize_crop
+from distill.pictures import Pictures, align_face
+from distill.resumable import fill_rows, fingerprint
+from distill.tree import open_tree
 from mf2_edge.detect import BlazeFaceDetector
 from mf2_edge.schema import AlignmentSpec
-from mf2_edge.types import Box
+
+_UNALIGNED, _ALIGNED = 1, 2
 
 
 def prepare(recipe: Recipe, workers: int) -> None:
-    """Align every data set of a recipe that is not in the cache yet."""
+    """Align every data set of a recipe that is not in the cache yet.
+
+    A run that was killed goes on with the faces that are not aligned yet.
+    """
     for name, dataset in recipe.data.items():
         folder = recipe.cache_folder / name
         if (folder / "labels.npz").is_file():
             continue
         faces = list(READERS[dataset.reader](open_tree(Path(dataset.root))))
-        images, aligned = _align_all(dataset, faces, recipe, name, workers)
-        save_store(folder, images, aligned=aligned, **_labels(faces, dataset, recipe))
+        if not faces:
+            raise LayoutError(
+                f"{dataset.title} at {dataset.root} has labels, but no picture to them"
+            )
+        _align_all(folder, faces, dataset, recipe, workers)
 
 
 def _align_all(
-    dataset: DatasetConfig, faces: Sequence[LabelledFace], recipe: Recipe, name: str, workers: int
-) -> tuple[list[NDArray[np.uint8]], NDArray[np.bool_]]:
-    images, aligned = [], []
-    jobs = [(dataset.root, face.name, recipe.alignment, recipe.margin) for face in faces]
-    with ProcessPoolExecutor(workers) as pool:
-        done = pool.map(_align_one, jobs, chunksize=64)
-        for image, found in tqdm(done, total=len(jobs), desc=f"align {name}", unit="face"):
-            images.append(image)
-            aligned.append(found)
-    return images, np.array(aligned)
+    folder: Path,
+    faces: Sequence[LabelledFace],
+    dataset: DatasetConfig,
+    recipe: Recipe,
+    workers: int,
+) -> None:
+    """Write the store; aligned faces wait in a file beside it, not in memory."""
+    spec, margin = recipe.alignment, recipe.margin
+    key = fingerprint(dataset.root, spec, margin, *(face.identity for face in faces))
+    path = folder / f"aligning-{key}.npy"
+    rows = fill_rows(
+        _align_one,
+        [(dataset.root, face, spec, margin) for face in faces],
+        path,
+        shape=(spec.height + 2 * margin, spec.width + 2 * margin, 3),
+        dtype=np.uint8,
+        workers=workers,
+        title=f"align {folder.name}",
+    )
+    labels = _labels(faces, dataset, recipe)
+    # A sequence of rows to `save_store`, which copies them one by one.
+    images: Any = rows.values
+    save_store(folder, images, aligned=rows.marks == _ALIGNED, **labels)
+    for leftover in folder.glob("aligning-*"):
+        leftover.unlink()
 
 
-def _align_one(job: tuple[str, str, AlignmentSpec, int]) -> tuple[NDArray[np.uint8], bool]:
-    """One crop as `FaceStateAnalyzer.predict_crops` would align it, with the margin kept."""
-    root, name, spec, margin = job
-    encoded = np.frombuffer(_tree(root).read(name), dtype=np.uint8)
-    crop = np.asarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR_RGB), dtype=np.uint8)
-    height, width = crop.shape[:2]
-    face = _detector().refine(crop, Box(0, 0, width, height))
-    if face is None or face.landmarks is None:
-        return resize_crop(crop, spec, margin), False
-    return align(crop, face.landmarks, spec, margin), True
+def _align_one(
+    job: tuple[str, LabelledFace, AlignmentSpec, int],
+) -> tuple[NDArray[np.uint8], int]:
+    """One face as the analyzer would align it, with the margin kept."""
+    root, face, spec, margin = job
+    picture = _pictures(root).read(face)
+    aligned, found = align_face(picture, face, _detector(), spec, margin)
+    return aligned, _ALIGNED if found else _UNALIGNED
 
 
 @cache
-def _tree(root: str) -> Tree:
-    return open_tree(Path(root))
+def _pictures(root: str) -> Pictures:
+    return Pictures(Path(root))
 
 
 @cache
@@ -78,17 +96,18 @@ def _labels(
     winner = np.full(len(faces), -1, dtype=np.int64)
     coded = np.full((len(faces), len(units)), np.nan, dtype=np.float32)
     for row, face in enumerate(faces):
-        if face.emotion is not None:
+        if face.emotion in emotions:
             winner[row] = emotions.index(face.emotion)
             votes[row] = np.eye(len(emotions))[winner[row]]
         if face.votes is not None:
             votes[row] = _vote_shares(face.votes, emotions)
-        if face.action_units is not None:
-            coded[row] = [unit in face.action_units for unit in units]
-    # A unit that nobody coded in a whole data set was not looked for: unknown, not absent.
-    coded[:, ~(coded == 1).any(axis=0)] = np.nan
+        coded[row] = face.unit_labels(units)
+    # A FACS coder notes what is present. A unit that is noted in no face of a whole data set was
+    # not looked for: unknown, not absent.
+    unlisted = np.array([face.coded is None for face in faces])
+    coded[np.ix_(unlisted, ~(coded == 1).any(axis=0))] = np.nan
     return {
-        "names": np.array([face.name for face in faces]),
+        "names": np.array([face.identity for face in faces]),
         "splits": np.array([split_of(face, dataset, recipe.seed) for face in faces]),
         "subjects": np.array([face.subject or "" for face in faces]),
         "votes": votes,

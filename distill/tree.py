@@ -19,6 +19,14 @@ class Tree(Protocol):
         """Content of one file; raises KeyError if there is none."""
         ...
 
+    def path(self, name: str) -> Path:
+        """Where a file lies on disk, for what only reads files; raises ArchiveError in a tar."""
+        ...
+
+
+class ArchiveError(ValueError):
+    """Something is wanted from an archive that only a folder can give."""
+
 
 class FolderTree:
     """The files under a folder."""
@@ -37,6 +45,10 @@ class FolderTree:
             raise KeyError(name)
         return path.read_bytes()
 
+    def path(self, name: str) -> Path:
+        """Where a file lies on disk."""
+        return self._root / name
+
     def _files(self) -> Iterator[Path]:
         return (path for path in self._root.rglob("*") if path.is_file())
 
@@ -45,6 +57,7 @@ class TarTree:
     """The files in an uncompressed tar archive, read in place."""
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         self._tar = tarfile.open(path, "r:")  # noqa: SIM115  (open as long as the tree is)
         self._members = {
             member.name.removeprefix("./"): member
@@ -62,6 +75,13 @@ class TarTree:
         assert file is not None  # only regular files are in the index
         with file:
             return file.read()
+
+    def path(self, name: str) -> Path:
+        """Nothing in an archive lies on disk; raises ArchiveError."""
+        raise ArchiveError(
+            f"{name} lies in the archive {self._path}, where videos cannot be read: unpack it and "
+            "point the root at the folder"
+        )
 
 
 def open_tree(path: Path) -> Tree:

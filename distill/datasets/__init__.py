@@ -1,0 +1,51 @@
+"""The data sets in their official layouts, as faces with labels.
+
+Every reader yields `LabelledFace`s and refuses a tree that is not its data set by saying what it
+looked for. A label that a data set does not carry is `None`, or NaN inside a vector: unknown,
+which is not the same as absent. `docs/datasets.md` lists layouts, protocols and terms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from distill.datasets.affectnet import read_affectnet
+from distill.datasets.affwild2 import read_affwild2_au, read_affwild2_expr
+from distill.datasets.bp4d import read_bp4d
+from distill.datasets.ckplus import read_ckplus
+from distill.datasets.disfa import read_disfa
+from distill.datasets.ferplus import majority, read_ferplus
+from distill.datasets.labelled import EMOTIONS, LabelledFace, LayoutError
+from distill.datasets.rafdb import read_rafdb
+from distill.datasets.unlabelled import read_unlabelled
+from distill.tree import Tree
+
+__all__ = [
+    "EMOTIONS",
+    "READERS",
+    "LabelledFace",
+    "LayoutError",
+    "majority",
+    "read_affectnet",
+    "read_affwild2_au",
+    "read_affwild2_expr",
+    "read_bp4d",
+    "read_ckplus",
+    "read_disfa",
+    "read_ferplus",
+    "read_rafdb",
+    "read_unlabelled",
+]
+
+READERS: Final[dict[str, Callable[[Tree], Iterator[LabelledFace]]]] = {
+    "ferplus": read_ferplus,
+    "rafdb": read_rafdb,
+    "ckplus": read_ckplus,
+    "affectnet": read_affectnet,
+    "disfa": read_disfa,
+    "bp4d": read_bp4d,
+    "affwild2-au": read_affwild2_au,
+    "affwild2-expr": read_affwild2_expr,
+    "unlabelled": read_unlabelled,
+}

@@ -1,0 +1,75 @@
+"""What every reader yields: one face and what is known about it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mf2_edge.types import Box
+
+EMOTIONS: Final = (
+    "neutral",
+    "happiness",
+    "surprise",
+    "sadness",
+    "anger",
+    "disgust",
+    "fear",
+    "contempt",
+)
+
+
+class LayoutError(ValueError):
+    """A folder or archive is not laid out like the data set it is said to be."""
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledFace:
+    """One picture of a data set and what is known about the face in it.
+
+    `name` is the picture's path in the tree; where that is a video, `video_frame` counts its
+    frames from 0. `split` is the data set's own part, "dev" where it has none.
+
+    `emotion` is the label under the data set's own protocol, None where that gives none; `votes`
+    are the raters' votes behind it where they were published.
+
+    `action_units` are the units coded present by a human; None if nobody coded the picture.
+    `coded` are the units that the coder looked for: of these, those that are not present are
+    absent, and every other unit is unknown. None stands for all of FACS.
+
+    `subject` is who it is; for data sets that do not say, the video it comes from.
+
+    The picture is a crop of the face, or it is more than that: then `box` says where the face is
+    (pixels), or `whole_frame` that it has to be looked for.
+    """
+
+    name: str
+    split: str
+    emotion: str | None = None
+    votes: dict[str, float] | None = None
+    action_units: frozenset[str] | None = None
+    coded: frozenset[str] | None = None
+    subject: str | None = None
+    box: Box | None = None
+    whole_frame: bool = False
+    video_frame: int | None = None
+
+    @property
+    def identity(self) -> str:
+        """The name, or "VIDEO#FRAME": no other face of the data set has it."""
+        return self.name if self.video_frame is None else f"{self.name}#{self.video_frame}"
+
+    def unit_labels(self, units: Sequence[str]) -> NDArray[np.float32]:
+        """1 present, 0 absent, NaN unknown for each of `units`, float32 [units]."""
+        labels = np.full(len(units), np.nan, dtype=np.float32)
+        if self.action_units is not None:
+            for place, unit in enumerate(units):
+                if unit in self.action_units:
+                    labels[place] = 1
+                elif self.coded is None or unit in self.coded:
+                    labels[place] = 0
+        return labels
