@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mf2_edge.errors import BoxError as BoxError
     from mf2_edge.errors import BundleError as BundleError
     from mf2_edge.errors import ChecksumError as ChecksumError
+    from mf2_edge.errors import DescriptionError as DescriptionError
     from mf2_edge.errors import FrameError as FrameError
     from mf2_edge.errors import ImageFileError as ImageFileError
     from mf2_edge.errors import InferenceError as InferenceError
@@ -48,6 +49,7 @@ _EXPORTS: Final[dict[str, tuple[str, ...]]] = {
         "BoxError",
         "BundleError",
         "ChecksumError",
+        "DescriptionError",
         "FrameError",
         "ImageFileError",
         "InferenceError",

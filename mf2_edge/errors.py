@@ -44,5 +44,9 @@ class MissingExtraError(RuntimeUnavailableError, ImportError):
     """An optional package is needed; the message names the extra that installs it."""
 
 
+class DescriptionError(Mf2EdgeError, ValueError):
+    """A description was asked for at a level, or of a unit, that does not exist."""
+
+
 class InferenceError(Mf2EdgeError, RuntimeError):
     """A model ran but its answer is unusable (wrong shape, or not finite)."""

@@ -1,11 +1,13 @@
-"""Action Units by number, with the names of the Facial Action Coding System.
+"""Action Units by number: their names and muscles, and the emotions that they express.
 
-Source: Ekman, Friesen & Hager, *Facial Action Coding System: The Manual* (2002). Facts of FACS
-live here; which of these units a model reports is a fact of the model and lives in its manifest.
+Source of names and muscles: Ekman, Friesen & Hager, *Facial Action Coding System: The Manual*
+(2002). Facts of FACS live here; which of these units a model reports is a fact of the model and
+lives in its manifest.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 ACTION_UNIT_NAMES: Final[dict[str, str]] = {
@@ -37,3 +39,70 @@ ACTION_UNIT_NAMES: Final[dict[str, str]] = {
     "AU45": "blink",
     "AU46": "wink",
 }
+
+ACTION_UNIT_MUSCLES: Final[dict[str, str]] = {
+    "AU1": "frontalis (pars medialis) contracts",
+    "AU2": "frontalis (pars lateralis) contracts",
+    "AU4": "depressor glabellae, depressor supercilii and corrugator supercilii contract",
+    "AU5": "levator palpebrae superioris contracts",
+    "AU6": "orbicularis oculi (pars orbitalis) contracts",
+    "AU7": "orbicularis oculi (pars palpebralis) contracts",
+    "AU9": "levator labii superioris alaeque nasi contracts",
+    "AU10": "levator labii superioris contracts",
+    "AU11": "zygomaticus minor contracts",
+    "AU12": "zygomaticus major contracts",
+    "AU13": "levator anguli oris contracts",
+    "AU14": "buccinator contracts",
+    "AU15": "depressor anguli oris contracts",
+    "AU16": "depressor labii inferioris contracts",
+    "AU17": "mentalis contracts",
+    "AU18": "incisivii labii superioris and incisivii labii inferioris contract",
+    "AU20": "risorius and platysma contract",
+    "AU22": "orbicularis oris contracts",
+    "AU23": "orbicularis oris contracts",
+    "AU24": "orbicularis oris contracts",
+    "AU25": "mentalis or orbicularis oris relaxes, or depressor labii inferioris contracts",
+    "AU26": "masseter, temporalis and internal pterygoid relax",
+    "AU27": "the pterygoids and digastric contract",
+    "AU28": "orbicularis oris contracts",
+    "AU43": "levator palpebrae superioris relaxes and orbicularis oculi contracts",
+    "AU45": "levator palpebrae superioris relaxes and orbicularis oculi contracts",
+    "AU46": "levator palpebrae superioris relaxes and orbicularis oculi contracts",
+}
+"""What the muscles behind a unit do, as a clause."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prototype:
+    """The units by which an emotion shows.
+
+    One unit of each group is expected. Those that `may_join` belong to the expression as well.
+    `one_sided` where the expression counts on one side of the face alone.
+    """
+
+    groups: tuple[tuple[str, ...], ...]
+    may_join: tuple[str, ...] = ()
+    one_sided: bool = False
+
+    @property
+    def units(self) -> frozenset[str]:
+        """Every unit that belongs to the expression."""
+        return frozenset(self.may_join).union(*self.groups)
+
+
+EMOTION_PROTOTYPES: Final[dict[str, Prototype]] = {
+    "neutral": Prototype(()),
+    "happiness": Prototype((("AU6",), ("AU12",))),
+    "sadness": Prototype((("AU1",), ("AU4",), ("AU15",)), ("AU6", "AU11", "AU17")),
+    "surprise": Prototype((("AU1",), ("AU2",), ("AU5",), ("AU26", "AU27"))),
+    "fear": Prototype((("AU1",), ("AU2",), ("AU4",), ("AU5",), ("AU20",)), ("AU7", "AU26", "AU27")),
+    "anger": Prototype((("AU4",), ("AU5",), ("AU7",), ("AU23", "AU24")), ("AU10", "AU17", "AU22")),
+    "disgust": Prototype((("AU9", "AU10"),), ("AU15", "AU16", "AU17")),
+    "contempt": Prototype((("AU12", "AU14"),), one_sided=True),
+}
+"""Source: Friesen & Ekman, *EMFACS-7: Emotional Facial Action Coding System* (1983), and the
+table of prototypes and major variants in Ekman, Friesen & Hager, *FACS Investigator's Guide*
+(2002). The labels are those of FER+."""
+
+OPEN_MOUTH: Final = frozenset({"AU25", "AU26", "AU27"})
+"""EMFACS lets an open mouth go with any emotion, so these never speak against one."""

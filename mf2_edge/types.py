@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 
 class Status(StrEnum):
@@ -139,6 +139,25 @@ class FaceState:
         units = dict(self.action_units)
         fields = (self.box, self.landmarks, self.detection_score, self.emotion, units, self.status)
         return FaceState, fields
+
+    def describe(self, level: Literal["au", "emotion", "face"] = "face", seed: int = 0) -> str:
+        """This state in English: its units, its emotion, or both together.
+
+        Other seeds give other wordings of the same facts. Adverbs tell how sure the answer is
+        ("clearly" from 0.9, "probably" under 0.7, "possibly" under 0.5), never how strong a
+        movement or an emotion is, which nothing here measures. Raises DescriptionError for
+        another level.
+        """
+        from mf2_edge.describe import FaceFacts, certainty, describe
+
+        units = self.action_units
+        facts = FaceFacts(
+            self.emotion.label,
+            {label: certainty(unit.score) for label, unit in units.items() if unit.present},
+            frozenset(label for label, unit in units.items() if not unit.present),
+            certainty(self.emotion.score),
+        )
+        return describe(facts, level, seed)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain dicts, strings, numbers and None, as `json.dumps` takes them."""
