@@ -9,22 +9,46 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from distill.evaluate_options import add_dataset_options, evaluate_on, names_dataset
+
 if TYPE_CHECKING:
     from distill.config import Recipe
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code: 0, or 2 for a mistake in the input."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments[:1] == ["mfa"]:
+        from distill.mfa.cli import main as mfa
+
+        return mfa(arguments[1:])
+    if arguments[:1] == ["explain"]:
+        from distill.explain import main as explain
+
+        return explain(arguments[1:])
+    if arguments[:1] == ["adapt"]:
+        from distill.adapt import main as adapt
+
+        return adapt(arguments[1:])
     parser = argparse.ArgumentParser(prog="python -m distill", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     for name, (text, _) in COMMANDS.items():
         command = commands.add_parser(name, help=text, description=text)
-        command.add_argument("--config", type=Path, required=True, help="recipe (TOML)")
+        if name == "evaluate":
+            add_dataset_options(command)
+        else:
+            command.add_argument("--config", type=Path, required=True, help="recipe (TOML)")
+    commands.add_parser("mfa", help="describe faces in words (GPT-4o or offline); see `mfa --help`")
+    commands.add_parser("adapt", help="a new head from your own labels; see `adapt --help`")
+    commands.add_parser("explain", help="where MF² looks; see `explain --help`")
     options = parser.parse_args(arguments)
     from distill.config import load_recipe
 
     try:
-        COMMANDS[options.command][1](load_recipe(options.config))
+        if options.command == "evaluate" and names_dataset(options):
+            evaluate_on(options)
+        else:
+            COMMANDS[options.command][1](load_recipe(options.config))
     except (ValueError, FileNotFoundError) as error:
         sys.stderr.write(f"distill {options.command}: {error}\n")
         return 2
@@ -44,18 +68,29 @@ def _pseudo(recipe: Recipe) -> None:
 
 
 def _train(recipe: Recipe) -> None:
-    """Every stage in order; each skips what it has done already. `torchrun` speeds up phase 1."""
+    """Every stage in order; each skips what it has done already. `torchrun` shares the work."""
     from distill.parallel import join_world
 
     world = join_world()
     if world.leads:
         _prepare(recipe)
+        if recipe.texts is not None:
+            _texts(recipe)
     world.wait()
     _wild(recipe)
     _action_units(recipe)
+    _settle(recipe)
     if world.leads:
         _calibrate(recipe)
         _evaluate(recipe)
+
+
+def _texts(recipe: Recipe) -> None:
+    from distill.texts import make_bank
+
+    if recipe.texts is None:
+        raise ValueError("the recipe has no [texts]: nothing to encode")
+    make_bank(recipe, recipe.texts)
 
 
 def _wild(recipe: Recipe) -> None:
@@ -68,6 +103,13 @@ def _action_units(recipe: Recipe) -> None:
     from distill.action_units import train_action_units
 
     train_action_units(recipe)
+
+
+def _settle(recipe: Recipe) -> None:
+    from distill.settle import settle
+
+    if recipe.settling is not None:
+        settle(recipe, recipe.settling)
 
 
 def _calibrate(recipe: Recipe) -> None:
@@ -87,8 +129,10 @@ COMMANDS: dict[str, tuple[str, Callable[[Recipe], None]]] = {
     "train": ("all of the below but pseudo, in order; resumes where it stopped", _train),
     "prepare": ("align the faces of every data set", _prepare),
     "pseudo": ("score blendshapes with MediaPipe, for AU pseudo-labels", _pseudo),
+    "texts": ("encode the MFA store's descriptions, for MF²", _texts),
     "wild": ("phase 1: trunk and branches on in-the-wild faces; resumes", _wild),
-    "action-units": ("phase 2: the AU branch on human FACS codes; resumes", _action_units),
+    "action-units": ("phase 2: trunk and branches with human FACS codes; resumes", _action_units),
+    "settle": ("phase 3: the emotion branch on the trunk that phase 2 left; resumes", _settle),
     "calibrate": ("fit temperature, AU scaling and thresholds on held-out data", _calibrate),
     "evaluate": ("measure; writes results.json for the manifest", _evaluate),
 }

@@ -1,14 +1,17 @@
-"""Train, phase 2: the AU branch on human FACS codes, over the frozen trunk.
+"""Train, phase 2: human FACS codes join the faces of phase 1; trunk and both branches move.
 
-The trunk never saw a face of the coded data set, so folds by subject over the branch alone are
-honest about the whole network: each fold's logits come from a branch that saw none of its
-subjects. The branch that ships is then trained on all subjects with the same settings.
+A trunk that knows emotion alone tells Action Units apart less well. Phase 1's own answers hold the
+emotion branch in place meanwhile (learning without forgetting, Li & Hoiem 2016, arXiv:1606.09282).
+
+Phase 1 never saw a face of the coded data set, so folds by subject over phase 2 alone are honest
+about the whole network: each fold's logits come from a network that saw none of its subjects. The
+network that ships is then trained on all subjects with the same settings.
 """
 
 from __future__ import annotations
 
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,32 +20,32 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
-from distill.augment import augment, centre
-from distill.batches import positive_weights, to_tensor
+from distill.batches import Batch, Source, make_batches, positive_weights
 from distill.checkpoint import ACTION_UNITS, load_network, save_atomically, save_network
 from distill.config import Recipe
-from distill.facestore import FaceStore, load_store
-from distill.losses import action_unit_loss
-from distill.network import Branch, FaceStateNet, channels_last
+from distill.facestore import load_store
+from distill.language import Language, answer, load_language
+from distill.losses import action_unit_loss, agreement_loss, emotion_loss
+from distill.network import FaceStateNet, channels_last
+from distill.optimise import start_optimisation
 from distill.parallel import join_world
-from distill.pseudo import pseudo_labels
-from distill.train import update_average
+from distill.start import start_network
+from distill.train import predict, wild_sources
 from mf2_edge.atomic import replacing
-
-REPLAY_FACES = 2000
-"""Pseudo-labelled faces whose features are kept at hand for replay, a data set."""
 
 
 @dataclass(frozen=True)
-class Features:
-    """Trunk maps float16 [faces, views, 128, 14, 14] (view 0 as the product cuts it) and labels."""
+class School:
+    """What every fold shares: the network of phase 1, the coded faces, its own faces, texts."""
 
-    maps: Tensor
-    labels: Tensor
+    wild: FaceStateNet
+    coded: Source
+    replay: list[Source]
+    language: Language | None
 
 
 def train_action_units(recipe: Recipe) -> Path:
-    """Fold by fold, then on all faces; returns the path of the network with the final branch.
+    """Fold by fold, then on all faces; returns the path of the network trained on all.
 
     Writes `folds.npz`: subjects, fold, labels and out-of-fold logits of every coded face. The
     processes of a `torchrun` share the folds; those that are done are not done again.
@@ -51,29 +54,30 @@ def train_action_units(recipe: Recipe) -> Path:
     torch.set_num_threads(recipe.threads)
     settings = recipe.action_unit_training
     wild = recipe.run_folder / "wild.pt"
-    network = load_network(wild).network
-    network.branch_off(settings.own_blocks)
-    network = channels_last(network)
-    store = load_store(recipe.cache_folder / settings.dataset)
+    coded = _coded_source(recipe)
+    before = channels_last(load_network(wild).network)
+    school = School(before, coded, wild_sources(recipe), load_language(recipe))
+    store = coded.store
     fold = subject_folds(store.subjects, settings.folds, recipe.seed)
 
     jobs = {**{str(number): fold != number for number in range(settings.folds)}, "all": fold >= 0}
-    paths = {job: recipe.run_folder / "folds" / f"{job}.pt" for job in jobs}
+    folder = recipe.run_folder / "folds"
     key = f"{wild.stat().st_mtime_ns} {settings}"
-    mine = [job for job in list(jobs)[world.rank :: world.size] if not _is_done(paths[job], key)]
-    if mine:
-        everyone = np.arange(len(store.names))
-        coded = _features(network, recipe, store, everyone, store.action_units, settings.views)
-        replay = [_replay_features(network, recipe, name) for name in settings.replay]
-    for job in mine:
-        branch = _train_branch(network, recipe, coded, replay, np.flatnonzero(jobs[job]), job)
-        logits = _logits(branch, coded.maps[:, 0])
-        save_atomically({"branch": branch.state_dict(), "logits": logits, "key": key}, paths[job])
+    for job in list(jobs)[world.rank :: world.size]:
+        path = folder / f"{job}.pt"
+        if _is_done(path, key):
+            continue
+        rows = np.flatnonzero(jobs[job])
+        network = _train_fold(recipe, school, rows, folder / f"{job}-last.pt", key)
+        logits = predict(network, recipe, coded, np.arange(len(store.names)))[1]
+        content = {"network": network.state_dict(), "logits": torch.from_numpy(logits)}
+        save_atomically({**content, "key": key}, path)
+        (folder / f"{job}-last.pt").unlink(missing_ok=True)
     world.wait()
 
     path = recipe.run_folder / "network.pt"
     if world.leads:
-        done = {job: torch.load(paths[job], weights_only=True) for job in jobs}
+        done = {job: torch.load(folder / f"{job}.pt", weights_only=True) for job in jobs}
         out_of_fold = np.stack([done[str(own)]["logits"][row] for row, own in enumerate(fold)])
         with replacing(recipe.run_folder / "folds.npz") as partial:
             np.savez(
@@ -83,8 +87,8 @@ def train_action_units(recipe: Recipe) -> Path:
                 labels=store.action_units,
                 logits=out_of_fold,
             )
-        network.action_units.load_state_dict(done["all"]["branch"])
-        save_network(network, recipe, ACTION_UNITS, path)
+        school.wild.load_state_dict(done["all"]["network"])
+        save_network(school.wild, recipe, ACTION_UNITS, path)
     world.wait()
     return path
 
@@ -96,88 +100,110 @@ def subject_folds(subjects: NDArray[np.str_], folds: int, seed: int) -> NDArray[
     return np.array([fold_of[name] for name in subjects])
 
 
-def _train_branch(
-    network: FaceStateNet,
-    recipe: Recipe,
-    coded: Features,
-    replay: list[Features],
-    rows: NDArray[np.int64],
-    title: str,
-) -> Branch:
-    """An AU branch trained on the given coded faces, starting from phase 1's; averaged weights."""
+def balanced(labels: NDArray[np.float32], rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The rows, those with rare units repeated: by the root of how rare the rarest of them is.
+
+    labels [n, units] of 0, 1, NaN. Most coded faces are neutral; shown as often as they are there,
+    they would leave little room for the units that show least.
+    """
+    present = labels[rows] == 1
+    rarity = np.sqrt(len(rows) / np.maximum(present.sum(axis=0), 1))
+    times = np.maximum(1, (present * rarity).max(axis=1).round()).astype(np.int64)
+    return np.repeat(rows, times)
+
+
+def _coded_source(recipe: Recipe) -> Source:
+    store = load_store(recipe.cache_folder / recipe.action_unit_training.dataset)
+    possible = np.ones(len(recipe.emotions), dtype=np.float32)
+    rows = np.arange(len(store.names))
+    return Source(recipe.action_unit_training.dataset, store, rows, possible, store.action_units)
+
+
+def _train_fold(
+    recipe: Recipe, school: School, rows: NDArray[np.int64], checkpoint: Path, key: str
+) -> FaceStateNet:
+    """A network that saw the given coded faces alone; averaged weights."""
     settings = recipe.action_unit_training
     torch.manual_seed(recipe.seed)
-    rng = np.random.default_rng(recipe.seed)
-    branch = deepcopy(network.action_units).train()
-    branch.dropout.p = recipe.network.dropout
-    average = deepcopy(branch)
-    optimizer = torch.optim.AdamW(
-        branch.parameters(), lr=settings.lr, weight_decay=settings.weight_decay
+    network = start_network(recipe)
+    # The AU branch starts from the face network again: that learns better than from phase 1's.
+    branch = deepcopy(network.action_units.state_dict())
+    network.load_state_dict(school.wild.state_dict())
+    network.action_units.load_state_dict(branch)
+    optimisation = start_optimisation(
+        network,
+        lambda name: _rate(recipe, name),
+        steps=settings.steps,
+        warmup=settings.warmup,
+        weight_decay=settings.weight_decay,
+        ema=settings.ema,
     )
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, max_lr=settings.lr, total_steps=settings.steps, pct_start=0.1
-    )
-    weights = positive_weights(coded.labels[rows].numpy())
-    counts = [settings.batch, *settings.replay.values()]
-    for step in tqdm(range(settings.steps), desc=f"action units, fold {title}", unit="step"):
-        losses = []
-        for source, count in zip((coded, *replay), counts, strict=True):
-            pool = rows if source is coded else np.arange(len(source.labels))
-            chosen = rng.choice(pool, count)
-            view = rng.integers(source.maps.shape[1], size=count)
-            logits = branch(_as_input(source.maps[chosen, view]))
-            share = count / sum(counts)
-            losses.append(share * action_unit_loss(logits, source.labels[chosen], weights))
-        optimizer.zero_grad(set_to_none=True)
-        torch.stack(losses).sum().backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(branch.parameters(), 5.0)
-        optimizer.step()
-        schedule.step()
-        update_average(average, branch, min(settings.ema, (1 + step) / (10 + step)))
-    return average.eval()
+    coded = replace(school.coded, rows=balanced(school.coded.action_units, rows))
+    start = optimisation.resume(checkpoint) if _is_done(checkpoint, key) else 0
+    for step in tqdm(
+        range(start, settings.steps),
+        initial=start,
+        total=settings.steps,
+        desc=f"action units, {checkpoint.stem.removesuffix('-last')}",
+        unit="step",
+        mininterval=5,
+    ):
+        torch.manual_seed(hash((recipe.seed, step)))  # dropout, the same after a resume
+        network.train()
+        _learn_codes(network, recipe, coded, school.language, step)
+        _remember(network, recipe, school, step)
+        optimisation.update(step)
+        if (step + 1) % settings.checkpoint_every == 0:
+            optimisation.save(checkpoint, step + 1, key=key)
+    return optimisation.average
 
 
-def _features(
-    network: FaceStateNet,
-    recipe: Recipe,
-    store: FaceStore,
-    rows: NDArray[np.int64],
-    labels: NDArray[np.float32],
-    views: int,
-) -> Features:
-    """Trunk maps of the faces as the product sees them, then of augmented views."""
-    size = recipe.alignment
-    maps = torch.empty(len(rows), 1 + views, 128, 14, 14, dtype=torch.float16)
-    with torch.inference_mode():
-        for place, row in enumerate(tqdm(rows, desc="trunk features", unit="face")):
-            image = np.asarray(store.images[row])
-            rng = np.random.default_rng((recipe.seed, int(row)))
-            varied = [augment(image, size.width, size.height, rng) for _ in range(views)]
-            faces = np.stack([centre(image, size.width, size.height), *varied])
-            maps[place] = network.features(to_tensor(faces, recipe.preprocessing)).half()
-    return Features(maps, torch.from_numpy(labels[rows]))
+def _learn_codes(
+    network: FaceStateNet, recipe: Recipe, coded: Source, language: Language | None, step: int
+) -> None:
+    """Leave the gradient of a step's human-coded faces: their units, and their emotion if known."""
+    settings = recipe.action_unit_training
+    weights = positive_weights(coded.action_units[coded.rows])
+    rng = np.random.default_rng((recipe.seed, step, 0))
+    for batch in make_batches(recipe, [coded], {coded.name: settings.batch}, step):
+        emotion, units, alignment = answer(network, batch, language, rng)
+        loss = alignment + action_unit_loss(units, batch.action_units, weights)
+        loss = loss + 0.5 * emotion_loss(
+            emotion, batch.votes, batch.possible, recipe.train.label_smoothing
+        )
+        (loss * len(batch.images) / settings.batch).backward()  # type: ignore[no-untyped-call]
 
 
-def _replay_features(network: FaceStateNet, recipe: Recipe, name: str) -> Features:
-    store = load_store(recipe.cache_folder / name)
-    labels = pseudo_labels(
-        recipe.cache_folder / name, recipe.pseudo_labels.rules, recipe.action_units
-    )
-    known = store.rows("train")
-    known = known[~np.isnan(labels[known]).all(axis=1)]
-    rows = np.sort(np.random.default_rng(recipe.seed).permutation(known)[:REPLAY_FACES])
-    return _features(network, recipe, store, rows, labels, views=1)
+def _remember(network: FaceStateNet, recipe: Recipe, school: School, step: int) -> None:
+    """Leave the gradient of a step's faces of phase 1, judged by their labels and by phase 1."""
+    settings = recipe.action_unit_training
+    total = sum(settings.replay.values())
+    sources = [source for source in school.replay if source.name in settings.replay]
+    weights = positive_weights(np.concatenate([s.action_units[s.rows] for s in sources]))
+    rng = np.random.default_rng((recipe.seed, step, 1))
+    for batch in make_batches(recipe, sources, settings.replay, step):
+        emotion, units, alignment = answer(network, batch, school.language, rng)
+        loss = alignment + _emotion_loss(emotion, batch, school.wild, recipe)
+        loss = loss + recipe.train.au_weight * action_unit_loss(units, batch.action_units, weights)
+        (loss * len(batch.images) / total).backward()  # type: ignore[no-untyped-call]
+
+
+def _emotion_loss(logits: Tensor, batch: Batch, wild: FaceStateNet, recipe: Recipe) -> Tensor:
+    share = recipe.action_unit_training.distillation
+    with torch.no_grad():
+        before = wild.emotion(wild.features(batch.images))
+    labelled = emotion_loss(logits, batch.votes, batch.possible, recipe.train.label_smoothing)
+    return (1 - share) * labelled + share * agreement_loss(logits, before)
+
+
+def _rate(recipe: Recipe, parameter: str) -> float:
+    """Peak learning rate of a parameter by its name."""
+    settings = recipe.action_unit_training
+    if not parameter.startswith("action_units."):
+        return settings.trunk_lr
+    return settings.head_lr if ".head." in parameter else settings.branch_lr
 
 
 def _is_done(path: Path, key: str) -> bool:
-    """Whether a job was done with this phase-1 network and these settings."""
+    """Whether a file was written with this phase-1 network and these settings."""
     return path.is_file() and torch.load(path, weights_only=True).get("key") == key
-
-
-def _as_input(maps: Tensor) -> Tensor:
-    return maps.float().contiguous(memory_format=torch.channels_last)
-
-
-def _logits(branch: Branch, maps: Tensor) -> Tensor:
-    with torch.inference_mode():
-        return torch.cat([branch(_as_input(part)) for part in torch.split(maps, 64)]).clone()

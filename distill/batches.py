@@ -5,7 +5,7 @@ Because nothing else enters, a run that is killed and resumed sees the very same
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -46,17 +46,22 @@ class Batch:
 
 
 def make_batches(
-    recipe: Recipe, sources: Sequence[Source], step: int, rank: int = 0, world: int = 1
+    recipe: Recipe,
+    sources: Sequence[Source],
+    counts: Mapping[str, int],
+    step: int,
+    rank: int = 0,
+    world: int = 1,
 ) -> list[Batch]:
     """One process's share of a step: small batches of augmented faces, whose gradients add up.
 
-    The step has as many faces of each source as the recipe says, mixed. Which batch a face falls
+    The step has as many faces of each source as `counts` says, mixed. Which batch a face falls
     into, and how it is augmented, does not depend on the number of processes.
     """
     drawn = [
         (source, row)
         for source in sources
-        for row in _rows(source, recipe.train.batch[source.name], recipe.seed, step)
+        for row in _rows(source, counts[source.name], recipe.seed, step)
     ]
     order = np.random.default_rng((recipe.seed, step)).permutation(len(drawn))
     parts = np.split(order, range(recipe.train.micro_batch, len(order), recipe.train.micro_batch))

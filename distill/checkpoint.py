@@ -13,12 +13,13 @@ from typing import Any
 import msgspec
 import torch
 
+from distill.architectures import build_network
 from distill.config import Recipe
-from distill.network import FaceStateNet, new_network
+from distill.network import FaceStateNet
 from mf2_edge.atomic import replacing
 
-WILD, ACTION_UNITS = "wild", "action units"
-"""How far a network was trained: phase 1, or phase 2 as well."""
+WILD, ACTION_UNITS, SETTLED = "wild", "action units", "settled"
+"""How far a network was trained: through phase 1, 2 or 3."""
 
 
 class CheckpointError(ValueError):
@@ -67,8 +68,7 @@ def load_network(path: Path) -> Checkpoint:
         raise CheckpointError(
             f"{path} was trained by another release, whose recipes differ: {error}. Train it again"
         ) from error
-    own = recipe.action_unit_training.own_blocks if content["stage"] == ACTION_UNITS else 0
-    network = new_network(len(recipe.emotions), len(recipe.action_units), own)
+    network = build_network(recipe)
     try:
         network.load_state_dict(content["network"])
     except RuntimeError as error:

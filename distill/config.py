@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, Literal
 
 import msgspec
 
@@ -59,6 +60,27 @@ class NetworkConfig(_Part, frozen=True, kw_only=True):
     dropout: float
     weights: str | None = None
     """MobileFaceNet as .tflite; without it the start is random."""
+    continues: str | None = None
+    """A network.pt or wild.pt whose trunk and emotion branch are the start instead."""
+    architecture: Literal["student", "mf2"] = "student"
+    token_width: int = 128
+    """Values of an AU token of MF²."""
+
+
+class TextConfig(_Part, frozen=True, kw_only=True):
+    """Language that MF² is aligned with, beside its supervised losses."""
+
+    store: str
+    """The MFA store (docs/mfa.md)."""
+    sources: tuple[Literal["gpt", "template"], ...]
+    """Whose texts; they are mixed only if more than one is named."""
+    levels: tuple[Literal["au", "emotion", "face"], ...]
+    texts: int
+    """Texts of each level that a step's faces are compared with."""
+    weight: float
+    """Weight of the alignment losses beside the emotion loss."""
+    encoder: str = "all-MiniLM-L6-v2"
+    """That, or the folder of another sentence-transformers model."""
 
 
 class TrainConfig(_Part, frozen=True, kw_only=True):
@@ -86,25 +108,46 @@ class TrainConfig(_Part, frozen=True, kw_only=True):
 
 
 class ActionUnitConfig(_Part, frozen=True, kw_only=True):
-    """Phase 2: the AU branch on human FACS codes, over the frozen trunk."""
+    """Phase 2: trunk and both branches, with human FACS codes."""
 
     dataset: str
     folds: int
     """Folds by subject, for the honest figures and the calibration."""
-    own_blocks: int = 0
-    """Last blocks of the trunk of which the AU branch gets copies of its own, to train."""
     headline: tuple[str, ...] = ()
     """Units whose mean is the headline figure; the others are reported by themselves."""
     steps: int
     batch: int
     """Human-coded faces a step."""
     replay: dict[str, int]
-    """Pseudo-labelled faces a step from each data set, so that the wild is not forgotten."""
-    views: int
-    """Augmented copies of each face whose trunk features are cached."""
-    lr: float
+    """Faces a step from each data set of phase 1, so that the wild is not forgotten."""
+    trunk_lr: float
+    """Peak learning rate of the trunk and the emotion branch, which phase 1 has trained."""
+    branch_lr: float
+    """Peak learning rate of the AU branch, which starts from the face network's weights."""
+    head_lr: float
+    """Peak learning rate of the AU branch's last layer, which starts from nothing."""
+    distillation: float
+    """Share, 0..1, of phase 1's answers in what the emotion branch learns from the replay."""
     weight_decay: float
+    warmup: int
+    """Steps of linear warm-up before the cosine."""
     ema: float
+    checkpoint_every: int
+
+
+class SettlingConfig(_Part, frozen=True, kw_only=True):
+    """Phase 3: the emotion branch alone, on the trunk that phase 2 left."""
+
+    steps: int
+    batch: dict[str, int]
+    """Faces a step from each data set of phase 1."""
+    lr: float
+    distillation: float
+    """Share, 0..1, of phase 1's answers in what the branch learns."""
+    weight_decay: float
+    warmup: int
+    ema: float
+    checkpoint_every: int
 
 
 class Recipe(_Part, frozen=True, kw_only=True):
@@ -125,8 +168,12 @@ class Recipe(_Part, frozen=True, kw_only=True):
     data: dict[str, DatasetConfig]
     pseudo_labels: PseudoLabelConfig
     network: NetworkConfig
+    texts: TextConfig | None = None
+    """What MF² is aligned with; nothing without it."""
     train: TrainConfig
     action_unit_training: ActionUnitConfig
+    settling: SettlingConfig | None = None
+    """Phase 3, for the student; MF²'s emotions rest on its AU tokens, so it has none."""
 
     @property
     def cache_folder(self) -> Path:
@@ -140,10 +187,34 @@ class Recipe(_Part, frozen=True, kw_only=True):
 
 
 def load_recipe(path: Path) -> Recipe:
-    """Read a recipe; raises ConfigError naming the file and the key."""
+    """Read a recipe; raises ConfigError naming the file and the key.
+
+    A recipe may say `extends = "other.toml"` (beside it): what it leaves out is taken from there.
+    """
+    content = _read(path)
     try:
-        return msgspec.toml.decode(path.read_bytes(), type=Recipe)
+        return msgspec.convert(content, Recipe)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{path}: {error}") from error
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content: dict[str, Any] = msgspec.toml.decode(path.read_bytes())
     except FileNotFoundError:
         raise ConfigError(f"no recipe at {path}; the shipped ones are in distill/configs") from None
     except msgspec.DecodeError as error:
         raise ConfigError(f"{path}: {error}") from error
+    base = content.pop("extends", None)
+    return content if base is None else _merged(_read(path.parent / base), content)
+
+
+def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """`base` with the changes made, table by table."""
+    merged = dict(base)
+    for key, value in changes.items():
+        below = base.get(key)
+        if isinstance(below, dict) and isinstance(value, dict):
+            value = _merged(below, value)
+        merged[key] = value
+    return merged

@@ -1,4 +1,4 @@
-"""Losses that know what they do not know: soft votes, partial label sets, masked AUs."""
+"""Losses that know what they do not know: soft votes, partial label sets, masked AUs, texts."""
 
 from __future__ import annotations
 
@@ -39,3 +39,33 @@ def action_unit_loss(logits: Tensor, labels: Tensor, positive_weight: Tensor) ->
     per_unit = (loss * known).sum(dim=0) / counts.clamp(min=1)
     present = counts > 0
     return per_unit[present].mean() if present.any() else logits.sum() * 0
+
+
+def agreement_loss(logits: Tensor, teacher: Tensor) -> Tensor:
+    """Kullback-Leibler divergence from the teacher's answers; a scalar, the mean over faces.
+
+    logits, teacher: (N, K). Hinton et al. 2015, arXiv:1503.02531, at temperature 1.
+    """
+    return F.kl_div(
+        logits.log_softmax(dim=1),
+        teacher.log_softmax(dim=1),
+        reduction="batchmean",
+        log_target=True,
+    )
+
+
+def alignment_loss(
+    vectors: Tensor, texts: Tensor, truth: Tensor, scale: Tensor, bias: Tensor
+) -> Tensor:
+    """Sigmoid loss between images and texts, several of which may be true; a scalar.
+
+    vectors (..., T) and texts (M, T) of unit length; truth (..., M) in 0..1, NaN for unknown.
+    Zhai et al. 2023, arXiv:2303.15343; here true and false pairs weigh the same in all.
+    """
+    known = ~torch.isnan(truth)
+    target = torch.nan_to_num(truth)
+    logits = scale.exp() * vectors @ texts.T + bias
+    loss = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
+    weights = [known * target, known * (1 - target)]
+    parts = [(loss * w).sum() / w.sum() for w in weights if w.sum() > 0]
+    return torch.stack(parts).mean() if parts else logits.sum() * 0

@@ -1,8 +1,6 @@
 """The face-state network: one trunk, two decoupled branches.
 
-MobileFaceNet up to its 14x14 map is the trunk. Each branch has its own copy of the rest, so the
-AU branch can be trained on human FACS codes without moving an emotion logit; for that it may
-leave the trunk some blocks earlier than the emotion branch does.
+MobileFaceNet up to its 14x14 map is the trunk. Each branch has its own copy of the rest.
 """
 
 from __future__ import annotations
@@ -21,13 +19,11 @@ POOLED_STD = 3.5
 class Branch(nn.Module):
     """From a 14x14 map of the trunk to the logits of one head.
 
-    (N, 128, 14, 14) -> (N, labels). `lead` holds the branch's own copies of the trunk's last
-    blocks, if it leaves the trunk early.
+    (N, 128, 14, 14) -> (N, labels).
     """
 
     def __init__(self, backbone: MobileFaceNet, labels: int, dropout: float) -> None:
         super().__init__()
-        self.lead = nn.Sequential()
         self.stage4 = deepcopy(backbone.stage4)
         self.conv5 = deepcopy(backbone.conv5)
         self.gdc = deepcopy(backbone.gdc[0])
@@ -41,7 +37,15 @@ class Branch(nn.Module):
 
     def forward(self, trunk: Tensor) -> Tensor:
         """Logits of the branch's labels."""
-        pooled = self.gdc(self.conv5(self.stage4(self.lead(trunk)))).flatten(1)
+        return self.classify(self.pool(trunk)[1])
+
+    def pool(self, trunk: Tensor) -> tuple[Tensor, Tensor]:
+        """The branch's last map (N, 512, 7, 7), and the vector (N, 512) pooled from it."""
+        deep = self.conv5(self.stage4(trunk))
+        return deep, self.gdc(deep).flatten(1)
+
+    def classify(self, pooled: Tensor) -> Tensor:
+        """Logits of the branch's labels from the pooled vector."""
         logits: Tensor = self.head(self.dropout(pooled))
         return logits
 
@@ -63,33 +67,16 @@ class FaceStateNet(nn.Module):
         self.emotion = Branch(backbone, emotions, dropout)
         self.action_units = Branch(backbone, action_units, dropout)
 
-    def branch_off(self, blocks: int) -> None:
-        """Let the AU branch leave the trunk `blocks` earlier, with its own copies of them.
-
-        No logit changes; training the branch afterwards changes the AU logits alone.
-        """
-        stage3 = self._stage3()
-        self.action_units.lead = nn.Sequential(*deepcopy(list(stage3)[len(stage3) - blocks :]))
-
     def features(self, x: Tensor) -> Tensor:
-        """Map (N, 128, 14, 14) at which the AU branch leaves the trunk."""
-        early = self._stage3()[: self._shared_blocks()]
-        leaving: Tensor = early(self.trunk["stage2"](self.trunk["stem"](x)))
-        return leaving
+        """Map (N, 128, 14, 14) at which the branches leave the trunk."""
+        for stage in self.trunk.values():
+            x = stage(x)
+        return x
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Emotion logits and AU logits."""
-        leaving = self.features(x)
-        late = self._stage3()[self._shared_blocks() :]
-        return self.emotion(late(leaving)), self.action_units(leaving)
-
-    def _stage3(self) -> nn.Sequential:
-        stage3 = self.trunk["stage3"]
-        assert isinstance(stage3, nn.Sequential)
-        return stage3
-
-    def _shared_blocks(self) -> int:
-        return len(self._stage3()) - len(self.action_units.lead)
+        trunk = self.features(x)
+        return self.emotion(trunk), self.action_units(trunk)
 
     def freeze(self, *stages: str) -> None:
         """Take stages of the trunk out of training, and out of the gradient's way."""
@@ -102,12 +89,4 @@ def channels_last(network: FaceStateNet) -> FaceStateNet:
     for parameter in network.parameters():
         if parameter.ndim == 4:
             parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
-    return network
-
-
-def new_network(emotions: int, action_units: int, own_blocks: int = 0) -> FaceStateNet:
-    """A network with untrained weights, to load a checkpoint into."""
-    with torch.random.fork_rng(devices=[]):
-        network = FaceStateNet(MobileFaceNet(), emotions, action_units)
-    network.branch_off(own_blocks)
     return network

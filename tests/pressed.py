@@ -13,9 +13,10 @@ import numpy as np
 import torch
 from torch import nn
 
+from distill.architectures import build_network
 from distill.checkpoint import save_network
 from distill.config import Recipe, load_recipe
-from distill.network import FaceStateNet, new_network
+from distill.network import FaceStateNet
 from exporters.__main__ import main
 from exporters.faces import synthetic_faces
 
@@ -86,7 +87,7 @@ def toy_recipe(folder: Path) -> Recipe:
 
 def lively_network(recipe: Recipe, seed: int) -> FaceStateNet:
     """Random weights whose answers depend on the picture, and are neither sure nor undecided."""
-    network = new_network(len(recipe.emotions), len(recipe.action_units)).eval()
+    network = build_network(recipe).eval()
     generator = torch.Generator().manual_seed(seed)
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):

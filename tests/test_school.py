@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,11 +18,12 @@ import torch
 from distill.action_units import subject_folds, train_action_units
 from distill.batches import make_batches
 from distill.calibrate import calibrate, fit_action_unit, fit_temperature
-from distill.checkpoint import CheckpointError, load_network
+from distill.checkpoint import SETTLED, CheckpointError, load_network
 from distill.config import ConfigError, Recipe, load_recipe
 from distill.evaluate import evaluate
 from distill.facestore import load_store
 from distill.prepare import prepare
+from distill.settle import settle
 from distill.train import train, wild_sources
 from mf2_edge.schema import CalibrationSpec
 from tests.tiny_school import RECIPE, tiny_recipe, write_blendshapes, write_recipe
@@ -54,7 +56,9 @@ def test_stores_keep_labels_splits_and_what_is_unknown(recipe: Recipe) -> None:
     assert (ferplus.splits == "leak").sum() == 1
     assert ferplus.votes[0, :2] == pytest.approx([0.7, 0.3])
     ckplus = load_store(recipe.cache_folder / "ckplus")
-    assert np.isnan(ckplus.votes).all()
+    anger = recipe.emotions.index("anger")
+    assert (ckplus.majority == anger).all()
+    assert (ckplus.votes[:, anger] == 1).all()
     unknown = {recipe.action_units[c] for c in np.flatnonzero(np.isnan(ckplus.action_units[0]))}
     assert unknown == {"AU43"}  # nobody coded it: not absent
 
@@ -74,8 +78,8 @@ def test_the_split_depends_on_the_name_alone(recipe: Recipe, tmp_path: Path) -> 
 
 def test_a_step_is_the_same_faces_for_any_number_of_processes(recipe: Recipe) -> None:
     sources = wild_sources(recipe)
-    alone = make_batches(recipe, sources, step=3)
-    shared = [make_batches(recipe, sources, 3, rank, 2) for rank in (0, 1)]
+    alone = make_batches(recipe, sources, recipe.train.batch, 3)
+    shared = [make_batches(recipe, sources, recipe.train.batch, 3, rank, 2) for rank in (0, 1)]
     torch.testing.assert_close(alone[0].images, shared[0][0].images)
     torch.testing.assert_close(alone[1].images, shared[1][0].images)
     assert len(alone) == sum(map(len, shared)) == 2
@@ -120,11 +124,47 @@ def test_frozen_stages_keep_the_weights_they_started_with(trained: Recipe) -> No
     assert not torch.equal(network["emotion.head.weight"], average["emotion.head.weight"])
 
 
-def test_phase_two_moves_the_au_branch_and_nothing_else(trained: Recipe) -> None:
+def test_phase_two_moves_all_but_the_frozen_stages(trained: Recipe) -> None:
     before = load_network(trained.run_folder / "wild.pt").network.state_dict()
     after = load_network(trained.run_folder / "network.pt").network.state_dict()
-    changed = {name.split(".")[0] for name in before if not torch.equal(before[name], after[name])}
-    assert changed == {"action_units"}
+    same = {name for name in before if torch.equal(before[name], after[name])}
+    assert all(name.startswith(("trunk.stem.", "trunk.stage2.")) for name in same)
+    assert any(name.startswith("trunk.stage2.") for name in same)
+
+
+def test_a_fold_killed_and_resumed_ends_bit_for_bit_the_same(
+    trained: Recipe, tmp_path: Path
+) -> None:
+    expected = torch.load(trained.run_folder / "folds" / "0.pt", weights_only=True)["logits"]
+    killed = msgspec.structs.replace(trained, name="killed-in-phase-two")
+    killed.run_folder.mkdir()
+    shutil.copy2(trained.run_folder / "wild.pt", killed.run_folder)
+    write_recipe(killed, tmp_path / "recipe.toml")
+    command = [sys.executable, "-m", "distill", "action-units", "--config"]
+    process = subprocess.Popen([*command, str(tmp_path / "recipe.toml")])
+    checkpoint = killed.run_folder / "folds" / "0-last.pt"
+    while not checkpoint.is_file() and process.poll() is None:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    train_action_units(killed)
+    found = torch.load(killed.run_folder / "folds" / "0.pt", weights_only=True)["logits"]
+    assert torch.equal(expected, found)
+
+
+def test_settling_moves_the_emotion_branch_alone(trained: Recipe) -> None:
+    other = msgspec.structs.replace(trained, name="settled")
+    other.run_folder.mkdir()
+    for name in ("wild.pt", "network.pt"):
+        shutil.copy2(trained.run_folder / name, other.run_folder)
+    before = load_network(other.run_folder / "network.pt").network.state_dict()
+    assert other.settling is not None
+    settle(other, other.settling)
+    settled = load_network(other.run_folder / "network.pt")
+    after = settled.network.state_dict()
+    moved = {name.split(".")[0] for name in before if not torch.equal(before[name], after[name])}
+    assert moved == {"emotion"}
+    assert settled.stage == SETTLED
 
 
 def test_finished_folds_are_kept_until_the_settings_change(trained: Recipe) -> None:
@@ -132,7 +172,7 @@ def test_finished_folds_are_kept_until_the_settings_change(trained: Recipe) -> N
     before = fold.stat().st_mtime_ns
     train_action_units(trained)
     assert fold.stat().st_mtime_ns == before
-    settings = msgspec.structs.replace(trained.action_unit_training, lr=2e-3)
+    settings = msgspec.structs.replace(trained.action_unit_training, head_lr=1e-3)
     train_action_units(msgspec.structs.replace(trained, action_unit_training=settings))
     assert fold.stat().st_mtime_ns > before
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import cv2
 import msgspec
@@ -24,6 +25,7 @@ def tiny_recipe(folder: Path) -> Recipe:
     _ckplus(folder / "ckplus", rng)
     shipped = load_recipe(RECIPE)
     replace = msgspec.structs.replace
+    assert shipped.settling is not None
     return replace(
         shipped,
         name="tiny",
@@ -40,7 +42,20 @@ def tiny_recipe(folder: Path) -> Recipe:
             evaluate_every=2,
         ),
         action_unit_training=replace(
-            shipped.action_unit_training, folds=2, steps=2, batch=8, replay={"rafdb": 4}, views=1
+            shipped.action_unit_training,
+            folds=2,
+            steps=4,
+            batch=4,
+            replay={"rafdb": 4, "ferplus": 4},
+            warmup=1,
+            checkpoint_every=2,
+        ),
+        settling=replace(
+            shipped.settling,
+            steps=4,
+            batch={"rafdb": 4, "ferplus": 4},
+            warmup=1,
+            checkpoint_every=2,
         ),
     )
 
@@ -57,9 +72,14 @@ def write_blendshapes(recipe: Recipe) -> None:
 
 def write_recipe(recipe: Recipe, path: Path) -> None:
     """The recipe as a TOML file that `python -m distill` reads."""
-    content = msgspec.to_builtins(recipe)
-    del content["network"]["weights"]  # TOML has no null
-    path.write_bytes(msgspec.toml.encode(content))
+    path.write_bytes(msgspec.toml.encode(_without_nulls(msgspec.to_builtins(recipe))))
+
+
+def _without_nulls(content: Any) -> Any:
+    """TOML has no null: what is None is left out."""
+    if not isinstance(content, dict):
+        return content
+    return {key: _without_nulls(value) for key, value in content.items() if value is not None}
 
 
 def _rafdb(root: Path, rng: np.random.Generator) -> None:

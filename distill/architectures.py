@@ -1,0 +1,25 @@
+"""From a recipe to its network, untrained."""
+
+from __future__ import annotations
+
+import torch
+
+from distill.config import Recipe
+from distill.encode_text import TEXT_WIDTH
+from distill.mf2 import MAP_SIDE, MF2
+from distill.mobilefacenet import MobileFaceNet
+from distill.network import FaceStateNet
+from distill.regions import region_priors
+
+
+def build_network(recipe: Recipe, backbone: MobileFaceNet | None = None) -> FaceStateNet:
+    """The recipe's network over a backbone; over an untrained one, to load a checkpoint into."""
+    settings = recipe.network
+    emotions, units = len(recipe.emotions), len(recipe.action_units)
+    if backbone is None:
+        with torch.random.fork_rng(devices=[]):
+            backbone = MobileFaceNet()
+    if settings.architecture == "student":
+        return FaceStateNet(backbone, emotions, units, settings.dropout)
+    priors = region_priors(recipe.action_units, recipe.alignment, MAP_SIDE)
+    return MF2(backbone, emotions, priors, TEXT_WIDTH, settings.token_width, settings.dropout)

@@ -1,0 +1,82 @@
+"""Train, phase 3: the emotion branch settles on the trunk that phase 2 has moved.
+
+Trunk and AU branch stay as they are, so no AU logit changes, and the folds of phase 2 stay honest.
+The branch learns from the raters' votes and from phase 1's answers.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from distill.batches import make_batches
+from distill.checkpoint import SETTLED, load_network, save_network
+from distill.config import Recipe, SettlingConfig
+from distill.losses import agreement_loss, emotion_loss
+from distill.network import FaceStateNet, channels_last
+from distill.optimise import start_optimisation
+from distill.parallel import join_world
+from distill.train import wild_sources
+
+
+def settle(recipe: Recipe, settings: SettlingConfig) -> Path:
+    """Run or resume phase 3; returns the path of the network, which it replaces."""
+    world = join_world()
+    torch.set_num_threads(recipe.threads)
+    path, last = recipe.run_folder / "network.pt", recipe.run_folder / "settling.pt"
+    loaded = load_network(path)
+    world.wait()
+    if loaded.stage == SETTLED:
+        return path
+    network = channels_last(loaded.network)
+    wild = channels_last(load_network(recipe.run_folder / "wild.pt").network)
+    _train_emotion_alone(network, recipe)
+    optimisation = start_optimisation(
+        network,
+        lambda _: settings.lr,
+        steps=settings.steps,
+        warmup=settings.warmup,
+        weight_decay=settings.weight_decay,
+        ema=settings.ema,
+    )
+    sources = wild_sources(recipe)
+    total = sum(settings.batch.values())
+    start = optimisation.resume(last)
+    for step in tqdm(
+        range(start, settings.steps),
+        initial=start,
+        total=settings.steps,
+        desc="settle the emotion branch",
+        unit="step",
+        mininterval=5,
+        disable=not world.leads,
+    ):
+        torch.manual_seed(hash((recipe.seed, step, world.rank)))
+        network.emotion.train()
+        for batch in make_batches(recipe, sources, settings.batch, step, world.rank, world.size):
+            with torch.no_grad():
+                trunk, before = network.features(batch.images), wild(batch.images)[0]
+            logits = network.emotion(trunk)
+            labelled = emotion_loss(
+                logits, batch.votes, batch.possible, recipe.train.label_smoothing
+            )
+            share = settings.distillation
+            loss = (1 - share) * labelled + share * agreement_loss(logits, before)
+            (loss * len(batch.images) / total).backward()  # type: ignore[no-untyped-call]
+        world.sum_gradients(network.parameters())
+        optimisation.update(step)
+        if world.leads and (step + 1) % settings.checkpoint_every == 0:
+            optimisation.save(last, step + 1)
+    if world.leads:
+        save_network(optimisation.average, recipe, SETTLED, path)
+        last.unlink(missing_ok=True)
+    world.wait()
+    return path
+
+
+def _train_emotion_alone(network: FaceStateNet, recipe: Recipe) -> None:
+    network.requires_grad_(False)
+    network.emotion.requires_grad_(True)
+    network.emotion.dropout.p = recipe.network.dropout
