@@ -36,12 +36,12 @@ def test_emotion_on_held_out_rafdb_is_as_good_as_the_manifest_says(
         face
         for face in READERS["rafdb"](tree)
         if split_of(face, recipe.data["rafdb"], recipe.seed) == "valid"
-    ][:400]
+    ][::3]  # from all of it: the list is sorted by emotion
     states = analyzer.predict_crops([_pixels(tree, face) for face in held_out])
     pairs = zip(states, held_out, strict=True)
     accuracy = np.mean([state.emotion.label == face.emotion for state, face in pairs])
     [measured] = [a for a in analyzer.bundle.manifest.accuracy if a.dataset.startswith("RAF-DB")]
-    # Three standard errors of an accuracy over 400 faces.
+    # Three standard errors of an accuracy over 404 faces.
     assert accuracy == pytest.approx(measured.value, abs=0.05)
     assert np.mean([state.status is not Status.UNALIGNED for state in states]) > 0.97
 
