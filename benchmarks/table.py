@@ -95,10 +95,32 @@ def detector_table() -> str:
     return "\n".join(rows)
 
 
+def mfa_faults_table() -> str:
+    """What was lost and charged twice when MFA was built against a server that misbehaves."""
+    report = json.loads((RESULTS / "mfa-faults.json").read_text())
+    rows = [
+        "| run | kill -9 | faults | lost | held back | charged twice | bill | books |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    rows += [
+        f"| {run['what']} | {run['kills']} | {run['faults_injected']:,} | {run['lost']:,} "
+        f"| {run['unanswered']:,} | {run['charged_twice']:,} | ${run['billed_usd']:.2f} "
+        f"| ${run['booked_usd']:.2f} |"
+        for run in report["runs"]
+    ]
+    rows += [
+        "",
+        f"{report['provenance']}: n = {report['n']:,} questions a run, {report['faults']:.0%} "
+        f"faults, seed {report['seed']}, {report['date']}, {report['machine']}.",
+    ]
+    return "\n".join(rows)
+
+
 TABLES: dict[str, tuple[str, Callable[[], str]]] = {
     "accuracy": ("README.md", accuracy_table),
     "latency": ("README.md", latency_table),
     "detector": ("docs/detector.md", detector_table),
+    "mfa-faults": ("docs/mfa.md", mfa_faults_table),
 }
 """By the name of its marks: the page and what makes the table."""
 

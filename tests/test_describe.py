@@ -263,8 +263,8 @@ def test_a_state_describes_itself() -> None:
 
 
 def test_the_example_in_the_docs_prints_what_they_say(capsys: pytest.CaptureFixture[str]) -> None:
-    page = (Path(__file__).parents[1] / "docs" / "mfa.md").read_text()
+    page = (Path(__file__).parents[1] / "docs" / "descriptions.md").read_text()
     [code] = [b for b in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "describe" in b]
     [shown] = re.findall(r"```text\n(.*?)```", page, re.DOTALL)
-    exec(compile(code, "docs/mfa.md", "exec"), {})
+    exec(compile(code, "docs/descriptions.md", "exec"), {})
     assert capsys.readouterr().out == shown

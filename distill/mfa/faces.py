@@ -1,0 +1,88 @@
+"""The faces that MFA describes: aligned crops from the cache, and what is known of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from distill.config import Recipe
+from distill.facestore import FaceStore, load_store
+from distill.mfa.errors import MfaError
+from distill.mfa.records import FaceLabels
+from distill.pseudo import pseudo_labels
+
+HELD_OUT: Final = ("test", "leak")
+NOTHING_KNOWN: Final = FaceLabels(None, frozenset(), frozenset())
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Whom a description is about: a face's name within its data set, and what is known of it."""
+
+    dataset: str
+    name: str
+    labels: FaceLabels
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """One face of a data set. image: uint8 [H, W, 3], RGB, aligned (a view of the cache)."""
+
+    subject: Subject
+    split: str
+    image: NDArray[np.uint8]
+
+
+def iterate_faces(
+    recipe: Recipe,
+    datasets: Sequence[str] = (),
+    splits: Sequence[str] = (),
+    limit: int | None = None,
+    *,
+    held_out: bool = False,
+) -> Iterator[Face]:
+    """Faces in the order of the caches, of all data sets and splits unless some are named.
+
+    A face of which nothing is known is left out: no text about it could be checked. Test splits
+    have to be named, or asked for with `held_out`: texts are made to train on. `limit` is the most
+    faces of each data set. Raises MfaError naming a data set that the recipe does not have,
+    FileNotFoundError for a cache that was not made.
+    """
+    for name in datasets or tuple(recipe.data):
+        if name not in recipe.data:
+            known = ", ".join(recipe.data)
+            raise MfaError(f"the recipe has no data set {name!r}; it has {known}")
+        folder = recipe.cache_folder / name
+        store = load_store(folder)
+        units = known_units(folder, store, recipe, name)
+        wanted = np.isin(store.splits, splits) if splits else ~np.isin(store.splits, HELD_OUT)
+        for row in np.flatnonzero(wanted | held_out)[:limit]:
+            labels = face_labels(int(store.majority[row]), units[row], recipe)
+            if labels == NOTHING_KNOWN:
+                continue
+            subject = Subject(name, str(store.names[row]), labels)
+            yield Face(subject, str(store.splits[row]), store.images[row])
+
+
+def known_units(folder: Path, store: FaceStore, recipe: Recipe, name: str) -> NDArray[np.float32]:
+    """Action Units float32 [n, units] of 0, 1, NaN: coded by a human, else pseudo-labels."""
+    pseudo = recipe.pseudo_labels
+    if name not in pseudo.datasets or not (folder / "blendshapes.npz").is_file():
+        return store.action_units
+    guessed = pseudo_labels(folder, pseudo.rules, recipe.action_units)
+    return np.where(np.isnan(store.action_units), guessed, store.action_units)
+
+
+def face_labels(majority: int, units: NDArray[np.float32], recipe: Recipe) -> FaceLabels:
+    """Labels of one face: `majority` is an index or -1, `units` float32 [units] of 0, 1, NaN."""
+    named = list(zip(recipe.action_units, units, strict=True))
+    return FaceLabels(
+        emotion=recipe.emotions[majority] if majority >= 0 else None,
+        present=frozenset(unit for unit, value in named if value == 1),
+        absent=frozenset(unit for unit, value in named if value == 0),
+    )

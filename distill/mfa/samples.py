@@ -1,0 +1,88 @@
+"""A sample: one record with its face, as it goes into a shard."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from distill.facestore import FaceStore, load_store
+from distill.mfa.errors import MfaError
+from distill.mfa.records import Record
+
+
+class ShardError(MfaError):
+    """A shard cannot be made, or was cut off."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A record with its face. image: uint8 [H, W, 3], RGB (a view of the cache)."""
+
+    record: Record
+    split: str
+    image: NDArray[np.uint8]
+
+    def to_png(self) -> bytes:
+        """The face, lossless."""
+        done, png = cv2.imencode(".png", cv2.cvtColor(self.image, cv2.COLOR_RGB2BGR))
+        assert done
+        return png.tobytes()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Labels, texts and where both come from, as JSON takes them."""
+        record, labels = self.record, self.record.labels
+        assert record.description is not None
+        return {
+            "key": record.key,
+            "dataset": record.dataset,
+            "name": record.name,
+            "split": self.split,
+            "labels": {
+                "emotion": labels.emotion,
+                "present": sorted(labels.present),
+                "absent": sorted(labels.absent),
+            },
+            "source": record.source,
+            "model": record.model,
+            "description": record.description.model_dump(),
+        }
+
+
+def digest(samples: Sequence[Sample]) -> str:
+    """Hash of all that goes into a shard of these samples."""
+    content = blake2b(digest_size=20)
+    for sample in samples:
+        content.update(json.dumps(sample.to_dict()).encode())
+        content.update(sample.image.tobytes())
+    return content.hexdigest()
+
+
+def find_faces(records: Sequence[Record], cache: Path) -> list[Sample]:
+    """The records with their faces from the cache of aligned faces.
+
+    Raises ShardError for a face that the cache does not have, FileNotFoundError without a cache.
+    """
+    stores: dict[str, tuple[FaceStore, dict[str, int]]] = {}
+    samples = []
+    for record in records:
+        if record.dataset not in stores:
+            store = load_store(cache / record.dataset)
+            rows = {str(name): row for row, name in enumerate(store.names)}
+            stores[record.dataset] = store, rows
+        store, rows = stores[record.dataset]
+        if record.name not in rows:
+            raise ShardError(
+                f"{cache / record.dataset} has no face {record.name}, which the store describes; "
+                "export with the recipe and the data that the store was built with"
+            )
+        row = rows[record.name]
+        samples.append(Sample(record, str(store.splits[row]), store.images[row]))
+    return samples
