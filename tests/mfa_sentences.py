@@ -1,8 +1,9 @@
 """Sentences about faces as free prose has them, and what a reader takes from each.
 
 Written by hand before the lexicon: DEVELOPMENT was looked at while it was written. HELD_OUT was
-not, but the lexicon has grown since its first measurement, so it is no longer untouched. Units that a sentence affirms, units that it denies, emotions that it affirms. Where a phrase
-does not tell two units apart ("raised eyebrows"), either counts.
+not, but the lexicon has grown since its first measurement, so it is no longer untouched. Units that
+a sentence affirms, units that it denies, emotions that it affirms. Where a phrase does not tell two
+units apart ("raised eyebrows"), either counts.
 """
 
 from __future__ import annotations
