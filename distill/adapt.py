@@ -1,0 +1,141 @@
+"""`python -m distill adapt`: a new head for a frozen MF², from a user's own labels."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from distill.calibrate_head import calibrate_head, normalised
+from distill.heads import Head, HeadCalibration, HeadCard, save_head
+from distill.hidden import HiddenStates, file_digest, hidden_states, open_mf2
+from distill.task_figures import judge_task
+from distill.train_dfn import Task, predict_dfn, train_dfn
+from distill.user_faces import align_pictures
+from distill.user_labels import LabelsError, UserLabels, read_labels
+from distill.user_split import Parts, picture_digests, split_rows
+from mf2_edge.atomic import replacing
+from mf2_edge.schema import AccuracySpec
+
+VIEWS = 8
+"""Augmented views of a face, beside the one that the product sees."""
+
+
+@dataclass(frozen=True)
+class Adaptation:
+    """What to learn, from where, over which MF².
+
+    `out` gets a folder a task (head.pt, results.json) and `cache`, which all tasks share.
+    """
+
+    data: Path
+    images: Path
+    task: str
+    checkpoint: Path = Path("runs/mf2/network.pt")
+    out: Path = Path("runs/adapt")
+    seed: int = 0
+
+    @property
+    def folder(self) -> Path:
+        """Where the head goes."""
+        return self.out / self.task
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Learn a task and print its figures; returns the exit code, 2 for a mistake in the input."""
+    parser = argparse.ArgumentParser(prog="python -m distill adapt", description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="labels (CSV, docs/adapt.md)")
+    parser.add_argument("--images", type=Path, required=True, help="folder of its pictures")
+    parser.add_argument("--task", required=True, help="name of the new head")
+    parser.add_argument("--checkpoint", type=Path, default=Adaptation.checkpoint, help="an MF²")
+    parser.add_argument("--out", type=Path, default=Adaptation.out)
+    parser.add_argument("--seed", type=int, default=Adaptation.seed)
+    order = Adaptation(**vars(parser.parse_args(arguments)))
+    try:
+        results = adapt(order, workers=os.cpu_count() or 1)
+    except (ValueError, OSError) as error:
+        sys.stderr.write(f"distill adapt: {error}\n")
+        return 2
+    for result in results:
+        sys.stdout.write(
+            f"{result.dataset}, {result.split}: {result.metric} {result.value:.4f} "
+            f"(n = {result.n}; {result.protocol})\n"
+        )
+    sys.stdout.write(f"wrote {order.folder / 'head.pt'}\n")
+    return 0
+
+
+def adapt(order: Adaptation, workers: int) -> list[AccuracySpec]:
+    """Learn a task; writes `head.pt` and `results.json`, and leaves MF² as it is.
+
+    Raises LabelsError naming the rows that cannot be learned from, CheckpointError for another
+    network than MF². A run that was killed goes on with the pictures that were not read yet.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", order.task) or order.task == "cache":
+        raise LabelsError(
+            f"--task {order.task!r}: expected letters, digits, dots, dashes; not `cache`"
+        )
+    labels = read_labels(order.data)
+    digests = picture_digests(labels, order.images)
+    parts = split_rows(labels, digests, order.seed)
+    recipe = open_mf2(order.checkpoint)[1].recipe
+    cache = order.out / "cache"
+    faces = align_pictures(labels, digests, order.images, recipe, cache, workers)
+    states = hidden_states(
+        order.checkpoint,
+        faces.images,
+        np.arange(len(labels.rows)),
+        cache,
+        views=VIEWS,
+        seed=order.seed,
+        workers=workers,
+    )
+    head = learn_head(order, labels, parts, states)
+    answers = head.answers(predict_dfn(head.dfn, states, parts.valid))
+    notes = _notes(faces.unaligned, parts.valid)
+    results = judge_task(head.card, answers, labels.targets[parts.valid], parts.split, notes)
+    with replacing(order.folder / "results.json") as partial:
+        partial.write_bytes(msgspec.json.format(msgspec.json.encode(results), indent=2))
+    save_head(head, order.folder / "head.pt")
+    return results
+
+
+def learn_head(order: Adaptation, labels: UserLabels, parts: Parts, states: HiddenStates) -> Head:
+    """Train and calibrate on the training part alone."""
+    task, score = normalised(Task(labels.kind, labels.targets), parts.train)
+    if score is None:
+        calibration = calibrate_head(states, task, labels.labels, parts, order.seed)
+    else:
+        calibration = HeadCalibration(score=score)
+    dfn = train_dfn(states, task, parts.train, order.seed)
+    card = HeadCard(
+        task=order.task,
+        kind=labels.kind,
+        labels=labels.labels,
+        mf2_sha256=file_digest(order.checkpoint),
+        layout=states.layout,
+        width=dfn.width,
+        calibration=calibration,
+        faces=len(parts.train),
+        seed=order.seed,
+    )
+    return Head(dfn, card)
+
+
+def _notes(unaligned: NDArray[np.bool_], valid: NDArray[np.int64]) -> str:
+    """What else the figures rest on."""
+    notes = ["DFN over a frozen MF²"]
+    if unaligned.any():
+        notes.append(
+            f"no face found in {unaligned.sum()} of {len(unaligned)} pictures "
+            f"({unaligned[valid].sum()} judged), which were resized whole"
+        )
+    return "; ".join(notes)
