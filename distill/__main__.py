@@ -38,6 +38,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             add_dataset_options(command)
         else:
             command.add_argument("--config", type=Path, required=True, help="recipe (TOML)")
+    text = "measure an ensemble, its members and its views"
+    teacher = commands.add_parser("teacher", help=text, description=text)
+    teacher.add_argument("--config", type=Path, required=True, help="ensemble (TOML)")
+    teacher.add_argument("--out", type=Path, required=True, help="figures (JSON)")
     commands.add_parser("mfa", help="describe faces in words (GPT-4o or offline); see `mfa --help`")
     commands.add_parser("adapt", help="a new head from your own labels; see `adapt --help`")
     commands.add_parser("explain", help="where MF² looks; see `explain --help`")
@@ -47,6 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if options.command == "evaluate" and names_dataset(options):
             evaluate_on(options)
+        elif options.command == "teacher":
+            _teacher(options.config, options.out)
         else:
             COMMANDS[options.command][1](load_recipe(options.config))
     except (ValueError, FileNotFoundError) as error:
@@ -123,6 +129,13 @@ def _evaluate(recipe: Recipe) -> None:
 
     for result in evaluate(recipe):
         sys.stdout.write(f"{result.dataset}, {result.split}: {result.metric} {result.value:.4f}\n")
+
+
+def _teacher(config: Path, out: Path) -> None:
+    from distill.evaluate_teacher import evaluate_teacher, table
+
+    for line in table(evaluate_teacher(config, out)):
+        sys.stdout.write(line + "\n")
 
 
 COMMANDS: dict[str, tuple[str, Callable[[Recipe], None]]] = {

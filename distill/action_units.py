@@ -1,7 +1,8 @@
 """Train, phase 2: human FACS codes join the faces of phase 1; trunk and both branches move.
 
-A trunk that knows emotion alone tells Action Units apart less well. Phase 1's own answers hold the
-emotion branch in place meanwhile (learning without forgetting, Li & Hoiem 2016, arXiv:1606.09282).
+A trunk that knows emotion alone tells Action Units apart less well. A teacher's answers hold the
+emotion branch in place meanwhile: those of phase 1 (learning without forgetting, Li & Hoiem 2016,
+arXiv:1606.09282), or of an ensemble, which also tells the units of faces that nobody coded.
 
 Phase 1 never saw a face of the coded data set, so folds by subject over phase 2 alone are honest
 about the whole network: each fold's logits come from a network that saw none of its subjects. The
@@ -17,26 +18,26 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 from tqdm import tqdm
 
-from distill.batches import Batch, Source, make_batches, positive_weights
+from distill.batches import Source, make_batches, positive_weights
 from distill.checkpoint import ACTION_UNITS, load_network, save_atomically, save_network
 from distill.config import Recipe
 from distill.facestore import load_store
 from distill.language import Language, answer, load_language
-from distill.losses import action_unit_loss, agreement_loss, emotion_loss
+from distill.losses import action_unit_loss, agreement_loss, emotion_loss, unit_agreement_loss
 from distill.network import FaceStateNet, channels_last
 from distill.optimise import start_optimisation
 from distill.parallel import join_world
 from distill.start import start_network
-from distill.train import predict, wild_sources
+from distill.teacher import Teacher, find_teacher
+from distill.train import load_sources, predict
 from mf2_edge.atomic import replacing
 
 
 @dataclass(frozen=True)
 class School:
-    """What every fold shares: the network of phase 1, the coded faces, its own faces, texts."""
+    """What every fold shares: the network of phase 1, coded faces, other faces, texts."""
 
     wild: FaceStateNet
     coded: Source
@@ -54,21 +55,23 @@ def train_action_units(recipe: Recipe) -> Path:
     torch.set_num_threads(recipe.threads)
     settings = recipe.action_unit_training
     wild = recipe.run_folder / "wild.pt"
-    coded = _coded_source(recipe)
+    coded = coded_source(recipe)
     before = channels_last(load_network(wild).network)
-    school = School(before, coded, wild_sources(recipe), load_language(recipe))
+    replay = load_sources(recipe, settings.replay)
+    school = School(before, coded, replay, load_language(recipe))
     store = coded.store
     fold = subject_folds(store.subjects, settings.folds, recipe.seed)
 
     jobs = {**{str(number): fold != number for number in range(settings.folds)}, "all": fold >= 0}
     folder = recipe.run_folder / "folds"
-    key = f"{wild.stat().st_mtime_ns} {settings}"
+    key = f"{wild.stat().st_mtime_ns} {settings} {recipe.teacher}"
     for job in list(jobs)[world.rank :: world.size]:
         path = folder / f"{job}.pt"
         if _is_done(path, key):
             continue
         rows = np.flatnonzero(jobs[job])
-        network = _train_fold(recipe, school, rows, folder / f"{job}-last.pt", key)
+        teacher = find_teacher(recipe, before, job)
+        network = _train_fold(recipe, school, teacher, rows, folder / f"{job}-last.pt", key)
         logits = predict(network, recipe, coded, np.arange(len(store.names)))[1]
         content = {"network": network.state_dict(), "logits": torch.from_numpy(logits)}
         save_atomically({**content, "key": key}, path)
@@ -112,7 +115,8 @@ def balanced(labels: NDArray[np.float32], rows: NDArray[np.int64]) -> NDArray[np
     return np.repeat(rows, times)
 
 
-def _coded_source(recipe: Recipe) -> Source:
+def coded_source(recipe: Recipe) -> Source:
+    """All faces with human FACS codes, as a source of training."""
     store = load_store(recipe.cache_folder / recipe.action_unit_training.dataset)
     possible = np.ones(len(recipe.emotions), dtype=np.float32)
     rows = np.arange(len(store.names))
@@ -120,11 +124,16 @@ def _coded_source(recipe: Recipe) -> Source:
 
 
 def _train_fold(
-    recipe: Recipe, school: School, rows: NDArray[np.int64], checkpoint: Path, key: str
+    recipe: Recipe,
+    school: School,
+    teacher: Teacher,
+    rows: NDArray[np.int64],
+    checkpoint: Path,
+    key: str,
 ) -> FaceStateNet:
     """A network that saw the given coded faces alone; averaged weights."""
     settings = recipe.action_unit_training
-    torch.manual_seed(recipe.seed)
+    torch.manual_seed(recipe.training_seed)
     network = start_network(recipe)
     # The AU branch starts from the face network again: that learns better than from phase 1's.
     branch = deepcopy(network.action_units.state_dict())
@@ -148,10 +157,10 @@ def _train_fold(
         unit="step",
         mininterval=5,
     ):
-        torch.manual_seed(hash((recipe.seed, step)))  # dropout, the same after a resume
+        torch.manual_seed(hash((recipe.training_seed, step)))  # dropout, the same after a resume
         network.train()
         _learn_codes(network, recipe, coded, school.language, step)
-        _remember(network, recipe, school, step)
+        _remember(network, recipe, school, teacher, step)
         optimisation.update(step)
         if (step + 1) % settings.checkpoint_every == 0:
             optimisation.save(checkpoint, step + 1, key=key)
@@ -164,7 +173,7 @@ def _learn_codes(
     """Leave the gradient of a step's human-coded faces: their units, and their emotion if known."""
     settings = recipe.action_unit_training
     weights = positive_weights(coded.action_units[coded.rows])
-    rng = np.random.default_rng((recipe.seed, step, 0))
+    rng = np.random.default_rng((recipe.training_seed, step, 0))
     for batch in make_batches(recipe, [coded], {coded.name: settings.batch}, step):
         emotion, units, alignment = answer(network, batch, language, rng)
         loss = alignment + action_unit_loss(units, batch.action_units, weights)
@@ -174,32 +183,31 @@ def _learn_codes(
         (loss * len(batch.images) / settings.batch).backward()  # type: ignore[no-untyped-call]
 
 
-def _remember(network: FaceStateNet, recipe: Recipe, school: School, step: int) -> None:
-    """Leave the gradient of a step's faces of phase 1, judged by their labels and by phase 1."""
+def _remember(
+    network: FaceStateNet, recipe: Recipe, school: School, teacher: Teacher, step: int
+) -> None:
+    """Leave the gradient of a step's other faces, judged by their labels and by the teacher."""
     settings = recipe.action_unit_training
-    total = sum(settings.replay.values())
-    sources = [source for source in school.replay if source.name in settings.replay]
+    total, sources = sum(settings.replay.values()), school.replay
     weights = positive_weights(np.concatenate([s.action_units[s.rows] for s in sources]))
-    rng = np.random.default_rng((recipe.seed, step, 1))
+    rng = np.random.default_rng((recipe.training_seed, step, 1))
     for batch in make_batches(recipe, sources, settings.replay, step):
         emotion, units, alignment = answer(network, batch, school.language, rng)
-        loss = alignment + _emotion_loss(emotion, batch, school.wild, recipe)
+        taught = teacher(batch.images)
+        labelled = emotion_loss(emotion, batch.votes, batch.possible, recipe.train.label_smoothing)
+        share = settings.distillation
+        loss = alignment + (1 - share) * labelled + share * agreement_loss(emotion, taught.emotion)
         loss = loss + recipe.train.au_weight * action_unit_loss(units, batch.action_units, weights)
+        if taught.action_units is not None:
+            agreement = unit_agreement_loss(units, taught.action_units)
+            loss = loss + settings.unit_distillation * agreement
         (loss * len(batch.images) / total).backward()  # type: ignore[no-untyped-call]
-
-
-def _emotion_loss(logits: Tensor, batch: Batch, wild: FaceStateNet, recipe: Recipe) -> Tensor:
-    share = recipe.action_unit_training.distillation
-    with torch.no_grad():
-        before = wild.emotion(wild.features(batch.images))
-    labelled = emotion_loss(logits, batch.votes, batch.possible, recipe.train.label_smoothing)
-    return (1 - share) * labelled + share * agreement_loss(logits, before)
 
 
 def _rate(recipe: Recipe, parameter: str) -> float:
     """Peak learning rate of a parameter by its name."""
     settings = recipe.action_unit_training
-    if not parameter.startswith("action_units."):
+    if parameter.startswith(("trunk.", "emotion.", "related_emotion.", "face_to_text.")):
         return settings.trunk_lr
     return settings.head_lr if ".head." in parameter else settings.branch_lr
 

@@ -61,12 +61,14 @@ def make_batches(
     drawn = [
         (source, row)
         for source in sources
-        for row in _rows(source, counts[source.name], recipe.seed, step)
+        for row in _rows(source, counts[source.name], recipe.training_seed, step)
     ]
-    order = np.random.default_rng((recipe.seed, step)).permutation(len(drawn))
+    order = np.random.default_rng((recipe.training_seed, step)).permutation(len(drawn))
     parts = np.split(order, range(recipe.train.micro_batch, len(order), recipe.train.micro_batch))
     return [
-        _batch(recipe, [(*drawn[place], (recipe.seed, step, int(place))) for place in part])
+        _batch(
+            recipe, [(*drawn[place], (recipe.training_seed, step, int(place))) for place in part]
+        )
         for part in parts[rank::world]
     ]
 

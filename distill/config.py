@@ -127,7 +127,9 @@ class ActionUnitConfig(_Part, frozen=True, kw_only=True):
     head_lr: float
     """Peak learning rate of the AU branch's last layer, which starts from nothing."""
     distillation: float
-    """Share, 0..1, of phase 1's answers in what the emotion branch learns from the replay."""
+    """Share, 0..1, of the teacher's answers in what the emotion branch learns from the replay."""
+    unit_distillation: float = 0.0
+    """Weight of the teacher's AU answers on the replay beside the human codes' loss."""
     weight_decay: float
     warmup: int
     """Steps of linear warm-up before the cosine."""
@@ -143,7 +145,7 @@ class SettlingConfig(_Part, frozen=True, kw_only=True):
     """Faces a step from each data set of phase 1."""
     lr: float
     distillation: float
-    """Share, 0..1, of phase 1's answers in what the branch learns."""
+    """Share, 0..1, of the teacher's answers in what the branch learns."""
     weight_decay: float
     warmup: int
     ema: float
@@ -155,6 +157,9 @@ class Recipe(_Part, frozen=True, kw_only=True):
 
     name: str
     seed: int
+    """Of the splits: what is held out, and which subjects share a fold."""
+    training_seed: int = 0
+    """Of first weights, batches and dropout: differs between the members of an ensemble."""
     runs: str
     """Folder of caches, checkpoints and logs; git-ignored."""
     threads: int
@@ -172,8 +177,10 @@ class Recipe(_Part, frozen=True, kw_only=True):
     """What MF² is aligned with; nothing without it."""
     train: TrainConfig
     action_unit_training: ActionUnitConfig
+    teacher: str | None = None
+    """An ensemble's TOML file; phases 2 and 3 learn from its answers, without it from phase 1's."""
     settling: SettlingConfig | None = None
-    """Phase 3, for the student; MF²'s emotions rest on its AU tokens, so it has none."""
+    """Phase 3, for the student."""
 
     @property
     def cache_folder(self) -> Path:
@@ -184,6 +191,35 @@ class Recipe(_Part, frozen=True, kw_only=True):
     def run_folder(self) -> Path:
         """Where this recipe's checkpoints and logs are kept."""
         return Path(self.runs) / self.name
+
+
+class ViewConfig(_Part, frozen=True, kw_only=True):
+    """How often a face is looked at."""
+
+    scales: tuple[float, ...]
+    """Sizes of the face beside its own, which is 1."""
+    mirrored: bool
+    """Whether its mirror image is looked at as well."""
+
+
+class EnsembleConfig(_Part, frozen=True, kw_only=True):
+    """Networks that answer together."""
+
+    name: str
+    members: tuple[str, ...]
+    """Recipes, beside this file."""
+    views: ViewConfig
+    """For figures."""
+    lesson_views: ViewConfig
+    """For teaching, where each view costs time in every step."""
+
+
+def load_ensemble(path: Path) -> EnsembleConfig:
+    """Read an ensemble's TOML file; raises ConfigError naming the file and the key."""
+    try:
+        return msgspec.convert(_read(path), EnsembleConfig)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{path}: {error}") from error
 
 
 def load_recipe(path: Path) -> Recipe:

@@ -29,9 +29,10 @@ from mf2_edge.schema import AccuracySpec, LabelAccuracy
 def evaluate(recipe: Recipe) -> list[AccuracySpec]:
     """Measure the trained network; writes `results.json` (a list of AccuracySpec) beside it."""
     network = channels_last(load_network(recipe.run_folder / "network.pt").network)
-    results = action_unit_accuracy(recipe)
+    with np.load(recipe.run_folder / "folds.npz") as folds:
+        results = action_unit_accuracy(recipe, folds["labels"], folds["logits"], folds["fold"])
     for source in wild_sources(recipe):
-        for split, description in _splits(source, recipe):
+        for split, description in splits(source, recipe):
             rows = source.store.labelled(split)
             logits, _ = predict(network, recipe, source, rows)
             results.append(
@@ -74,15 +75,18 @@ def emotion_accuracy(
     )
 
 
-def action_unit_accuracy(recipe: Recipe) -> list[AccuracySpec]:
-    """Mean F1 and mean AUC over the headline units, folds by subject, and each unit's own figures.
+def action_unit_accuracy(
+    recipe: Recipe,
+    labels: NDArray[np.float32],
+    logits: NDArray[np.float32],
+    fold: NDArray[np.int64],
+) -> list[AccuracySpec]:
+    """Mean F1 and mean AUC over the headline units, and each unit's own figures.
 
-    Scaling and thresholds come from the other folds. Units with too few human-coded positives are
-    left out.
+    labels and out-of-fold logits [n, units]; fold [n], by subject. Scaling and thresholds come
+    from the other folds. Units with too few human-coded positives are left out.
     """
     settings = recipe.action_unit_training
-    with np.load(recipe.run_folder / "folds.npz") as folds:
-        labels, logits, fold = folds["labels"], folds["logits"], folds["fold"]
     per_unit = {}
     for column, unit in enumerate(recipe.action_units):
         truth = labels[:, column] == 1
@@ -125,7 +129,8 @@ def machine() -> str:
     return f"{platform.system()} {platform.machine()}, CPU, Python {platform.python_version()}"
 
 
-def _splits(source: Source, recipe: Recipe) -> Iterator[tuple[str, tuple[str, str]]]:
+def splits(source: Source, recipe: Recipe) -> Iterator[tuple[str, tuple[str, str]]]:
+    """The judged splits of a data set, each with what it is and how it is judged, in words."""
     names = set(source.store.splits.tolist())
     part = recipe.data[source.name].validation
     if "valid" in names:

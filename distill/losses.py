@@ -54,6 +54,11 @@ def agreement_loss(logits: Tensor, teacher: Tensor) -> Tensor:
     )
 
 
+def unit_agreement_loss(logits: Tensor, teacher: Tensor) -> Tensor:
+    """Binary cross-entropy against the teacher's probabilities; a scalar. Both (N, K)."""
+    return F.binary_cross_entropy_with_logits(logits, teacher.sigmoid())
+
+
 def alignment_loss(
     vectors: Tensor, texts: Tensor, truth: Tensor, scale: Tensor, bias: Tensor
 ) -> Tensor:

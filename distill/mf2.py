@@ -126,3 +126,11 @@ class MF2(FaceStateNet):
         """Emotion logits and AU logits."""
         reading = self.read(x)
         return reading.emotion, reading.action_units
+
+    def emotions(self, x: Tensor) -> Tensor:
+        """Emotion logits; they rest on the AU tokens, so nothing is saved."""
+        return self.read(x).emotion
+
+    def units(self, x: Tensor) -> Tensor:
+        """AU logits."""
+        return self.read(x).action_units

@@ -78,6 +78,16 @@ class FaceStateNet(nn.Module):
         trunk = self.features(x)
         return self.emotion(trunk), self.action_units(trunk)
 
+    def emotions(self, x: Tensor) -> Tensor:
+        """Emotion logits alone."""
+        logits: Tensor = self.emotion(self.features(x))
+        return logits
+
+    def units(self, x: Tensor) -> Tensor:
+        """AU logits alone."""
+        logits: Tensor = self.action_units(self.features(x))
+        return logits
+
     def freeze(self, *stages: str) -> None:
         """Take stages of the trunk out of training, and out of the gradient's way."""
         for name in stages:

@@ -1,7 +1,7 @@
 """Train, phase 3: the emotion branch settles on the trunk that phase 2 has moved.
 
 Trunk and AU branch stay as they are, so no AU logit changes, and the folds of phase 2 stay honest.
-The branch learns from the raters' votes and from phase 1's answers.
+The branch learns from the raters' votes and from the teacher's answers.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from distill.losses import agreement_loss, emotion_loss
 from distill.network import FaceStateNet, channels_last
 from distill.optimise import start_optimisation
 from distill.parallel import join_world
-from distill.train import wild_sources
+from distill.teacher import find_teacher
+from distill.train import load_sources
 
 
 def settle(recipe: Recipe, settings: SettlingConfig) -> Path:
@@ -32,6 +33,7 @@ def settle(recipe: Recipe, settings: SettlingConfig) -> Path:
         return path
     network = channels_last(loaded.network)
     wild = channels_last(load_network(recipe.run_folder / "wild.pt").network)
+    teacher = find_teacher(recipe, wild, None)
     _train_emotion_alone(network, recipe)
     optimisation = start_optimisation(
         network,
@@ -41,7 +43,7 @@ def settle(recipe: Recipe, settings: SettlingConfig) -> Path:
         weight_decay=settings.weight_decay,
         ema=settings.ema,
     )
-    sources = wild_sources(recipe)
+    sources = load_sources(recipe, settings.batch)
     total = sum(settings.batch.values())
     start = optimisation.resume(last)
     for step in tqdm(
@@ -53,17 +55,17 @@ def settle(recipe: Recipe, settings: SettlingConfig) -> Path:
         mininterval=5,
         disable=not world.leads,
     ):
-        torch.manual_seed(hash((recipe.seed, step, world.rank)))
+        torch.manual_seed(hash((recipe.training_seed, step, world.rank)))
         network.emotion.train()
         for batch in make_batches(recipe, sources, settings.batch, step, world.rank, world.size):
             with torch.no_grad():
-                trunk, before = network.features(batch.images), wild(batch.images)[0]
+                trunk, taught = network.features(batch.images), teacher(batch.images).emotion
             logits = network.emotion(trunk)
             labelled = emotion_loss(
                 logits, batch.votes, batch.possible, recipe.train.label_smoothing
             )
             share = settings.distillation
-            loss = (1 - share) * labelled + share * agreement_loss(logits, before)
+            loss = (1 - share) * labelled + share * agreement_loss(logits, taught)
             (loss * len(batch.images) / total).backward()  # type: ignore[no-untyped-call]
         world.sum_gradients(network.parameters())
         optimisation.update(step)

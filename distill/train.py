@@ -35,7 +35,7 @@ def train(recipe: Recipe) -> Path:
     """Run or resume phase 1; returns the path of the trained network (averaged weights)."""
     world = join_world()
     torch.set_num_threads(recipe.threads)
-    torch.manual_seed(recipe.seed)
+    torch.manual_seed(recipe.training_seed)
     sources, language = wild_sources(recipe), load_language(recipe)
     network = start_network(recipe)
     optimisation = start_optimisation(
@@ -91,8 +91,10 @@ def _accumulate(
 ) -> tuple[float, float]:
     """Leave this process's share of a step's gradient; returns its mean losses (emotion, AU)."""
     settings = recipe.train
-    torch.manual_seed(hash((recipe.seed, step, world.rank)))  # dropout, the same after a resume
-    rng = np.random.default_rng((recipe.seed, step, world.rank))
+    torch.manual_seed(
+        hash((recipe.training_seed, step, world.rank))
+    )  # dropout, the same after a resume
+    rng = np.random.default_rng((recipe.training_seed, step, world.rank))
     count = ceil(sum(settings.batch.values()) / settings.micro_batch)
     sums = torch.zeros(2)
     batches = make_batches(recipe, sources, settings.batch, step, world.rank, world.size)
@@ -109,15 +111,21 @@ def _accumulate(
 
 def wild_sources(recipe: Recipe) -> list[Source]:
     """The training faces of phase 1, with pseudo-labels where the recipe has them."""
+    return load_sources(recipe, recipe.train.batch)
+
+
+def load_sources(recipe: Recipe, names: Iterable[str]) -> list[Source]:
+    """Training faces of the named data sets; of labelled ones, those with a known emotion."""
     sources = []
-    for name in recipe.train.batch:
+    for name in names:
         store = load_store(recipe.cache_folder / name)
         units = store.action_units
         if name in recipe.pseudo_labels.datasets:
             rules = recipe.pseudo_labels.rules
             units = pseudo_labels(recipe.cache_folder / name, rules, recipe.action_units)
         rows = store.rows("train")
-        rows = rows[~np.isnan(store.votes[rows]).any(axis=1)]
+        known = ~np.isnan(store.votes[rows]).any(axis=1)
+        rows = rows[known] if known.any() else rows
         possible = (np.nansum(store.votes[rows], axis=0) > 0).astype(np.float32)
         sources.append(Source(name, store, rows, possible, units))
     return sources

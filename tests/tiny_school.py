@@ -12,6 +12,7 @@ import numpy as np
 from distill.config import Recipe, load_recipe
 
 RECIPE = Path(__file__).parent.parent / "distill" / "configs" / "mobilefacenet.toml"
+PRODUCT = RECIPE.with_name("mf2-edge-base.toml")
 
 
 def tiny_recipe(folder: Path) -> Recipe:
@@ -23,9 +24,9 @@ def tiny_recipe(folder: Path) -> Recipe:
     _rafdb(folder / "rafdb", rng)
     _ferplus(folder / "ferplus", rng)
     _ckplus(folder / "ckplus", rng)
-    shipped = load_recipe(RECIPE)
+    shipped, settling = load_recipe(RECIPE), load_recipe(PRODUCT).settling
     replace = msgspec.structs.replace
-    assert shipped.settling is not None
+    assert settling is not None
     return replace(
         shipped,
         name="tiny",
@@ -51,7 +52,7 @@ def tiny_recipe(folder: Path) -> Recipe:
             checkpoint_every=2,
         ),
         settling=replace(
-            shipped.settling,
+            settling,
             steps=4,
             batch={"rafdb": 4, "ferplus": 4},
             warmup=1,
