@@ -28,7 +28,7 @@ from distill.language import Language, answer, load_language
 from distill.losses import action_unit_loss, agreement_loss, emotion_loss, unit_agreement_loss
 from distill.network import FaceStateNet, channels_last
 from distill.optimise import start_optimisation
-from distill.parallel import join_world
+from distill.parallel import World, join_world
 from distill.start import start_network
 from distill.teacher import Teacher, find_teacher
 from distill.train import load_sources, predict
@@ -43,6 +43,7 @@ class School:
     coded: Source
     replay: list[Source]
     language: Language | None
+    world: World
 
 
 def train_action_units(recipe: Recipe) -> Path:
@@ -58,7 +59,7 @@ def train_action_units(recipe: Recipe) -> Path:
     coded = coded_source(recipe)
     before = channels_last(load_network(wild).network)
     replay = load_sources(recipe, settings.replay)
-    school = School(before, coded, replay, load_language(recipe))
+    school = School(before, coded, replay, load_language(recipe), world)
     store = coded.store
     fold = subject_folds(store.subjects, settings.folds, recipe.seed)
 
@@ -70,7 +71,7 @@ def train_action_units(recipe: Recipe) -> Path:
         if _is_done(path, key):
             continue
         rows = np.flatnonzero(jobs[job])
-        teacher = find_teacher(recipe, before, job)
+        teacher = find_teacher(recipe, before, job, world.device)
         network = _train_fold(recipe, school, teacher, rows, folder / f"{job}-last.pt", key)
         logits = predict(network, recipe, coded, np.arange(len(store.names)))[1]
         content = {"network": network.state_dict(), "logits": torch.from_numpy(logits)}
@@ -91,7 +92,7 @@ def train_action_units(recipe: Recipe) -> Path:
                 logits=out_of_fold,
             )
         school.wild.load_state_dict(done["all"]["network"])
-        save_network(school.wild, recipe, ACTION_UNITS, path)
+        save_network(school.wild.cpu(), recipe, ACTION_UNITS, path)
     world.wait()
     return path
 
@@ -139,6 +140,7 @@ def _train_fold(
     branch = deepcopy(network.action_units.state_dict())
     network.load_state_dict(school.wild.state_dict())
     network.action_units.load_state_dict(branch)
+    network.to(school.world.device)
     optimisation = start_optimisation(
         network,
         lambda name: _rate(recipe, name),
@@ -159,7 +161,7 @@ def _train_fold(
     ):
         torch.manual_seed(hash((recipe.training_seed, step)))  # dropout, the same after a resume
         network.train()
-        _learn_codes(network, recipe, coded, school.language, step)
+        _learn_codes(network, recipe, school, coded, step)
         _remember(network, recipe, school, teacher, step)
         optimisation.update(step)
         if (step + 1) % settings.checkpoint_every == 0:
@@ -168,17 +170,20 @@ def _train_fold(
 
 
 def _learn_codes(
-    network: FaceStateNet, recipe: Recipe, coded: Source, language: Language | None, step: int
+    network: FaceStateNet, recipe: Recipe, school: School, coded: Source, step: int
 ) -> None:
     """Leave the gradient of a step's human-coded faces: their units, and their emotion if known."""
     settings = recipe.action_unit_training
-    weights = positive_weights(coded.action_units[coded.rows])
+    device = school.world.device
+    weights = positive_weights(coded.action_units[coded.rows]).to(device)
     rng = np.random.default_rng((recipe.training_seed, step, 0))
     for batch in make_batches(recipe, [coded], {coded.name: settings.batch}, step):
-        emotion, units, alignment = answer(network, batch, language, rng)
-        loss = alignment + action_unit_loss(units, batch.action_units, weights)
+        batch = batch.to(device)
+        with school.world.precision(recipe.train.precision):
+            emotion, units, alignment = answer(network, batch, school.language, rng)
+        loss = alignment + action_unit_loss(units.float(), batch.action_units, weights)
         loss = loss + 0.5 * emotion_loss(
-            emotion, batch.votes, batch.possible, recipe.train.label_smoothing
+            emotion.float(), batch.votes, batch.possible, recipe.train.label_smoothing
         )
         (loss * len(batch.images) / settings.batch).backward()  # type: ignore[no-untyped-call]
 
@@ -189,11 +194,15 @@ def _remember(
     """Leave the gradient of a step's other faces, judged by their labels and by the teacher."""
     settings = recipe.action_unit_training
     total, sources = sum(settings.replay.values()), school.replay
-    weights = positive_weights(np.concatenate([s.action_units[s.rows] for s in sources]))
+    device = school.world.device
+    weights = positive_weights(np.concatenate([s.action_units[s.rows] for s in sources])).to(device)
     rng = np.random.default_rng((recipe.training_seed, step, 1))
     for batch in make_batches(recipe, sources, settings.replay, step):
-        emotion, units, alignment = answer(network, batch, school.language, rng)
-        taught = teacher(batch.images)
+        batch = batch.to(device)
+        with school.world.precision(recipe.train.precision):
+            emotion, units, alignment = answer(network, batch, school.language, rng)
+            taught = teacher(batch.images)
+        emotion, units = emotion.float(), units.float()
         labelled = emotion_loss(emotion, batch.votes, batch.possible, recipe.train.label_smoothing)
         share = settings.distillation
         loss = alignment + (1 - share) * labelled + share * agreement_loss(emotion, taught.emotion)

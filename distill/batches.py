@@ -37,12 +37,26 @@ class Source:
 
 @dataclass(frozen=True)
 class Batch:
-    """images (N, 3, H, W) normalised; votes, possible (N, emotions); action_units (N, units)."""
+    """images (N, 3, H, W) normalised; votes, possible (N, emotions); action_units (N, units).
+
+    place: which batch of its step it is, whatever process has it.
+    """
 
     images: Tensor
     votes: Tensor
     possible: Tensor
     action_units: Tensor
+    place: int
+
+    def to(self, device: torch.device) -> Batch:
+        """The same batch on a device."""
+        return Batch(
+            self.images.to(device),
+            self.votes.to(device),
+            self.possible.to(device),
+            self.action_units.to(device),
+            self.place,
+        )
 
 
 def make_batches(
@@ -65,15 +79,16 @@ def make_batches(
     ]
     order = np.random.default_rng((recipe.training_seed, step)).permutation(len(drawn))
     parts = np.split(order, range(recipe.train.micro_batch, len(order), recipe.train.micro_batch))
+    seed = (recipe.training_seed, step)
     return [
-        _batch(
-            recipe, [(*drawn[place], (recipe.training_seed, step, int(place))) for place in part]
-        )
-        for part in parts[rank::world]
+        _batch(recipe, [(*drawn[row], (*seed, int(row))) for row in parts[place]], place)
+        for place in range(rank, len(parts), world)
     ]
 
 
-def _batch(recipe: Recipe, faces: Sequence[tuple[Source, int, tuple[int, ...]]]) -> Batch:
+def _batch(
+    recipe: Recipe, faces: Sequence[tuple[Source, int, tuple[int, ...]]], place: int
+) -> Batch:
     size = recipe.alignment
     images = [
         augment(source.store.images[row], size.width, size.height, np.random.default_rng(seed))
@@ -84,6 +99,7 @@ def _batch(recipe: Recipe, faces: Sequence[tuple[Source, int, tuple[int, ...]]])
         torch.from_numpy(np.stack([source.store.votes[row] for source, row, _ in faces])),
         torch.from_numpy(np.stack([source.possible for source, _, _ in faces])),
         torch.from_numpy(np.stack([source.action_units[row] for source, row, _ in faces])),
+        place,
     )
 
 

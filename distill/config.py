@@ -91,6 +91,8 @@ class TrainConfig(_Part, frozen=True, kw_only=True):
     """Faces a step from each data set."""
     micro_batch: int
     """Faces that go through the network at once; small ones stay in a CPU's cache."""
+    precision: Literal["float32", "bf16"] = "float32"
+    """bf16 pays on GPUs; a CPU without matrix units gains nothing from it."""
     lr: float
     """Peak learning rate of what starts from trained weights."""
     head_lr: float

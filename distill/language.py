@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from distill.batches import Batch
@@ -37,11 +36,11 @@ def answer(
     """Emotion logits, AU logits and the weighted alignment loss (0 without texts) of a batch."""
     if language is None or not isinstance(network, MF2):
         emotion, units = network(batch.images)
-        return emotion, units, torch.zeros(())
+        return emotion, units, emotion.new_zeros(())
     reading = network.read(batch.images)
     texts = compare(language.bank, batch.votes, batch.action_units, language.config, rng)
     scale, bias = network.text_scale, network.text_bias
-    loss = torch.zeros(())
+    loss = texts.face.new_zeros(())
     if len(texts.face):
         loss = loss + alignment_loss(reading.face_text, texts.face, texts.face_truth, scale, bias)
     if len(texts.unit):

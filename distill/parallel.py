@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import distributed, nn
@@ -20,11 +22,17 @@ class World:
 
     rank: int
     size: int
+    device: torch.device
+    """A GPU of its own where there is one, else the CPU."""
 
     @property
     def leads(self) -> bool:
         """Whether this process logs, validates and writes checkpoints."""
         return self.rank == 0
+
+    def precision(self, name: Literal["float32", "bf16"]) -> AbstractContextManager[None]:
+        """Where a forward pass computes: in float32, or in bf16 where that loses nothing."""
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=name == "bf16")
 
     def sum_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
         """Make every process's gradients the sum over all of them, in one transfer."""
@@ -47,6 +55,10 @@ class World:
 def join_world() -> World:
     """Join the processes that torchrun started, or stand alone."""
     size = int(os.environ.get("WORLD_SIZE", "1"))
+    device = torch.device("cpu")
+    if torch.cuda.is_available():
+        device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+        torch.cuda.set_device(device)
     if size > 1 and not distributed.is_initialized():
-        distributed.init_process_group("gloo")
-    return World(int(os.environ.get("RANK", "0")), size)
+        distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    return World(int(os.environ.get("RANK", "0")), size, device)

@@ -31,9 +31,9 @@ def settle(recipe: Recipe, settings: SettlingConfig) -> Path:
     world.wait()
     if loaded.stage == SETTLED:
         return path
-    network = channels_last(loaded.network)
+    network = channels_last(loaded.network).to(world.device)
     wild = channels_last(load_network(recipe.run_folder / "wild.pt").network)
-    teacher = find_teacher(recipe, wild, None)
+    teacher = find_teacher(recipe, wild, None, world.device)
     _train_emotion_alone(network, recipe)
     optimisation = start_optimisation(
         network,
@@ -55,12 +55,15 @@ def settle(recipe: Recipe, settings: SettlingConfig) -> Path:
         mininterval=5,
         disable=not world.leads,
     ):
-        torch.manual_seed(hash((recipe.training_seed, step, world.rank)))
         network.emotion.train()
         for batch in make_batches(recipe, sources, settings.batch, step, world.rank, world.size):
-            with torch.no_grad():
-                trunk, taught = network.features(batch.images), teacher(batch.images).emotion
-            logits = network.emotion(trunk)
+            torch.manual_seed(hash((recipe.training_seed, step, batch.place)))
+            batch = batch.to(world.device)
+            with world.precision(recipe.train.precision):
+                with torch.no_grad():
+                    trunk, taught = network.features(batch.images), teacher(batch.images).emotion
+                logits = network.emotion(trunk)
+            logits, taught = logits.float(), taught.float()
             labelled = emotion_loss(
                 logits, batch.votes, batch.possible, recipe.train.label_smoothing
             )

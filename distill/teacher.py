@@ -59,6 +59,12 @@ class Ensemble:
     for_units: Sequence[FaceStateNet]
     seen: ViewConfig
 
+    def to(self, device: torch.device) -> Ensemble:
+        """The same networks, moved to a device."""
+        for network in (*self.for_emotion, *self.for_units):
+            network.to(device)
+        return self
+
     @torch.no_grad()
     def __call__(self, images: Tensor) -> Answers:
         """Logits averaged over members and views."""
@@ -74,13 +80,16 @@ class Ensemble:
         )
 
 
-def find_teacher(recipe: Recipe, wild: FaceStateNet, job: str | None) -> Teacher:
+def find_teacher(
+    recipe: Recipe, wild: FaceStateNet, job: str | None, device: torch.device
+) -> Teacher:
     """Whom a recipe listens to: in a fold ("0"), on all faces ("all"), on emotion alone (None)."""
     if recipe.teacher is None:
-        return PhaseOne(wild)
+        return PhaseOne(wild.to(device))
     path = Path(recipe.teacher)
     ensemble = load_ensemble(path)
-    return open_ensemble(load_members(ensemble, path.parent), ensemble.lesson_views, job)
+    members = load_members(ensemble, path.parent)
+    return open_ensemble(members, ensemble.lesson_views, job).to(device)
 
 
 def load_members(config: EnsembleConfig, folder: Path) -> list[Recipe]:

@@ -110,11 +110,12 @@ def compare(
     rows = [bank.draw(level, config.texts, rng) for level in whole]
     face = np.concatenate(rows) if rows else np.empty(0, dtype=np.int64)
     unit = bank.draw("au", config.texts, rng) if "au" in config.levels else face[:0]
+    device = votes.device
     return Texts(
-        torch.from_numpy(bank.vectors[face]),
-        _face_truth(bank, face, votes, action_units),
-        torch.from_numpy(bank.vectors[unit]),
-        _unit_truth(bank, unit, action_units),
+        torch.from_numpy(bank.vectors[face]).to(device),
+        _face_truth(bank, face, votes.cpu(), action_units.cpu()).to(device),
+        torch.from_numpy(bank.vectors[unit]).to(device),
+        _unit_truth(bank, unit, action_units.cpu()).to(device),
     )
 
 

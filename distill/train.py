@@ -6,11 +6,9 @@ phase 2 (`action_units.py`), which starts from the trunk that this phase leaves.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from math import ceil
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -28,6 +26,7 @@ from distill.network import FaceStateNet
 from distill.optimise import start_optimisation
 from distill.parallel import World, join_world
 from distill.pseudo import pseudo_labels
+from distill.runlog import RunLog
 from distill.start import start_network
 
 
@@ -37,7 +36,7 @@ def train(recipe: Recipe) -> Path:
     torch.set_num_threads(recipe.threads)
     torch.manual_seed(recipe.training_seed)
     sources, language = wild_sources(recipe), load_language(recipe)
-    network = start_network(recipe)
+    network = start_network(recipe).to(world.device)
     optimisation = start_optimisation(
         network,
         lambda name: recipe.train.head_lr if ".head." in name else recipe.train.lr,
@@ -50,8 +49,10 @@ def train(recipe: Recipe) -> Path:
     folder = recipe.run_folder
     path = folder / "wild.pt"
     start = optimisation.resume(folder / "last.pt")
+    log = RunLog(folder, start) if world.leads else None
 
     weights = positive_weights(np.concatenate([s.action_units[s.rows] for s in sources]))
+    weights = weights.to(world.device)
     steps = tqdm(
         range(start, recipe.train.steps),
         initial=start,
@@ -67,15 +68,17 @@ def train(recipe: Recipe) -> Path:
         world.sum_gradients(network.parameters())
         optimisation.update(step)
         done = step + 1
-        if world.leads:
+        if log is not None:
             if done % 20 == 0:
-                _log(folder, step=done, loss_emotion=losses[0], loss_units=losses[1])
+                log.write(done, loss_emotion=losses[0], loss_units=losses[1])
             if done % recipe.train.evaluate_every == 0:
-                _log(folder, step=done, validation=validate(average, recipe, sources))
+                log.write(done, **validate(average, recipe, sources))
             if done % recipe.train.checkpoint_every == 0 or done == recipe.train.steps:
                 optimisation.save(folder / "last.pt", done)
     if world.leads and not (path.is_file() and start == recipe.train.steps):
         save_network(average, recipe, WILD, path)
+    if log is not None:
+        log.close()
     world.wait()
     return path
 
@@ -91,18 +94,20 @@ def _accumulate(
 ) -> tuple[float, float]:
     """Leave this process's share of a step's gradient; returns its mean losses (emotion, AU)."""
     settings = recipe.train
-    torch.manual_seed(
-        hash((recipe.training_seed, step, world.rank))
-    )  # dropout, the same after a resume
-    rng = np.random.default_rng((recipe.training_seed, step, world.rank))
     count = ceil(sum(settings.batch.values()) / settings.micro_batch)
-    sums = torch.zeros(2)
+    sums = torch.zeros(2, device=world.device)
     batches = make_batches(recipe, sources, settings.batch, step, world.rank, world.size)
     for batch in batches:
-        emotion, units, alignment = answer(network, batch, language, rng)
+        seed = (recipe.training_seed, step, batch.place)
+        torch.manual_seed(hash(seed))  # dropout: the same after a resume, and for any world
+        batch = batch.to(world.device)
+        with world.precision(settings.precision):
+            emotion, units, alignment = answer(
+                network, batch, language, np.random.default_rng(seed)
+            )
         losses = (
-            emotion_loss(emotion, batch.votes, batch.possible, settings.label_smoothing),
-            action_unit_loss(units, batch.action_units, weights),
+            emotion_loss(emotion.float(), batch.votes, batch.possible, settings.label_smoothing),
+            action_unit_loss(units.float(), batch.action_units, weights),
         )
         ((losses[0] + settings.au_weight * losses[1] + alignment) / count).backward()  # type: ignore[no-untyped-call]
         sums += torch.stack(losses).detach()
@@ -132,12 +137,12 @@ def load_sources(recipe: Recipe, names: Iterable[str]) -> list[Source]:
 
 
 def validate(network: nn.Module, recipe: Recipe, sources: Iterable[Source]) -> dict[str, float]:
-    """Accuracy a data set on its "valid" split (hard labels), 0..1."""
+    """Accuracy a data set on its "valid" split (hard labels), 0..1, as `accuracy_<name>`."""
     result = {}
     for source in sources:
         rows = source.store.labelled("valid")
         predicted = predict(network, recipe, source, rows)[0].argmax(axis=1)
-        result[source.name] = float((predicted == source.store.majority[rows]).mean())
+        result[f"accuracy_{source.name}"] = float((predicted == source.store.majority[rows]).mean())
     return result
 
 
@@ -146,18 +151,12 @@ def predict(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Emotion and AU logits, float32 [rows, labels], of stored faces as the product sees them."""
     network.eval()
+    device = next(network.parameters()).device
     emotion, units = [], []
     with torch.inference_mode():
         for part in np.array_split(rows, max(1, len(rows) // 64)):
-            logits: tuple[Tensor, Tensor] = network(
-                centre_tensor(recipe, source.store.images[part])
-            )
-            emotion.append(logits[0].numpy())
-            units.append(logits[1].numpy())
+            images = centre_tensor(recipe, source.store.images[part]).to(device)
+            logits: tuple[Tensor, Tensor] = network(images)
+            emotion.append(logits[0].cpu().numpy())
+            units.append(logits[1].cpu().numpy())
     return np.concatenate(emotion), np.concatenate(units)
-
-
-def _log(folder: Path, **values: Any) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "log.jsonl").open("a") as file:
-        file.write(json.dumps(values) + "\n")

@@ -180,7 +180,7 @@ def test_who_is_alone_listens_to_phase_one(folder: Path) -> None:
     member = _members(folder)[0]
     network = load_network(member.run_folder / "wild.pt").network
     faces = torch.randn(2, 3, 112, 112)
-    answers = find_teacher(member, network, "0")(faces)
+    answers = find_teacher(member, network, "0", torch.device("cpu"))(faces)
     torch.testing.assert_close(answers.emotion, network(faces)[0])
     assert answers.action_units is None
 

@@ -1,0 +1,33 @@
+"""What a training run tells while it runs: lines of JSON, and curves for TensorBoard."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from torch.utils.tensorboard import SummaryWriter
+
+
+class RunLog:
+    """Figures of a run by step, in `log.jsonl` and as TensorBoard events, both in its folder.
+
+    A resumed run appends to both. Where it goes over steps again that the killed run had logged,
+    the later line counts; TensorBoard drops the earlier ones by itself.
+    """
+
+    def __init__(self, folder: Path, start: int, name: str = "log") -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._path = folder / f"{name}.jsonl"
+        self._events = SummaryWriter(str(folder / "events" / name), purge_step=start)
+
+    def write(self, step: int, **values: float) -> None:
+        """Note figures after `step` steps."""
+        with self._path.open("a") as file:
+            file.write(json.dumps({"step": step, **values}) + "\n")
+        for name, value in values.items():
+            self._events.add_scalar(name, value, step)
+        self._events.flush()
+
+    def close(self) -> None:
+        """End the events file."""
+        self._events.close()
