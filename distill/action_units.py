@@ -46,11 +46,12 @@ class School:
     world: World
 
 
-def train_action_units(recipe: Recipe) -> Path:
-    """Fold by fold, then on all faces; returns the path of the network trained on all.
+def train_action_units(recipe: Recipe, *, on_all: bool = True) -> Path:
+    """Fold by fold, then on all faces; returns the path of the out-of-fold logits, `folds.npz`.
 
-    Writes `folds.npz`: subjects, fold, labels and out-of-fold logits of every coded face. The
-    processes of a `torchrun` share the folds; those that are done are not done again.
+    `folds.npz` has subjects, fold, labels and logits of every coded face; `network.pt` beside it
+    is the network trained on all faces, left out if `on_all` is false. The processes of a
+    `torchrun` share the folds; those that are done are not done again.
     """
     world = join_world()
     torch.set_num_threads(recipe.threads)
@@ -63,7 +64,9 @@ def train_action_units(recipe: Recipe) -> Path:
     store = coded.store
     fold = subject_folds(store.subjects, settings.folds, recipe.seed)
 
-    jobs = {**{str(number): fold != number for number in range(settings.folds)}, "all": fold >= 0}
+    jobs = {str(number): fold != number for number in range(settings.folds)}
+    if on_all:
+        jobs["all"] = fold >= 0
     folder = recipe.run_folder / "folds"
     key = f"{wild.stat().st_mtime_ns} {settings} {recipe.teacher}"
     for job in list(jobs)[world.rank :: world.size]:
@@ -79,11 +82,11 @@ def train_action_units(recipe: Recipe) -> Path:
         (folder / f"{job}-last.pt").unlink(missing_ok=True)
     world.wait()
 
-    path = recipe.run_folder / "network.pt"
+    path = recipe.run_folder / "folds.npz"
     if world.leads:
         done = {job: torch.load(folder / f"{job}.pt", weights_only=True) for job in jobs}
         out_of_fold = np.stack([done[str(own)]["logits"][row] for row, own in enumerate(fold)])
-        with replacing(recipe.run_folder / "folds.npz") as partial:
+        with replacing(path) as partial:
             np.savez(
                 partial,
                 subjects=store.subjects,
@@ -91,8 +94,9 @@ def train_action_units(recipe: Recipe) -> Path:
                 labels=store.action_units,
                 logits=out_of_fold,
             )
-        school.wild.load_state_dict(done["all"]["network"])
-        save_network(school.wild.cpu(), recipe, ACTION_UNITS, path)
+        if on_all:
+            before.load_state_dict(done["all"]["network"])
+            save_network(before.cpu(), recipe, ACTION_UNITS, recipe.run_folder / "network.pt")
     world.wait()
     return path
 
