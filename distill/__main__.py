@@ -38,10 +38,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             add_dataset_options(command)
         else:
             command.add_argument("--config", type=Path, required=True, help="recipe (TOML)")
-    text = "measure an ensemble, its members and its views"
-    teacher = commands.add_parser("teacher", help=text, description=text)
-    teacher.add_argument("--config", type=Path, required=True, help="ensemble (TOML)")
-    teacher.add_argument("--out", type=Path, required=True, help="figures (JSON)")
+    for name, (text, config, _) in MEASURES.items():
+        command = commands.add_parser(name, help=text, description=text)
+        command.add_argument("--config", type=Path, required=True, help=f"{config} (TOML)")
+        command.add_argument("--out", type=Path, required=True, help="figures (JSON)")
     commands.add_parser("mfa", help="describe faces in words (GPT-4o or offline); see `mfa --help`")
     commands.add_parser("adapt", help="a new head from your own labels; see `adapt --help`")
     commands.add_parser("explain", help="where MF² looks; see `explain --help`")
@@ -51,8 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if options.command == "evaluate" and names_dataset(options):
             evaluate_on(options)
-        elif options.command == "teacher":
-            _teacher(options.config, options.out)
+        elif options.command in MEASURES:
+            MEASURES[options.command][2](options.config, options.out)
         else:
             COMMANDS[options.command][1](load_recipe(options.config))
     except (ValueError, FileNotFoundError) as error:
@@ -138,6 +138,14 @@ def _teacher(config: Path, out: Path) -> None:
         sys.stdout.write(line + "\n")
 
 
+def _zero_shot(config: Path, out: Path) -> None:
+    from distill.config import load_recipe
+    from distill.evaluate_zero_shot import evaluate_zero_shot, table
+
+    for line in table(evaluate_zero_shot(load_recipe(config), out)):
+        sys.stdout.write(line + "\n")
+
+
 COMMANDS: dict[str, tuple[str, Callable[[Recipe], None]]] = {
     "train": ("all of the below but pseudo, in order; resumes where it stopped", _train),
     "prepare": ("align the faces of every data set", _prepare),
@@ -148,6 +156,11 @@ COMMANDS: dict[str, tuple[str, Callable[[Recipe], None]]] = {
     "settle": ("phase 3: the emotion branch on the trunk that phase 2 left; resumes", _settle),
     "calibrate": ("fit temperature, AU scaling and thresholds on held-out data", _calibrate),
     "evaluate": ("measure; writes results.json for the manifest", _evaluate),
+}
+
+MEASURES: dict[str, tuple[str, str, Callable[[Path, Path], None]]] = {
+    "teacher": ("measure an ensemble, its members and its views", "ensemble", _teacher),
+    "zero-shot": ("measure MF² read by text alone", "recipe", _zero_shot),
 }
 
 if __name__ == "__main__":

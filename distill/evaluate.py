@@ -70,7 +70,7 @@ def emotion_accuracy(
             for place, name in enumerate(recipe.emotions)
             if (labels == place).any()
         },
-        date=_today(),
+        date=today(),
         machine=machine(),
     )
 
@@ -117,7 +117,7 @@ def action_unit_accuracy(
             n=len(labels),
             seed=recipe.seed,
             labels=per_unit if metric == "mean F1" else {},
-            date=_today(),
+            date=today(),
             machine=machine(),
         )
         for metric, value in means.items()
@@ -141,5 +141,6 @@ def splits(source: Source, recipe: Recipe) -> Iterator[tuple[str, tuple[str, str
         yield "test", (f"test{leaks}", "majority label, best of all emotions")
 
 
-def _today() -> str:
+def today() -> str:
+    """The date of a measurement, ISO 8601, UTC."""
     return datetime.now(UTC).date().isoformat()

@@ -9,11 +9,15 @@ import numpy as np
 import pytest
 import torch
 
+from distill import plain_words
+from distill.__main__ import main
 from distill.action_units import balanced, train_action_units
 from distill.architectures import build_network
 from distill.checkpoint import load_network
 from distill.config import ConfigError, Recipe, TextConfig, load_recipe
+from distill.evaluate_zero_shot import ZeroShotFigures
 from distill.losses import agreement_loss, alignment_loss
+from distill.metrics import auc
 from distill.mf2 import MF2
 from distill.mfa.cli import main as mfa
 from distill.prepare import prepare
@@ -177,3 +181,28 @@ def test_a_recipe_may_extend_another(tmp_path: Path) -> None:
     orphan.write_text('extends = "missing.toml"\n')
     with pytest.raises(ConfigError, match=r"missing\.toml"):
         load_recipe(orphan)
+
+
+def test_every_label_can_be_asked_for_in_plain_words() -> None:
+    recipe = load_recipe(TEACHER)
+    assert set(plain_words.EMOTIONS) == set(recipe.emotions)
+    assert set(plain_words.UNITS) == set(recipe.action_units)
+
+
+def test_reading_by_text_is_measured_beside_the_heads(
+    recipe: Recipe, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train(recipe)
+    train_action_units(recipe)
+    write_recipe(recipe, tmp_path / "recipe.toml")
+    out = tmp_path / "zero-shot.json"
+    command = ["zero-shot", "--config", str(tmp_path / "recipe.toml"), "--out", str(out)]
+    assert main(command) == 0
+    figures = msgspec.json.decode(out.read_bytes(), type=list[ZeroShotFigures])
+    assert [row.by for row in figures] == ["heads", "the grammar's sentences", "plain words"]
+    heads = next(a for a in figures[0].accuracy if a.metric == "mean AUC")
+    with np.load(recipe.run_folder / "folds.npz") as folds:
+        column = recipe.action_units.index("AU12")
+        expected = auc(folds["logits"][:, column], folds["labels"][:, column] == 1)
+    assert heads.labels["AU12"].value == pytest.approx(expected, abs=1e-3)
+    assert "by plain words: " in capsys.readouterr().out
