@@ -15,6 +15,7 @@ from distill.action_units import coded_source, subject_folds
 from distill.batches import Source, centre_tensor
 from distill.config import Recipe, ViewConfig, load_ensemble
 from distill.evaluate import action_unit_accuracy, emotion_accuracy, splits
+from distill.evaluate_blendshapes import blendshape_agreement, blendshape_scores
 from distill.network import FaceStateNet
 from distill.teacher import load_members, open_emotion, open_units
 from distill.train import wild_sources
@@ -37,11 +38,13 @@ class Outputs(msgspec.Struct, frozen=True):
     """Logits of a network in every view.
 
     emotion: a judged part (data set, split) -> [views, faces, emotions]; units, out of fold:
-    [views, faces, units].
+    [views, faces, units]. wild_units: those of the network trained on all coded faces, on the
+    validation part of a data set that has blendshapes.
     """
 
     emotion: dict[tuple[str, str], NDArray[np.float32]]
     units: NDArray[np.float32]
+    wild_units: dict[str, NDArray[np.float32]]
 
 
 def evaluate_teacher(path: Path, out: Path) -> list[TeacherFigures]:
@@ -78,7 +81,13 @@ def outputs_of(member: Recipe, seen: ViewConfig) -> Outputs:
             units = np.empty((len(logits), len(fold), logits.shape[2]), dtype=np.float32)
         units[:, rows] = logits
     assert units is not None  # a recipe has folds
-    return Outputs(emotion, units)
+    final = open_units(member, "all")
+    wild = {
+        source.name: _see(final, member, source, source.store.rows("valid"), seen)[1]
+        for source in wild_sources(member)
+        if source.name in member.pseudo_labels.datasets
+    }
+    return Outputs(emotion, units, wild)
 
 
 def _see(
@@ -112,6 +121,11 @@ def _figures(name: str, recipe: Recipe, outputs: Sequence[Outputs], seen: slice)
             logits = np.mean([o.emotion[key][seen].mean(axis=0) for o in outputs], axis=0)
             labels = source.store.majority[source.store.labelled(split)]
             accuracy.append(emotion_accuracy(logits, labels, recipe, source.name, words))
+        if source.name in outputs[0].wild_units:
+            logits = np.mean([o.wild_units[source.name][seen].mean(0) for o in outputs], axis=0)
+            shapes = blendshape_scores(recipe.cache_folder / source.name, recipe.action_units)
+            rows = source.store.rows("valid")
+            accuracy.append(blendshape_agreement(recipe, source.name, logits, shapes[rows]))
     return TeacherFigures(
         network=name, views=len(range(*seen.indices(len(outputs[0].units)))), accuracy=accuracy
     )

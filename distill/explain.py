@@ -42,7 +42,8 @@ def main(arguments: Sequence[str]) -> int:
         sys.stderr.write(f"distill explain: {error}\n")
         return 2
     with replacing(options.out) as partial:
-        Image.fromarray(picture).save(partial, format="PNG")
+        form = "JPEG" if options.out.suffix.lower() in (".jpg", ".jpeg") else "PNG"
+        Image.fromarray(picture).save(partial, format=form, quality=88)
     return 0
 
 

@@ -12,7 +12,15 @@ import torch
 from distill.__main__ import main
 from distill.action_units import coded_source, train_action_units
 from distill.checkpoint import load_network
-from distill.config import ConfigError, EnsembleConfig, Recipe, ViewConfig, load_ensemble
+from distill.config import (
+    ConfigError,
+    EnsembleConfig,
+    Recipe,
+    ViewConfig,
+    load_ensemble,
+    load_recipe,
+)
+from distill.evaluate_blendshapes import blendshape_agreement, blendshape_scores
 from distill.evaluate_teacher import Outputs, TeacherFigures, outputs_of
 from distill.losses import unit_agreement_loss
 from distill.prepare import prepare
@@ -106,7 +114,7 @@ def test_figures_are_written_for_each_member_and_for_all(
         known = outputs_of(member, seen)
         truth = np.nan_to_num(coded_source(member).store.action_units)
         units = 2 * truth - 1 + rng.normal(0, 1.1, known.units.shape)
-        return Outputs(known.emotion, units.astype(np.float32))
+        return Outputs(known.emotion, units.astype(np.float32), known.wild_units)
 
     monkeypatch.setattr("distill.evaluate_teacher.outputs_of", noisy)
     out = folder / "teacher.json"
@@ -115,7 +123,8 @@ def test_figures_are_written_for_each_member_and_for_all(
     assert [(row.network, row.views) for row in figures] == [
         (name, count) for count in (1, 4) for name in ("member0", "member1", "teacher")
     ]
-    wanted = ["mean F1", "mean AUC", "accuracy", "accuracy", "accuracy"]
+    correlation = "mean Spearman correlation"
+    wanted = ["mean F1", "mean AUC", "accuracy", correlation, "accuracy", "accuracy"]
     assert [accuracy.metric for accuracy in figures[0].accuracy] == wanted
     auc = [row.accuracy[1].value for row in figures]
     assert auc[5] > auc[0]  # noise averages out over members and views
@@ -211,3 +220,27 @@ def test_agreement_on_units_is_least_at_the_teachers_own_answer() -> None:
     assert own < unit_agreement_loss(teacher - 0.5, teacher)
     entropy = -np.mean([p * np.log(p) + (1 - p) * np.log(1 - p) for p in teacher.sigmoid().numpy()])
     assert own.item() == pytest.approx(entropy, rel=1e-4)
+
+
+def test_correlation_with_blendshapes_is_by_rank_and_skips_faces_not_found() -> None:
+    recipe = load_recipe(RECIPE)
+    rng = np.random.default_rng(0)
+    logits = rng.normal(size=(50, len(recipe.action_units))).astype(np.float32)
+    scores = np.full_like(logits, np.nan)
+    first, second = recipe.action_units.index("AU1"), recipe.action_units.index("AU2")
+    scores[:40, first] = np.exp(logits[:40, first])
+    scores[:40, second] = -logits[:40, second]
+    scores[:, recipe.action_units.index("AU4")] = 0.0
+    found = blendshape_agreement(recipe, "rafdb", logits, scores)
+    assert {unit: label.value for unit, label in found.labels.items()} == {"AU1": 1.0, "AU2": -1.0}
+    assert found.labels["AU1"].support == 40
+
+
+def test_blendshapes_are_read_by_unit(folder: Path) -> None:
+    member = _members(folder)[0]
+    path = member.cache_folder / "rafdb"
+    with np.load(path / "blendshapes.npz") as saved:
+        scores = saved["scores"][:, saved["names"].tolist().index("mouthSmileLeft")]
+    found = blendshape_scores(path, ("AU12", "AU6"))
+    assert (found[:, 0] >= scores).all()
+    assert np.isnan(found[:, 1]).all()

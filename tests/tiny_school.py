@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 
 from distill.config import Recipe, load_recipe
+from distill.evaluate_blendshapes import CORRESPONDING
 
 RECIPE = Path(__file__).parent.parent / "distill" / "configs" / "mobilefacenet.toml"
 PRODUCT = RECIPE.with_name("mf2-edge-base.toml")
@@ -66,7 +67,7 @@ def write_blendshapes(recipe: Recipe) -> None:
     folder = recipe.cache_folder / "rafdb"
     with np.load(folder / "labels.npz") as labels:
         count = len(labels["names"])
-    names = sorted({n for rule in recipe.pseudo_labels.rules.values() for n in rule.blendshapes})
+    names = sorted({name for shapes in CORRESPONDING.values() for name in shapes})
     scores = np.random.default_rng(1).choice([0.0, 1.0], (count, len(names))).astype(np.float32)
     np.savez(folder / "blendshapes.npz", names=np.array(names), scores=scores)
 
