@@ -5,7 +5,7 @@ SDK := .venv-sdk
 DEV := .venv
 BIN := $(DEV)/bin
 PHOTO ?= mf2_edge/samples/astronaut.jpg
-RECIPE ?= distill/configs/mobilefacenet.toml
+CONFIGS := distill/configs
 CORES := $(shell nproc)
 # One thread a process; and glibc gives memory back so eagerly that depthwise networks train
 # 2.5 times slower, unless it is told not to.
@@ -41,8 +41,13 @@ bench: $(DEV)/.installed ## latency a stage of predict, on this machine; updates
 wheel: $(DEV)/.installed ## dist/*.whl
 	$(BIN)/python -m build --wheel
 
-train: $(DEV)/.installed ## RECIPE from data to a calibrated checkpoint (resumes; see docs/training.md)
-	$(TRAINING) $(BIN)/torchrun --nproc-per-node $(CORES) -m distill train --config $(RECIPE)
+TRAIN := $(TRAINING) $(BIN)/torchrun --nproc-per-node $(CORES) -m distill train --config $(CONFIGS)
+
+train: $(DEV)/.installed ## from data to the shipped checkpoint, teacher first (resumes; docs/training.md)
+	$(TRAIN)/mobilefacenet.toml
+	$(BIN)/python -m distill mfa build --source template --config $(CONFIGS)/mf2.toml --limit 3000
+	$(TRAIN)/mf2.toml
+	$(TRAIN)/mf2-edge-base.toml
 
 clean: ## remove environments and build products; trained runs stay
 	rm -rf $(SDK) $(DEV) dist build annotated .pytest_cache .mypy_cache .ruff_cache
