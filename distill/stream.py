@@ -179,13 +179,13 @@ def _open(recipe: Recipe, name: str) -> ShardStream:
 
 
 def _refuse_held_out(url: str, entry: ShardEntry, coded: str) -> None:
-    if entry.split != "train":
-        raise ShardError(f"{url} has faces of the {entry.split} split; train on mfa-train-*.tar")
     if coded in entry.datasets:
         raise ShardError(
             f"{url} has faces of {coded}, which phase 1 must not see: its figures are measured on "
             "held-out subjects. Leave it out with `mfa export --dataset`"
         )
+    if entry.split != "train":
+        raise ShardError(f"{url} has faces of the {entry.split} split; train on mfa-train-*.tar")
 
 
 def _read_patiently(url: str) -> list[tuple[bytes, dict[str, Any]]]:

@@ -43,7 +43,7 @@ def write_shards(recipe: Recipe, folder: Path, *datasets: str, splits: tuple[str
     folder.mkdir()
     with open_store(folder.parent / f"{folder.name}.sqlite") as store:
         describe_offline(iterate_faces(recipe, datasets, splits), store)
-        samples = find_faces(store.records(), recipe)
+        samples = find_faces(list(store.records()), recipe)
     export(samples, layout_of(recipe), folder, SIZE)
 
 
@@ -237,7 +237,7 @@ def test_shards_that_training_must_not_see_are_refused(
         load_sources(recipe, ["faces"])
     write_shards(prepared, tmp_path / "coded", "ckplus", splits=())
     write_shards(prepared, tmp_path / "valid", "rafdb", splits=("valid",))
-    for folder, split, said in (("coded", "train", "ckplus"), ("valid", "valid", "valid split")):
+    for folder, split, said in (("coded", "dev", "ckplus"), ("valid", "valid", "valid split")):
         root = str(tmp_path / folder / f"mfa-{split}-000000.tar")
         data = replace(recipe.data["faces"], root=root)
         with pytest.raises(ShardError, match=said):
