@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from distill.batches import FaceSource, Source, balance, centre_tensor, make_batches
+from distill.batches import Batch, FaceSource, Source, balance, centre_tensor, make_batches
 from distill.checkpoint import WILD, save_network
 from distill.config import ConfigError, Recipe
 from distill.facestore import load_store
@@ -66,7 +66,8 @@ def train(recipe: Recipe) -> Path:
     )
     for step in steps:
         network.train()
-        losses = _accumulate(network, recipe, sources, weights, language, step, world)
+        batches = make_batches(recipe, sources, recipe.train.batch, step, world.rank, world.size)
+        losses = accumulate(network, recipe, batches, weights, language, step, world)
         world.sum_gradients(network.parameters())
         optimisation.update(step)
         done = step + 1
@@ -85,10 +86,10 @@ def train(recipe: Recipe) -> Path:
     return path
 
 
-def _accumulate(
+def accumulate(
     network: FaceStateNet,
     recipe: Recipe,
-    sources: Sequence[FaceSource],
+    batches: Sequence[Batch],
     weights: Tensor,
     language: Language | None,
     step: int,
@@ -98,7 +99,6 @@ def _accumulate(
     settings = recipe.train
     count = ceil(sum(settings.batch.values()) / settings.micro_batch)
     sums = torch.zeros(2, device=world.device)
-    batches = make_batches(recipe, sources, settings.batch, step, world.rank, world.size)
     for batch in batches:
         seed = (recipe.training_seed, step, batch.place)
         torch.manual_seed(hash(seed))  # dropout: the same after a resume, and for any world
