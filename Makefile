@@ -6,13 +6,15 @@ DEV := .venv
 BIN := $(DEV)/bin
 PHOTO ?= mf2_edge/samples/astronaut.jpg
 CONFIGS := distill/configs
+FACES ?= 1000000
+EPOCHS ?= 10
 CORES := $(shell nproc)
 # One thread a process; and glibc gives memory back so eagerly that depthwise networks train
 # 2.5 times slower, unless it is told not to.
 TRAINING := OMP_NUM_THREADS=1 MALLOC_MMAP_MAX_=0 MALLOC_TOP_PAD_=100000000 \
 	MALLOC_TRIM_THRESHOLD_=1000000000000
 
-.PHONY: help predict test lint format bench wheel train export clean
+.PHONY: help predict test lint format bench wheel train scale export clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-9s %s\n", $$1, $$2}'
@@ -48,6 +50,11 @@ train: $(DEV)/.installed ## from data to the shipped checkpoint, teacher first (
 	$(BIN)/python -m distill mfa build --source template --config $(CONFIGS)/mf2.toml --limit 3000
 	$(TRAIN)/mf2.toml
 	$(TRAIN)/mf2-edge-base.toml
+
+scale: $(DEV)/.installed ## what FACES faces in EPOCHS epochs would need; updates docs/scale.md
+	$(TRAINING) $(BIN)/torchrun --nproc-per-node $(CORES) -m distill scale --config $(CONFIGS)/mf2.toml \
+		--faces $(FACES) --epochs $(EPOCHS)
+	$(BIN)/python benchmarks/table.py
 
 clean: ## remove environments and build products; trained runs stay
 	rm -rf $(SDK) $(DEV) dist build annotated .pytest_cache .mypy_cache .ruff_cache

@@ -116,11 +116,54 @@ def mfa_faults_table() -> str:
     return "\n".join(rows)
 
 
+def scale_table() -> str:
+    """What a full-scale run would need, each figure with its basis."""
+    report = json.loads((RESULTS / "scale.json").read_text())
+    speed, texts, disk = report["throughput"], report["descriptions"], report["shards"]
+    rows = [
+        "| | needs | basis |",
+        "|---|---|---|",
+        f"| faces | {report['faces']:,}, each seen {report['epochs']} times | asked for |",
+    ]
+    rows += [
+        f"| phase 1, {run['what']} | {run['hours']:,.1f} hours at {run['faces_per_s']:,.1f} "
+        f"faces/s | {run['provenance']}: {run['basis']} |"
+        for run in report["training"]
+    ]
+    basis = (
+        f"measured: {texts['measured']:,} answers"
+        if texts["measured"]
+        else f"estimated: assumed tokens, labels of {texts['sampled']:,} faces"
+    )
+    price = f"{texts['model']}, published ({texts['source']}, {texts['date']})"
+    rows += [
+        f"| shards on disk | {disk['gigabytes']:,.1f} GB | measured-host: {disk['bytes_a_face']:,} "
+        f"bytes a face, {disk['sampled']:,} faces |",
+        f"| tokens | {texts['input_tokens']:,} in, {texts['output_tokens']:,} out | {basis} |",
+    ]
+    rows += [
+        f"| descriptions, {mode} | ${usd:,.0f}, never more than ${texts['most_usd'][mode]:,.0f} "
+        f"without retries | {price} |"
+        for mode, usd in texts["usd"].items()
+    ]
+    rows += [
+        "",
+        f"Throughput: recipe {report['recipe']}, {speed['device']}, processes: "
+        f"{speed['processes']}, threads in each: {speed['threads']}, {speed['precision']}; "
+        f"{speed['steps']} steps of {speed['faces']} faces, median {speed['step_s']:.3f} s "
+        f"(quartiles {speed['quartiles_s'][0]:.3f} to {speed['quartiles_s'][1]:.3f}), of it "
+        f"{speed['preparing_s']:.3f} s to prepare the faces; load average before "
+        f"{speed['load']:.1f}; {report['date']}.",
+    ]
+    return "\n".join(rows)
+
+
 TABLES: dict[str, tuple[str, Callable[[], str]]] = {
     "accuracy": ("README.md", accuracy_table),
     "latency": ("README.md", latency_table),
     "detector": ("docs/detector.md", detector_table),
     "mfa-faults": ("docs/mfa.md", mfa_faults_table),
+    "scale": ("docs/scale.md", scale_table),
 }
 """By the name of its marks: the page and what makes the table."""
 

@@ -26,6 +26,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from distill.explain import main as explain
 
         return explain(arguments[1:])
+    if arguments[:1] == ["scale"]:
+        from distill.scale import main as scale
+
+        return scale(arguments[1:])
     if arguments[:1] == ["adapt"]:
         from distill.adapt import main as adapt
 
@@ -45,6 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands.add_parser("mfa", help="describe faces in words (GPT-4o or offline); see `mfa --help`")
     commands.add_parser("adapt", help="a new head from your own labels; see `adapt --help`")
     commands.add_parser("explain", help="where MF² looks; see `explain --help`")
+    commands.add_parser("scale", help="what a full-scale run would need; see `scale --help`")
     options = parser.parse_args(arguments)
     from distill.config import load_recipe
 

@@ -5,9 +5,10 @@ Because nothing else enters, a run that is killed and resumed sees the very same
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -21,8 +22,41 @@ from mf2_edge.schema import PreprocessingSpec
 
 
 @dataclass(frozen=True)
+class Face:
+    """One training face. image: uint8 [H, W, 3], RGB, aligned, with the recipe's margin.
+
+    votes, possible: float32 [emotions]. action_units: float32 [units] of 0, 1, NaN.
+    """
+
+    image: NDArray[np.uint8]
+    votes: NDArray[np.float32]
+    possible: NDArray[np.float32]
+    action_units: NDArray[np.float32]
+
+
+class FaceSource(Protocol):
+    """Where a step's faces come from."""
+
+    @property
+    def name(self) -> str:
+        """Of the data set, in the recipe."""
+        ...
+
+    def draw(self, count: int, seed: int, step: int) -> Sequence[Callable[[], Face]]:
+        """The step's faces, each read when it is called for: other processes read the others.
+
+        They depend on count, seed and step alone.
+        """
+        ...
+
+    def unit_counts(self) -> NDArray[np.int64]:
+        """How often each AU is known to be present and known to be absent, [2, units]."""
+        ...
+
+
+@dataclass(frozen=True)
 class Source:
-    """Training faces of one data set.
+    """Training faces of one data set, from the cache.
 
     possible: float32 [emotions], 0 for emotions that the data set cannot name.
     action_units: float32 [n, units] of 0, 1, NaN; human codes or pseudo-labels.
@@ -33,6 +67,19 @@ class Source:
     rows: NDArray[np.int64]
     possible: NDArray[np.float32]
     action_units: NDArray[np.float32]
+
+    def draw(self, count: int, seed: int, step: int) -> list[Callable[[], Face]]:
+        """The next `count` faces: epoch after epoch of seeded permutations, none skipped."""
+        return [partial(self._face, row) for row in _rows(self, count, seed, step)]
+
+    def unit_counts(self) -> NDArray[np.int64]:
+        """How often each AU is known to be present and known to be absent, [2, units]."""
+        return count_units(self.action_units[self.rows])
+
+    def _face(self, row: int) -> Face:
+        return Face(
+            self.store.images[row], self.store.votes[row], self.possible, self.action_units[row]
+        )
 
 
 @dataclass(frozen=True)
@@ -61,7 +108,7 @@ class Batch:
 
 def make_batches(
     recipe: Recipe,
-    sources: Sequence[Source],
+    sources: Sequence[FaceSource],
     counts: Mapping[str, int],
     step: int,
     rank: int = 0,
@@ -73,32 +120,30 @@ def make_batches(
     into, and how it is augmented, does not depend on the number of processes.
     """
     drawn = [
-        (source, row)
+        face
         for source in sources
-        for row in _rows(source, counts[source.name], recipe.training_seed, step)
+        for face in source.draw(counts[source.name], recipe.training_seed, step)
     ]
     order = np.random.default_rng((recipe.training_seed, step)).permutation(len(drawn))
     parts = np.split(order, range(recipe.train.micro_batch, len(order), recipe.train.micro_batch))
     seed = (recipe.training_seed, step)
     return [
-        _batch(recipe, [(*drawn[row], (*seed, int(row))) for row in parts[place]], place)
+        _batch(recipe, [(drawn[row](), (*seed, int(row))) for row in parts[place]], place)
         for place in range(rank, len(parts), world)
     ]
 
 
-def _batch(
-    recipe: Recipe, faces: Sequence[tuple[Source, int, tuple[int, ...]]], place: int
-) -> Batch:
+def _batch(recipe: Recipe, faces: Sequence[tuple[Face, tuple[int, ...]]], place: int) -> Batch:
     size = recipe.alignment
     images = [
-        augment(source.store.images[row], size.width, size.height, np.random.default_rng(seed))
-        for source, row, seed in faces
+        augment(face.image, size.width, size.height, np.random.default_rng(seed))
+        for face, seed in faces
     ]
     return Batch(
         to_tensor(np.stack(images), recipe.preprocessing),
-        torch.from_numpy(np.stack([source.store.votes[row] for source, row, _ in faces])),
-        torch.from_numpy(np.stack([source.possible for source, _, _ in faces])),
-        torch.from_numpy(np.stack([source.action_units[row] for source, row, _ in faces])),
+        torch.from_numpy(np.stack([face.votes for face, _ in faces])),
+        torch.from_numpy(np.stack([face.possible for face, _ in faces])),
+        torch.from_numpy(np.stack([face.action_units for face, _ in faces])),
         place,
     )
 
@@ -135,10 +180,20 @@ def _permutation(length: int, seed: int, epoch: int) -> NDArray[np.int64]:
 
 
 def positive_weights(labels: NDArray[np.float32]) -> Tensor:
+    """Weight of a positive AU label, (units,), see `balance`. labels: [n, units] of 0, 1, NaN."""
+    return balance(count_units(labels))
+
+
+def count_units(labels: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Positive and negative labels of each AU, [2, units]. labels: [n, units] of 0, 1, NaN."""
+    return np.stack([(labels == value).sum(axis=0) for value in (1, 0)])
+
+
+def balance(counts: NDArray[np.int64]) -> Tensor:
     """Weight of a positive AU label, (units,): the root of negatives per positive, 1..8.
 
-    labels: [n, units] of 0, 1, NaN.
+    counts: [2, units], of positives and negatives.
     """
-    positives, negatives = (labels == 1).sum(axis=0), (labels == 0).sum(axis=0)
+    positives, negatives = counts
     ratio = np.sqrt(negatives / np.maximum(positives, 1))
     return torch.from_numpy(np.clip(ratio, 1, 8).astype(np.float32))

@@ -22,15 +22,22 @@ class DatasetConfig(_Part, frozen=True, kw_only=True):
     """One source of faces."""
 
     reader: str
-    """Key of `distill.datasets.READERS`."""
+    """Key of `distill.datasets.READERS`, or "shards" for what `mfa export` writes."""
     root: str
-    """Folder or .tar, relative to the working directory."""
+    """Folder or .tar, relative to the working directory; of shards a pattern of paths or URLs."""
     terms: str
     """Licence or terms of use in a line, for the manifest."""
     title: str
     """Name as its authors write it, for the manifest and the model card."""
     validation: float = 0.0
     """Part of the faces held out for validation, drawn with the recipe's seed; 0..1."""
+    buffer: int = 4
+    """Shards whose faces are shuffled together, and kept in memory."""
+
+    @property
+    def streamed(self) -> bool:
+        """Whether faces come from shards, and not from the cache."""
+        return self.reader == "shards"
 
 
 class BlendshapeRule(_Part, frozen=True, kw_only=True):
@@ -88,7 +95,7 @@ class TrainConfig(_Part, frozen=True, kw_only=True):
 
     steps: int
     batch: dict[str, int]
-    """Faces a step from each data set."""
+    """Faces a step from each data set; one with 0 is validated on, and not trained on."""
     micro_batch: int
     """Faces that go through the network at once; small ones stay in a CPU's cache."""
     precision: Literal["float32", "bf16"] = "float32"

@@ -30,7 +30,7 @@ def prepare(recipe: Recipe, workers: int) -> None:
     """
     for name, dataset in recipe.data.items():
         folder = recipe.cache_folder / name
-        if (folder / "labels.npz").is_file():
+        if dataset.streamed or (folder / "labels.npz").is_file():
             continue
         faces = list(READERS[dataset.reader](open_tree(Path(dataset.root))))
         if not faces:

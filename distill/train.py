@@ -6,7 +6,7 @@ phase 2 (`action_units.py`), which starts from the trunk that this phase leaves.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from math import ceil
 from pathlib import Path
 
@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from distill.batches import Source, centre_tensor, make_batches, positive_weights
+from distill.batches import Batch, FaceSource, Source, balance, centre_tensor, make_batches
 from distill.checkpoint import WILD, save_network
-from distill.config import Recipe
+from distill.config import ConfigError, Recipe
 from distill.facestore import load_store
 from distill.language import Language, answer, load_language
 from distill.losses import action_unit_loss, emotion_loss
@@ -28,6 +28,7 @@ from distill.parallel import World, join_world
 from distill.pseudo import pseudo_labels
 from distill.runlog import RunLog
 from distill.start import start_network
+from distill.stream import open_streams
 
 
 def train(recipe: Recipe) -> Path:
@@ -35,7 +36,8 @@ def train(recipe: Recipe) -> Path:
     world = join_world()
     torch.set_num_threads(recipe.threads)
     torch.manual_seed(recipe.training_seed)
-    sources, language = wild_sources(recipe), load_language(recipe)
+    stores, language = wild_sources(recipe), load_language(recipe)
+    sources: list[FaceSource] = [*stores, *open_streams(recipe)]
     network = start_network(recipe).to(world.device)
     optimisation = start_optimisation(
         network,
@@ -51,8 +53,8 @@ def train(recipe: Recipe) -> Path:
     start = optimisation.resume(folder / "last.pt")
     log = RunLog(folder, start) if world.leads else None
 
-    weights = positive_weights(np.concatenate([s.action_units[s.rows] for s in sources]))
-    weights = weights.to(world.device)
+    learnt = [source.unit_counts() for source in sources if recipe.train.batch[source.name]]
+    weights = balance(np.sum(learnt, axis=0)).to(world.device)
     steps = tqdm(
         range(start, recipe.train.steps),
         initial=start,
@@ -64,7 +66,8 @@ def train(recipe: Recipe) -> Path:
     )
     for step in steps:
         network.train()
-        losses = _accumulate(network, recipe, sources, weights, language, step, world)
+        batches = make_batches(recipe, sources, recipe.train.batch, step, world.rank, world.size)
+        losses = accumulate(network, recipe, batches, weights, language, step, world)
         world.sum_gradients(network.parameters())
         optimisation.update(step)
         done = step + 1
@@ -72,7 +75,7 @@ def train(recipe: Recipe) -> Path:
             if done % 20 == 0:
                 log.write(done, loss_emotion=losses[0], loss_units=losses[1])
             if done % recipe.train.evaluate_every == 0:
-                log.write(done, **validate(average, recipe, sources))
+                log.write(done, **validate(average, recipe, stores))
             if done % recipe.train.checkpoint_every == 0 or done == recipe.train.steps:
                 optimisation.save(folder / "last.pt", done)
     if world.leads and not (path.is_file() and start == recipe.train.steps):
@@ -83,10 +86,10 @@ def train(recipe: Recipe) -> Path:
     return path
 
 
-def _accumulate(
+def accumulate(
     network: FaceStateNet,
     recipe: Recipe,
-    sources: list[Source],
+    batches: Sequence[Batch],
     weights: Tensor,
     language: Language | None,
     step: int,
@@ -96,7 +99,6 @@ def _accumulate(
     settings = recipe.train
     count = ceil(sum(settings.batch.values()) / settings.micro_batch)
     sums = torch.zeros(2, device=world.device)
-    batches = make_batches(recipe, sources, settings.batch, step, world.rank, world.size)
     for batch in batches:
         seed = (recipe.training_seed, step, batch.place)
         torch.manual_seed(hash(seed))  # dropout: the same after a resume, and for any world
@@ -115,14 +117,22 @@ def _accumulate(
 
 
 def wild_sources(recipe: Recipe) -> list[Source]:
-    """The training faces of phase 1, with pseudo-labels where the recipe has them."""
-    return load_sources(recipe, recipe.train.batch)
+    """The faces of phase 1 that are in the cache, with pseudo-labels where the recipe has them."""
+    return load_sources(recipe, [n for n in recipe.train.batch if not recipe.data[n].streamed])
 
 
 def load_sources(recipe: Recipe, names: Iterable[str]) -> list[Source]:
-    """Training faces of the named data sets; of labelled ones, those with a known emotion."""
+    """Training faces of the named data sets; of labelled ones, those with a known emotion.
+
+    Raises ConfigError for shards, which phase 1 alone trains from, FileNotFoundError for a data
+    set that was not prepared.
+    """
     sources = []
     for name in names:
+        if recipe.data[name].streamed:
+            raise ConfigError(
+                f"data.{name} is shards, which phase 1 alone trains from; name a prepared data set"
+            )
         store = load_store(recipe.cache_folder / name)
         units = store.action_units
         if name in recipe.pseudo_labels.datasets:

@@ -7,22 +7,24 @@ import signal
 import subprocess
 import sys
 import tarfile
-import threading
 import time
 from collections.abc import Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from torch.utils.data import DataLoader, IterableDataset
 
+from distill.config import Recipe, load_recipe
 from distill.facestore import load_store
 from distill.mfa.cli import main
+from distill.mfa.errors import ShardError
 from distill.mfa.records import Record
-from distill.mfa.samples import Sample, ShardError, find_faces
-from distill.mfa.shards import export, stream
+from distill.mfa.samples import Sample, find_faces
+from distill.mfa.shard_index import layout_of
+from distill.mfa.shard_reader import stream
+from distill.mfa.shards import export
 from tests.mfa_records import (
     random_records,
     record_of,
@@ -31,16 +33,19 @@ from tests.mfa_records import (
     write_recipe,
     write_store,
 )
+from tests.shard_server import serve
 
 COUNT = 40
 ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("cache")
-    write_cache(folder / "rafdb", COUNT)
-    return folder
+def recipe(tmp_path_factory: pytest.TempPathFactory) -> Recipe:
+    """With a cache of faces."""
+    runs = tmp_path_factory.mktemp("runs")
+    recipe = load_recipe(write_recipe(runs))
+    write_cache(recipe.cache_folder / "rafdb", COUNT)
+    return recipe
 
 
 @pytest.fixture(scope="module")
@@ -49,28 +54,21 @@ def records() -> list[Record]:
 
 
 @pytest.fixture(scope="module")
-def samples(records: list[Record], cache: Path) -> list[Sample]:
-    return find_faces(records, cache)
+def samples(records: list[Record], recipe: Recipe) -> list[Sample]:
+    return find_faces(records, recipe)
 
 
 @pytest.fixture(scope="module")
-def shards(samples: list[Sample], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def shards(samples: list[Sample], recipe: Recipe, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("shards")
-    export(samples, folder, 10)
+    export(samples, layout_of(recipe), folder, 10)
     return folder
 
 
 @pytest.fixture
 def url(shards: Path) -> Iterator[str]:
-    class Quiet(SimpleHTTPRequestHandler):
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(shards)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
+    with serve(shards) as url:
+        yield url
 
 
 def content(folder: Path) -> dict[str, bytes]:
@@ -89,14 +87,15 @@ def test_shards_follow_the_convention_and_the_splits(shards: Path, samples: list
         assert all(member.mtime == 0 for member in tar.getmembers())
     tested = sorted(sample.record.key for sample in samples if sample.split == "test")
     assert files == [f"{key}.{end}" for key in tested for end in ("json", "png")]
-    index = json.loads((shards / "index.json").read_text())
+    index = json.loads((shards / "index.json").read_text())["shards"]
     assert {name: entry["records"] for name, entry in index.items()} == dict(
         zip(names, (8, 10, 10, 10, 2), strict=True)
     )
+    assert {entry["split"] for entry in index.values()} == {"test", "train"}
 
 
-def test_what_goes_in_comes_out(shards: Path, records: list[Record], cache: Path) -> None:
-    faces = load_store(cache / "rafdb")
+def test_what_goes_in_comes_out(shards: Path, records: list[Record], recipe: Recipe) -> None:
+    faces = load_store(recipe.cache_folder / "rafdb")
     expected = {record.key: record for record in records}
     seen = set()
     for image, read in stream(sorted(shards.glob("*.tar"))):
@@ -114,6 +113,8 @@ def test_what_goes_in_comes_out(shards: Path, records: list[Record], cache: Path
                 "present": sorted(record.labels.present),
                 "absent": sorted(record.labels.absent),
             },
+            "votes": [None] * 8,
+            "action_units": [None] * 19,
             "source": "template",
             "model": record.model,
             "description": record.description.model_dump(),
@@ -123,53 +124,61 @@ def test_what_goes_in_comes_out(shards: Path, records: list[Record], cache: Path
 
 
 def test_equal_records_make_equal_bytes(
-    shards: Path, samples: list[Sample], tmp_path: Path
+    shards: Path, samples: list[Sample], recipe: Recipe, tmp_path: Path
 ) -> None:
-    export(samples[::-1], tmp_path, 10)
+    export(samples[::-1], layout_of(recipe), tmp_path, 10)
     assert content(tmp_path) == content(shards)
 
 
 def test_a_killed_export_goes_on(
-    shards: Path, records: list[Record], cache: Path, tmp_path: Path
+    shards: Path, samples: list[Sample], recipe: Recipe, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
     code = (
-        "import sys; from pathlib import Path\n"
+        "import sys; from pathlib import Path; from distill.config import load_recipe\n"
         "from distill.mfa.samples import find_faces; from distill.mfa.shards import export\n"
+        "from distill.mfa.shard_index import layout_of\n"
         "from tests.mfa_records import random_records\n"
-        f"export(find_faces(random_records({COUNT}), Path(sys.argv[1])), Path(sys.argv[2]), 10)"
+        "recipe = load_recipe(Path(sys.argv[1]))\n"
+        f"samples = find_faces(random_records({COUNT}), recipe)\n"
+        "export(samples, layout_of(recipe), Path(sys.argv[2]), 10)"
     )
-    run = subprocess.Popen([sys.executable, "-c", code, str(cache), str(out)], cwd=ROOT)
+    config = Path(recipe.runs) / "recipe.toml"
+    run = subprocess.Popen([sys.executable, "-c", code, str(config), str(out)], cwd=ROOT)
     while not list(out.glob("mfa-*.tar")) and run.poll() is None:
         time.sleep(0.001)
     run.send_signal(signal.SIGKILL)
     assert run.wait() == -signal.SIGKILL  # it was at work
     index = out / "index.json"
-    finished = json.loads(index.read_text()) if index.is_file() else {}
+    finished = json.loads(index.read_text())["shards"] if index.is_file() else {}
     done = {name: (out / name).stat().st_mtime_ns for name in finished}
-    export(find_faces(records, cache), out, 10)
+    export(samples, layout_of(recipe), out, 10)
     assert {name: (out / name).stat().st_mtime_ns for name in done} == done
     assert content(out) == content(shards)
 
 
-def test_only_what_changed_is_written_again(samples: list[Sample], tmp_path: Path) -> None:
-    export(samples, tmp_path, 10)
+def test_only_what_changed_is_written_again(
+    samples: list[Sample], recipe: Recipe, tmp_path: Path
+) -> None:
+    export(samples, layout_of(recipe), tmp_path, 10)
     before = {path.name: path.stat().st_mtime_ns for path in tmp_path.glob("*.tar")}
-    export(samples, tmp_path, 10)
+    export(samples, layout_of(recipe), tmp_path, 10)
     assert {path.name: path.stat().st_mtime_ns for path in tmp_path.glob("*.tar")} == before
     (tmp_path / "mfa-test-000000.tar").unlink()
     last = max((s for s in samples if s.split == "train"), key=lambda sample: sample.record.key)
-    darker = Sample(last.record, last.split, last.image // 2)
-    export([darker if s is last else s for s in samples], tmp_path, 10)
+    darker = replace(last, image=last.image // 2)
+    export([darker if s is last else s for s in samples], layout_of(recipe), tmp_path, 10)
     after = {path.name: path.stat().st_mtime_ns for path in tmp_path.glob("*.tar")}
     changed = {name for name in before if before[name] != after[name]}
     assert changed == {"mfa-test-000000.tar", "mfa-train-000003.tar"}
 
 
-def test_shards_of_an_earlier_export_do_not_stay(samples: list[Sample], tmp_path: Path) -> None:
+def test_shards_of_an_earlier_export_do_not_stay(
+    samples: list[Sample], recipe: Recipe, tmp_path: Path
+) -> None:
     (tmp_path / "notes.txt").write_text("mine")
-    export(samples, tmp_path, 5)
-    export(samples, tmp_path, 1000)
+    export(samples, layout_of(recipe), tmp_path, 5)
+    export(samples, layout_of(recipe), tmp_path, 1000)
     names = {path.name for path in tmp_path.iterdir()}
     tars = {"mfa-test-000000.tar", "mfa-train-000000.tar"}
     assert names == {"notes.txt", "index.json", *tars}
@@ -233,9 +242,14 @@ def test_the_command_leaves_out_what_check_refuses(
     assert records[0].key not in keys(sorted((tmp_path / "shards").glob("*.tar")))
     assert main([*command, "--records-per-shard", "0"]) == 2
     assert "a shard cannot have 0 records" in capsys.readouterr().err
+    assert main([*command, "--dataset", "ferplus"]) == 2
+    assert "has no records of ferplus" in capsys.readouterr().err
+    (tmp_path / "shards" / "index.json").write_text('{"mfa-train-000000.tar": {"records": 3}}')
+    assert main(command) == 2
+    assert "is not an index of this release" in capsys.readouterr().err
 
 
-def test_a_face_that_is_not_in_the_cache_is_named(cache: Path) -> None:
+def test_a_face_that_is_not_in_the_cache_is_named(recipe: Recipe) -> None:
     stranger = record_of(random_records(1)[0].labels, name="elsewhere.png")
     with pytest.raises(ShardError, match=r"rafdb has no face elsewhere\.png"):
-        find_faces([stranger], cache)
+        find_faces([stranger], recipe)

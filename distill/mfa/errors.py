@@ -11,6 +11,10 @@ class StoreError(MfaError):
     """The store cannot be read, or is of another release."""
 
 
+class ShardError(MfaError):
+    """A shard cannot be made or read, was cut off, or is not what training needs."""
+
+
 class StoreBusyError(StoreError):
     """Another build or repair is writing to the store."""
 

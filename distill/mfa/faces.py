@@ -53,7 +53,7 @@ def iterate_faces(
     faces of each data set. Raises MfaError naming a data set that the recipe does not have,
     FileNotFoundError for a cache that was not made.
     """
-    for name in datasets or tuple(recipe.data):
+    for name in datasets or [name for name, data in recipe.data.items() if not data.streamed]:
         if name not in recipe.data:
             known = ", ".join(recipe.data)
             raise MfaError(f"the recipe has no data set {name!r}; it has {known}")

@@ -6,29 +6,32 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from distill.config import Recipe
 from distill.facestore import FaceStore, load_store
-from distill.mfa.errors import MfaError
+from distill.mfa.errors import ShardError
+from distill.mfa.faces import known_units
 from distill.mfa.records import Record
-
-
-class ShardError(MfaError):
-    """A shard cannot be made, or was cut off."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A record with its face. image: uint8 [H, W, 3], RGB (a view of the cache)."""
+    """A record with its face and what training learns from it.
+
+    image: uint8 [H, W, 3], RGB, aligned, with the recipe's margin (a view of the cache). votes:
+    float32 [emotions], summing to 1, or NaN. action_units: float32 [units] of 0, 1, NaN.
+    """
 
     record: Record
     split: str
     image: NDArray[np.uint8]
+    votes: NDArray[np.float32]
+    action_units: NDArray[np.float32]
 
     def to_png(self) -> bytes:
         """The face, lossless."""
@@ -50,10 +53,17 @@ class Sample:
                 "present": sorted(labels.present),
                 "absent": sorted(labels.absent),
             },
+            "votes": _with_nulls(self.votes),
+            "action_units": _with_nulls(self.action_units),
             "source": record.source,
             "model": record.model,
             "description": record.description.model_dump(),
         }
+
+
+def _with_nulls(values: NDArray[np.float32]) -> list[float | None]:
+    """JSON has no NaN: what is unknown is null. Other values stay exact."""
+    return [None if np.isnan(value) else float(value) for value in values]
 
 
 def digest(samples: Sequence[Sample]) -> str:
@@ -65,24 +75,27 @@ def digest(samples: Sequence[Sample]) -> str:
     return content.hexdigest()
 
 
-def find_faces(records: Sequence[Record], cache: Path) -> list[Sample]:
-    """The records with their faces from the cache of aligned faces.
+def find_faces(records: Sequence[Record], recipe: Recipe) -> list[Sample]:
+    """The records with their faces and labels from the recipe's cache of aligned faces.
 
     Raises ShardError for a face that the cache does not have, FileNotFoundError without a cache.
     """
-    stores: dict[str, tuple[FaceStore, dict[str, int]]] = {}
+    stores: dict[str, tuple[FaceStore, NDArray[np.float32], dict[str, int]]] = {}
     samples = []
     for record in records:
+        folder = recipe.cache_folder / record.dataset
         if record.dataset not in stores:
-            store = load_store(cache / record.dataset)
+            store = load_store(folder)
+            units = known_units(folder, store, recipe, record.dataset)
             rows = {str(name): row for row, name in enumerate(store.names)}
-            stores[record.dataset] = store, rows
-        store, rows = stores[record.dataset]
+            stores[record.dataset] = store, units, rows
+        store, units, rows = stores[record.dataset]
         if record.name not in rows:
             raise ShardError(
-                f"{cache / record.dataset} has no face {record.name}, which the store describes; "
+                f"{folder} has no face {record.name}, which the store describes; "
                 "export with the recipe and the data that the store was built with"
             )
         row = rows[record.name]
-        samples.append(Sample(record, str(store.splits[row]), store.images[row]))
+        split, image = str(store.splits[row]), store.images[row]
+        samples.append(Sample(record, split, image, store.votes[row], units[row]))
     return samples

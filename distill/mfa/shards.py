@@ -1,8 +1,8 @@
-"""Export: faces with their texts as WebDataset shards, and the stream that training reads.
+"""Export: faces with their labels and texts as WebDataset shards, for training and for others.
 
-A shard is a tar archive with two files for each record, `<key>.png` (the aligned face, lossless)
-and `<key>.json` (labels, texts, source, model). Equal records make equal bytes. Each split has
-shards of its own, `mfa-<split>-000000.tar`; `index.json` lists them all.
+A shard is a tar archive with two files for each record, `<key>.png` (the aligned face with the
+recipe's margin, lossless) and `<key>.json` (labels, texts, source, model). Equal records make equal
+bytes. Each split has shards of its own, `mfa-<split>-000000.tar`; `index.json` lists them all.
 """
 
 from __future__ import annotations
@@ -10,19 +10,26 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import cv2
-import numpy as np
-from numpy.typing import NDArray
 from tqdm import tqdm
 
+from distill.mfa.errors import MfaError, ShardError
 from distill.mfa.options import add_store, recipe_of, store_path
 from distill.mfa.problems import find_problems
-from distill.mfa.samples import Sample, ShardError, digest, find_faces
+from distill.mfa.samples import Sample, find_faces
 from distill.mfa.selection import add_source, select
+from distill.mfa.shard_index import (
+    NAME,
+    Layout,
+    ShardIndex,
+    entry_of,
+    layout_of,
+    read_index,
+    write_index,
+)
 from distill.mfa.store import open_store
 from mf2_edge.atomic import replacing
 from mf2_edge.extras import require
@@ -34,6 +41,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `export`."""
     add_store(parser)
     add_source(parser)
+    parser.add_argument(
+        "--dataset", action="append", default=[], help="of the recipe; may be repeated; all"
+    )
     parser.add_argument(
         "--out", type=Path, help="folder of the shards (default: shards by the store)"
     )
@@ -48,67 +58,62 @@ def run(arguments: argparse.Namespace) -> int:
     path = store_path(arguments, recipe)
     with open_store(path) as store:
         records = select(store, arguments.source)
+    wanted = arguments.dataset or {record.dataset for record in records}
+    records = [record for record in records if record.dataset in wanted]
+    if not records:
+        raise MfaError(f"{path} has no records of {' or '.join(wanted)}")
     checked = tqdm(records, desc="check", unit="record")
     sound = [record for record in checked if not find_problems(record)]
     folder = arguments.out or path.with_name("shards")
-    samples = find_faces(sound, recipe.cache_folder)
-    index = export(samples, folder, arguments.records_per_shard)
+    samples = find_faces(sound, recipe)
+    index = export(samples, layout_of(recipe), folder, arguments.records_per_shard)
     sys.stdout.write(
-        f"{len(sound):,} records in {len(index):,} shards in {folder}; "
+        f"{len(sound):,} records in {len(index.shards):,} shards in {folder}; "
         f"{len(records) - len(sound):,} left out, see `python -m distill mfa check`\n"
     )
     return 0
 
 
-def export(samples: Sequence[Sample], folder: Path, size: int) -> dict[str, dict[str, Any]]:
-    """Write shards of up to `size` records and the index; returns the index by shard.
+def export(samples: Sequence[Sample], faces: Layout, folder: Path, size: int) -> ShardIndex:
+    """Write shards of up to `size` records and the index, which is returned.
 
     Records are in the order of their keys, which are hashes: every shard is a mixture. A shard
     whose content the index knows already is kept, so an interrupted export goes on; shards of an
-    earlier export that are not part of this one are removed. Raises ShardError for a size below 1.
+    earlier export that are not part of this one are removed. Raises ShardError for a size below 1
+    and for a folder whose index is of another release.
     """
     if size < 1:
         raise ShardError(f"a shard cannot have {size} records; expected 1 or more")
-    before = _read_index(folder)
-    index: dict[str, dict[str, Any]] = {}
+    before = _earlier(folder, faces)
+    index = ShardIndex(faces, {})
     with tqdm(total=len(samples), desc="export", unit="record") as progress:
         for name, part in _plan(samples, size).items():
-            entry = {"records": len(part), "digest": digest(part)}
-            if before.get(name) != entry or not (folder / name).is_file():
+            entry = entry_of(part)
+            if before.shards.get(name) != entry or not (folder / name).is_file():
                 with replacing(folder / name) as partial:
                     _write(partial, part)
-            index[name] = entry
-            _write_index(folder, {**before, **index})
+            index.shards[name] = entry
+            write_index(folder, ShardIndex(faces, before.shards | index.shards))
             progress.update(len(part))
-    for name in before.keys() - index.keys():
-        (folder / name).unlink(missing_ok=True)
-    _write_index(folder, index)
+    _remove(folder, before.shards.keys() - index.shards.keys())
+    write_index(folder, index)
     return index
 
 
-def stream(
-    shards: Sequence[str | Path], *, shuffle: int = 0, seed: int = 0
-) -> Iterable[tuple[NDArray[np.uint8], dict[str, Any]]]:
-    """Faces uint8 [H, W, 3], RGB, and their records, from files or URLs (these through `curl`).
+def _earlier(folder: Path, faces: Layout) -> ShardIndex:
+    """The index of an earlier export; shards with faces of another layout are removed."""
+    if not (folder / NAME).is_file():
+        return ShardIndex(faces, {})
+    before = read_index(str(folder))
+    if before.faces == faces:
+        return before
+    _remove(folder, before.shards.keys())
+    return ShardIndex(faces, {})
 
-    The result is a torch IterableDataset: processes and DataLoader workers share the shards. With
-    `shuffle`, shards come in seeded order and records are drawn from a buffer of that many; take
-    another seed each epoch. A record is a dict of key, dataset, name, split, labels, source,
-    model and description. Iterating raises ShardError for a shard that cannot be read or ends too
-    early. Raises MissingExtraError without webdataset.
-    """
-    wds = require("webdataset", extra="mfa")
-    dataset = wds.WebDataset(
-        [str(shard) for shard in shards],
-        handler=_refuse_unreadable,
-        shardshuffle=len(shards) if shuffle else False,
-        nodesplitter=wds.split_by_node,
-        seed=seed,
-    ).compose(_whole_shards)
-    if shuffle:
-        dataset = dataset.shuffle(shuffle, initial=shuffle, seed=seed)
-    faces: Iterable[tuple[NDArray[np.uint8], dict[str, Any]]] = dataset.map(_decode)
-    return faces
+
+def _remove(folder: Path, names: Iterable[str]) -> None:
+    for name in names:
+        (folder / name).unlink(missing_ok=True)
 
 
 def _plan(samples: Sequence[Sample], size: int) -> dict[str, list[Sample]]:
@@ -130,47 +135,3 @@ def _write(path: Path, samples: Sequence[Sample]) -> None:
             content = {**sample.to_dict(), "shard_records": len(samples)}
             text = json.dumps(content, ensure_ascii=False).encode()
             tar.write({"__key__": sample.record.key, "json": text, "png": sample.to_png()})
-
-
-def _whole_shards(samples: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Pass samples on; refuse a shard that has fewer than it should."""
-    url, missing = "", 0
-    for sample in samples:
-        record = json.loads(sample["json"])
-        if sample["__url__"] != url:
-            _refuse_cut(url, missing)
-            url, missing = sample["__url__"], record["shard_records"]
-        missing -= 1
-        yield {"png": sample["png"], "record": record}
-    _refuse_cut(url, missing)
-
-
-def _refuse_cut(url: str, missing: int) -> None:
-    if missing:
-        raise ShardError(f"{url} was cut off, {missing} records are missing; fetch it again")
-
-
-def _refuse_unreadable(error: Exception) -> bool:
-    """What webdataset calls with every error, from the inner iterator to the outer."""
-    if isinstance(error, ShardError):
-        raise ShardError(error.args[0]) from error.__cause__
-    told = [part for part in error.args if isinstance(part, str)]  # the URL last, if there is one
-    text = f"{told[-1]}: {told[0]}" if len(told) > 1 else str(error)
-    raise ShardError(f"a shard cannot be read: {text}") from error
-
-
-def _decode(sample: Mapping[str, Any]) -> tuple[NDArray[np.uint8], dict[str, Any]]:
-    encoded = np.frombuffer(sample["png"], dtype=np.uint8)
-    record = {field: value for field, value in sample["record"].items() if field != "shard_records"}
-    return np.asarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR_RGB), dtype=np.uint8), record
-
-
-def _read_index(folder: Path) -> dict[str, dict[str, Any]]:
-    path = folder / "index.json"
-    shards: dict[str, dict[str, Any]] = json.loads(path.read_bytes()) if path.is_file() else {}
-    return shards
-
-
-def _write_index(folder: Path, index: Mapping[str, Mapping[str, Any]]) -> None:
-    with replacing(folder / "index.json") as partial:
-        partial.write_text(json.dumps(index, indent=1) + "\n")
