@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
@@ -26,6 +26,7 @@ def convnext_tiny(given: PreprocessingSpec, weights: str | None) -> Backbone:
 def take_apart(network: ConvNeXt, given: PreprocessingSpec) -> Backbone:
     """A ConvNeXt up to its 14x14 map as trunk, its last stage and norm as branch."""
     layers, norm = network.features, network.classifier[0]  # a stage every second, 56x56 first
+    downsampling: Any = layers[6].get_submodule("1")
     return Backbone(
         trunk={
             "stem": nn.Sequential(ImageNetInput(given), *layers[0:2]),
@@ -33,7 +34,7 @@ def take_apart(network: ConvNeXt, given: PreprocessingSpec) -> Backbone:
             "stage3": layers[4:6],
         },
         branch={"stage4": layers[6:8], "pool": nn.Sequential(network.avgpool, norm)},
-        channels=layers[6][1].in_channels,
-        width=layers[6][1].out_channels,
+        channels=downsampling.in_channels,
+        width=downsampling.out_channels,
         level=ChannelNorm(),
     )

@@ -70,5 +70,6 @@ def _file(weights: str) -> Path:
 def _fold(owner: Any, convolution: str, norm: str) -> None:
     """Fold a batch norm into the convolution before it; nothing is left in its place."""
     fused = fuse_conv_bn_eval(getattr(owner, convolution), getattr(owner, norm))
+    fused.requires_grad_(True)  # its new bias would stay as it is otherwise
     setattr(owner, convolution, fused)
     setattr(owner, norm, nn.Identity())
