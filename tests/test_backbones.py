@@ -191,7 +191,7 @@ def test_imagenet_weights_in_torchvision_s_cache_are_found_and_checked(
     )
     state = torch.load(path, weights_only=True)
     made = convnext.convnext_tiny(shipped("convnext_tiny").preprocessing, "imagenet")
-    assert torch.equal(made.branch["pool"].state_dict()["1.bias"], state["classifier.0.bias"])
+    assert torch.equal(made.branch["pooling"].state_dict()["1.bias"], state["classifier.0.bias"])
     assert torch.equal(made.trunk["stem"].state_dict()["1.0.weight"], state["features.0.0.weight"])
 
 

@@ -33,7 +33,7 @@ def take_apart(network: ConvNeXt, given: PreprocessingSpec) -> Backbone:
             "stage2": layers[2:4],
             "stage3": layers[4:6],
         },
-        branch={"stage4": layers[6:8], "pool": nn.Sequential(network.avgpool, norm)},
+        branch={"stage4": layers[6:8], "pooling": nn.Sequential(network.avgpool, norm)},
         channels=downsampling.in_channels,
         width=downsampling.out_channels,
         level=ChannelNorm(),

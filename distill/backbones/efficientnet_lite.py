@@ -52,7 +52,7 @@ def efficientnet_lite0(given: PreprocessingSpec, weights: str | None) -> Backbon
         branch={
             "stage4": nn.Sequential(*blocks[11:]),
             "conv5": nn.Sequential(head, nn.ReLU6()),
-            "pool": nn.AdaptiveAvgPool2d(1),
+            "pooling": nn.AdaptiveAvgPool2d(1),
         },
         channels=blocks[10]._project_conv.out_channels,
         width=head.out_channels,

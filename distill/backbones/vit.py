@@ -62,7 +62,7 @@ def take_apart(network: VisionTransformer, given: PreprocessingSpec) -> Backbone
         branch={
             "stage4": nn.Sequential(*layers[second:]),
             "norm": network.encoder.ln,
-            "pool": ClassToken(),
+            "pooling": ClassToken(),
         },
         channels=network.hidden_dim,
         width=network.hidden_dim,
