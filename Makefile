@@ -69,5 +69,5 @@ $(SDK)/.installed: pyproject.toml
 $(DEV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(DEV)
 	$(BIN)/pip install --quiet torch==2.13.0
-	$(BIN)/pip install --quiet --editable '.[train,mfa,export,test,dev]'
+	$(BIN)/pip install --quiet --editable '.[train,backbones,mfa,export,test,dev]'
 	touch $@

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import torch
 
+from distill.backbones import make_backbone
+from distill.backbones.parts import Backbone
 from distill.config import Recipe
 from distill.encode_text import TEXT_WIDTH
 from distill.mf2 import MAP_SIDE, MF2
-from distill.mobilefacenet import MobileFaceNet
 from distill.network import FaceStateNet
 from distill.regions import region_priors
 
 
-def build_network(recipe: Recipe, backbone: MobileFaceNet | None = None) -> FaceStateNet:
+def build_network(recipe: Recipe, backbone: Backbone | None = None) -> FaceStateNet:
     """The recipe's network over a backbone; over an untrained one, to load a checkpoint into."""
     settings = recipe.network
     emotions, units = len(recipe.emotions), len(recipe.action_units)
     if backbone is None:
         with torch.random.fork_rng(devices=[]):
-            backbone = MobileFaceNet()
+            backbone = make_backbone(recipe, None)
     if settings.architecture == "student":
         return FaceStateNet(backbone, emotions, units, settings.dropout)
     priors = region_priors(recipe.action_units, recipe.alignment, MAP_SIDE)

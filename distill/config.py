@@ -9,6 +9,9 @@ import msgspec
 
 from mf2_edge.schema import AlignmentSpec, PreprocessingSpec
 
+BACKBONES = ("mobilefacenet", "vit_b_16", "convnext_tiny", "efficientnet_lite0")
+"""What `distill.backbones` can make: the face network; a ViT and CNNs that know ImageNet."""
+
 
 class ConfigError(ValueError):
     """A recipe is not valid; the message names the key."""
@@ -66,12 +69,24 @@ class NetworkConfig(_Part, frozen=True, kw_only=True):
     """Parts of the trunk that keep the start's weights."""
     dropout: float
     weights: str | None = None
-    """MobileFaceNet as .tflite; without it the start is random."""
+    """What the backbone starts from; without it, or if it is "", the start is random.
+
+    MobileFaceNet: the .tflite. The others: the state dict of torchvision's network of that name
+    (EfficientNet-Lite: of efficientnet-lite-pytorch's) as a file, or "imagenet" for the ImageNet
+    weights that are installed: by torchvision in its cache, by a package for EfficientNet-Lite.
+    """
     continues: str | None = None
     """A network.pt or wild.pt whose trunk and emotion branch are the start instead."""
     architecture: Literal["student", "mf2"] = "student"
     token_width: int = 128
     """Values of an AU token of MF²."""
+    backbone: str = BACKBONES[0]
+    """One of BACKBONES."""
+
+    def __post_init__(self) -> None:
+        """Raise ValueError, which msgspec gives a place in the recipe, if nobody knows it."""
+        if self.backbone not in BACKBONES:
+            raise ValueError(f"no backbone {self.backbone}: there are {', '.join(BACKBONES)}")
 
 
 class TextConfig(_Part, frozen=True, kw_only=True):

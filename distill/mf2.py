@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  (the field's name for it)
 
-from distill.mobilefacenet import CONV5_CHANNELS, STAGE3, MobileFaceNet
+from distill.backbones.parts import Backbone, as_map
 from distill.network import FaceStateNet
 
 MAP_SIDE = 14
@@ -71,14 +71,14 @@ class UnitAttention(nn.Module):
 
 
 class MF2(FaceStateNet):
-    """The teacher over MobileFaceNet's trunk; as a FaceStateNet, it answers with two logits.
+    """The teacher over a backbone's trunk; as a FaceStateNet, it answers with two logits.
 
     Input (N, 3, 112, 112), RGB, normalised as the recipe says.
     """
 
     def __init__(
         self,
-        backbone: MobileFaceNet,
+        backbone: Backbone,
         emotions: int,
         priors: NDArray[np.float32],
         text_width: int,
@@ -87,8 +87,9 @@ class MF2(FaceStateNet):
     ) -> None:
         units = len(priors)
         super().__init__(backbone, emotions, units, dropout)
-        self.attention = UnitAttention(STAGE3[-1].channels + CONV5_CHANNELS, width, priors)
-        self.whole = nn.Linear(CONV5_CHANNELS, width)
+        self.level = backbone.level
+        self.attention = UnitAttention(backbone.channels + backbone.width, width, priors)
+        self.whole = nn.Linear(backbone.width, width)
         self.relation = nn.TransformerEncoderLayer(
             width, 4, 2 * width, dropout, activation="gelu", batch_first=True, norm_first=True
         )
@@ -96,7 +97,7 @@ class MF2(FaceStateNet):
         self.related_emotion = nn.Linear(width, emotions)
         nn.init.zeros_(self.related_emotion.weight)
         nn.init.zeros_(self.related_emotion.bias)
-        self.face_to_text = nn.Linear(CONV5_CHANNELS, text_width)
+        self.face_to_text = nn.Linear(backbone.width, text_width)
         self.unit_to_text = nn.Linear(width, text_width)
         self.text_scale = nn.Parameter(torch.tensor(log(10.0)))
         self.text_bias = nn.Parameter(torch.tensor(-2.0))
@@ -104,18 +105,19 @@ class MF2(FaceStateNet):
     def read(self, x: Tensor) -> Reading:
         """Everything that MF² makes of the faces."""
         early = self.trunk["stage2"](self.trunk["stem"](x))
-        trunk = self.trunk["stage3"](early)
-        _, face = self.emotion.pool(trunk)
-        deep, unit_vector = self.action_units.pool(trunk)
-        local = torch.cat([trunk, F.interpolate(deep, MAP_SIDE, mode="bilinear")], dim=1)
-        tokens, attention = self.attention(local)
+        middle = self.trunk["stage3"](early)
+        _, face = self.emotion.pool(middle)
+        deep, unit_vector = self.action_units.pool(middle)
+        early, middle = as_map(early), as_map(middle)
+        deep = F.interpolate(deep, MAP_SIDE, mode="bilinear")
+        tokens, attention = self.attention(torch.cat([self.level(middle), self.level(deep)], dim=1))
         related = self.relation(torch.cat([self.whole(face)[:, None], tokens], dim=1))
         whole, tokens = related[:, 0], related[:, 1:]
         return Reading(
             emotion=self.emotion.classify(face) + self.related_emotion(whole),
             action_units=self.action_units.classify(unit_vector)
             + torch.einsum("nkd,kd->nk", tokens, self.unit_weight),
-            stages=(early.mean(dim=(2, 3)), trunk.mean(dim=(2, 3)), face, unit_vector),
+            stages=(early.mean(dim=(2, 3)), middle.mean(dim=(2, 3)), face, unit_vector),
             tokens=tokens,
             attention=attention,
             face_text=F.normalize(self.face_to_text(face), dim=-1),

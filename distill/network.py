@@ -1,6 +1,6 @@
 """The face-state network: one trunk, two decoupled branches.
 
-MobileFaceNet up to its 14x14 map is the trunk. Each branch has its own copy of the rest.
+A backbone up to its 14x14 map is the trunk. Each branch has its own copy of the rest.
 """
 
 from __future__ import annotations
@@ -10,28 +10,19 @@ from copy import deepcopy
 import torch
 from torch import Tensor, nn
 
-from distill.mobilefacenet import CONV5_CHANNELS, MobileFaceNet
-
-POOLED_STD = 3.5
-"""Standard deviation of MobileFaceNet's pooled features on faces, before any training of ours."""
+from distill.backbones.parts import Backbone, as_map
 
 
 class Branch(nn.Module):
-    """From a 14x14 map of the trunk to the logits of one head.
+    """From the trunk's last state, a 14x14 map or its tokens, to the logits of one head."""
 
-    (N, 128, 14, 14) -> (N, labels).
-    """
-
-    def __init__(self, backbone: MobileFaceNet, labels: int, dropout: float) -> None:
+    def __init__(self, backbone: Backbone, labels: int, dropout: float) -> None:
         super().__init__()
-        self.stage4 = deepcopy(backbone.stage4)
-        self.conv5 = deepcopy(backbone.conv5)
-        self.gdc = deepcopy(backbone.gdc[0])
-        with torch.no_grad():  # to about unit variance, as a new linear layer expects
-            for parameter in self.gdc.parameters():
-                parameter.div_(POOLED_STD)
+        self.parts = tuple(backbone.branch)
+        for name, part in backbone.branch.items():
+            self.add_module(name, deepcopy(part))
         self.dropout = nn.Dropout(dropout)
-        self.head = nn.Linear(CONV5_CHANNELS, labels)
+        self.head = nn.Linear(backbone.width, labels)
         nn.init.normal_(self.head.weight, std=0.01)
         nn.init.zeros_(self.head.bias)
 
@@ -40,9 +31,15 @@ class Branch(nn.Module):
         return self.classify(self.pool(trunk)[1])
 
     def pool(self, trunk: Tensor) -> tuple[Tensor, Tensor]:
-        """The branch's last map (N, 512, 7, 7), and the vector (N, 512) pooled from it."""
-        deep = self.conv5(self.stage4(trunk))
-        return deep, self.gdc(deep).flatten(1)
+        """The branch's last map (N, width, 7, 7), and the vector (N, width) pooled from it.
+
+        A ViT's map stays at 14x14.
+        """
+        deep = trunk
+        for name in self.parts[:-1]:
+            deep = getattr(self, name)(deep)
+        pooled: Tensor = getattr(self, self.parts[-1])(deep)
+        return as_map(deep), pooled.flatten(1)
 
     def classify(self, pooled: Tensor) -> Tensor:
         """Logits of the branch's labels from the pooled vector."""
@@ -58,17 +55,15 @@ class FaceStateNet(nn.Module):
     """
 
     def __init__(
-        self, backbone: MobileFaceNet, emotions: int, action_units: int, dropout: float = 0.0
+        self, backbone: Backbone, emotions: int, action_units: int, dropout: float = 0.0
     ) -> None:
         super().__init__()
-        self.trunk = nn.ModuleDict(
-            {name: deepcopy(getattr(backbone, name)) for name in ("stem", "stage2", "stage3")}
-        )
+        self.trunk = nn.ModuleDict(deepcopy(backbone.trunk))
         self.emotion = Branch(backbone, emotions, dropout)
         self.action_units = Branch(backbone, action_units, dropout)
 
     def features(self, x: Tensor) -> Tensor:
-        """Map (N, 128, 14, 14) at which the branches leave the trunk."""
+        """State at which the branches leave the trunk; MobileFaceNet's is (N, 128, 14, 14)."""
         for stage in self.trunk.values():
             x = stage(x)
         return x

@@ -1,0 +1,83 @@
+"""What every backbone is taken apart into, and what those of ImageNet share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812  (the field's name for it)
+
+from mf2_edge.schema import PreprocessingSpec
+
+IMAGENET_SIDE: Final = 224
+"""Pixels: a stride of 16 then leaves a map of 14x14, as MobileFaceNet's trunk does."""
+IMAGENET_MEAN: Final = (123.675, 116.28, 103.53)
+IMAGENET_STD: Final = (58.395, 57.12, 57.375)
+"""Of ImageNet's pixels, 0..255, RGB, as torchvision's weights expect them."""
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """A network taken apart at the map where the branches leave its trunk.
+
+    A state between two parts is a map (N, channels, side, side), or tokens (N, 1 + side^2,
+    channels) with the class token first; `as_map` gives either as a map.
+    """
+
+    trunk: dict[str, nn.Module]
+    """"stem", "stage2", "stage3", in order; from an image (N, 3, 112, 112) to 14x14."""
+    branch: dict[str, nn.Module]
+    """What each branch copies, in order; the last part pools, to (N, width) or (N, width, 1, 1)."""
+    channels: int
+    """Of the trunk's map."""
+    width: int
+    """Channels of the branch's last map, and values of the vector pooled from it."""
+    level: nn.Module = field(default_factory=nn.Identity)
+    """What brings maps to a scale that attention over them starts well from; no parameters."""
+
+
+class ChannelNorm(nn.Module):
+    """Each place of a map (N, C, H, W) to mean 0 and variance 1 over its channels."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The map, levelled."""
+        return F.layer_norm(x.permute(0, 2, 3, 1), [x.shape[1]]).permute(0, 3, 1, 2)
+
+
+class ImageNetInput(nn.Module):
+    """Faces as the recipe normalises them -> as a network of ImageNet expects them.
+
+    (N, 3, H, W) -> (N, 3, 224, 224), bilinear; mean, std: what the network subtracts from pixels
+    of 0..255 and divides them by.
+    """
+
+    scale: Tensor
+    shift: Tensor
+
+    def __init__(
+        self,
+        given: PreprocessingSpec,
+        mean: Sequence[float] = IMAGENET_MEAN,
+        std: Sequence[float] = IMAGENET_STD,
+    ) -> None:
+        super().__init__()
+        before, after = torch.tensor([given.mean, given.std]), torch.tensor([mean, std])
+        scale, shift = before[1] / after[1], (before[0] - after[0]) / after[1]
+        # The recipe tells them, so checkpoints need not.
+        self.register_buffer("scale", scale.reshape(1, 3, 1, 1), persistent=False)
+        self.register_buffer("shift", shift.reshape(1, 3, 1, 1), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The same faces, larger."""
+        return F.interpolate(x, IMAGENET_SIDE, mode="bilinear") * self.scale + self.shift
+
+
+def as_map(state: Tensor) -> Tensor:
+    """A state as a map: tokens (N, 1 + side^2, C) -> (N, C, side, side); a map passes."""
+    if state.ndim == 4:
+        return state
+    side = round((state.shape[1] - 1) ** 0.5)
+    return state[:, 1:].transpose(1, 2).unflatten(2, (side, side))
