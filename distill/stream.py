@@ -83,7 +83,8 @@ class ShardStream:
     def unit_counts(self) -> NDArray[np.int64]:
         """How often each AU is known to be present and known to be absent, [2, units]."""
         counts = [c for entry in self._entries for c in entry.datasets.values()]
-        return np.sum([(c.present, c.absent) for c in counts], axis=0, dtype=np.int64)
+        known: NDArray[np.int64] = np.array([(c.present, c.absent) for c in counts]).sum(axis=0)
+        return known
 
     def _possible_emotions(self) -> dict[str, NDArray[np.float32]]:
         """float32 [emotions] a data set: 0 for emotions that none of its faces has a vote for."""

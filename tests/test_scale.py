@@ -62,7 +62,7 @@ def test_dollars_are_those_of_the_price_list(report: dict[str, Any]) -> None:
     assert (texts["date"], texts["source"]) == (quote.date.isoformat(), quote.source)
     tokens = texts["input_tokens"], texts["output_tokens"]
     for mode in ("live", "batch"):
-        assert texts["usd"][mode] == pytest.approx(quote.price.cost_usd(*tokens, mode), rel=1e-6)  # type: ignore[arg-type]
+        assert texts["usd"][mode] == pytest.approx(quote.price.cost_usd(*tokens, mode), rel=1e-6)
     assert texts["usd"]["batch"] == pytest.approx(texts["usd"]["live"] / 2)
     assert texts["most_usd"]["live"] > texts["usd"]["live"]
     assert tokens[0] > 85 * FACES  # the image alone

@@ -80,4 +80,4 @@ def as_map(state: Tensor) -> Tensor:
     if state.ndim == 4:
         return state
     side = round((state.shape[1] - 1) ** 0.5)
-    return state[:, 1:].transpose(1, 2).unflatten(2, (side, side))
+    return state[:, 1:].transpose(1, 2).reshape(len(state), -1, side, side)

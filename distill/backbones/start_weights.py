@@ -28,9 +28,7 @@ def fill(network: nn.Module, path: Path, head: str) -> None:
     except FileNotFoundError:
         raise ConfigError(f"no weights at {path}: {_OTHERWISE}") from None
     except Exception as error:
-        raise ConfigError(
-            f"{path} is not a PyTorch state dict: {error}. So {_OTHERWISE}"
-        ) from error
+        raise ConfigError(f"{path} is no PyTorch state dict: {_OTHERWISE}") from error
     if not isinstance(state, dict):
         raise ConfigError(f"{path} holds a {type(state).__name__}, expected a state dict")
     state = {name: value for name, value in state.items() if not str(name).startswith(head)}
