@@ -14,12 +14,15 @@ from distill.regions import region_priors
 
 
 def build_network(recipe: Recipe, backbone: Backbone | None = None) -> FaceStateNet:
-    """The recipe's network over a backbone; over an untrained one, to load a checkpoint into."""
-    settings = recipe.network
-    emotions, units = len(recipe.emotions), len(recipe.action_units)
+    """The recipe's network over a backbone; over an untrained one, to load a checkpoint into.
+
+    The latter leaves PyTorch's random state as it was.
+    """
     if backbone is None:
         with torch.random.fork_rng(devices=[]):
-            backbone = make_backbone(recipe, None)
+            return build_network(recipe, make_backbone(recipe, None))
+    settings = recipe.network
+    emotions, units = len(recipe.emotions), len(recipe.action_units)
     if settings.architecture == "student":
         return FaceStateNet(backbone, emotions, units, settings.dropout)
     priors = region_priors(recipe.action_units, recipe.alignment, MAP_SIDE)
