@@ -14,6 +14,7 @@ import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from mf2_edge.atomic import replacing
 from mf2_edge.bundle import load_bundle
@@ -158,11 +159,56 @@ def scale_table() -> str:
     return "\n".join(rows)
 
 
+def teacher_table() -> str:
+    """What the ensemble and its members reach, seen once and in all views."""
+    report = json.loads((RESULTS / "teacher.json").read_text())
+    return _networks([(f"{r['network']}, {_views(r['views'])}", r["accuracy"]) for r in report])
+
+
+def zero_shot_table() -> str:
+    """MF² read by its heads and by text."""
+    report = json.loads((RESULTS / "zero-shot.json").read_text())
+    return _networks([(f"by {row['by']}", row["accuracy"]) for row in report])
+
+
+def blendshapes_table() -> str:
+    """Rank correlation of the ensemble's AU logits with MediaPipe's blendshapes, unit by unit."""
+    report = json.loads((RESULTS / "teacher.json").read_text())[-1]
+    [spec] = [a for a in report["accuracy"] if "Spearman" in a["metric"]]
+    units = spec["labels"]
+    rows = ["| " + " | ".join(units) + " |", "|" + "---|" * len(units)]
+    rows.append("| " + " | ".join(f"{unit['value']:.2f}" for unit in units.values()) + " |")
+    found = next(iter(units.values()))["support"]
+    where = f"{spec['dataset']}, {spec['split']}: {found:,}"
+    return "\n".join([*rows, "", f"{where}; {spec['date']}, {spec['machine']}."])
+
+
+def _networks(networks: list[tuple[str, list[dict[str, Any]]]]) -> str:
+    """A row a network, a column a figure; where and how each was measured below."""
+    columns = networks[0][1]
+    heads = [f"{c['dataset']} {_part(c)}: {c['metric']}, n = {c['n']:,}" for c in columns]
+    rows = ["| | " + " | ".join(heads) + " |", "|---|" + "---|" * len(columns)]
+    for name, accuracy in networks:
+        rows.append(f"| {name} | " + " | ".join(f"{a['value']:.3f}" for a in accuracy) + " |")
+    return "\n".join([*rows, "", f"{columns[0]['date']}, {columns[0]['machine']}."])
+
+
+def _part(column: dict[str, Any]) -> str:
+    return str(column["split"].split(",")[0])
+
+
+def _views(count: int) -> str:
+    return "one view" if count == 1 else f"{count} views"
+
+
 TABLES: dict[str, tuple[str, Callable[[], str]]] = {
     "accuracy": ("README.md", accuracy_table),
     "latency": ("README.md", latency_table),
     "detector": ("docs/detector.md", detector_table),
     "mfa-faults": ("docs/mfa.md", mfa_faults_table),
+    "teacher": ("docs/training.md", teacher_table),
+    "zero-shot": ("docs/training.md", zero_shot_table),
+    "blendshapes": ("docs/training.md", blendshapes_table),
     "scale": ("docs/scale.md", scale_table),
 }
 """By the name of its marks: the page and what makes the table."""
