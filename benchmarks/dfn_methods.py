@@ -19,17 +19,8 @@ from sklearn.preprocessing import StandardScaler
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from distill.augment import augment
-from distill.batches import centre_tensor, positive_weights, to_tensor
-from distill.checkpoint import ACTION_UNITS, CheckpointError
-from distill.config import Recipe
-from distill.dfn import DFN
-from distill.facestore import load_store
-from distill.figures import judge_emotions, judge_units
-from distill.hidden import HiddenStates, Layout, file_digest, hidden_states, open_mf2
-from distill.mf2 import MF2
-from distill.optimise import start_optimisation
-from distill.train_dfn import (
+from distill.adapting.hidden import HiddenStates, Layout, file_digest, hidden_states, open_mf2
+from distill.adapting.train_dfn import (
     FaceOrder,
     Schedule,
     Task,
@@ -38,7 +29,16 @@ from distill.train_dfn import (
     start_dfn,
     task_loss,
 )
-from distill.user_split import VALIDATION_FOLDS, group_folds
+from distill.adapting.user_split import VALIDATION_FOLDS, group_folds
+from distill.checkpoint import ACTION_UNITS, CheckpointError
+from distill.config import Recipe
+from distill.faces.augment import augment
+from distill.faces.batches import centre_tensor, positive_weights, to_tensor
+from distill.faces.store import load_store
+from distill.judging.figures import judge_emotions, judge_units
+from distill.learning.optimise import start_optimisation
+from distill.networks.dfn import DFN
+from distill.networks.mf2 import MF2
 
 VIEWS = 8
 BATCH = 64

@@ -26,9 +26,9 @@ from distill.action_units import train_action_units
 from distill.checkpoint import load_network
 from distill.config import Recipe, load_recipe
 from distill.evaluate import machine
-from distill.metrics import auc, f1
-from distill.network import channels_last
-from distill.texts import make_bank
+from distill.judging.metrics import auc, f1
+from distill.language.texts import make_bank
+from distill.networks.network import channels_last
 from distill.train import train, validate, wild_sources
 from mf2_edge.atomic import replacing
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from distill.evaluate_options import add_dataset_options, evaluate_on, names_dataset
+from distill.judging.evaluate_options import add_dataset_options, evaluate_on, names_dataset
 
 if TYPE_CHECKING:
     from distill.config import Recipe
@@ -73,14 +73,14 @@ def _prepare(recipe: Recipe) -> None:
 
 
 def _pseudo(recipe: Recipe) -> None:
-    from distill.pseudo import score_blendshapes
+    from distill.faces.pseudo import score_blendshapes
 
     score_blendshapes(recipe)
 
 
 def _train(recipe: Recipe) -> None:
     """Every stage in order; each skips what it has done already. `torchrun` shares the work."""
-    from distill.parallel import join_world
+    from distill.learning.parallel import join_world
 
     world = join_world()
     if world.leads:
@@ -97,7 +97,7 @@ def _train(recipe: Recipe) -> None:
 
 
 def _texts(recipe: Recipe) -> None:
-    from distill.texts import make_bank
+    from distill.language.texts import make_bank
 
     if recipe.texts is None:
         raise ValueError("the recipe has no [texts]: nothing to encode")
@@ -137,7 +137,7 @@ def _evaluate(recipe: Recipe) -> None:
 
 
 def _teacher(config: Path, out: Path) -> None:
-    from distill.evaluate_teacher import evaluate_teacher, table
+    from distill.judging.evaluate_teacher import evaluate_teacher, table
 
     for line in table(evaluate_teacher(config, out)):
         sys.stdout.write(line + "\n")
@@ -145,7 +145,7 @@ def _teacher(config: Path, out: Path) -> None:
 
 def _zero_shot(config: Path, out: Path) -> None:
     from distill.config import load_recipe
-    from distill.evaluate_zero_shot import evaluate_zero_shot, table
+    from distill.judging.evaluate_zero_shot import evaluate_zero_shot, table
 
     for line in table(evaluate_zero_shot(load_recipe(config), out)):
         sys.stdout.write(line + "\n")

@@ -20,17 +20,22 @@ import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from distill.batches import Source, make_batches, positive_weights
 from distill.checkpoint import ACTION_UNITS, load_network, save_atomically, save_network
 from distill.config import Recipe
-from distill.facestore import load_store
-from distill.language import Language, answer, load_language
-from distill.losses import action_unit_loss, agreement_loss, emotion_loss, unit_agreement_loss
-from distill.network import FaceStateNet, channels_last
-from distill.optimise import start_optimisation
-from distill.parallel import World, join_world
-from distill.start import start_network
-from distill.teacher import Teacher, find_teacher
+from distill.faces.batches import Source, make_batches, positive_weights
+from distill.faces.store import load_store
+from distill.language.alignment import Language, answer, load_language
+from distill.learning.losses import (
+    action_unit_loss,
+    agreement_loss,
+    emotion_loss,
+    unit_agreement_loss,
+)
+from distill.learning.optimise import start_optimisation
+from distill.learning.parallel import World, join_world
+from distill.learning.teacher import Teacher, find_teacher
+from distill.networks.network import FaceStateNet, channels_last
+from distill.networks.start import start_network
 from distill.train import load_sources, predict
 from mf2_edge.atomic import replacing
 

@@ -14,14 +14,14 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from distill.calibrate_head import calibrate_head, normalised
-from distill.heads import Head, HeadCalibration, HeadCard, save_head
-from distill.hidden import HiddenStates, file_digest, hidden_states, open_mf2
-from distill.task_figures import judge_task
-from distill.train_dfn import Task, predict_dfn, train_dfn
-from distill.user_faces import align_pictures
-from distill.user_labels import LabelsError, UserLabels, read_labels
-from distill.user_split import Parts, picture_digests, split_rows
+from distill.adapting.calibrate_head import calibrate_head, normalised
+from distill.adapting.heads import Head, HeadCalibration, HeadCard, save_head
+from distill.adapting.hidden import HiddenStates, file_digest, hidden_states, open_mf2
+from distill.adapting.task_figures import judge_task
+from distill.adapting.train_dfn import Task, predict_dfn, train_dfn
+from distill.adapting.user_faces import align_pictures
+from distill.adapting.user_labels import LabelsError, UserLabels, read_labels
+from distill.adapting.user_split import Parts, picture_digests, split_rows
 from mf2_edge.atomic import replacing
 from mf2_edge.schema import AccuracySpec
 

@@ -10,13 +10,13 @@ import torch
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
-from distill.batches import Source
 from distill.checkpoint import load_network
 from distill.config import Recipe
-from distill.facestore import load_store
-from distill.metrics import best_threshold
-from distill.network import channels_last
-from distill.pseudo import pseudo_labels
+from distill.faces.batches import Source
+from distill.faces.pseudo import pseudo_labels
+from distill.faces.store import load_store
+from distill.judging.metrics import best_threshold
+from distill.networks.network import channels_last
 from distill.train import predict, wild_sources
 from mf2_edge.atomic import replacing
 from mf2_edge.schema import ActionUnitCalibration, CalibrationSpec, EmotionCalibration

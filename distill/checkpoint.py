@@ -13,9 +13,9 @@ from typing import Any
 import msgspec
 import torch
 
-from distill.architectures import build_network
 from distill.config import Recipe
-from distill.network import FaceStateNet
+from distill.networks.architectures import build_network
+from distill.networks.network import FaceStateNet
 from mf2_edge.atomic import replacing
 
 WILD, ACTION_UNITS, SETTLED = "wild", "action units", "settled"

@@ -10,7 +10,7 @@ import msgspec
 from mf2_edge.schema import AlignmentSpec, PreprocessingSpec
 
 BACKBONES = ("mobilefacenet", "vit_b_16", "convnext_tiny", "efficientnet_lite0")
-"""What `distill.backbones` can make: the face network; a ViT and CNNs that know ImageNet."""
+"""What `networks/backbones` can make: the face network; a ViT and CNNs that know ImageNet."""
 
 
 class ConfigError(ValueError):

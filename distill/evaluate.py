@@ -15,12 +15,12 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from distill.batches import Source
 from distill.calibrate import LEAST_POSITIVES, fit_action_unit, is_present
 from distill.checkpoint import load_network
 from distill.config import Recipe
-from distill.metrics import auc, f1
-from distill.network import channels_last
+from distill.faces.batches import Source
+from distill.judging.metrics import auc, f1
+from distill.networks.network import channels_last
 from distill.train import predict, wild_sources
 from mf2_edge.atomic import replacing
 from mf2_edge.schema import AccuracySpec, LabelAccuracy

@@ -13,9 +13,9 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from distill.batches import to_tensor
 from distill.checkpoint import CheckpointError, load_network
-from distill.mf2 import MF2
+from distill.faces.batches import to_tensor
+from distill.networks.mf2 import MF2
 from mf2_edge.align import align
 from mf2_edge.atomic import replacing
 from mf2_edge.detect import BlazeFaceDetector

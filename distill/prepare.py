@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from distill.config import DatasetConfig, Recipe
 from distill.datasets import READERS, LabelledFace, LayoutError
-from distill.facestore import save_store
-from distill.pictures import Pictures, align_face
-from distill.resumable import fill_rows, fingerprint
-from distill.tree import open_tree
+from distill.faces.pictures import Pictures, align_face
+from distill.faces.resumable import fill_rows, fingerprint
+from distill.faces.store import save_store
+from distill.faces.tree import open_tree
 from mf2_edge.detect import BlazeFaceDetector
 from mf2_edge.schema import AlignmentSpec
 

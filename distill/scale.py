@@ -18,6 +18,8 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from distill.config import Recipe
+from distill.learning.parallel import join_world
+from distill.learning.throughput import Throughput, measure_throughput
 from distill.mfa.cost import Estimate, estimate
 from distill.mfa.errors import MfaError
 from distill.mfa.faces import Face, iterate_faces
@@ -29,8 +31,6 @@ from distill.mfa.samples import find_faces
 from distill.mfa.shard_index import layout_of
 from distill.mfa.shards import RECORDS_PER_SHARD, export
 from distill.mfa.store import open_store
-from distill.parallel import join_world
-from distill.throughput import Throughput, measure_throughput
 from mf2_edge.atomic import replacing
 
 RESULT: Final = Path("benchmarks/results/scale.json")

@@ -11,14 +11,14 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from distill.batches import make_batches
 from distill.checkpoint import SETTLED, load_network, save_network
 from distill.config import Recipe, SettlingConfig
-from distill.losses import agreement_loss, emotion_loss
-from distill.network import FaceStateNet, channels_last
-from distill.optimise import start_optimisation
-from distill.parallel import join_world
-from distill.teacher import find_teacher
+from distill.faces.batches import make_batches
+from distill.learning.losses import agreement_loss, emotion_loss
+from distill.learning.optimise import start_optimisation
+from distill.learning.parallel import join_world
+from distill.learning.teacher import find_teacher
+from distill.networks.network import FaceStateNet, channels_last
 from distill.train import load_sources
 
 

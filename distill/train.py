@@ -16,19 +16,19 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from distill.batches import Batch, FaceSource, Source, balance, centre_tensor, make_batches
 from distill.checkpoint import WILD, save_network
 from distill.config import ConfigError, Recipe
-from distill.facestore import load_store
-from distill.language import Language, answer, load_language
-from distill.losses import action_unit_loss, emotion_loss
-from distill.network import FaceStateNet
-from distill.optimise import start_optimisation
-from distill.parallel import World, join_world
-from distill.pseudo import pseudo_labels
-from distill.runlog import RunLog
-from distill.start import start_network
-from distill.stream import open_streams
+from distill.faces.batches import Batch, FaceSource, Source, balance, centre_tensor, make_batches
+from distill.faces.pseudo import pseudo_labels
+from distill.faces.store import load_store
+from distill.faces.stream import open_streams
+from distill.language.alignment import Language, answer, load_language
+from distill.learning.losses import action_unit_loss, emotion_loss
+from distill.learning.optimise import start_optimisation
+from distill.learning.parallel import World, join_world
+from distill.learning.runlog import RunLog
+from distill.networks.network import FaceStateNet
+from distill.networks.start import start_network
 
 
 def train(recipe: Recipe) -> Path:

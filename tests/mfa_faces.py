@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 
 from distill.config import Recipe, load_recipe
-from distill.facestore import save_store
+from distill.faces.store import save_store
 from distill.mfa.records import Record
 from distill.mfa.store import open_store
 from tests.mfa_handler import KEY

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import tomli_w
 
-from distill.facestore import save_store
+from distill.faces.store import save_store
 from distill.mfa.records import Description, FaceLabels, Record, Source
 from distill.mfa.store import open_store
 from distill.mfa.template import GRAMMAR_VERSION, describe_labels

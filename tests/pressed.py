@@ -13,10 +13,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from distill.architectures import build_network
 from distill.checkpoint import save_network
 from distill.config import Recipe, load_recipe
-from distill.network import FaceStateNet
+from distill.networks.architectures import build_network
+from distill.networks.network import FaceStateNet
 from exporters.__main__ import main
 from exporters.faces import synthetic_faces
 

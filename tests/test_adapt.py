@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 
 from distill.__main__ import main
-from distill.heads import load_head
-from distill.hidden import file_digest, open_mf2
-from distill.user_faces import align_pictures
-from distill.user_labels import LabelsError, UserLabels, read_labels
-from distill.user_split import group_folds, picture_digests, split_rows
+from distill.adapting.heads import load_head
+from distill.adapting.hidden import file_digest, open_mf2
+from distill.adapting.user_faces import align_pictures
+from distill.adapting.user_labels import LabelsError, UserLabels, read_labels
+from distill.adapting.user_split import group_folds, picture_digests, split_rows
 from mf2_edge.align import align
 from mf2_edge.detect import BlazeFaceDetector
 from mf2_edge.image_file import read_image

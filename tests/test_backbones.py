@@ -12,16 +12,16 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  (the field's name for it)
 
 from distill.action_units import train_action_units
-from distill.architectures import build_network
-from distill.backbones import convnext, make_backbone, vit
-from distill.backbones.parts import IMAGENET_MEAN, IMAGENET_STD, ImageNetInput
-from distill.backbones.start_weights import torchvision_models
+from distill.adapting.hidden import hidden_states
 from distill.checkpoint import WILD, load_network, save_network
 from distill.config import BACKBONES, ConfigError, Recipe, load_recipe
-from distill.hidden import hidden_states
-from distill.mf2 import MF2
+from distill.networks.architectures import build_network
+from distill.networks.backbones import convnext, make_backbone, vit
+from distill.networks.backbones.parts import IMAGENET_MEAN, IMAGENET_STD, ImageNetInput
+from distill.networks.backbones.start_weights import torchvision_models
+from distill.networks.mf2 import MF2
+from distill.networks.start import start_network
 from distill.prepare import prepare
-from distill.start import start_network
 from distill.train import train
 from tests.tiny_school import RECIPE, tiny_recipe, write_blendshapes
 
@@ -187,7 +187,7 @@ def test_imagenet_weights_in_torchvision_s_cache_are_found_and_checked(
     with pytest.raises(ConfigError, match="is damaged"):
         start_network(shipped("convnext_tiny", "imagenet"))
     monkeypatch.setattr(
-        "distill.backbones.start_weights.file_digest", lambda file, kind: Digest(path)
+        "distill.networks.backbones.start_weights.file_digest", lambda file, kind: Digest(path)
     )
     state = torch.load(path, weights_only=True)
     made = convnext.convnext_tiny(shipped("convnext_tiny").preprocessing, "imagenet")

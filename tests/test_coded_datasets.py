@@ -18,9 +18,9 @@ from distill.datasets import (
 from distill.datasets.bp4d import BP4D_FOLDS
 from distill.datasets.disfa import DISFA_FOLDS
 from distill.datasets.labelled import LabelledFace
-from distill.pictures import PictureError, Pictures
-from distill.tree import ArchiveError, open_tree
-from distill.video import VideoError, count_frames
+from distill.faces.pictures import PictureError, Pictures
+from distill.faces.tree import ArchiveError, open_tree
+from distill.faces.video import VideoError, count_frames
 from tests.dataset_trees import (
     affwild2,
     bp4d_codes,

@@ -19,7 +19,7 @@ from distill.datasets import (
     read_rafdb,
     read_unlabelled,
 )
-from distill.tree import Tree, open_tree
+from distill.faces.tree import Tree, open_tree
 from mf2_edge.types import Box
 from tests.dataset_trees import (
     affectnet_crops,

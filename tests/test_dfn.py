@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 import torch
 
-from distill.augment import centre
-from distill.batches import to_tensor
+from distill.adapting.heads import Head, HeadCalibration, HeadCard, load_head, read_tasks, save_head
+from distill.adapting.hidden import HiddenStates, Layout, file_digest, hidden_states, open_mf2
+from distill.adapting.task_figures import concordance, pearson
+from distill.adapting.train_dfn import FaceOrder, Schedule, Task, predict_dfn, train_dfn
+from distill.adapting.user_labels import Kind
 from distill.checkpoint import CheckpointError
-from distill.dfn import DFN
-from distill.heads import Head, HeadCalibration, HeadCard, load_head, read_tasks, save_head
-from distill.hidden import HiddenStates, Layout, file_digest, hidden_states, open_mf2
-from distill.task_figures import concordance, pearson
-from distill.train_dfn import FaceOrder, Schedule, Task, predict_dfn, train_dfn
-from distill.user_labels import Kind
+from distill.faces.augment import centre
+from distill.faces.batches import to_tensor
+from distill.networks.dfn import DFN
 from mf2_edge.schema import ActionUnitCalibration, EmotionCalibration
 from tests.tiny_teacher import stripes, write_teacher
 

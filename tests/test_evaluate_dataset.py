@@ -108,8 +108,8 @@ def _rafdb(root: Path) -> list[str]:
 def test_a_trained_network_is_measured_like_a_bundle(tmp_path: Path) -> None:
     import torch
 
-    from distill.architectures import build_network
     from distill.checkpoint import save_network
+    from distill.networks.architectures import build_network
 
     recipe = tiny_recipe(tmp_path / "school")
     network = build_network(recipe).eval()

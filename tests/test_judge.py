@@ -12,11 +12,16 @@ from numpy.typing import NDArray
 from sklearn.metrics import f1_score, roc_auc_score
 
 from distill.datasets import EMOTIONS, LabelledFace
-from distill.figures import judge_emotions, judge_units, mean_over_folds, thresholds_of_best_f1
-from distill.folds import EvaluationProtocol, Fold, ProtocolError, fixed_folds
-from distill.judge import Judge
-from distill.metrics import f1
-from distill.scoring import Scores
+from distill.judging.figures import (
+    judge_emotions,
+    judge_units,
+    mean_over_folds,
+    thresholds_of_best_f1,
+)
+from distill.judging.folds import EvaluationProtocol, Fold, ProtocolError, fixed_folds
+from distill.judging.judge import Judge
+from distill.judging.metrics import f1
+from distill.judging.scoring import Scores
 
 UNITS = ("AU1", "AU2")
 

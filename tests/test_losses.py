@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from distill.losses import action_unit_loss, emotion_loss
+from distill.learning.losses import action_unit_loss, emotion_loss
 
 NAN = math.nan
 

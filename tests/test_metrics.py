@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from distill.metrics import auc, best_threshold, f1
+from distill.judging.metrics import auc, best_threshold, f1
 
 SCORES = arrays(np.float64, 40, elements=st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.75, 1.0]))
 TRUTH = arrays(np.bool_, 40)

@@ -9,21 +9,21 @@ import numpy as np
 import pytest
 import torch
 
-from distill import plain_words
 from distill.__main__ import main
 from distill.action_units import balanced, train_action_units
-from distill.architectures import build_network
 from distill.checkpoint import load_network
 from distill.config import ConfigError, Recipe, TextConfig, load_recipe
-from distill.evaluate_zero_shot import ZeroShotFigures
-from distill.losses import agreement_loss, alignment_loss
-from distill.metrics import auc
-from distill.mf2 import MF2
+from distill.judging.evaluate_zero_shot import ZeroShotFigures
+from distill.judging.metrics import auc
+from distill.language import plain_words
+from distill.language.texts import TextBank, compare, load_bank, make_bank
+from distill.learning.losses import agreement_loss, alignment_loss
 from distill.mfa.cli import main as mfa
+from distill.networks.architectures import build_network
+from distill.networks.mf2 import MF2
+from distill.networks.regions import region_priors
+from distill.networks.start import start_network
 from distill.prepare import prepare
-from distill.regions import region_priors
-from distill.start import start_network
-from distill.texts import TextBank, compare, load_bank, make_bank
 from distill.train import train
 from tests.tiny_school import RECIPE, tiny_recipe, write_blendshapes, write_recipe
 

@@ -17,7 +17,7 @@ import pytest
 from torch.utils.data import DataLoader, IterableDataset
 
 from distill.config import Recipe, load_recipe
-from distill.facestore import load_store
+from distill.faces.store import load_store
 from distill.mfa.cli import main
 from distill.mfa.errors import ShardError
 from distill.mfa.records import Record

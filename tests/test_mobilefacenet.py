@@ -13,8 +13,14 @@ from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from distill import mobilefacenet
-from distill.mobilefacenet import EMBEDDING_SIZE, INPUT_SIZE, STAGE3, MobileFaceNet, load_tflite
+from distill.networks import mobilefacenet
+from distill.networks.mobilefacenet import (
+    EMBEDDING_SIZE,
+    INPUT_SIZE,
+    STAGE3,
+    MobileFaceNet,
+    load_tflite,
+)
 
 SHARED: Final = Path(__file__).parents[2] / "shared"
 TFLITE: Final = SHARED / "models/MobileFaceNet.tflite"

@@ -15,9 +15,9 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from distill.checkpoint import load_network
 from distill.config import Recipe
+from distill.learning.runlog import RunLog
+from distill.networks.start import start_network
 from distill.prepare import prepare
-from distill.runlog import RunLog
-from distill.start import start_network
 from distill.train import train
 from tests.tiny_school import tiny_recipe, write_blendshapes, write_recipe
 

@@ -11,7 +11,7 @@ import pytest
 
 from distill.config import DatasetConfig, Recipe, load_recipe
 from distill.datasets import LayoutError
-from distill.facestore import FaceStore, load_store
+from distill.faces.store import FaceStore, load_store
 from distill.prepare import prepare
 from mf2_edge.align import align
 from mf2_edge.detect import BlazeFaceDetector

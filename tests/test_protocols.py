@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from distill.datasets import EMOTIONS, READERS, LabelledFace
-from distill.folds import ProtocolError
-from distill.protocols import PROTOCOLS, find_protocol
+from distill.judging.folds import ProtocolError
+from distill.judging.protocols import PROTOCOLS, find_protocol
 
 
 def _coded(subject: str, name: str = "x") -> LabelledFace:

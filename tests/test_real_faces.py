@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from distill.config import load_recipe
 from distill.datasets import READERS, LabelledFace
+from distill.faces.tree import Tree, open_tree
 from distill.prepare import split_of
-from distill.tree import Tree, open_tree
 from mf2_edge import FaceStateAnalyzer, Status
 from tests.tiny_school import RECIPE
 

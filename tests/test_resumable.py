@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from distill.resumable import fill_rows, fingerprint, remove_rows
+from distill.faces.resumable import fill_rows, fingerprint, remove_rows
 
 
 def test_rows_that_are_done_are_not_done_again(tmp_path: Path) -> None:

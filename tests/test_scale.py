@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from distill.__main__ import main
+from distill.learning.throughput import Throughput
 from distill.mfa.prices import load_quote
-from distill.throughput import Throughput
 from tests.mfa_faces import Place, make_place
 
 FACES, EPOCHS = 1_000_000, 3

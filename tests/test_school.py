@@ -16,12 +16,12 @@ import pytest
 import torch
 
 from distill.action_units import subject_folds, train_action_units
-from distill.batches import make_batches
 from distill.calibrate import calibrate, fit_action_unit, fit_temperature
 from distill.checkpoint import SETTLED, CheckpointError, load_network
 from distill.config import ConfigError, Recipe, load_recipe
 from distill.evaluate import evaluate
-from distill.facestore import load_store
+from distill.faces.batches import make_batches
+from distill.faces.store import load_store
 from distill.prepare import prepare
 from distill.settle import settle
 from distill.train import train, wild_sources

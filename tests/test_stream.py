@@ -15,11 +15,13 @@ import numpy as np
 import pytest
 import torch
 
-from distill import stream
-from distill.batches import make_batches
 from distill.checkpoint import load_network
 from distill.config import ConfigError, DatasetConfig, Recipe
-from distill.facestore import load_store
+from distill.faces import stream
+from distill.faces.batches import make_batches
+from distill.faces.pseudo import pseudo_labels
+from distill.faces.store import load_store
+from distill.faces.stream import open_streams
 from distill.mfa.errors import ShardError
 from distill.mfa.faces import iterate_faces
 from distill.mfa.offline import describe_offline
@@ -28,8 +30,6 @@ from distill.mfa.shard_index import layout_of
 from distill.mfa.shards import export
 from distill.mfa.store import open_store
 from distill.prepare import prepare
-from distill.pseudo import pseudo_labels
-from distill.stream import open_streams
 from distill.train import load_sources, train
 from tests.shard_server import serve
 from tests.tiny_school import tiny_recipe, write_blendshapes, write_recipe

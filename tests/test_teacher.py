@@ -20,14 +20,14 @@ from distill.config import (
     load_ensemble,
     load_recipe,
 )
-from distill.evaluate_blendshapes import blendshape_agreement, blendshape_scores
-from distill.evaluate_teacher import Outputs, TeacherFigures, outputs_of
-from distill.losses import unit_agreement_loss
+from distill.faces.views import views, zoom
+from distill.judging.evaluate_blendshapes import blendshape_agreement, blendshape_scores
+from distill.judging.evaluate_teacher import Outputs, TeacherFigures, outputs_of
+from distill.learning.losses import unit_agreement_loss
+from distill.learning.teacher import Ensemble, find_teacher, load_members, open_ensemble
 from distill.prepare import prepare
 from distill.settle import settle
-from distill.teacher import Ensemble, find_teacher, load_members, open_ensemble
 from distill.train import train
-from distill.views import views, zoom
 from tests.tiny_school import RECIPE, tiny_recipe, write_blendshapes, write_recipe
 
 ONCE = ViewConfig(scales=(1.0,), mirrored=False)
@@ -116,7 +116,7 @@ def test_figures_are_written_for_each_member_and_for_all(
         units = 2 * truth - 1 + rng.normal(0, 1.1, known.units.shape)
         return Outputs(known.emotion, units.astype(np.float32), known.wild_units)
 
-    monkeypatch.setattr("distill.evaluate_teacher.outputs_of", noisy)
+    monkeypatch.setattr("distill.judging.evaluate_teacher.outputs_of", noisy)
     out = folder / "teacher.json"
     assert main(["teacher", "--config", str(folder / "teacher.toml"), "--out", str(out)]) == 0
     figures = msgspec.json.decode(out.read_bytes(), type=list[TeacherFigures])

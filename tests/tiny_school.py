@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 
 from distill.config import Recipe, load_recipe
-from distill.evaluate_blendshapes import CORRESPONDING
+from distill.judging.evaluate_blendshapes import CORRESPONDING
 
 RECIPE = Path(__file__).parent.parent / "distill" / "configs" / "mobilefacenet.toml"
 PRODUCT = RECIPE.with_name("mf2-edge-base.toml")

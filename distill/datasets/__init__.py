@@ -19,7 +19,7 @@ from distill.datasets.ferplus import majority, read_ferplus
 from distill.datasets.labelled import EMOTIONS, LabelledFace, LayoutError
 from distill.datasets.rafdb import read_rafdb
 from distill.datasets.unlabelled import read_unlabelled
-from distill.tree import Tree
+from distill.faces.tree import Tree
 
 __all__ = [
     "EMOTIONS",

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distill.config import Recipe
-from distill.facestore import FaceStore, load_store
+from distill.faces.pseudo import pseudo_labels
+from distill.faces.store import FaceStore, load_store
 from distill.mfa.errors import MfaError
 from distill.mfa.records import FaceLabels
-from distill.pseudo import pseudo_labels
 
 HELD_OUT: Final = ("test", "leak")
 NOTHING_KNOWN: Final = FaceLabels(None, frozenset(), frozenset())

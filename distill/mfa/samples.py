@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distill.config import Recipe
-from distill.facestore import FaceStore, load_store
+from distill.faces.store import FaceStore, load_store
 from distill.mfa.errors import ShardError
 from distill.mfa.faces import known_units
 from distill.mfa.records import Record

@@ -1,0 +1,125 @@
+"""Heads: what a DFN learned, kept beside the MF² that it belongs to; any number on one MF²."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from distill.adapting.hidden import Layout, file_digest
+from distill.adapting.user_labels import Kind
+from distill.checkpoint import CheckpointError, save_atomically
+from distill.networks.dfn import DFN
+from distill.networks.mf2 import MF2
+from mf2_edge.schema import ActionUnitCalibration, EmotionCalibration
+
+FORMAT = "mf2-edge head 1"
+
+
+class ScoreCalibration(msgspec.Struct, frozen=True, kw_only=True):
+    """`score = mean + spread * output`, in the unit of the user's scores."""
+
+    mean: float
+    spread: float
+    fitted_on: str
+
+
+class HeadCalibration(msgspec.Struct, frozen=True, kw_only=True):
+    """From logits to answers; the one of the head's kind is set."""
+
+    multi_class: EmotionCalibration | None = None
+    multi_label: dict[str, ActionUnitCalibration] | None = None
+    score: ScoreCalibration | None = None
+
+
+class HeadCard(msgspec.Struct, frozen=True, kw_only=True):
+    """What a head is, and what it needs to answer."""
+
+    task: str
+    kind: Kind
+    labels: tuple[str, ...]
+    """Meaning of each logit, in order."""
+    mf2_sha256: str
+    """Of the file of the MF² that it reads; no other will do."""
+    layout: Layout
+    """Hidden states that it reads."""
+    width: int
+    calibration: HeadCalibration
+    faces: int
+    """Faces that it learned from."""
+    seed: int
+
+
+@dataclass(frozen=True)
+class Head:
+    """A trained DFN, in eval mode, and what it is."""
+
+    dfn: DFN
+    card: HeadCard
+
+    def answers(self, logits: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Logits [n, labels] -> probabilities 0..1, or scores in the user's unit, [n, labels]."""
+        calibration = self.card.calibration
+        outputs = logits.astype(np.float64)
+        if calibration.multi_class is not None:
+            outputs = outputs / calibration.multi_class.temperature
+            powers = np.exp(outputs - outputs.max(axis=1, keepdims=True))
+            return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+        if calibration.multi_label is not None:
+            fitted = [calibration.multi_label[label] for label in self.card.labels]
+            scale = np.array([label.scale for label in fitted])
+            bias = np.array([label.bias for label in fitted])
+            return np.asarray(1 / (1 + np.exp(-(scale * outputs + bias))))
+        assert calibration.score is not None  # one of the three is set
+        return np.asarray(calibration.score.mean + calibration.score.spread * outputs)
+
+
+def save_head(head: Head, path: Path) -> None:
+    """Write a head, atomically."""
+    card = msgspec.json.encode(head.card).decode()
+    save_atomically({"format": FORMAT, "card": card, "dfn": head.dfn.state_dict()}, path)
+
+
+def load_head(path: Path, mf2_checkpoint: Path) -> Head:
+    """Read a head; raises CheckpointError if it is none, or belongs to another MF²."""
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise CheckpointError(f"no head at {path}: make one first (distill adapt)") from None
+    except Exception as error:
+        raise CheckpointError(f"{path} is not a PyTorch checkpoint: {error}") from error
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise CheckpointError(f"{path} is not a head written by `python -m distill adapt`")
+    card = msgspec.json.decode(content["card"], type=HeadCard)
+    found = file_digest(mf2_checkpoint)
+    if found != card.mf2_sha256:
+        raise CheckpointError(
+            f"{path} belongs to the MF² with sha256 {card.mf2_sha256[:12]}..., but "
+            f"{mf2_checkpoint} has {found[:12]}...: give that one, or adapt again"
+        )
+    dfn = empty_dfn(card)
+    dfn.load_state_dict(content["dfn"])
+    return Head(dfn.eval(), card)
+
+
+def empty_dfn(card: HeadCard) -> DFN:
+    """The DFN of a card, untrained."""
+    blank = torch.ones(card.layout.width)
+    with torch.random.fork_rng(devices=[]):
+        return DFN(card.layout, len(card.labels), blank, blank, card.width)
+
+
+@torch.inference_mode()
+def read_tasks(mf2: MF2, heads: Mapping[str, Head], x: Tensor) -> dict[str, NDArray[np.float64]]:
+    """One reading of the faces (N, 3, 112, 112), then every head's answers, [N, labels] each."""
+    reading = mf2.read(x)
+    return {
+        task: head.answers(head.dfn(reading.stages, reading.tokens).numpy())
+        for task, head in heads.items()
+    }

@@ -1,0 +1,1 @@
+"""Aligned faces: pictures read, kept, augmented, and dealt in batches."""

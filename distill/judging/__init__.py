@@ -1,0 +1,1 @@
+"""Figures: protocols and folds of data sets, metrics, the evaluations."""

@@ -1,0 +1,1 @@
+"""The language side: the text bank, alignment with it, reading by text."""

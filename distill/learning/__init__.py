@@ -1,0 +1,1 @@
+"""What the phases of training share: losses, optimiser, processes, teachers, logs."""

@@ -1,0 +1,129 @@
+"""Who a network in training listens to: phase 1's own answers, or an ensemble of trained networks.
+
+An ensemble averages the logits of its members over several views of a face. Its emotions come from
+the members' phase 1, its units from their phase 2: fold by fold, so that a network that learns
+from it for a fold never hears, at second hand either, of that fold's subjects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from distill.checkpoint import load_network
+from distill.config import (
+    ConfigError,
+    EnsembleConfig,
+    Recipe,
+    ViewConfig,
+    load_ensemble,
+    load_recipe,
+)
+from distill.faces.views import views
+from distill.networks.network import FaceStateNet, channels_last
+
+
+class Answers(NamedTuple):
+    """Emotion logits (N, emotions); AU logits (N, units), None from who has nothing to teach."""
+
+    emotion: Tensor
+    action_units: Tensor | None
+
+
+Teacher = Callable[[Tensor], Answers]
+"""From faces (N, 3, H, W), normalised, to answers."""
+
+
+@dataclass(frozen=True)
+class PhaseOne:
+    """A network's own answers of before; its AU branch had pseudo-labels alone to learn from."""
+
+    network: FaceStateNet
+
+    @torch.no_grad()
+    def __call__(self, images: Tensor) -> Answers:
+        """Emotion alone."""
+        return Answers(self.network.emotions(images), None)
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """Trained networks that answer together."""
+
+    for_emotion: Sequence[FaceStateNet]
+    for_units: Sequence[FaceStateNet]
+    seen: ViewConfig
+
+    def to(self, device: torch.device) -> Ensemble:
+        """The same networks, moved to a device."""
+        for network in (*self.for_emotion, *self.for_units):
+            network.to(device)
+        return self
+
+    @torch.no_grad()
+    def __call__(self, images: Tensor) -> Answers:
+        """Logits averaged over members and views."""
+        faces = views(images, self.seen)
+        emotion = [
+            network.emotions(view).log_softmax(dim=1)
+            for network in self.for_emotion
+            for view in faces
+        ]
+        units = [network.units(view) for network in self.for_units for view in faces]
+        return Answers(
+            torch.stack(emotion).mean(dim=0), torch.stack(units).mean(dim=0) if units else None
+        )
+
+
+def find_teacher(
+    recipe: Recipe, wild: FaceStateNet, job: str | None, device: torch.device
+) -> Teacher:
+    """Whom a recipe listens to: in a fold ("0"), on all faces ("all"), on emotion alone (None)."""
+    if recipe.teacher is None:
+        return PhaseOne(wild.to(device))
+    path = Path(recipe.teacher)
+    ensemble = load_ensemble(path)
+    members = load_members(ensemble, path.parent)
+    return open_ensemble(members, ensemble.lesson_views, job).to(device)
+
+
+def load_members(config: EnsembleConfig, folder: Path) -> list[Recipe]:
+    """The recipes of an ensemble's members, beside its own file in `folder`.
+
+    Raises ConfigError if they do not share labels, input and folds.
+    """
+    members = [load_recipe(folder / name) for name in config.members]
+    for member in members[1:]:
+        for same in ("seed", "emotions", "action_units", "alignment", "preprocessing", "runs"):
+            if getattr(member, same) != getattr(members[0], same):
+                raise ConfigError(
+                    f"{member.name} and {members[0].name} differ in {same}: the members of an "
+                    "ensemble must agree on it"
+                )
+    return members
+
+
+def open_ensemble(members: Sequence[Recipe], seen: ViewConfig, job: str | None) -> Ensemble:
+    """The members as trained for a fold ("0") or on all faces ("all"); None: without units."""
+    units = [open_units(member, job) for member in members] if job is not None else []
+    return Ensemble([open_emotion(member) for member in members], units, seen)
+
+
+def open_emotion(member: Recipe) -> FaceStateNet:
+    """A member after phase 1; raises CheckpointError if it was not trained."""
+    return channels_last(load_network(member.run_folder / "wild.pt").network)
+
+
+def open_units(member: Recipe, job: str) -> FaceStateNet:
+    """A member as phase 2 left it; raises FileNotFoundError if the fold was not trained."""
+    path = member.run_folder / "folds" / f"{job}.pt"
+    if not path.is_file():
+        raise FileNotFoundError(f"no {path}: train {member.name} first (distill train)")
+    network = open_emotion(member)
+    network.load_state_dict(torch.load(path, weights_only=True)["network"])
+    return network

@@ -1,0 +1,1 @@
+"""The networks: backbones, the face-state network, MF² and DFN."""

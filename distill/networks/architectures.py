@@ -1,0 +1,29 @@
+"""From a recipe to its network, untrained."""
+
+from __future__ import annotations
+
+import torch
+
+from distill.config import Recipe
+from distill.language.encode_text import TEXT_WIDTH
+from distill.networks.backbones import make_backbone
+from distill.networks.backbones.parts import Backbone
+from distill.networks.mf2 import MAP_SIDE, MF2
+from distill.networks.network import FaceStateNet
+from distill.networks.regions import region_priors
+
+
+def build_network(recipe: Recipe, backbone: Backbone | None = None) -> FaceStateNet:
+    """The recipe's network over a backbone; over an untrained one, to load a checkpoint into.
+
+    The latter leaves PyTorch's random state as it was.
+    """
+    if backbone is None:
+        with torch.random.fork_rng(devices=[]):
+            return build_network(recipe, make_backbone(recipe, None))
+    settings = recipe.network
+    emotions, units = len(recipe.emotions), len(recipe.action_units)
+    if settings.architecture == "student":
+        return FaceStateNet(backbone, emotions, units, settings.dropout)
+    priors = region_priors(recipe.action_units, recipe.alignment, MAP_SIDE)
+    return MF2(backbone, emotions, priors, TEXT_WIDTH, settings.token_width, settings.dropout)

@@ -1,0 +1,32 @@
+"""Backbones by the name that a recipe gives them ([network] backbone)."""
+
+from __future__ import annotations
+
+from distill.config import Recipe
+from distill.networks.backbones.parts import Backbone
+
+
+def make_backbone(recipe: Recipe, weights: str | None) -> Backbone:
+    """The recipe's backbone, with the weights that `weights` names; with none, at random.
+
+    weights: see `NetworkConfig.weights`. Raises ConfigError if they are not there or another
+    network's, MissingExtraError if a package is not installed.
+    """
+    # Each is imported where it is asked for: the face network needs no torchvision.
+    match recipe.network.backbone:
+        case "vit_b_16":
+            from distill.networks.backbones.vit import vit_b_16
+
+            return vit_b_16(recipe.preprocessing, weights)
+        case "convnext_tiny":
+            from distill.networks.backbones.convnext import convnext_tiny
+
+            return convnext_tiny(recipe.preprocessing, weights)
+        case "efficientnet_lite0":
+            from distill.networks.backbones.efficientnet_lite import efficientnet_lite0
+
+            return efficientnet_lite0(recipe.preprocessing, weights)
+        case _:
+            from distill.networks.backbones.face import mobilefacenet
+
+            return mobilefacenet(weights)

@@ -1,0 +1,105 @@
+"""DFN, the decoupled fine-tuning network: a light side network that reads a frozen MF².
+
+Reimplemented from the abstract of MF² (arXiv:2504.10351); fusing a frozen network's stages in a
+ladder beside it follows Sung et al. 2022, arXiv:2206.06522. No gradient enters MF², so its hidden
+states can be computed once (`hidden.py`), and any number of DFNs can share one MF².
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from distill.adapting.hidden import Layout
+
+LEAST_SPREAD = 1e-3
+"""Below this standard deviation a hidden value is constant, and scaling it up would be noise."""
+
+
+class GatedFusion(nn.Module):
+    """What came from the stages before, mixed with one more stage by a gate a channel.
+
+    (N, width), (N, channels) -> (N, width).
+    """
+
+    def __init__(self, channels: int, width: int) -> None:
+        super().__init__()
+        self.project = nn.Linear(channels, width)
+        self.gate = nn.Linear(2 * width, width)
+        self.refine = nn.Sequential(
+            nn.LayerNorm(width), nn.Linear(width, width), nn.GELU(), nn.Linear(width, width)
+        )
+
+    def forward(self, state: Tensor, stage: Tensor) -> Tensor:
+        """The fused state."""
+        seen = self.project(stage)
+        gate = torch.sigmoid(self.gate(torch.cat([state, seen], dim=1)))
+        fused = gate * state + (1 - gate) * seen
+        refined: Tensor = fused + self.refine(fused)
+        return refined
+
+
+class TokenPooling(nn.Module):
+    """The AU tokens that a state asks for: attention with several heads.
+
+    state (N, width), tokens (N, units, values) -> (N, width).
+    """
+
+    def __init__(self, values: int, width: int, heads: int = 4) -> None:
+        super().__init__()
+        self.heads = heads
+        self.query = nn.Linear(width, width)
+        self.keys = nn.Linear(values, width)
+        self.values = nn.Linear(values, width)
+
+    def forward(self, state: Tensor, tokens: Tensor) -> Tensor:
+        """The pooled tokens."""
+        faces, units, _ = tokens.shape
+        query = self.query(state).reshape(faces, self.heads, 1, -1)
+        keys = self.keys(tokens).reshape(faces, units, self.heads, -1).permute(0, 2, 3, 1)
+        values = self.values(tokens).reshape(faces, units, self.heads, -1).permute(0, 2, 1, 3)
+        attention = (query @ keys * keys.shape[2] ** -0.5).softmax(dim=-1)
+        pooled: Tensor = (attention @ values).reshape(faces, -1)
+        return pooled
+
+
+class DFN(nn.Module):
+    """From the hidden states of MF² to the logits of one task.
+
+    stages: a vector a stage, (N, channels) each; tokens (N, units, values), both as MF² gives
+    them: what they are normalised with is part of the DFN. Returns (N, outputs).
+    """
+
+    def __init__(
+        self,
+        layout: Layout,
+        outputs: int,
+        mean: Tensor,
+        spread: Tensor,
+        width: int = 64,
+        dropout: float = 0.2,
+    ) -> None:
+        """mean, spread: (layout.width,), of the hidden states of the training faces."""
+        super().__init__()
+        self.layout = layout
+        self.width = width
+        self.mean = nn.Parameter(mean.clone(), requires_grad=False)
+        self.scale = nn.Parameter(1 / spread.clamp(min=LEAST_SPREAD), requires_grad=False)
+        self.first = nn.Linear(layout.stages[0], width)
+        self.fusions = nn.ModuleList(GatedFusion(channels, width) for channels in layout.stages[1:])
+        self.pooling = TokenPooling(layout.token_width, width)
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Sequential(nn.LayerNorm(2 * width), nn.Linear(2 * width, outputs))
+
+    def forward(self, stages: tuple[Tensor, ...], tokens: Tensor) -> Tensor:
+        """Logits of the task."""
+        flat = torch.cat([*stages, tokens.flatten(1)], dim=1)
+        normal = self.dropout((flat - self.mean) * self.scale)
+        stages, tokens = self.layout.split(normal)
+        state = self.first(stages[0])
+        for fusion, stage in zip(self.fusions, stages[1:], strict=True):
+            state = fusion(state, stage)
+        answer: Tensor = self.head(
+            self.dropout(torch.cat([state, self.pooling(state, tokens)], dim=1))
+        )
+        return answer
