@@ -20,7 +20,7 @@ from distill.networks.network import FaceStateNet
 from exporters.__main__ import main
 from exporters.faces import synthetic_faces
 
-RECIPE = Path(__file__).parent.parent / "distill" / "configs" / "mobilefacenet.toml"
+RECIPE = Path(__file__).parent.parent / "distill" / "configs" / "mf2-edge-base.toml"
 NAME = "mf2-edge-base"
 VERSION = "0.0.1-test"
 
