@@ -63,9 +63,7 @@ def region_priors(
     """
     missing = [unit for unit in units if unit not in FROM_EYES and unit not in FROM_MOUTH]
     if missing:
-        raise ValueError(
-            f"no region for {', '.join(missing)}: add one to networks/regions.py"
-        )
+        raise ValueError(f"no region for {', '.join(missing)}: add one to networks/regions.py")
     points = alignment.points
     eyes, mouth = np.array([points["right_eye"], points["left_eye"]]), points["mouth_center"]
     distance, (middle, level) = eyes[1][0] - eyes[0][0], eyes.mean(axis=0)
