@@ -234,6 +234,7 @@ def test_correlation_with_blendshapes_is_by_rank_and_skips_faces_not_found() -> 
     found = blendshape_agreement(recipe, "rafdb", logits, scores)
     assert {unit: label.value for unit, label in found.labels.items()} == {"AU1": 1.0, "AU2": -1.0}
     assert found.labels["AU1"].support == 40
+    assert found.n == 40
 
 
 def test_blendshapes_are_read_by_unit(folder: Path) -> None:

@@ -68,7 +68,7 @@ def blendshape_agreement(
         protocol="rank correlation of AU logits with MediaPipe's blendshapes",
         metric="mean Spearman correlation",
         value=round(float(np.mean([unit.value for unit in per_unit.values()])), 4),
-        n=len(scores),
+        n=max(unit.support for unit in per_unit.values()),
         seed=recipe.seed,
         labels=per_unit,
         date=today(),
