@@ -15,7 +15,6 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -25,7 +24,7 @@ from benchmarks.dfn_versus import MALLOC
 from distill.action_units import train_action_units
 from distill.checkpoint import load_network
 from distill.config import Recipe, load_recipe
-from distill.evaluate import machine
+from distill.evaluate import machine, today
 from distill.judging.metrics import auc, f1
 from distill.language.texts import make_bank
 from distill.networks.network import channels_last
@@ -70,7 +69,7 @@ def main() -> None:
         "what": "MF² without each of its parts, the same small budget, validation data",
         "provenance": "measured-host",
         "machine": machine(),
-        "date": datetime.now(UTC).date().isoformat(),
+        "date": today(),
         "budget": {"phase 1 steps of 32 faces": options.steps, "phase 2": options.unit_steps},
         "seeds": options.seeds,
         "variants": {name: summary(rows) for name, rows in figures.items()},

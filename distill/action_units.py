@@ -18,11 +18,12 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 from tqdm import tqdm
 
 from distill.checkpoint import ACTION_UNITS, load_network, save_atomically, save_network
 from distill.config import Recipe
-from distill.faces.batches import Source, make_batches, positive_weights
+from distill.faces.batches import Source, balance, make_batches
 from distill.faces.store import load_store
 from distill.language.alignment import Language, answer, load_language
 from distill.learning.losses import (
@@ -42,11 +43,15 @@ from mf2_edge.atomic import replacing
 
 @dataclass(frozen=True)
 class School:
-    """What every fold shares: the network of phase 1, coded faces, other faces, texts."""
+    """What every fold shares: the network of phase 1, coded faces, other faces, texts.
+
+    replay_weights: of a positive AU label of the other faces, (units,).
+    """
 
     wild: FaceStateNet
     coded: Source
     replay: list[Source]
+    replay_weights: Tensor
     language: Language | None
     world: World
 
@@ -65,7 +70,9 @@ def train_action_units(recipe: Recipe, *, on_all: bool = True) -> Path:
     coded = coded_source(recipe)
     before = channels_last(load_network(wild).network)
     replay = load_sources(recipe, settings.replay)
-    school = School(before, coded, replay, load_language(recipe), world)
+    known = np.sum([source.unit_counts() for source in replay], axis=0)
+    replay_weights = balance(known).to(world.device)
+    school = School(before, coded, replay, replay_weights, load_language(recipe), world)
     store = coded.store
     fold = subject_folds(store.subjects, settings.folds, recipe.seed)
 
@@ -159,6 +166,7 @@ def _train_fold(
         ema=settings.ema,
     )
     coded = replace(school.coded, rows=balanced(school.coded.action_units, rows))
+    weights = balance(coded.unit_counts()).to(school.world.device)
     start = optimisation.resume(checkpoint) if _is_done(checkpoint, key) else 0
     for step in tqdm(
         range(start, settings.steps),
@@ -170,7 +178,7 @@ def _train_fold(
     ):
         torch.manual_seed(hash((recipe.training_seed, step)))  # dropout, the same after a resume
         network.train()
-        _learn_codes(network, recipe, school, coded, step)
+        _learn_codes(network, recipe, school, coded, weights, step)
         _remember(network, recipe, school, teacher, step)
         optimisation.update(step)
         if (step + 1) % settings.checkpoint_every == 0:
@@ -179,15 +187,18 @@ def _train_fold(
 
 
 def _learn_codes(
-    network: FaceStateNet, recipe: Recipe, school: School, coded: Source, step: int
+    network: FaceStateNet,
+    recipe: Recipe,
+    school: School,
+    coded: Source,
+    weights: Tensor,
+    step: int,
 ) -> None:
     """Leave the gradient of a step's human-coded faces: their units, and their emotion if known."""
     settings = recipe.action_unit_training
-    device = school.world.device
-    weights = positive_weights(coded.action_units[coded.rows]).to(device)
     rng = np.random.default_rng((recipe.training_seed, step, 0))
     for batch in make_batches(recipe, [coded], {coded.name: settings.batch}, step):
-        batch = batch.to(device)
+        batch = batch.to(school.world.device)
         with school.world.precision(recipe.train.precision):
             emotion, units, alignment = answer(network, batch, school.language, rng)
         loss = alignment + action_unit_loss(units.float(), batch.action_units, weights)
@@ -203,11 +214,10 @@ def _remember(
     """Leave the gradient of a step's other faces, judged by their labels and by the teacher."""
     settings = recipe.action_unit_training
     total, sources = sum(settings.replay.values()), school.replay
-    device = school.world.device
-    weights = positive_weights(np.concatenate([s.action_units[s.rows] for s in sources])).to(device)
+    weights = school.replay_weights
     rng = np.random.default_rng((recipe.training_seed, step, 1))
     for batch in make_batches(recipe, sources, settings.replay, step):
-        batch = batch.to(device)
+        batch = batch.to(school.world.device)
         with school.world.precision(recipe.train.precision):
             emotion, units, alignment = answer(network, batch, school.language, rng)
             taught = teacher(batch.images)

@@ -12,12 +12,12 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from distill.config import Recipe
+from distill.evaluate import today
 from distill.learning.parallel import join_world
 from distill.learning.throughput import Throughput, measure_throughput
 from distill.mfa.cost import Estimate, estimate
@@ -102,7 +102,7 @@ def _report(
     return {
         "what": "needs of a full-scale run",
         "recipe": recipe.name,
-        "date": datetime.now(UTC).date().isoformat(),
+        "date": today(),
         "faces": options.faces,
         "epochs": options.epochs,
         "throughput": asdict(speed),

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import numpy as np
 from numpy.typing import NDArray
 
 from distill.adapting.heads import HeadCard
-from distill.evaluate import machine
+from distill.evaluate import machine, today
 from distill.judging.figures import judge_emotions, judge_units
 from mf2_edge.schema import AccuracySpec, LabelAccuracy
 
@@ -35,7 +33,7 @@ def judge_task(
             n=len(targets),
             seed=card.seed,
             labels=labels,
-            date=datetime.now(UTC).date().isoformat(),
+            date=today(),
             machine=machine(),
         )
         for metric, (value, labels) in figures.items()

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 import numpy as np
 from numpy.typing import NDArray
 
 from distill.datasets import LabelledFace
-from distill.evaluate import machine
+from distill.evaluate import machine, today
 from distill.judging.figures import (
     judge_emotions,
     judge_units,
@@ -143,7 +142,7 @@ class Judge:
             n=n,
             seed=None,
             labels=labels,
-            date=datetime.now(UTC).date().isoformat(),
+            date=today(),
             machine=machine(),
         )
 
