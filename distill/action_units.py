@@ -34,7 +34,7 @@ from distill.learning.losses import (
 )
 from distill.learning.optimise import start_optimisation
 from distill.learning.parallel import World, join_world
-from distill.learning.teacher import Teacher, find_teacher
+from distill.learning.teacher import Teacher, find_teacher, teacher_key
 from distill.networks.network import FaceStateNet, channels_last
 from distill.networks.start import start_network
 from distill.train import load_sources, predict
@@ -80,9 +80,10 @@ def train_action_units(recipe: Recipe, *, on_all: bool = True) -> Path:
     if on_all:
         jobs["all"] = fold >= 0
     folder = recipe.run_folder / "folds"
-    key = f"{wild.stat().st_mtime_ns} {settings} {recipe.teacher}"
+    rests_on = f"{wild.stat().st_mtime_ns} {settings} {recipe.training_seed}"
     for job in list(jobs)[world.rank :: world.size]:
         path = folder / f"{job}.pt"
+        key = f"{rests_on} {teacher_key(recipe, job)}"
         if _is_done(path, key):
             continue
         rows = np.flatnonzero(jobs[job])
@@ -167,7 +168,7 @@ def _train_fold(
     )
     coded = replace(school.coded, rows=balanced(school.coded.action_units, rows))
     weights = balance(coded.unit_counts()).to(school.world.device)
-    start = optimisation.resume(checkpoint) if _is_done(checkpoint, key) else 0
+    start = optimisation.resume(checkpoint, key) if _is_done(checkpoint, key) else 0
     for step in tqdm(
         range(start, settings.steps),
         initial=start,
@@ -182,7 +183,7 @@ def _train_fold(
         _remember(network, recipe, school, teacher, step)
         optimisation.update(step)
         if (step + 1) % settings.checkpoint_every == 0:
-            optimisation.save(checkpoint, step + 1, key=key)
+            optimisation.save(checkpoint, step + 1, key)
     return optimisation.average
 
 

@@ -17,7 +17,7 @@ from distill.faces.batches import make_batches
 from distill.learning.losses import agreement_loss, emotion_loss
 from distill.learning.optimise import start_optimisation
 from distill.learning.parallel import join_world
-from distill.learning.teacher import find_teacher
+from distill.learning.teacher import find_teacher, teacher_key
 from distill.networks.network import FaceStateNet, channels_last
 from distill.train import load_sources
 
@@ -34,6 +34,7 @@ def settle(recipe: Recipe, settings: SettlingConfig) -> Path:
     network = channels_last(loaded.network).to(world.device)
     wild = channels_last(load_network(recipe.run_folder / "wild.pt").network)
     teacher = find_teacher(recipe, wild, None, world.device)
+    key = f"{path.stat().st_mtime_ns} {settings} {teacher_key(recipe, None)}"
     _train_emotion_alone(network, recipe)
     optimisation = start_optimisation(
         network,
@@ -45,7 +46,7 @@ def settle(recipe: Recipe, settings: SettlingConfig) -> Path:
     )
     sources = load_sources(recipe, settings.batch)
     total = sum(settings.batch.values())
-    start = optimisation.resume(last)
+    start = optimisation.resume(last, key)
     for step in tqdm(
         range(start, settings.steps),
         initial=start,
@@ -73,7 +74,7 @@ def settle(recipe: Recipe, settings: SettlingConfig) -> Path:
         world.sum_gradients(network.parameters())
         optimisation.update(step)
         if world.leads and (step + 1) % settings.checkpoint_every == 0:
-            optimisation.save(last, step + 1)
+            optimisation.save(last, step + 1, key)
     if world.leads:
         save_network(optimisation.average, recipe, SETTLED, path)
         last.unlink(missing_ok=True)

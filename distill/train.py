@@ -6,10 +6,12 @@ phase 2 (`action_units.py`), which starts from the trunk that this phase leaves.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from math import ceil
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -50,7 +52,8 @@ def train(recipe: Recipe) -> Path:
     average = optimisation.average
     folder = recipe.run_folder
     path = folder / "wild.pt"
-    start = optimisation.resume(folder / "last.pt")
+    key = _key(recipe)
+    start = optimisation.resume(folder / "last.pt", key)
     log = RunLog(folder, start) if world.leads else None
 
     learnt = [source.unit_counts() for source in sources if recipe.train.batch[source.name]]
@@ -77,13 +80,21 @@ def train(recipe: Recipe) -> Path:
             if done % recipe.train.evaluate_every == 0:
                 log.write(done, **validate(average, recipe, stores))
             if done % recipe.train.checkpoint_every == 0 or done == recipe.train.steps:
-                optimisation.save(folder / "last.pt", done)
+                optimisation.save(folder / "last.pt", done, key)
     if world.leads and not (path.is_file() and start == recipe.train.steps):
         save_network(average, recipe, WILD, path)
     if log is not None:
         log.close()
     world.wait()
     return path
+
+
+def _key(recipe: Recipe) -> str:
+    """What phase 1 rests on, as a hash; threads, and how often it is saved, change nothing."""
+    names = ("emotions", "action_units", "alignment", "preprocessing", "margin", "pseudo_labels")
+    rests_on = {n: getattr(recipe, n) for n in (*names, "network", "texts", "training_seed")}
+    often = msgspec.structs.replace(recipe.train, checkpoint_every=0, evaluate_every=0)
+    return hashlib.sha256(msgspec.json.encode([rests_on, recipe.seed, often])).hexdigest()
 
 
 def accumulate(

@@ -177,6 +177,19 @@ def test_finished_folds_are_kept_until_the_settings_change(trained: Recipe) -> N
     assert fold.stat().st_mtime_ns > before
 
 
+def test_another_recipe_does_not_go_on_with_a_half_trained_network(trained: Recipe) -> None:
+    """Nor is what was trained thrown away; how often it was saved is no other recipe."""
+    last = trained.run_folder / "last.pt"
+    before = last.read_bytes()
+    faster = msgspec.structs.replace(trained.train, lr=1e-2)
+    with pytest.raises(CheckpointError, match="another recipe"):
+        train(msgspec.structs.replace(trained, train=faster))
+    assert last.read_bytes() == before
+    rarer = msgspec.structs.replace(trained.train, checkpoint_every=7)
+    train(msgspec.structs.replace(trained, train=rarer))
+    assert last.read_bytes() == before
+
+
 def test_no_subject_is_in_two_folds(trained: Recipe) -> None:
     with np.load(trained.run_folder / "folds.npz") as folds:
         fold, subjects, logits = folds["fold"], folds["subjects"], folds["logits"]

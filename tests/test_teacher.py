@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import msgspec
@@ -24,7 +25,13 @@ from distill.faces.views import views, zoom
 from distill.judging.evaluate_blendshapes import blendshape_agreement, blendshape_scores
 from distill.judging.evaluate_teacher import Outputs, TeacherFigures, outputs_of
 from distill.learning.losses import unit_agreement_loss
-from distill.learning.teacher import Ensemble, find_teacher, load_members, open_ensemble
+from distill.learning.teacher import (
+    Ensemble,
+    find_teacher,
+    load_members,
+    open_ensemble,
+    teacher_key,
+)
 from distill.prepare import prepare
 from distill.settle import settle
 from distill.train import train
@@ -94,6 +101,16 @@ def test_each_fold_listens_to_networks_that_never_saw_its_subjects(folder: Path)
     assert all(torch.equal(value, found[name]) for name, value in fold.items())
 
 
+def test_who_listens_notices_a_member_that_was_trained_again(folder: Path) -> None:
+    member = _members(folder)[0]
+    pupil = replace(member, name="pupil", teacher=str(folder / "teacher.toml"))
+    before = {job: teacher_key(pupil, job) for job in ("0", "1", None)}
+    os.utime(member.run_folder / "folds" / "1.pt")
+    after = {job: teacher_key(pupil, job) for job in ("0", "1", None)}
+    assert [job for job in before if before[job] != after[job]] == ["1"]
+    assert teacher_key(member, "1") == ""
+
+
 def test_outputs_are_out_of_fold_and_those_of_each_view(folder: Path) -> None:
     member = _members(folder)[0]
     outputs = outputs_of(member, ViewConfig(scales=(1.0,), mirrored=True))
@@ -120,6 +137,9 @@ def test_figures_are_written_for_each_member_and_for_all(
     out = folder / "teacher.json"
     assert main(["teacher", "--config", str(folder / "teacher.toml"), "--out", str(out)]) == 0
     figures = msgspec.json.decode(out.read_bytes(), type=list[TeacherFigures])
+    own, other, both = (set(row.sha256) for row in figures[:3])
+    assert own | other == both
+    assert not own & other
     assert [(row.network, row.views) for row in figures] == [
         (name, count) for count in (1, 4) for name in ("member0", "member1", "teacher")
     ]

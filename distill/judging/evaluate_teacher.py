@@ -17,7 +17,7 @@ from distill.evaluate import action_unit_accuracy, emotion_accuracy, splits
 from distill.faces.batches import Source, centre_tensor
 from distill.faces.views import views
 from distill.judging.evaluate_blendshapes import blendshape_agreement, blendshape_scores
-from distill.learning.teacher import load_members, open_emotion, open_units
+from distill.learning.teacher import checkpoint_sums, load_members, open_emotion, open_units
 from distill.networks.network import FaceStateNet
 from distill.train import wild_sources
 from mf2_edge.atomic import replacing
@@ -31,6 +31,8 @@ class TeacherFigures(msgspec.Struct, frozen=True, kw_only=True):
 
     network: str
     views: int
+    sha256: dict[str, str]
+    """Of each checkpoint that answered, by its path."""
     accuracy: list[AccuracySpec]
 
 
@@ -53,11 +55,13 @@ def evaluate_teacher(path: Path, out: Path) -> list[TeacherFigures]:
     members = load_members(config, path.parent)
     torch.set_num_threads(members[0].threads)
     outputs = [outputs_of(member, config.views) for member in members]
+    sums = [checkpoint_sums(member) for member in members]
     figures = []
     for seen in (slice(0, 1), slice(None)):
-        for member, output in zip(members, outputs, strict=True):
-            figures.append(_figures(member.name, members[0], [output], seen))
-        figures.append(_figures(config.name, members[0], outputs, seen))
+        for member, output, own in zip(members, outputs, sums, strict=True):
+            figures.append(_figures(member.name, own, members[0], [output], seen))
+        everyone = {path: value for own in sums for path, value in own.items()}
+        figures.append(_figures(config.name, everyone, members[0], outputs, seen))
     with replacing(out) as partial:
         partial.write_bytes(msgspec.json.format(msgspec.json.encode(figures), indent=2))
     return figures
@@ -109,7 +113,9 @@ def _see(
     return np.concatenate([p[0] for p in parts], 1), np.concatenate([p[1] for p in parts], 1)
 
 
-def _figures(name: str, recipe: Recipe, outputs: Sequence[Outputs], seen: slice) -> TeacherFigures:
+def _figures(
+    name: str, sums: dict[str, str], recipe: Recipe, outputs: Sequence[Outputs], seen: slice
+) -> TeacherFigures:
     """The mean of the given networks over the given views, against the labels."""
     coded = coded_source(recipe)
     fold = subject_folds(coded.store.subjects, recipe.action_unit_training.folds, recipe.seed)
@@ -126,9 +132,8 @@ def _figures(name: str, recipe: Recipe, outputs: Sequence[Outputs], seen: slice)
             shapes = blendshape_scores(recipe.cache_folder / source.name, recipe.action_units)
             rows = source.store.rows("valid")
             accuracy.append(blendshape_agreement(recipe, source.name, logits, shapes[rows]))
-    return TeacherFigures(
-        network=name, views=len(range(*seen.indices(len(outputs[0].units)))), accuracy=accuracy
-    )
+    views_seen = len(range(*seen.indices(len(outputs[0].units))))
+    return TeacherFigures(network=name, views=views_seen, sha256=sums, accuracy=accuracy)
 
 
 def table(figures: Sequence[TeacherFigures]) -> Iterator[str]:

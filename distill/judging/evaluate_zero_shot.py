@@ -21,7 +21,7 @@ from distill.language.zero_shot import (
     plain_directions,
     read_by_text,
 )
-from distill.learning.teacher import open_emotion, open_units
+from distill.learning.teacher import checkpoint_sums, open_emotion, open_units
 from distill.networks.mf2 import MF2
 from distill.networks.network import FaceStateNet
 from distill.train import predict, wild_sources
@@ -37,6 +37,8 @@ class ZeroShotFigures(msgspec.Struct, frozen=True, kw_only=True):
     """What a network reaches, read `by` its heads, the grammar's sentences, or plain words."""
 
     by: str
+    sha256: dict[str, str]
+    """Of each checkpoint that answered, by its path."""
     accuracy: list[AccuracySpec]
 
 
@@ -50,8 +52,11 @@ def evaluate_zero_shot(recipe: Recipe, out: Path) -> list[ZeroShotFigures]:
         "the grammar's sentences": partial(_by_text, recipe, grammar_directions(recipe)),
         "plain words": partial(_by_text, recipe, plain_directions(recipe)),
     }
+    sums = checkpoint_sums(recipe)
     figures = [
-        ZeroShotFigures(by=by, accuracy=[*_emotions(recipe, read), _units(recipe, read)])
+        ZeroShotFigures(
+            by=by, sha256=sums, accuracy=[*_emotions(recipe, read), _units(recipe, read)]
+        )
         for by, read in ways.items()
     ]
     with replacing(out) as partial_file:

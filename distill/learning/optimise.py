@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 import torch
 from torch import nn
 
-from distill.checkpoint import save_atomically
+from distill.checkpoint import CheckpointError, save_atomically
 
 GRADIENT_NORM = 5.0
 
@@ -33,19 +33,27 @@ class Optimisation(Generic[Network]):
     schedule: torch.optim.lr_scheduler.LRScheduler
     ema: float
 
-    def resume(self, path: Path) -> int:
-        """Load the last checkpoint where there is one; returns the steps done."""
+    def resume(self, path: Path, key: str) -> int:
+        """Load the last checkpoint where there is one; returns the steps done.
+
+        `key` says what the training rests on. Raises CheckpointError if the file has another.
+        """
         if not path.is_file():
             return 0
         state = torch.load(path, weights_only=True)
+        if state.get("key") != key:
+            raise CheckpointError(
+                f"{path} was left by a training with another recipe: set the recipe back to go on "
+                "with it, or move the file away to start anew"
+            )
         for name in PARTS:
             getattr(self, name).load_state_dict(state[name])
         return int(state["step"])
 
-    def save(self, path: Path, step: int, **more: str) -> None:
-        """Write a checkpoint after `step` steps, with what else its reader should know."""
+    def save(self, path: Path, step: int, key: str) -> None:
+        """Write a checkpoint after `step` steps of the training that `key` stands for."""
         parts = {name: getattr(self, name).state_dict() for name in PARTS}
-        save_atomically({"step": step, **parts, **more}, path)
+        save_atomically({"step": step, **parts, "key": key}, path)
 
     def update(self, step: int) -> None:
         """Apply the gradients at hand, clipped, and move the average along."""

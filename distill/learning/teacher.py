@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
@@ -92,6 +93,19 @@ def find_teacher(
     return open_ensemble(members, ensemble.lesson_views, job).to(device)
 
 
+def teacher_key(recipe: Recipe, job: str | None) -> str:
+    """Who `find_teacher` would find, as the files and when they were written; "" for phase 1."""
+    if recipe.teacher is None:
+        return ""
+    path = Path(recipe.teacher)
+    ensemble = load_ensemble(path)
+    folders = [member.run_folder for member in load_members(ensemble, path.parent)]
+    files = [folder / "wild.pt" for folder in folders]
+    files += [folder / "folds" / f"{job}.pt" for folder in folders if job is not None]
+    written = [f"{file}: {file.stat().st_mtime_ns}" for file in files if file.is_file()]
+    return f"{ensemble.lesson_views} {' '.join(written)}"
+
+
 def load_members(config: EnsembleConfig, folder: Path) -> list[Recipe]:
     """The recipes of an ensemble's members, beside its own file in `folder`.
 
@@ -106,6 +120,13 @@ def load_members(config: EnsembleConfig, folder: Path) -> list[Recipe]:
                     "ensemble must agree on it"
                 )
     return members
+
+
+def checkpoint_sums(member: Recipe) -> dict[str, str]:
+    """sha256 of a member's checkpoints of phases 1 and 2, by their paths."""
+    folder = member.run_folder
+    paths = [folder / "wild.pt", *sorted((folder / "folds").glob("*.pt"))]
+    return {str(path): sha256(path.read_bytes()).hexdigest() for path in paths}
 
 
 def open_ensemble(members: Sequence[Recipe], seen: ViewConfig, job: str | None) -> Ensemble:
