@@ -19,7 +19,7 @@ from sklearn.preprocessing import StandardScaler
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from distill.adapting.hidden import HiddenStates, Layout, file_digest, hidden_states, open_mf2
+from distill.adapting.hidden import HiddenStates, Layout, file_digest, hidden_states, open_frozen
 from distill.adapting.train_dfn import (
     FaceOrder,
     Schedule,
@@ -61,7 +61,7 @@ class Question:
 
 def recipe_for(checkpoint: Path, task: str) -> Recipe:
     """The checkpoint's recipe; raises CheckpointError if it has learned from the faces judged."""
-    loaded = open_mf2(checkpoint)[1]
+    loaded = open_frozen(checkpoint)[1]
     if task == "ckplus" and loaded.stage == ACTION_UNITS:
         raise CheckpointError(
             f"{checkpoint} learned from all subjects of CK+ in phase 2: give wild.pt of phase 1"
@@ -172,7 +172,7 @@ def full(
 ) -> dict[str, Any]:
     """All of MF² and a DFN's readout on top, learned together from augmented pictures."""
     recipe = question.recipe
-    mf2, _ = open_mf2(checkpoint)
+    mf2, _ = open_frozen(checkpoint)
     torch.manual_seed(seed)
     states = open_states(cached)
     mean, spread = moments(states, question.train)

@@ -26,12 +26,8 @@ from distill.config import Recipe
 from distill.faces.batches import Source, balance, make_batches
 from distill.faces.store import load_store
 from distill.language.alignment import Language, answer, load_language
-from distill.learning.losses import (
-    action_unit_loss,
-    agreement_loss,
-    emotion_loss,
-    unit_agreement_loss,
-)
+from distill.learning.lessons import emotion_agreement, learn
+from distill.learning.losses import action_unit_loss, emotion_loss, unit_agreement_loss
 from distill.learning.optimise import start_optimisation
 from distill.learning.parallel import World, join_world
 from distill.learning.teacher import Teacher, find_teacher, teacher_key
@@ -152,12 +148,7 @@ def _train_fold(
     """A network that saw the given coded faces alone; averaged weights."""
     settings = recipe.action_unit_training
     torch.manual_seed(recipe.training_seed)
-    network = start_network(recipe)
-    # The AU branch starts from the face network again: that learns better than from phase 1's.
-    branch = deepcopy(network.action_units.state_dict())
-    network.load_state_dict(school.wild.state_dict())
-    network.action_units.load_state_dict(branch)
-    network.to(school.world.device)
+    network = _start_fold(recipe, school.wild).to(school.world.device)
     optimisation = start_optimisation(
         network,
         lambda name: _rate(recipe, name),
@@ -185,6 +176,19 @@ def _train_fold(
         if (step + 1) % settings.checkpoint_every == 0:
             optimisation.save(checkpoint, step + 1, key)
     return optimisation.average
+
+
+def _start_fold(recipe: Recipe, wild: FaceStateNet) -> FaceStateNet:
+    if not recipe.action_unit_training.fresh_branch:
+        network = deepcopy(wild)
+        network.freeze(*recipe.network.frozen)
+        return network
+    # The AU branch starts from the face network again: that learns better than from phase 1's.
+    network = start_network(recipe)
+    branch = deepcopy(network.action_units.state_dict())
+    network.load_state_dict(wild.state_dict())
+    network.action_units.load_state_dict(branch)
+    return network
 
 
 def _learn_codes(
@@ -216,20 +220,26 @@ def _remember(
     settings = recipe.action_unit_training
     total, sources = sum(settings.replay.values()), school.replay
     weights = school.replay_weights
+    relation = recipe.lessons.relation if recipe.lessons else "kl"
     rng = np.random.default_rng((recipe.training_seed, step, 1))
     for batch in make_batches(recipe, sources, settings.replay, step):
         batch = batch.to(school.world.device)
         with school.world.precision(recipe.train.precision):
-            emotion, units, alignment = answer(network, batch, school.language, rng)
             taught = teacher(batch.images)
+            emotion, units, besides = (
+                answer(network, batch, school.language, rng)
+                if recipe.lessons is None
+                else learn(network, batch.images, taught, recipe.lessons)
+            )
         emotion, units = emotion.float(), units.float()
         labelled = emotion_loss(emotion, batch.votes, batch.possible, recipe.train.label_smoothing)
         share = settings.distillation
-        loss = alignment + (1 - share) * labelled + share * agreement_loss(emotion, taught.emotion)
+        agreement = emotion_agreement(emotion, taught.emotion, relation)
+        loss = besides + (1 - share) * labelled + share * agreement
         loss = loss + recipe.train.au_weight * action_unit_loss(units, batch.action_units, weights)
         if taught.action_units is not None:
-            agreement = unit_agreement_loss(units, taught.action_units)
-            loss = loss + settings.unit_distillation * agreement
+            unit_agreement = unit_agreement_loss(units, taught.action_units)
+            loss = loss + settings.unit_distillation * unit_agreement
         (loss * len(batch.images) / total).backward()  # type: ignore[no-untyped-call]
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from distill.adapting.calibrate_head import calibrate_head, normalised
 from distill.adapting.heads import Head, HeadCalibration, HeadCard, save_head
-from distill.adapting.hidden import HiddenStates, file_digest, hidden_states, open_mf2
+from distill.adapting.hidden import HiddenStates, file_digest, hidden_states, open_frozen
 from distill.adapting.task_figures import judge_task
 from distill.adapting.train_dfn import Task, predict_dfn, train_dfn
 from distill.adapting.user_faces import align_pictures
@@ -86,7 +86,7 @@ def adapt(order: Adaptation, workers: int) -> list[AccuracySpec]:
     labels = read_labels(order.data)
     digests = picture_digests(labels, order.images)
     parts = split_rows(labels, digests, order.seed)
-    recipe = open_mf2(order.checkpoint)[1].recipe
+    recipe = open_frozen(order.checkpoint)[1].recipe
     cache = order.out / "cache"
     faces = align_pictures(labels, digests, order.images, recipe, cache, workers)
     states = hidden_states(

@@ -77,11 +77,20 @@ class NetworkConfig(_Part, frozen=True, kw_only=True):
     """
     continues: str | None = None
     """A network.pt or wild.pt whose trunk and emotion branch are the start instead."""
-    architecture: Literal["student", "mf2"] = "student"
+    architecture: Literal["student", "mf2", "edge"] = "student"
+    """Two branches alone; MF²; two branches that also learn MF²'s tokens and text space."""
     token_width: int = 128
     """Values of an AU token of MF²."""
+    taught_width: int = 512
+    """Values of the face vector of the MF² that an edge network learns from."""
     backbone: str = BACKBONES[0]
     """One of BACKBONES."""
+    width: float = 1.0
+    """MobileFaceNet's channels, as a part of its own; what it continues is narrowed to that."""
+    without: tuple[str, ...] = ()
+    """MobileFaceNet's residual blocks that are left out, such as "stage3.5"."""
+    activation: Literal["prelu", "relu"] = "prelu"
+    """MobileFaceNet's: relu can be quantized everywhere; slopes that it continues fade to it."""
 
     def __post_init__(self) -> None:
         """Raise ValueError, which msgspec gives a place in the recipe, if nobody knows it."""
@@ -127,6 +136,8 @@ class TrainConfig(_Part, frozen=True, kw_only=True):
     """Weight of the AU loss beside the emotion loss."""
     ema: float
     """Decay a step of the averaged weights that are kept in the end."""
+    fade_steps: int = 0
+    """Steps over which the slopes fade of a network that is to have ReLU."""
     checkpoint_every: int
     evaluate_every: int
 
@@ -142,6 +153,8 @@ class ActionUnitConfig(_Part, frozen=True, kw_only=True):
     steps: int
     batch: int
     """Human-coded faces a step."""
+    fresh_branch: bool = True
+    """Whether the AU branch starts from the face network again instead of from phase 1."""
     replay: dict[str, int]
     """Faces a step from each data set of phase 1, so that the wild is not forgotten."""
     trunk_lr: float
@@ -159,6 +172,29 @@ class ActionUnitConfig(_Part, frozen=True, kw_only=True):
     """Steps of linear warm-up before the cosine."""
     ema: float
     checkpoint_every: int
+
+
+Relation = Literal["dist", "kl"]
+
+
+class LessonConfig(_Part, frozen=True, kw_only=True):
+    """What an edge network learns from the teacher, in phase 1 too, and from its MF² members.
+
+    Weights of losses beside that of the labels; 0 leaves a lesson out.
+    """
+
+    share: float
+    """Of the teacher's answers, 0..1, in what phase 1 learns about emotion."""
+    relation: Relation = "dist"
+    """How emotion answers are compared."""
+    embedding: float = 0.0
+    """The face embedding of MF²."""
+    head: float = 0.0
+    """The teacher's answers, by MF²'s frozen emotion head reading the learner's embedding."""
+    tokens: float = 0.0
+    """The AU tokens of MF²."""
+    text: float = 0.0
+    """Face and tokens in the text encoder's space."""
 
 
 class SettlingConfig(_Part, frozen=True, kw_only=True):
@@ -203,6 +239,8 @@ class Recipe(_Part, frozen=True, kw_only=True):
     action_unit_training: ActionUnitConfig
     teacher: str | None = None
     """An ensemble's TOML file; phases 2 and 3 learn from its answers, without it from phase 1's."""
+    lessons: LessonConfig | None = None
+    """What an edge network learns of the teacher beside its answers."""
     settling: SettlingConfig | None = None
     """Phase 3, for the student."""
 

@@ -25,10 +25,13 @@ from distill.faces.pseudo import pseudo_labels
 from distill.faces.store import load_store
 from distill.faces.stream import open_streams
 from distill.language.alignment import Language, answer, load_language
+from distill.learning.lessons import emotion_agreement, learn
 from distill.learning.losses import action_unit_loss, emotion_loss
 from distill.learning.optimise import start_optimisation
 from distill.learning.parallel import World, join_world
 from distill.learning.runlog import RunLog
+from distill.learning.teacher import Teacher, find_teacher
+from distill.networks.activations import fade, to_relu
 from distill.networks.network import FaceStateNet
 from distill.networks.start import start_network
 
@@ -50,6 +53,7 @@ def train(recipe: Recipe) -> Path:
         ema=recipe.train.ema,
     )
     average = optimisation.average
+    teacher = find_teacher(recipe, network, None, world.device) if recipe.lessons else None
     folder = recipe.run_folder
     path = folder / "wild.pt"
     key = _key(recipe)
@@ -69,8 +73,10 @@ def train(recipe: Recipe) -> Path:
     )
     for step in steps:
         network.train()
+        for fading in (network, average):
+            fade(fading, max(0.0, 1 - (step + 1) / max(1, recipe.train.fade_steps)))
         batches = make_batches(recipe, sources, recipe.train.batch, step, world.rank, world.size)
-        losses = accumulate(network, recipe, batches, weights, language, step, world)
+        losses = accumulate(network, recipe, batches, weights, language, teacher, step, world)
         world.sum_gradients(network.parameters())
         optimisation.update(step)
         done = step + 1
@@ -82,6 +88,8 @@ def train(recipe: Recipe) -> Path:
             if done % recipe.train.checkpoint_every == 0 or done == recipe.train.steps:
                 optimisation.save(folder / "last.pt", done, key)
     if world.leads and not (path.is_file() and start == recipe.train.steps):
+        if recipe.network.activation == "relu":
+            to_relu(average)
         save_network(average, recipe, WILD, path)
     if log is not None:
         log.close()
@@ -103,10 +111,14 @@ def accumulate(
     batches: Sequence[Batch],
     weights: Tensor,
     language: Language | None,
+    teacher: Teacher | None,
     step: int,
     world: World,
 ) -> tuple[float, float]:
-    """Leave this process's share of a step's gradient; returns its mean losses (emotion, AU)."""
+    """Leave this process's share of a step's gradient; returns its mean losses (emotion, AU).
+
+    With a teacher, the loss of emotion has the recipe's share of what it says.
+    """
     settings = recipe.train
     count = ceil(sum(settings.batch.values()) / settings.micro_batch)
     sums = torch.zeros(2, device=world.device)
@@ -115,14 +127,20 @@ def accumulate(
         torch.manual_seed(hash(seed))  # dropout: the same after a resume, and for any world
         batch = batch.to(world.device)
         with world.precision(settings.precision):
-            emotion, units, alignment = answer(
-                network, batch, language, np.random.default_rng(seed)
+            taught = teacher(batch.images) if teacher is not None else None
+            emotion, units, besides = (
+                answer(network, batch, language, np.random.default_rng(seed))
+                if taught is None
+                else learn(network, batch.images, taught, recipe.lessons)
             )
-        losses = (
-            emotion_loss(emotion.float(), batch.votes, batch.possible, settings.label_smoothing),
-            action_unit_loss(units.float(), batch.action_units, weights),
-        )
-        ((losses[0] + settings.au_weight * losses[1] + alignment) / count).backward()  # type: ignore[no-untyped-call]
+        emotion, units = emotion.float(), units.float()
+        labelled = emotion_loss(emotion, batch.votes, batch.possible, settings.label_smoothing)
+        if taught is not None and recipe.lessons is not None:
+            share, kind = recipe.lessons.share, recipe.lessons.relation
+            agreement = emotion_agreement(emotion, taught.emotion.float(), kind)
+            labelled = (1 - share) * labelled + share * agreement
+        losses = (labelled, action_unit_loss(units, batch.action_units, weights))
+        ((losses[0] + settings.au_weight * losses[1] + besides) / count).backward()  # type: ignore[no-untyped-call]
         sums += torch.stack(losses).detach()
     return round(sums[0].item() / len(batches), 4), round(sums[1].item() / len(batches), 4)
 
@@ -162,6 +180,8 @@ def validate(network: nn.Module, recipe: Recipe, sources: Iterable[Source]) -> d
     result = {}
     for source in sources:
         rows = source.store.labelled("valid")
+        if not len(rows):
+            continue  # nobody labelled it
         predicted = predict(network, recipe, source, rows)[0].argmax(axis=1)
         result[f"accuracy_{source.name}"] = float((predicted == source.store.majority[rows]).mean())
     return result

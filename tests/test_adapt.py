@@ -14,7 +14,7 @@ import pytest
 
 from distill.__main__ import main
 from distill.adapting.heads import load_head
-from distill.adapting.hidden import file_digest, open_mf2
+from distill.adapting.hidden import file_digest, open_frozen
 from distill.adapting.user_faces import align_pictures
 from distill.adapting.user_labels import LabelsError, UserLabels, read_labels
 from distill.adapting.user_split import group_folds, picture_digests, split_rows
@@ -294,7 +294,7 @@ def test_photographs_and_crops_are_aligned_as_the_product_does(
     write_picture(tmp_path / "crop.png", np.asarray(cv2.cvtColor(crop, cv2.COLOR_RGB2BGR)))
     shutil.copy(folder / "0.png", tmp_path / "nobody.png")
     labels = read_labels(write(tmp_path, "image,score\ncrop.png,1\nnobody.png,2\nphoto.jpg,3\n"))
-    recipe = open_mf2(folder / "mf2.pt")[1].recipe
+    recipe = open_frozen(folder / "mf2.pt")[1].recipe
     digests = picture_digests(labels, tmp_path)
     faces = align_pictures(labels, digests, tmp_path, recipe, tmp_path / "cache", 1)
     assert faces.unaligned.tolist() == [False, True, False]

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from distill.adapting.heads import Head, HeadCalibration, HeadCard, load_head, read_tasks, save_head
-from distill.adapting.hidden import HiddenStates, Layout, file_digest, hidden_states, open_mf2
+from distill.adapting.hidden import HiddenStates, Layout, file_digest, hidden_states, open_frozen
 from distill.adapting.task_figures import concordance, pearson
 from distill.adapting.train_dfn import FaceOrder, Schedule, Task, predict_dfn, train_dfn
 from distill.adapting.user_labels import Kind
@@ -66,7 +66,7 @@ def targets(kind: Kind) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
 
 
 def test_the_first_view_is_what_the_product_sees(folder: Path, states: HiddenStates) -> None:
-    mf2, loaded = open_mf2(folder / "mf2.pt")
+    mf2, loaded = open_frozen(folder / "mf2.pt")
     faces = np.load(folder / "faces.npy")[:3]
     cut = np.stack([centre(face, 112, 112) for face in faces])
     with torch.inference_mode():
@@ -184,7 +184,7 @@ def head(folder: Path, states: HiddenStates, kind: Kind, labels: tuple[str, ...]
 def test_heads_share_one_mf2_and_leave_it_and_one_another_alone(
     folder: Path, states: HiddenStates
 ) -> None:
-    mf2, loaded = open_mf2(folder / "mf2.pt")
+    mf2, loaded = open_frozen(folder / "mf2.pt")
     before = {name: value.clone() for name, value in mf2.state_dict().items()}
     faces = np.load(folder / "faces.npy")[:4]
     cut = np.stack([centre(face, 112, 112) for face in faces])

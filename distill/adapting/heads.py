@@ -16,7 +16,7 @@ from distill.adapting.hidden import Layout, file_digest
 from distill.adapting.user_labels import Kind
 from distill.checkpoint import CheckpointError, save_atomically
 from distill.networks.dfn import DFN
-from distill.networks.mf2 import MF2
+from distill.networks.reading import ReadingNet
 from mf2_edge.schema import ActionUnitCalibration, EmotionCalibration
 
 FORMAT = "mf2-edge head 1"
@@ -116,10 +116,14 @@ def empty_dfn(card: HeadCard) -> DFN:
 
 
 @torch.inference_mode()
-def read_tasks(mf2: MF2, heads: Mapping[str, Head], x: Tensor) -> dict[str, NDArray[np.float64]]:
+def read_tasks(
+    network: ReadingNet, heads: Mapping[str, Head], x: Tensor
+) -> dict[str, NDArray[np.float64]]:
     """One reading of the faces (N, 3, 112, 112), then every head's answers, [N, labels] each."""
-    reading = mf2.read(x)
+    reading = network.read(x)
     return {
-        task: head.answers(head.dfn(reading.stages, reading.tokens).numpy())
+        task: head.answers(
+            head.dfn(reading.stages, reading.tokens[:, : head.card.layout.units]).numpy()
+        )
         for task, head in heads.items()
     }

@@ -1,7 +1,8 @@
-"""Hidden states of MF²: computed once a face, kept on disk, learned from ever after.
+"""Hidden states of a frozen network: computed once a face, kept on disk, learned from ever after.
 
-A row of the file holds what MF² makes of one face: as the product cuts it, then of augmented
-views, each the vectors of all stages and the tokens of all Action Units, end to end.
+A row of the file holds what MF², or an edge network, makes of one face: as the product cuts it,
+then of augmented views, each the vectors of all stages and, of MF², the tokens of all Action Units,
+end to end.
 """
 
 from __future__ import annotations
@@ -22,12 +23,12 @@ from distill.checkpoint import Checkpoint, CheckpointError, load_network
 from distill.faces.augment import augment, centre
 from distill.faces.batches import to_tensor
 from distill.faces.resumable import Rows, fill_rows, fingerprint
-from distill.networks.mf2 import MF2, Reading
 from distill.networks.network import channels_last
+from distill.networks.reading import Reading, ReadingNet
 
 
 class Layout(msgspec.Struct, frozen=True):
-    """Where in a row what stands: channels of each stage, tokens, values of a token."""
+    """Where in a row what stands: channels of each stage, tokens (0: none), values of a token."""
 
     stages: tuple[int, ...]
     units: int
@@ -41,7 +42,7 @@ class Layout(msgspec.Struct, frozen=True):
     def split(self, flat: Tensor) -> tuple[tuple[Tensor, ...], Tensor]:
         """(N, width) -> the vectors of the stages (N, channels), the tokens (N, units, values)."""
         *stages, tokens = torch.split(flat, [*self.stages, self.units * self.token_width], dim=1)
-        return tuple(stages), tokens.reshape(-1, self.units, self.token_width)
+        return tuple(stages), tokens.reshape(len(flat), self.units, self.token_width)
 
 
 @dataclass(frozen=True)
@@ -56,11 +57,13 @@ class HiddenStates:
     path: Path
 
 
-def open_mf2(checkpoint: Path) -> tuple[MF2, Checkpoint]:
-    """The MF² of a checkpoint, frozen; raises CheckpointError if it holds another network."""
+def open_frozen(checkpoint: Path) -> tuple[ReadingNet, Checkpoint]:
+    """The MF² or edge network of a checkpoint, frozen; raises CheckpointError for any other."""
     loaded = load_network(checkpoint)
-    if not isinstance(loaded.network, MF2):
-        raise CheckpointError(f"{checkpoint} holds no MF²: train distill/configs/mf2.toml")
+    if not isinstance(loaded.network, ReadingNet):
+        raise CheckpointError(
+            f"{checkpoint} holds neither MF² nor an edge network: train distill/configs/mf2.toml"
+        )
     loaded.network.requires_grad_(False)
     channels_last(loaded.network)
     return loaded.network, loaded
@@ -83,10 +86,11 @@ def hidden_states(
     goes on with the faces that are missing. Raises CheckpointError.
     """
     digest = file_digest(checkpoint)
-    network, loaded = open_mf2(checkpoint)
+    network, loaded = open_frozen(checkpoint)
     size = loaded.recipe.alignment
     with torch.inference_mode():
-        layout = layout_of(network.read(torch.zeros(1, 3, size.height, size.width)))
+        blank = torch.zeros(1, 3, size.height, size.width)
+        layout = layout_of(network, network.read(blank))
     key = fingerprint(digest, _faces_digest(images, rows), views, seed)
     path = folder / f"hidden-{key}.npy"
     filled: Rows = fill_rows(
@@ -101,10 +105,11 @@ def hidden_states(
     return HiddenStates(filled.values, layout, path)
 
 
-def layout_of(reading: Reading) -> Layout:
+def layout_of(network: ReadingNet, reading: Reading) -> Layout:
     """The layout of a reading's hidden states."""
     stages = tuple(int(stage.shape[1]) for stage in reading.stages)
-    return Layout(stages, int(reading.tokens.shape[1]), int(reading.tokens.shape[2]))
+    units, values = reading.tokens.shape[1:]
+    return Layout(stages, units if network.heads_read_tokens else 0, values)
 
 
 def file_digest(path: Path) -> str:
@@ -135,16 +140,18 @@ def _read_views(job: _Job) -> tuple[NDArray[np.float16], int]:
     ]
     with torch.inference_mode():
         reading = network.read(to_tensor(np.stack(pictures), loaded.recipe.preprocessing))
-    states = torch.cat([*reading.stages, reading.tokens.flatten(1)], dim=1).half().numpy()
+    units = layout_of(network, reading).units
+    values = [*reading.stages, reading.tokens[:, :units].flatten(1)]
+    states = torch.cat(values, dim=1).half().numpy()
     if not np.isfinite(states).all():
         raise CheckpointError(f"{job.checkpoint} gives hidden states that float16 cannot hold")
     return states, 1
 
 
 @cache
-def _open_once(checkpoint: Path, digest: str) -> tuple[MF2, Checkpoint]:  # noqa: ARG001
+def _open_once(checkpoint: Path, digest: str) -> tuple[ReadingNet, Checkpoint]:  # noqa: ARG001
     torch.set_num_threads(1)  # as many processes run as there are cores
-    return open_mf2(checkpoint)
+    return open_frozen(checkpoint)
 
 
 def _faces_digest(images: Path, rows: NDArray[np.int64]) -> str:

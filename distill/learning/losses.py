@@ -54,6 +54,25 @@ def agreement_loss(logits: Tensor, teacher: Tensor) -> Tensor:
     )
 
 
+def relation_loss(logits: Tensor, teacher: Tensor, temperature: float = 1.0) -> Tensor:
+    """What correlation between learner and teacher lacks of 1, a face and a label; a scalar.
+
+    DIST (Huang et al. 2022, arXiv:2205.10536): Pearson's correlation over the labels of each face,
+    and over the faces for each label, asks for the teacher's order rather than for its values.
+    logits, teacher: (N, K), N of 3 at least for the second to say anything.
+    """
+    learnt, taught = (logits / temperature).softmax(dim=1), (teacher / temperature).softmax(dim=1)
+    within = 1 - _correlation(learnt, taught)
+    across = 1 - _correlation(learnt.T, taught.T)
+    return temperature**2 * (within.mean() + across.mean())
+
+
+def _correlation(a: Tensor, b: Tensor) -> Tensor:
+    """Pearson's, of each row."""
+    a, b = a - a.mean(dim=1, keepdim=True), b - b.mean(dim=1, keepdim=True)
+    return F.cosine_similarity(a, b, dim=1, eps=1e-6)
+
+
 def unit_agreement_loss(logits: Tensor, teacher: Tensor) -> Tensor:
     """Binary cross-entropy against the teacher's probabilities; a scalar. Both (N, K)."""
     return F.binary_cross_entropy_with_logits(logits, teacher.sigmoid())

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from distill.checkpoint import load_network
 from distill.config import (
@@ -27,13 +27,24 @@ from distill.config import (
 )
 from distill.faces.views import views
 from distill.networks.network import FaceStateNet, channels_last
+from distill.networks.reading import Reading, ReadingNet
+from mf2_edge.schema import HeadName
 
 
 class Answers(NamedTuple):
-    """Emotion logits (N, emotions); AU logits (N, units), None from who has nothing to teach."""
+    """Emotion logits (N, emotions); AU logits (N, units), None from who has nothing to teach.
+
+    Hidden states come from the ensemble's last MF².
+    """
 
     emotion: Tensor
     action_units: Tensor | None
+    face: Reading | None = None
+    """What a member that is an MF² made of the faces after phase 1."""
+    units: Reading | None = None
+    """The same after phase 2."""
+    emotion_head: nn.Module | None = None
+    """From the embedding of `face` to emotion logits."""
 
 
 Teacher = Callable[[Tensor], Answers]
@@ -70,15 +81,32 @@ class Ensemble:
     def __call__(self, images: Tensor) -> Answers:
         """Logits averaged over members and views."""
         faces = views(images, self.seen)
-        emotion = [
-            network.emotions(view).log_softmax(dim=1)
-            for network in self.for_emotion
-            for view in faces
-        ]
-        units = [network.units(view) for network in self.for_units for view in faces]
+        face, emotion = _ask(self.for_emotion, "emotion", faces)
+        read, units = _ask(self.for_units, "action_units", faces)
+        heads = [n.emotion.head for n in self.for_emotion if isinstance(n, ReadingNet)]
         return Answers(
-            torch.stack(emotion).mean(dim=0), torch.stack(units).mean(dim=0) if units else None
+            torch.stack([logits.log_softmax(dim=1) for logits in emotion]).mean(dim=0),
+            torch.stack(units).mean(dim=0) if units else None,
+            face,
+            read,
+            heads[-1] if heads else None,
         )
+
+
+def _ask(
+    networks: Sequence[FaceStateNet], head: HeadName, faces: Sequence[Tensor]
+) -> tuple[Reading | None, list[Tensor]]:
+    """What the last MF² reads in the first view; every network's logits of each view."""
+    own, logits = None, []
+    for network in networks:
+        for place, view in enumerate(faces):
+            if isinstance(network, ReadingNet):
+                reading = network.read(view)
+                own = reading if place == 0 else own
+                logits.append(reading.emotion if head == "emotion" else reading.action_units)
+            else:
+                logits.append(network.emotions(view) if head == "emotion" else network.units(view))
+    return own, logits
 
 
 def find_teacher(
@@ -137,7 +165,8 @@ def open_ensemble(members: Sequence[Recipe], seen: ViewConfig, job: str | None) 
 
 def open_emotion(member: Recipe) -> FaceStateNet:
     """A member after phase 1; raises CheckpointError if it was not trained."""
-    return channels_last(load_network(member.run_folder / "wild.pt").network)
+    network = channels_last(load_network(member.run_folder / "wild.pt").network)
+    return network.requires_grad_(False)
 
 
 def open_units(member: Recipe, job: str) -> FaceStateNet:

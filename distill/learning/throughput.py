@@ -114,7 +114,7 @@ def measure_throughput(recipe: Recipe, world: World, steps: int) -> Throughput:
         started = perf_counter()
         batches = make_batches(recipe, [source], recipe.train.batch, step, world.rank, world.size)
         prepared = perf_counter()
-        accumulate(network, recipe, batches, weights, None, step, world)
+        accumulate(network, recipe, batches, weights, None, None, step, world)
         world.sum_gradients(network.parameters())
         optimisation.update(step)
         if world.device.type == "cuda":

@@ -6,8 +6,10 @@ import torch
 
 from distill.config import Recipe
 from distill.language.encode_text import TEXT_WIDTH
+from distill.networks.activations import to_relu
 from distill.networks.backbones import make_backbone
 from distill.networks.backbones.parts import Backbone
+from distill.networks.edge import EdgeNet
 from distill.networks.mf2 import MAP_SIDE, MF2
 from distill.networks.network import FaceStateNet
 from distill.networks.regions import region_priors
@@ -23,7 +25,25 @@ def build_network(recipe: Recipe, backbone: Backbone | None = None) -> FaceState
             return build_network(recipe, make_backbone(recipe, None))
     settings = recipe.network
     emotions, units = len(recipe.emotions), len(recipe.action_units)
-    if settings.architecture == "student":
-        return FaceStateNet(backbone, emotions, units, settings.dropout)
-    priors = region_priors(recipe.action_units, recipe.alignment, MAP_SIDE)
-    return MF2(backbone, emotions, priors, TEXT_WIDTH, settings.token_width, settings.dropout)
+    network: FaceStateNet
+    match settings.architecture:
+        case "student":
+            network = FaceStateNet(backbone, emotions, units, settings.dropout)
+        case "edge":
+            network = EdgeNet(
+                backbone,
+                emotions,
+                units,
+                TEXT_WIDTH,
+                settings.taught_width,
+                settings.token_width,
+                settings.dropout,
+            )
+        case "mf2":
+            priors = region_priors(recipe.action_units, recipe.alignment, MAP_SIDE)
+            network = MF2(
+                backbone, emotions, priors, TEXT_WIDTH, settings.token_width, settings.dropout
+            )
+    if settings.activation == "relu":
+        to_relu(network)
+    return network

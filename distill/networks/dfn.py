@@ -1,4 +1,4 @@
-"""DFN, the decoupled fine-tuning network: a light side network that reads a frozen MF².
+"""DFN, the decoupled fine-tuning network: a light side network that reads a frozen network.
 
 Reimplemented from the abstract of MF² (arXiv:2504.10351); fusing a frozen network's stages in a
 ladder beside it follows Sung et al. 2022, arXiv:2206.06522. No gradient enters MF², so its hidden
@@ -66,8 +66,9 @@ class TokenPooling(nn.Module):
 class DFN(nn.Module):
     """From the hidden states of MF² to the logits of one task.
 
-    stages: a vector a stage, (N, channels) each; tokens (N, units, values), both as MF² gives
-    them: what they are normalised with is part of the DFN. Returns (N, outputs).
+    stages: a vector a stage, (N, channels) each; tokens (N, units, values), no unit where the
+    layout has none; as the frozen network gives them: what they are normalised with is part of the
+    DFN. Returns (N, outputs).
     """
 
     def __init__(
@@ -87,9 +88,10 @@ class DFN(nn.Module):
         self.scale = nn.Parameter(1 / spread.clamp(min=LEAST_SPREAD), requires_grad=False)
         self.first = nn.Linear(layout.stages[0], width)
         self.fusions = nn.ModuleList(GatedFusion(channels, width) for channels in layout.stages[1:])
-        self.pooling = TokenPooling(layout.token_width, width)
+        self.pooling = TokenPooling(layout.token_width, width) if layout.units else None
         self.dropout = nn.Dropout(dropout)
-        self.head = nn.Sequential(nn.LayerNorm(2 * width), nn.Linear(2 * width, outputs))
+        read = width if self.pooling is None else 2 * width
+        self.head = nn.Sequential(nn.LayerNorm(read), nn.Linear(read, outputs))
 
     def forward(self, stages: tuple[Tensor, ...], tokens: Tensor) -> Tensor:
         """Logits of the task."""
@@ -99,7 +101,7 @@ class DFN(nn.Module):
         state = self.first(stages[0])
         for fusion, stage in zip(self.fusions, stages[1:], strict=True):
             state = fusion(state, stage)
-        answer: Tensor = self.head(
-            self.dropout(torch.cat([state, self.pooling(state, tokens)], dim=1))
-        )
+        if self.pooling is not None:
+            state = torch.cat([state, self.pooling(state, tokens)], dim=1)
+        answer: Tensor = self.head(self.dropout(state))
         return answer

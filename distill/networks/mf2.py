@@ -19,29 +19,17 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  (the field's name for it)
 
 from distill.networks.backbones.parts import Backbone, as_map
-from distill.networks.network import FaceStateNet
+from distill.networks.reading import Reading, ReadingNet
 
 MAP_SIDE = 14
 """Height and width of the map that attention looks at."""
 
 
 @dataclass(frozen=True)
-class Reading:
-    """What MF² makes of N faces.
+class GuidedReading(Reading):
+    """With the attention that the tokens came from, (N, units, 14, 14), summing to 1 over a map."""
 
-    emotion (N, emotions) and action_units (N, units): logits. stages: a vector a stage, trunk
-    first, (N, channels) each. tokens (N, units, width), related to one another. attention
-    (N, units, 14, 14), summing to 1 over the map. face_text (N, text) and unit_text
-    (N, units, text): unit vectors in the text encoder's space.
-    """
-
-    emotion: Tensor
-    action_units: Tensor
-    stages: tuple[Tensor, ...]
-    tokens: Tensor
     attention: Tensor
-    face_text: Tensor
-    unit_text: Tensor
 
 
 class UnitAttention(nn.Module):
@@ -70,7 +58,7 @@ class UnitAttention(nn.Module):
         return tokens, attention.unflatten(2, x.shape[2:])
 
 
-class MF2(FaceStateNet):
+class MF2(ReadingNet):
     """The teacher over a backbone's trunk; as a FaceStateNet, it answers with two logits.
 
     Input (N, 3, 112, 112), RGB, normalised as the recipe says.
@@ -102,7 +90,7 @@ class MF2(FaceStateNet):
         self.text_scale = nn.Parameter(torch.tensor(log(10.0)))
         self.text_bias = nn.Parameter(torch.tensor(-2.0))
 
-    def read(self, x: Tensor) -> Reading:
+    def read(self, x: Tensor) -> GuidedReading:
         """Everything that MF² makes of the faces."""
         early = self.trunk["stage2"](self.trunk["stem"](x))
         middle = self.trunk["stage3"](early)
@@ -113,11 +101,12 @@ class MF2(FaceStateNet):
         tokens, attention = self.attention(torch.cat([self.level(middle), self.level(deep)], dim=1))
         related = self.relation(torch.cat([self.whole(face)[:, None], tokens], dim=1))
         whole, tokens = related[:, 0], related[:, 1:]
-        return Reading(
+        return GuidedReading(
             emotion=self.emotion.classify(face) + self.related_emotion(whole),
             action_units=self.action_units.classify(unit_vector)
             + torch.einsum("nkd,kd->nk", tokens, self.unit_weight),
             stages=(early.mean(dim=(2, 3)), middle.mean(dim=(2, 3)), face, unit_vector),
+            embedding=face,
             tokens=tokens,
             attention=attention,
             face_text=F.normalize(self.face_to_text(face), dim=-1),

@@ -58,15 +58,14 @@ class ConvPReLU(nn.Module):
 
 
 class Bottleneck(nn.Module):
-    """Inverted residual: expand 1x1, depthwise 3x3, linear project 1x1.
+    """Inverted residual: expand 1x1 to `hidden` channels, depthwise 3x3, linear project 1x1.
 
     (N, in_channels, H, W) -> (N, out_channels, H / stride, W / stride). The input is added back
     where its shape is the output's.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, expansion: int, stride: int) -> None:
+    def __init__(self, in_channels: int, hidden: int, out_channels: int, stride: int) -> None:
         super().__init__()
-        hidden = in_channels * expansion
         self.expand = ConvPReLU(in_channels, hidden, kernel=1)
         self.depthwise = ConvPReLU(hidden, hidden, kernel=3, stride=stride, groups=hidden)
         self.project = nn.Conv2d(hidden, out_channels, kernel_size=1)
@@ -78,13 +77,21 @@ class Bottleneck(nn.Module):
         return x + y if self.residual else y
 
 
-def _bottlenecks(in_channels: int, rows: tuple[BottleneckRow, ...]) -> nn.Sequential:
+def channels_at(channels: int, width: float) -> int:
+    """Channels of a layer in a network of that width, a multiple of 8 unless the width is 1."""
+    return channels if width == 1 else max(8, round(channels * width / 8) * 8)
+
+
+def _bottlenecks(in_channels: int, rows: tuple[BottleneckRow, ...], width: float) -> nn.Sequential:
     """Return the blocks of one stage."""
     blocks: list[Bottleneck] = []
     for row in rows:
         for repeat in range(row.repeats):
-            stride = row.stride if repeat == 0 else 1
-            blocks.append(Bottleneck(in_channels, row.channels, row.expansion, stride))
+            before, hidden, after = (
+                channels_at(count, width)
+                for count in (in_channels, in_channels * row.expansion, row.channels)
+            )
+            blocks.append(Bottleneck(before, hidden, after, row.stride if repeat == 0 else 1))
             in_channels = row.channels
     return nn.Sequential(*blocks)
 
@@ -93,27 +100,30 @@ class MobileFaceNet(nn.Module):
     """Face recognition network, 112x112 RGB -> 192-d embedding (not L2-normalised).
 
     Input of every method: (N, 3, 112, 112), RGB, (pixel - 127.5) / 128, so within [-1, 1].
+    A `width` below 1 gives every layer but the embedding that part of its channels.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, width: float = 1.0) -> None:
         super().__init__()
+        stem, last, deep = (
+            channels_at(count, width)
+            for count in (STEM_CHANNELS, STAGE4[-1].channels, CONV5_CHANNELS)
+        )
         # The children stand in execution order: `load_tflite` relies on it.
         self.stem = nn.Sequential(
-            ConvPReLU(3, STEM_CHANNELS, kernel=3, stride=2),
-            ConvPReLU(STEM_CHANNELS, STEM_CHANNELS, kernel=3, groups=STEM_CHANNELS),
-            nn.Conv2d(STEM_CHANNELS, STEM_CHANNELS, kernel_size=1),
+            ConvPReLU(3, stem, kernel=3, stride=2),
+            ConvPReLU(stem, stem, kernel=3, groups=stem),
+            nn.Conv2d(stem, stem, kernel_size=1),
         )
-        self.stage2 = _bottlenecks(STEM_CHANNELS, STAGE2)
-        self.stage3 = _bottlenecks(STAGE2[-1].channels, STAGE3)
-        self.stage4 = _bottlenecks(STAGE3[-1].channels, STAGE4)
-        self.conv5 = ConvPReLU(STAGE4[-1].channels, CONV5_CHANNELS, kernel=1)
+        self.stage2 = _bottlenecks(STEM_CHANNELS, STAGE2, width)
+        self.stage3 = _bottlenecks(STAGE2[-1].channels, STAGE3, width)
+        self.stage4 = _bottlenecks(STAGE3[-1].channels, STAGE4, width)
+        self.conv5 = ConvPReLU(last, deep, kernel=1)
         self.gdc = nn.Sequential(
-            nn.Conv2d(CONV5_CHANNELS, CONV5_CHANNELS, GDC_KERNEL, groups=CONV5_CHANNELS),
+            nn.Conv2d(deep, deep, GDC_KERNEL, groups=deep),
             nn.Flatten(),
         )
-        self.embedding = nn.Sequential(
-            nn.Linear(CONV5_CHANNELS, CONV5_CHANNELS), nn.Linear(CONV5_CHANNELS, EMBEDDING_SIZE)
-        )
+        self.embedding = nn.Sequential(nn.Linear(deep, deep), nn.Linear(deep, EMBEDDING_SIZE))
 
     def stages(self, x: Tensor) -> list[Tensor]:
         """Return the maps of stage2, stage3, stage4 and conv5.

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
+
 from distill.checkpoint import load_network
 from distill.config import ConfigError, Recipe
+from distill.networks.activations import start_fading
 from distill.networks.architectures import build_network
 from distill.networks.backbones import make_backbone
+from distill.networks.narrow import narrow
 from distill.networks.network import FaceStateNet, channels_last
 
 
@@ -15,19 +19,46 @@ def start_network(recipe: Recipe) -> FaceStateNet:
     """The network before training, stages frozen as the recipe says.
 
     The backbone's weights; trunk and emotion branch of the checkpoint that the recipe continues.
-    Raises ConfigError if that has another backbone.
+    A network of ReLU has both branches of what it continues, narrowed and shortened as the recipe
+    says, and slopes that are to fade. Raises ConfigError if that has another backbone.
     """
     settings = recipe.network
-    network = build_network(recipe, make_backbone(recipe, settings.weights))
-    if settings.continues:
-        trained = load_network(Path(settings.continues))
-        other = trained.recipe.network.backbone
-        if other != settings.backbone:
-            raise ConfigError(
-                f"{settings.continues} has the backbone {other}, the recipe {settings.backbone}: "
-                "continue a checkpoint of the same"
-            )
-        network.trunk.load_state_dict(trained.network.trunk.state_dict())
-        network.emotion.load_state_dict(trained.network.emotion.state_dict())
+    if settings.continues is None:
+        network = build_network(recipe, make_backbone(recipe, settings.weights))
+    elif settings.activation == "relu":
+        network = _narrowed(recipe, Path(settings.continues))
+    else:
+        network = _continued(recipe, Path(settings.continues))
     network.freeze(*settings.frozen)
     return channels_last(network)
+
+
+def _continued(recipe: Recipe, path: Path) -> FaceStateNet:
+    """The backbone's weights in the AU branch, those of the checkpoint elsewhere."""
+    trained = load_network(path)
+    _check_backbone(recipe, path, trained.recipe)
+    network = build_network(recipe, make_backbone(recipe, recipe.network.weights))
+    network.trunk.load_state_dict(trained.network.trunk.state_dict())
+    network.emotion.load_state_dict(trained.network.emotion.state_dict())
+    return network
+
+
+def _narrowed(recipe: Recipe, path: Path) -> FaceStateNet:
+    """The best channels of a checkpoint, in a network whose slopes are to fade."""
+    trained = load_network(path)
+    _check_backbone(recipe, path, trained.recipe)
+    before = trained.recipe.network.activation
+    settings = msgspec.structs.replace(recipe.network, activation=before)
+    sloping = msgspec.structs.replace(recipe, network=settings)
+    network = build_network(sloping, make_backbone(sloping, None))
+    narrow(trained.network, network)
+    start_fading(network)
+    return network
+
+
+def _check_backbone(recipe: Recipe, path: Path, other: Recipe) -> None:
+    if other.network.backbone != recipe.network.backbone:
+        raise ConfigError(
+            f"{path} has the backbone {other.network.backbone}, the recipe "
+            f"{recipe.network.backbone}: continue a checkpoint of the same"
+        )

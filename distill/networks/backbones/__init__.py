@@ -29,4 +29,4 @@ def make_backbone(recipe: Recipe, weights: str | None) -> Backbone:
         case _:
             from distill.networks.backbones.face import mobilefacenet
 
-            return mobilefacenet(weights)
+            return mobilefacenet(recipe.network, weights)

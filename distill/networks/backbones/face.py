@@ -1,4 +1,4 @@
-"""MobileFaceNet as a backbone: the default, small enough for phones."""
+"""MobileFaceNet as a backbone: the default, small enough for phones; narrower and shorter ones."""
 
 from __future__ import annotations
 
@@ -6,17 +6,37 @@ from pathlib import Path
 from typing import Final
 
 import torch
+from torch import nn
 
+from distill.config import ConfigError, NetworkConfig
 from distill.networks.backbones.parts import Backbone
-from distill.networks.mobilefacenet import CONV5_CHANNELS, STAGE3, MobileFaceNet, load_tflite
+from distill.networks.mobilefacenet import (
+    CONV5_CHANNELS,
+    STAGE3,
+    Bottleneck,
+    MobileFaceNet,
+    channels_at,
+    load_tflite,
+)
 
 POOLED_STD: Final = 3.5
 """Standard deviation of MobileFaceNet's pooled features on faces, before any training of ours."""
 
 
-def mobilefacenet(weights: str | None) -> Backbone:
-    """MobileFaceNet, of a .tflite file or at random; raises ValueError if the file is another's."""
-    network = load_tflite(Path(weights)) if weights else MobileFaceNet()
+def mobilefacenet(settings: NetworkConfig, weights: str | None) -> Backbone:
+    """MobileFaceNet, of a .tflite file or at random; raises ValueError if the file is another's.
+
+    Raises ConfigError for a block to leave out that is not a residual one, and for weights that
+    are to fill a narrower network: train the wide one, and continue it.
+    """
+    if weights and settings.width != 1:
+        raise ConfigError(
+            f"network.width {settings.width}: {weights} is as wide as 1; set weights to an empty "
+            "string and continue a checkpoint, which is narrowed"
+        )
+    network = load_tflite(Path(weights)) if weights else MobileFaceNet(settings.width)
+    for place in settings.without:
+        _leave_out(network, place)
     pool = network.gdc[0]
     with torch.no_grad():  # to about unit variance, as a new linear layer expects
         for parameter in pool.parameters():
@@ -24,6 +44,18 @@ def mobilefacenet(weights: str | None) -> Backbone:
     return Backbone(
         trunk={"stem": network.stem, "stage2": network.stage2, "stage3": network.stage3},
         branch={"stage4": network.stage4, "conv5": network.conv5, "gdc": pool},
-        channels=STAGE3[-1].channels,
-        width=CONV5_CHANNELS,
+        channels=channels_at(STAGE3[-1].channels, settings.width),
+        width=channels_at(CONV5_CHANNELS, settings.width),
     )
+
+
+def _leave_out(network: MobileFaceNet, place: str) -> None:
+    """Replace the residual block at a place such as "stage3.5" by what it adds to."""
+    stage, _, number = place.partition(".")
+    blocks = dict(network.named_modules()).get(stage)
+    block = dict(network.named_modules()).get(place)
+    if not isinstance(blocks, nn.Sequential) or not isinstance(block, Bottleneck):
+        raise ConfigError(f'network.without: no block "{place}"; expected one such as "stage3.5"')
+    if not block.residual:
+        raise ConfigError(f'network.without: "{place}" is no residual block, it cannot be left out')
+    blocks[int(number)] = nn.Identity()

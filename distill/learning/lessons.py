@@ -1,0 +1,68 @@
+"""What a network for phones learns from MF² beside the labels.
+
+The answers of the ensemble by DIST; the hidden states of MF² (face embedding, AU tokens); what
+MF²'s own frozen emotion head makes of the learner's embedding; the text space.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812  (the field's name for it)
+
+from distill.config import LessonConfig, Relation
+from distill.learning.losses import agreement_loss, relation_loss
+from distill.learning.teacher import Answers
+from distill.networks.network import FaceStateNet
+from distill.networks.reading import Reading, ReadingNet
+
+
+def emotion_agreement(logits: Tensor, taught: Tensor, relation: Relation) -> Tensor:
+    """How far emotion logits (N, emotions) are from the teacher's; a scalar, a mean over faces."""
+    compare = relation_loss if relation == "dist" else agreement_loss
+    return compare(logits, taught)
+
+
+def learn(
+    network: FaceStateNet, images: Tensor, taught: Answers, settings: LessonConfig | None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Emotion logits, AU logits and the weighted loss of what else there is to learn."""
+    if settings is None or not isinstance(network, ReadingNet):
+        emotion, units = network(images)
+        return emotion, units, emotion.new_zeros(())
+    reading = network.read(images)
+    return reading.emotion, reading.action_units, lesson_loss(reading, taught, settings)
+
+
+def lesson_loss(reading: Reading, taught: Answers, settings: LessonConfig) -> Tensor:
+    """What a learner's reading lacks of MF²'s, weighted; a scalar, the mean over faces.
+
+    Of phase 1's MF²: embedding, emotion by its head, face text; of phase 2's, if there is one,
+    else of phase 1's: tokens, unit text.
+    """
+    loss = reading.embedding.new_zeros(())
+    if taught.face is not None:
+        loss = loss + settings.embedding * unexplained(reading.embedding, taught.face.embedding)
+        loss = loss + settings.text * apart(reading.face_text, taught.face.face_text)
+        if taught.emotion_head is not None:
+            logits = taught.emotion_head(reading.embedding)
+            loss = loss + settings.head * agreement_loss(logits, taught.emotion)
+    by_unit = taught.units or taught.face
+    if by_unit is not None:
+        loss = loss + settings.tokens * unexplained(reading.tokens, by_unit.tokens)
+        loss = loss + settings.text * apart(reading.unit_text, by_unit.unit_text)
+    return loss
+
+
+def unexplained(learnt: Tensor, taught: Tensor) -> Tensor:
+    """Mean squared error in units of the teacher's variance over the faces; a scalar.
+
+    1 is what always answering with the mean would give; FitNets' hint loss (Romero et al. 2015,
+    arXiv:1412.6550), scaled. (N, ...), N above 1.
+    """
+    spread = (taught - taught.mean(dim=0)).square().mean()
+    return F.mse_loss(learnt, taught) / spread.clamp(min=1e-6)
+
+
+def apart(learnt: Tensor, taught: Tensor) -> Tensor:
+    """1 less the cosine of unit vectors, (..., values); a scalar, the mean."""
+    return (1 - (learnt * taught).sum(dim=-1)).mean()

@@ -1,0 +1,57 @@
+"""The network for phones: two branches over a trunk, taught to see what MF² sees.
+
+A forward pass is convolutions, ReLU and two linear layers. What else it learns from MF² (the
+embedding, the tokens, the text space) hangs on the branches' vectors by linear layers, which an
+exported model takes along only where a head asks for them.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812  (the field's name for it)
+
+from distill.networks.backbones.parts import Backbone, as_map
+from distill.networks.reading import Reading, ReadingNet
+
+
+class EdgeNet(ReadingNet):
+    """Aligned faces in, emotion and AU logits out; `read` tells the rest."""
+
+    heads_read_tokens = False
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        emotions: int,
+        units: int,
+        text_width: int,
+        taught_width: int,
+        token_width: int,
+        dropout: float = 0.0,
+    ) -> None:
+        """taught_width, token_width: values of MF²'s embedding and of its tokens."""
+        super().__init__(backbone, emotions, units, dropout)
+        self.embed = nn.Linear(backbone.width, taught_width)
+        self.tokens = nn.Linear(backbone.width, units * token_width)
+        self.token_width = token_width
+        self.face_to_text = nn.Linear(taught_width, text_width)
+        self.unit_to_text = nn.Linear(token_width, text_width)
+
+    def read(self, x: Tensor) -> Reading:
+        """Everything that the network makes of the faces."""
+        early = self.trunk["stage2"](self.trunk["stem"](x))
+        middle = self.trunk["stage3"](early)
+        _, face = self.emotion.pool(middle)
+        _, unit_vector = self.action_units.pool(middle)
+        embedding = self.embed(face)
+        tokens = self.tokens(unit_vector).unflatten(1, (-1, self.token_width))
+        early, middle = as_map(early), as_map(middle)
+        return Reading(
+            emotion=self.emotion.classify(face),
+            action_units=self.action_units.classify(unit_vector),
+            stages=(early.mean(dim=(2, 3)), middle.mean(dim=(2, 3)), face, unit_vector),
+            embedding=embedding,
+            tokens=tokens,
+            face_text=F.normalize(self.face_to_text(embedding), dim=-1),
+            unit_text=F.normalize(self.unit_to_text(tokens), dim=-1),
+        )

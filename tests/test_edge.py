@@ -1,0 +1,286 @@
+"""The network for phones: narrowed, its slopes faded, taught by an ensemble with an MF² in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from distill.action_units import train_action_units
+from distill.adapting.hidden import hidden_states
+from distill.adapting.train_dfn import Schedule, Task, predict_dfn, train_dfn
+from distill.checkpoint import WILD, load_network, save_network
+from distill.config import (
+    ConfigError,
+    EnsembleConfig,
+    Recipe,
+    ViewConfig,
+    load_recipe,
+)
+from distill.learning.lessons import apart, unexplained
+from distill.learning.losses import relation_loss
+from distill.learning.teacher import find_teacher
+from distill.networks.activations import fade, start_fading, to_relu
+from distill.networks.architectures import build_network
+from distill.networks.edge import EdgeNet
+from distill.networks.mobilefacenet import Bottleneck, ConvPReLU
+from distill.networks.narrow import narrow
+from distill.networks.network import FaceStateNet
+from distill.networks.start import start_network
+from distill.prepare import prepare
+from distill.settle import settle
+from distill.train import train
+from tests.pressed import lively_network
+from tests.tiny_school import RECIPE, tiny_recipe, write_blendshapes, write_recipe
+
+ONCE = ViewConfig(scales=(1.0,), mirrored=False)
+replace = msgspec.structs.replace
+
+
+def network_of(width: float = 1.0, **changes: object) -> FaceStateNet:
+    """A network of random weights and slopes."""
+    recipe = load_recipe(RECIPE)
+    settings = replace(recipe.network, weights=None, width=width, dropout=0.0, **changes)
+    return lively_network(replace(recipe, network=settings), 0)
+
+
+@torch.no_grad()
+def hush(network: FaceStateNet, width: float) -> None:
+    """Silence channels, drawn at random, until no more have a say than a narrower network has."""
+    rng = np.random.default_rng(0)
+    narrower = dict(network_of(width).named_modules())
+
+    def drawn(name: str, layer: nn.Conv2d) -> Tensor:
+        kept = narrower[name]
+        assert isinstance(kept, nn.Conv2d)
+        count = layer.out_channels - kept.out_channels
+        return torch.from_numpy(rng.permutation(layer.out_channels)[:count])
+
+    def silence(layer: nn.Conv2d, channels: Tensor) -> None:
+        layer.weight[channels] = 0
+        assert layer.bias is not None
+        layer.bias[channels] = 0
+
+    streams: dict[str, Tensor] = {}
+    for name, module in network.named_modules():
+        if isinstance(module, Bottleneck):
+            hidden = drawn(f"{name}.expand.conv", module.expand.conv)
+            silence(module.expand.conv, hidden)
+            silence(module.depthwise.conv, hidden)
+            stage = name.rpartition(".")[0]
+            streams.setdefault(stage, drawn(f"{name}.project", module.project))
+            silence(module.project, streams[stage])
+        elif name.endswith("conv5") and isinstance(module, ConvPReLU):
+            channels = drawn(f"{name}.conv", module.conv)
+            silence(module.conv, channels)
+            pool = network.get_submodule(name.replace("conv5", "gdc"))
+            assert isinstance(pool, nn.Conv2d)
+            silence(pool, channels)
+    first, depthwise, last = network.trunk["stem"].children()
+    assert isinstance(first, ConvPReLU)
+    assert isinstance(depthwise, ConvPReLU)
+    assert isinstance(last, nn.Conv2d)
+    inner = drawn("trunk.stem.0.conv", first.conv)
+    silence(first.conv, inner)
+    silence(depthwise.conv, inner)
+    silence(last, drawn("trunk.stem.2", last))
+
+
+def test_a_narrower_network_keeps_the_channels_that_have_a_say() -> None:
+    wide, narrower = network_of(), network_of(width=0.5)
+    hush(wide, 0.5)
+    narrow(wide, narrower)
+    faces = torch.randn(2, 3, 112, 112)
+    with torch.inference_mode():
+        for made, expected in zip(narrower(faces), wide(faces), strict=True):
+            torch.testing.assert_close(made, expected, rtol=1e-4, atol=1e-4)
+    weights = [sum(p.numel() for p in network.parameters()) for network in (narrower, wide)]
+    assert weights[0] < 0.3 * weights[1]
+
+
+def test_a_block_that_is_left_out_passes_its_input_on() -> None:
+    whole, shorter = network_of(), network_of(without=("stage3.5",))
+    narrow(whole, shorter)
+    blocks = whole.trunk["stage3"]
+    assert isinstance(blocks, nn.Sequential)
+    blocks[5] = nn.Identity()
+    faces = torch.randn(1, 3, 112, 112)
+    with torch.inference_mode():
+        assert all(torch.equal(a, b) for a, b in zip(whole(faces), shorter(faces), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("place", "reason"),
+    [("stage3.0", "no residual"), ("stage9.1", "no block"), ("stage3.77", "no block")],
+)
+def test_only_residual_blocks_can_be_left_out(place: str, reason: str) -> None:
+    with pytest.raises(ConfigError, match=reason):
+        network_of(without=(place,))
+
+
+def test_slopes_fade_from_prelu_to_relu() -> None:
+    before, fading, after = (nn.Sequential(ConvPReLU(3, 8, 3)) for _ in range(3))
+    with torch.no_grad():
+        for slopes in (before[0].act.weight,):
+            slopes.copy_(torch.linspace(-9, 9, 8))
+    for other in (fading, after):
+        other.load_state_dict(before.state_dict())
+    start_fading(fading)
+    to_relu(after)
+    x = torch.randn(4, 3, 9, 9)
+    assert torch.equal(fading(x), before(x))
+    fade(fading, 0)
+    assert torch.equal(fading(x), after(x))
+    fade(fading, 0.5)
+    torch.testing.assert_close(fading(x), (before(x) + after(x)) / 2)
+    to_relu(fading)
+    assert torch.equal(fading(x), after(x))
+
+
+def test_relation_asks_for_the_order_and_not_for_the_values() -> None:
+    taught = torch.randn(6, 8, generator=torch.Generator().manual_seed(0))
+    assert relation_loss(taught, taught).item() == pytest.approx(0, abs=1e-5)
+    assert relation_loss(-taught, taught).item() > 1
+    learnt = taught.clone().requires_grad_()
+    relation_loss(learnt, taught.roll(1, dims=1)).backward()  # type: ignore[no-untyped-call]
+    assert learnt.grad is not None
+    assert learnt.grad.abs().sum() > 0
+
+
+def test_what_is_unexplained_is_one_for_the_mean_and_none_for_the_teacher_itself() -> None:
+    taught = torch.randn(50, 4, 3) * 7 + 2
+    assert unexplained(taught.mean(dim=0).expand_as(taught), taught).item() == pytest.approx(1)
+    assert unexplained(taught, taught).item() == 0
+    unit = nn.functional.normalize(torch.randn(5, 3), dim=1)
+    assert apart(unit, unit).item() == pytest.approx(0, abs=1e-6)
+    assert apart(unit, -unit).item() == pytest.approx(2)
+
+
+@pytest.fixture(scope="module")
+def recipe(tmp_path_factory: pytest.TempPathFactory) -> Recipe:
+    """An edge network's recipe in miniature; its teacher is an MF² with a plain network beside."""
+    folder = tmp_path_factory.mktemp("edge")
+    tiny, shipped = tiny_recipe(folder), load_recipe(RECIPE.with_name("mf2-edge-m.toml"))
+    prepare(tiny, workers=1)
+    write_blendshapes(tiny)
+    settings = replace(tiny.network, architecture="mf2", token_width=16)
+    members = (replace(tiny, name="plain"), replace(tiny, name="mf2", network=settings))
+    for member in members:
+        train(member)
+        train_action_units(member)
+        write_recipe(member, folder / f"{member.name}.toml")
+    config = EnsembleConfig(
+        name="teacher", members=("plain.toml", "mf2.toml"), views=ONCE, lesson_views=ONCE
+    )
+    (folder / "teacher.toml").write_bytes(msgspec.toml.encode(config))
+    return replace(
+        tiny,
+        name="edge",
+        teacher=str(folder / "teacher.toml"),
+        lessons=shipped.lessons,
+        network=replace(
+            shipped.network,
+            continues=str(members[1].run_folder / "wild.pt"),
+            token_width=16,
+            width=0.25,
+        ),
+        train=replace(tiny.train, fade_steps=2),
+        action_unit_training=replace(
+            tiny.action_unit_training, fresh_branch=False, unit_distillation=1.0
+        ),
+    )
+
+
+@pytest.fixture(scope="module")
+def trained(recipe: Recipe) -> Recipe:
+    train(recipe)
+    train_action_units(recipe)
+    assert recipe.settling is not None
+    settle(recipe, recipe.settling)
+    return recipe
+
+
+def test_an_edge_network_trains_through_all_phases_and_has_relu_alone(trained: Recipe) -> None:
+    for name in ("wild.pt", "network.pt"):
+        network = load_network(trained.run_folder / name).network
+        assert isinstance(network, EdgeNet)
+        assert not [m for m in network.modules() if isinstance(m, nn.PReLU)]
+        assert sum(isinstance(m, nn.ReLU) for m in network.modules()) > 30
+    with np.load(trained.run_folder / "folds.npz") as folds:
+        assert np.isfinite(folds["logits"]).all()
+
+
+def test_its_reading_stands_beside_that_of_mf2(trained: Recipe) -> None:
+    network = load_network(trained.run_folder / "network.pt").network
+    assert isinstance(network, EdgeNet)
+    faces = torch.randn(3, 3, 112, 112)
+    reading = network.read(faces)
+    teacher = find_teacher(trained, network, "0", torch.device("cpu"))
+    taught = teacher(faces)
+    assert taught.face is not None
+    assert taught.units is not None
+    assert taught.emotion_head is not None
+    assert taught.emotion_head(reading.embedding).shape == reading.emotion.shape
+    for name in ("embedding", "tokens", "face_text", "unit_text"):
+        assert getattr(reading, name).shape == getattr(taught.face, name).shape, name
+    emotion, units = network(faces)
+    torch.testing.assert_close(reading.emotion, emotion)
+    torch.testing.assert_close(reading.action_units, units)
+
+
+def test_every_lesson_reaches_the_network(trained: Recipe) -> None:
+    """Each lesson alone moves the weights; none at all leaves what has no label where it was."""
+    last = torch.load(trained.run_folder / "last.pt", weights_only=True)["average"]
+    assert trained.lessons is not None
+    none = replace(trained.lessons, embedding=0.0, head=0.0, tokens=0.0, text=0.0)
+    for lesson, part in (
+        ("embedding", "embed.weight"),
+        ("head", "embed.weight"),
+        ("text", "face_to_text.weight"),
+    ):
+        alone = replace(trained, name=f"alone-{lesson}", lessons=replace(none, **{lesson: 1.0}))
+        train(alone)
+        state = torch.load(alone.run_folder / "last.pt", weights_only=True)["average"]
+        start = start_network(alone).state_dict()
+        assert not torch.allclose(state[part], start[part].cpu(), atol=1e-4), lesson
+        assert not torch.equal(state[part], last[part]), lesson
+
+
+def test_a_new_head_reads_its_stages_and_none_of_its_tokens(
+    trained: Recipe, tmp_path: Path
+) -> None:
+    faces = np.random.default_rng(0).integers(0, 255, (24, 128, 128, 3)).astype(np.uint8)
+    faces[::2] //= 4
+    np.save(tmp_path / "faces.npy", faces)
+    rows = np.arange(len(faces))
+    states = hidden_states(
+        trained.run_folder / "network.pt",
+        tmp_path / "faces.npy",
+        rows,
+        tmp_path,
+        views=1,
+        seed=0,
+        workers=1,
+    )
+    assert states.layout.units == 0
+    task = Task("multi-class", np.eye(2, dtype=np.float32)[rows % 2])
+    dfn = train_dfn(states, task, rows, 0, Schedule(epochs=1, least_steps=60))
+    assert (predict_dfn(dfn, states, rows).argmax(axis=1) == rows % 2).mean() > 0.9
+
+
+def test_weights_as_wide_as_mobilefacenet_cannot_fill_a_narrower_one(tmp_path: Path) -> None:
+    recipe = load_recipe(RECIPE)
+    settings = replace(recipe.network, weights="MobileFaceNet.tflite", width=0.5)
+    with pytest.raises(ConfigError, match="as wide as 1"):
+        start_network(replace(recipe, network=settings))
+    other = replace(recipe, network=replace(settings, weights=None, width=1.0))
+    save_network(build_network(other), other, WILD, tmp_path / "wild.pt")
+    backbone = replace(
+        settings, backbone="efficientnet_lite0", continues=str(tmp_path / "wild.pt"), weights=None
+    )
+    with pytest.raises(ConfigError, match="continue a checkpoint of the same"):
+        start_network(replace(recipe, network=replace(backbone, activation="relu")))
