@@ -91,6 +91,8 @@ def _train(recipe: Recipe) -> None:
     _wild(recipe)
     _action_units(recipe)
     _settle(recipe)
+    if recipe.quantization is not None:
+        _quantize(recipe)
     if world.leads:
         _calibrate(recipe)
         _evaluate(recipe)
@@ -121,6 +123,14 @@ def _settle(recipe: Recipe) -> None:
 
     if recipe.settling is not None:
         settle(recipe, recipe.settling)
+
+
+def _quantize(recipe: Recipe) -> None:
+    from distill.quantize import quantize
+
+    if recipe.quantization is None:
+        raise ValueError("the recipe has no [quantization]: its network stays in float")
+    quantize(recipe, recipe.quantization)
 
 
 def _calibrate(recipe: Recipe) -> None:
@@ -159,6 +169,7 @@ COMMANDS: dict[str, tuple[str, Callable[[Recipe], None]]] = {
     "wild": ("phase 1: trunk and branches on in-the-wild faces; resumes", _wild),
     "action-units": ("phase 2: trunk and branches with human FACS codes; resumes", _action_units),
     "settle": ("phase 3: the emotion branch on the trunk that phase 2 left; resumes", _settle),
+    "quantize": ("phase 4: 8-bit integers, by quantization-aware training; resumes", _quantize),
     "calibrate": ("fit temperature, AU scaling and thresholds on held-out data", _calibrate),
     "evaluate": ("measure; writes results.json for the manifest", _evaluate),
 }

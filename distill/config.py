@@ -212,6 +212,20 @@ class SettlingConfig(_Part, frozen=True, kw_only=True):
     checkpoint_every: int
 
 
+class QuantizationConfig(_Part, frozen=True, kw_only=True):
+    """Phase 4: quantization-aware training, on the faces of phase 2."""
+
+    steps: int
+    """0 quantizes after training, from ranges alone."""
+    lr: float
+    """Peak learning rate of all weights."""
+    weight_decay: float
+    warmup: int
+    free_ranges: float
+    """Part of the steps, 0..1, in which ranges still follow the activations."""
+    checkpoint_every: int
+
+
 class Recipe(_Part, frozen=True, kw_only=True):
     """A whole recipe."""
 
@@ -243,6 +257,8 @@ class Recipe(_Part, frozen=True, kw_only=True):
     """What an edge network learns of the teacher beside its answers."""
     settling: SettlingConfig | None = None
     """Phase 3, for the student."""
+    quantization: QuantizationConfig | None = None
+    """Phase 4, for networks of ReLU."""
 
     @property
     def cache_folder(self) -> Path:

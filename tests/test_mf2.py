@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from distill.__main__ import main
-from distill.action_units import balanced, train_action_units
+from distill.action_units import train_action_units
 from distill.checkpoint import load_network
 from distill.config import ConfigError, Recipe, TextConfig, load_recipe
 from distill.judging.evaluate_zero_shot import ZeroShotFigures
@@ -18,6 +18,7 @@ from distill.judging.metrics import auc
 from distill.language import plain_words
 from distill.language.texts import TextBank, compare, load_bank, make_bank
 from distill.learning.losses import agreement_loss, alignment_loss
+from distill.learning.school import balanced
 from distill.mfa.cli import main as mfa
 from distill.networks.architectures import build_network
 from distill.networks.mf2 import MF2

@@ -15,13 +15,14 @@ import numpy as np
 import pytest
 import torch
 
-from distill.action_units import subject_folds, train_action_units
+from distill.action_units import train_action_units
 from distill.calibrate import calibrate, fit_action_unit, fit_temperature
 from distill.checkpoint import SETTLED, CheckpointError, load_network
 from distill.config import ConfigError, Recipe, load_recipe
 from distill.evaluate import evaluate
 from distill.faces.batches import make_batches
 from distill.faces.store import load_store
+from distill.learning.school import subject_folds
 from distill.prepare import prepare
 from distill.settle import settle
 from distill.train import train, wild_sources
@@ -188,6 +189,19 @@ def test_another_recipe_does_not_go_on_with_a_half_trained_network(trained: Reci
     rarer = msgspec.structs.replace(trained.train, checkpoint_every=7)
     train(msgspec.structs.replace(trained, train=rarer))
     assert last.read_bytes() == before
+
+
+def test_what_phase_three_settled_is_not_undone_by_going_over_phase_two_again(
+    trained: Recipe,
+) -> None:
+    other = msgspec.structs.replace(trained, name="settled-and-gone-over")
+    other.run_folder.mkdir()
+    shutil.copy2(trained.run_folder / "wild.pt", other.run_folder)
+    train_action_units(other)
+    assert other.settling is not None
+    before = settle(other, other.settling).read_bytes()
+    train_action_units(other)
+    assert (other.run_folder / "network.pt").read_bytes() == before
 
 
 def test_no_subject_is_in_two_folds(trained: Recipe) -> None:

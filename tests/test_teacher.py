@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from distill.__main__ import main
-from distill.action_units import coded_source, train_action_units
+from distill.action_units import train_action_units
 from distill.checkpoint import load_network
 from distill.config import (
     ConfigError,
@@ -25,6 +25,7 @@ from distill.faces.views import views, zoom
 from distill.judging.evaluate_blendshapes import blendshape_agreement, blendshape_scores
 from distill.judging.evaluate_teacher import Outputs, TeacherFigures, outputs_of
 from distill.learning.losses import unit_agreement_loss
+from distill.learning.school import coded_source
 from distill.learning.teacher import (
     Ensemble,
     find_teacher,

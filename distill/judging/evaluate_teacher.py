@@ -11,12 +11,12 @@ import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from distill.action_units import coded_source, subject_folds
 from distill.config import Recipe, ViewConfig, load_ensemble
 from distill.evaluate import action_unit_accuracy, emotion_accuracy, splits
 from distill.faces.batches import Source, centre_tensor
 from distill.faces.views import views
 from distill.judging.evaluate_blendshapes import blendshape_agreement, blendshape_scores
+from distill.learning.school import coded_source, subject_folds
 from distill.learning.teacher import checkpoint_sums, load_members, open_emotion, open_units
 from distill.networks.network import FaceStateNet
 from distill.train import wild_sources

@@ -10,7 +10,6 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from distill.action_units import coded_source, subject_folds
 from distill.config import Recipe
 from distill.evaluate import emotion_accuracy, machine, splits, today
 from distill.faces.batches import Source
@@ -21,6 +20,7 @@ from distill.language.zero_shot import (
     plain_directions,
     read_by_text,
 )
+from distill.learning.school import coded_source, subject_folds
 from distill.learning.teacher import checkpoint_sums, open_emotion, open_units
 from distill.networks.mf2 import MF2
 from distill.networks.network import FaceStateNet

@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from torch import Tensor
+from torch import Tensor, nn
 
 from distill.config import Recipe, TextConfig
 from distill.faces.batches import Batch
 from distill.language.texts import TextBank, compare, load_bank
 from distill.learning.losses import alignment_loss
 from distill.networks.mf2 import MF2
-from distill.networks.network import FaceStateNet
 
 
 @dataclass(frozen=True)
@@ -31,7 +30,7 @@ def load_language(recipe: Recipe) -> Language | None:
 
 
 def answer(
-    network: FaceStateNet, batch: Batch, language: Language | None, rng: np.random.Generator
+    network: nn.Module, batch: Batch, language: Language | None, rng: np.random.Generator
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Emotion logits, AU logits and the weighted alignment loss (0 without texts) of a batch."""
     if language is None or not isinstance(network, MF2):

@@ -6,13 +6,12 @@ MF²'s own frozen emotion head makes of the learner's embedding; the text space.
 
 from __future__ import annotations
 
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  (the field's name for it)
 
 from distill.config import LessonConfig, Relation
 from distill.learning.losses import agreement_loss, relation_loss
 from distill.learning.teacher import Answers
-from distill.networks.network import FaceStateNet
 from distill.networks.reading import Reading, ReadingNet
 
 
@@ -23,7 +22,7 @@ def emotion_agreement(logits: Tensor, taught: Tensor, relation: Relation) -> Ten
 
 
 def learn(
-    network: FaceStateNet, images: Tensor, taught: Answers, settings: LessonConfig | None
+    network: nn.Module, images: Tensor, taught: Answers, settings: LessonConfig | None
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Emotion logits, AU logits and the weighted loss of what else there is to learn."""
     if settings is None or not isinstance(network, ReadingNet):

@@ -1,0 +1,93 @@
+"""Networks whose 8-bit rounding is simulated in training, and the integer programs made of them.
+
+PyTorch's PT2E with XNNPACK's scheme: int8, weights symmetric a channel, activations affine a
+tensor. The scales that training finds are those of every exported format.
+"""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from pathlib import Path
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from distill.networks.network import FaceStateNet
+from mf2_edge.atomic import replacing
+from mf2_edge.extras import require
+
+LARGEST_BATCH = 256
+
+
+class TwoHeads(nn.Module):
+    """What of a network a phone runs: trunk and branches, nothing that hangs on them."""
+
+    def __init__(self, network: FaceStateNet) -> None:
+        super().__init__()
+        self.trunk = deepcopy(network.trunk)
+        self.emotion = deepcopy(network.emotion)
+        self.action_units = deepcopy(network.action_units)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Emotion logits and AU logits of (N, 3, H, W)."""
+        for stage in self.trunk.values():
+            x = stage(x)
+        return self.emotion(x), self.action_units(x)
+
+
+def prepare(network: FaceStateNet, shape: tuple[int, int, int, int]) -> nn.Module:
+    """The network, traced, with simulated rounding and observers that find its ranges.
+
+    shape: (2, 3, H, W), of an example. Raises MissingExtraError without ExecuTorch and torchao.
+    """
+    pt2e = require("torchao.quantization.pt2e", extra="export")
+    steps = require("torchao.quantization.pt2e.quantize_pt2e", extra="export")
+    scheme = require("executorch.backends.xnnpack.quantizer.xnnpack_quantizer", extra="export")
+    batch = torch.export.Dim("batch", min=1, max=LARGEST_BATCH)
+    example = torch.zeros(shape)
+    traced = torch.export.export(
+        TwoHeads(network).train(), (example,), dynamic_shapes=({0: batch},), strict=False
+    ).module()
+    settings = scheme.get_symmetric_quantization_config(is_per_channel=True, is_qat=True)
+    quantizer = scheme.XNNPACKQuantizer().set_global(settings)
+    simulated = steps.prepare_qat_pt2e(traced, quantizer)
+    _share_ranges_across_padding(simulated)
+    # Traced modules refuse train() and eval() otherwise.
+    return cast("nn.Module", pt2e.allow_exported_model_train_eval(simulated))
+
+
+def _share_ranges_across_padding(simulated: torch.fx.GraphModule) -> None:
+    """Let a padded map keep the range of the map: zeros add nothing to it, and no rounding."""
+    for node in simulated.graph.nodes:
+        if node.op != "call_function" or "pad" not in str(node.target):
+            continue
+        [padded] = node.all_input_nodes
+        if padded.op == "call_module":  # not the image: nothing has rounded it yet
+            for reader in node.users:
+                reader.target = padded.target
+    simulated.graph.eliminate_dead_code()
+    simulated.recompile()
+
+
+def freeze_ranges(simulated: nn.Module) -> None:
+    """Keep the ranges found so far; the weights go on learning."""
+    pt2e = require("torchao.quantization.pt2e", extra="export")
+    simulated.apply(pt2e.disable_observer)
+
+
+def convert(simulated: nn.Module) -> nn.Module:
+    """The integer network: real 8-bit weights, each operation between explicit quantizations."""
+    steps = require("torchao.quantization.pt2e.quantize_pt2e", extra="export")
+    pt2e = require("torchao.quantization.pt2e", extra="export")
+    copied = deepcopy(simulated)
+    copied.eval()
+    converted = steps.convert_pt2e(copied)
+    return cast("nn.Module", pt2e.allow_exported_model_train_eval(converted))
+
+
+def save_program(converted: nn.Module, shape: tuple[int, int, int, int], path: Path) -> None:
+    """Write an integer network as a PyTorch program (.pt2) for inputs of that shape."""
+    program = torch.export.export(converted, (torch.zeros(shape),))
+    with replacing(path) as partial:
+        torch.export.save(program, partial)
