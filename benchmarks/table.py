@@ -191,6 +191,24 @@ def blendshapes_table() -> str:
     return "\n".join([*rows, "", f"{where}; {spec['date']}, {spec['machine']}."])
 
 
+def ablation_table() -> str:
+    """MF² without each of its parts: mean and standard deviation over the seeds."""
+    report = json.loads((RESULTS / "mf2-ablation.json").read_text())
+    names = {"accuracy_rafdb": "accuracy, RAF-DB", "accuracy_ferplus": "accuracy, FER+"}
+    variants = report["variants"]
+    columns = list(next(iter(variants.values())))
+    rows = [
+        "| | " + " | ".join(names.get(column, column) for column in columns) + " |",
+        "|---|" + "---|" * len(columns),
+    ]
+    for name, figures in variants.items():
+        cells = (f"{figures[c]['mean']:.3f} ± {figures[c]['std']:.3f}" for c in columns)
+        rows.append(f"| {name} | " + " | ".join(cells) + " |")
+    budget = ", ".join(f"{what}: {steps}" for what, steps in report["budget"].items())
+    seeds = f"{report['seeds']} seeds, mean ± standard deviation; {budget} steps"
+    return "\n".join([*rows, "", f"{seeds}; {report['date']}, {report['machine']}."])
+
+
 def _networks(networks: list[tuple[str, list[dict[str, Any]]]]) -> str:
     """A row a network, a column a figure; where and how each was measured below."""
     columns = networks[0][1]
@@ -216,6 +234,7 @@ TABLES: dict[str, tuple[str, Callable[[], str]]] = {
     "mfa-faults": ("docs/mfa.md", mfa_faults_table),
     "teacher": ("docs/training.md", teacher_table),
     "zero-shot": ("docs/training.md", zero_shot_table),
+    "ablation": ("docs/training.md", ablation_table),
     "blendshapes": ("docs/training.md", blendshapes_table),
     "scale": ("docs/scale.md", scale_table),
 }
