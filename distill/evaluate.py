@@ -19,6 +19,7 @@ from distill.calibrate import LEAST_POSITIVES, fit_action_unit, is_present
 from distill.checkpoint import load_network
 from distill.config import Recipe
 from distill.faces.batches import Source
+from distill.judging.intervals import WILSON, bootstrap, bootstrap_words, wilson
 from distill.judging.metrics import auc, f1
 from distill.networks.network import channels_last
 from distill.train import predict, wild_sources
@@ -30,7 +31,9 @@ def evaluate(recipe: Recipe) -> list[AccuracySpec]:
     """Measure the trained network; writes `results.json` (a list of AccuracySpec) beside it."""
     network = channels_last(load_network(recipe.run_folder / "network.pt").network)
     with np.load(recipe.run_folder / "folds.npz") as folds:
-        results = action_unit_accuracy(recipe, folds["labels"], folds["logits"], folds["fold"])
+        results = action_unit_accuracy(
+            recipe, folds["labels"], folds["logits"], folds["fold"], folds["subjects"]
+        )
     for source in wild_sources(recipe):
         for split, description in splits(source, recipe):
             rows = source.store.labelled(split)
@@ -54,19 +57,20 @@ def emotion_accuracy(
 ) -> AccuracySpec:
     """Top-1 accuracy over all emotions, and recall a label. logits [n, emotions], labels [n]."""
     right = logits.argmax(axis=1) == labels
+    low, high = wilson(int(right.sum()), len(right))
     return AccuracySpec(
         dataset=recipe.data[dataset].title,
         split=split[0],
         protocol=split[1],
         metric="accuracy",
         value=round(float(right.mean()), 4),
+        low=round(low, 4),
+        high=round(high, 4),
+        interval=WILSON,
         n=len(labels),
         seed=recipe.seed if recipe.data[dataset].validation else None,
         labels={
-            name: LabelAccuracy(
-                value=round(float(right[labels == place].mean()), 4),
-                support=int((labels == place).sum()),
-            )
+            name: _recall(right[labels == place])
             for place, name in enumerate(recipe.emotions)
             if (labels == place).any()
         },
@@ -75,37 +79,51 @@ def emotion_accuracy(
     )
 
 
+def _recall(right: NDArray[np.bool_]) -> LabelAccuracy:
+    low, high = wilson(int(right.sum()), len(right))
+    value = round(float(right.mean()), 4)
+    return LabelAccuracy(value=value, support=len(right), low=round(low, 4), high=round(high, 4))
+
+
 def action_unit_accuracy(
     recipe: Recipe,
     labels: NDArray[np.float32],
     logits: NDArray[np.float32],
     fold: NDArray[np.int64],
+    subjects: NDArray[np.str_],
 ) -> list[AccuracySpec]:
     """Mean F1 and mean AUC over the headline units, and each unit's own figures.
 
-    labels and out-of-fold logits [n, units]; fold [n], by subject. Scaling and thresholds come
-    from the other folds. Units with too few human-coded positives are left out.
+    labels and out-of-fold logits [n, units]; fold and subjects [n]. Scaling and thresholds come
+    from the other folds. Units with too few human-coded positives are left out. Intervals draw
+    subjects, who have several faces each; a draw without a face of a unit does not judge it.
     """
     settings = recipe.action_unit_training
-    per_unit = {}
-    for column, unit in enumerate(recipe.action_units):
-        truth = labels[:, column] == 1
-        if truth.sum() < LEAST_POSITIVES:
-            continue
-        present = np.zeros(len(truth), dtype=bool)
-        for number in range(settings.folds):
-            other, own = fold != number, fold == number
-            fitted = fit_action_unit(unit, logits[other, column], truth[other], "the other folds")
-            present[own] = is_present(fitted, logits[own, column])
-        per_unit[unit] = LabelAccuracy(
-            value=round(f1(present, truth), 4),
-            support=int(truth.sum()),
-            auc=round(auc(logits[:, column], truth), 4),
+    units, present = out_of_fold(recipe, labels, logits, fold)
+    columns = [recipe.action_units.index(unit) for unit in units]
+    truth = labels[:, columns] == 1
+    scores = logits[:, columns].astype(np.float64)
+    headline = [units.index(unit) for unit in settings.headline or units]
+
+    def figures(rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Each unit's F1, each unit's AUC, the means of both over the headline."""
+        drawn = range(len(units))
+        f1s = [f1(present[rows, u], t) if (t := truth[rows, u]).any() else np.nan for u in drawn]
+        aucs = [auc(scores[rows, u], truth[rows, u]) for u in drawn]
+        means = [np.nanmean([values[u] for u in headline]) for values in (f1s, aucs)]
+        return np.array([*f1s, *aucs, *means])
+
+    values = figures(np.arange(len(labels)))
+    low, high = bootstrap(figures, len(labels), recipe.seed, subjects).round(4)
+    per_unit = {
+        unit: LabelAccuracy(
+            value=round(float(values[place]), 4),
+            support=int(truth[:, place].sum()),
+            auc=round(float(values[len(units) + place]), 4),
+            low=float(low[place]),
+            high=float(high[place]),
         )
-    headline = [per_unit[unit] for unit in settings.headline or per_unit]
-    means = {
-        "mean F1": np.mean([unit.value for unit in headline]),
-        "mean AUC": np.mean([unit.auc for unit in headline if unit.auc is not None]),
+        for place, unit in enumerate(units)
     }
     return [
         AccuracySpec(
@@ -113,15 +131,42 @@ def action_unit_accuracy(
             split=f"{len(np.unique(fold))} folds by subject, human FACS codes",
             protocol=f"{len(headline)} units, out of fold, thresholds from the other folds",
             metric=metric,
-            value=round(float(value), 4),
+            value=round(float(values[place]), 4),
+            low=float(low[place]),
+            high=float(high[place]),
+            interval=bootstrap_words(recipe.seed, subjects),
             n=len(labels),
             seed=recipe.seed,
             labels=per_unit if metric == "mean F1" else {},
             date=today(),
             machine=machine(),
         )
-        for metric, value in means.items()
+        for place, metric in ((-2, "mean F1"), (-1, "mean AUC"))
     ]
+
+
+def out_of_fold(
+    recipe: Recipe,
+    labels: NDArray[np.float32],
+    logits: NDArray[np.float32],
+    fold: NDArray[np.int64],
+) -> tuple[list[str], NDArray[np.bool_]]:
+    """The units with enough human-coded positives, and the decisions on them, bool [n, units].
+
+    Arguments as of `action_unit_accuracy`; scaling and thresholds come from the other folds.
+    """
+    truth = labels == 1
+    enough = [c for c in range(truth.shape[1]) if truth[:, c].sum() >= LEAST_POSITIVES]
+    units = [recipe.action_units[column] for column in enough]
+    present = np.zeros((len(truth), len(units)), dtype=bool)
+    for place, (unit, column) in enumerate(zip(units, enough, strict=True)):
+        for number in np.unique(fold):
+            other, own = fold != number, fold == number
+            fitted = fit_action_unit(
+                unit, logits[other, column], truth[other, column], "the other folds"
+            )
+            present[own, place] = is_present(fitted, logits[own, column])
+    return units, present
 
 
 def machine() -> str:

@@ -23,6 +23,7 @@ from mf2_edge.schema import (
     ArtifactFormat,
     ArtifactSpec,
     CalibrationSpec,
+    CardSpec,
     DataTerms,
     DecodingSpec,
     EmotionCalibration,
@@ -49,6 +50,7 @@ __all__ = [
     "ArtifactFormat",
     "ArtifactSpec",
     "CalibrationSpec",
+    "CardSpec",
     "DataTerms",
     "DecodingSpec",
     "EmotionCalibration",
@@ -69,7 +71,7 @@ __all__ = [
     "parse_manifest",
 ]
 
-SCHEMA_VERSION: Final = "1.0"
+SCHEMA_VERSION: Final = "1.1"
 """Schema that this release writes; it reads every 1.x whose keys it knows."""
 
 _CHOICES: Final[dict[str, tuple[Any, ...]]] = {

@@ -156,9 +156,15 @@ def info_text(info: dict[str, Any]) -> str:
     for measured in info["accuracy"]:
         lines.append(
             f"  accuracy      {measured['dataset']} {measured['split']}: {measured['metric']} "
-            f"{measured['value']:.4g} (n={measured['n']}; {measured['protocol']})"
+            f"{measured['value']:.4g}{_interval(measured)} (n={measured['n']}; "
+            f"{measured['protocol']})"
         )
     return "\n".join(lines)
+
+
+def _interval(measured: dict[str, Any]) -> str:
+    low, high = measured["low"], measured["high"]
+    return "" if low is None or high is None else f" [{low:.4g}, {high:.4g}]"
 
 
 def _face_lines(number: int, face: FaceState) -> list[str]:

@@ -219,6 +219,10 @@ class LabelAccuracy(_Spec, frozen=True, kw_only=True):
     """Positive examples of the label."""
     auc: Probability | None = None
     """Area under the ROC curve, where measured."""
+    low: float | None = None
+    """Lower bound of `value`, in the interval of the `AccuracySpec`; null where not computed."""
+    high: float | None = None
+    """Upper bound of `value`."""
 
 
 class AccuracySpec(_Spec, frozen=True, kw_only=True):
@@ -234,6 +238,12 @@ class AccuracySpec(_Spec, frozen=True, kw_only=True):
     """What `value` is, e.g. `accuracy` or `mean_f1`."""
     value: float
     """The figure."""
+    low: float | None = None
+    """Lower bound of its confidence interval; null where not computed."""
+    high: float | None = None
+    """Upper bound of its confidence interval."""
+    interval: Text | None = None
+    """Which interval, and how it was computed."""
     n: Positive
     """Number of images."""
     seed: int | None
@@ -244,6 +254,17 @@ class AccuracySpec(_Spec, frozen=True, kw_only=True):
     """Day of the measurement, ISO 8601."""
     machine: Text
     """What it ran on."""
+
+
+class CardSpec(_Spec, frozen=True, kw_only=True):
+    """What a model is for and what it is not; the model card says the same at length."""
+
+    intended_use: Text
+    """What it was made for."""
+    misuse: tuple[Text, ...]
+    """What it must not be used for, among it what the law forbids."""
+    limits: tuple[Text, ...]
+    """What it is not good at, and what nobody measured."""
 
 
 class Manifest(_Spec, frozen=True, kw_only=True):
@@ -270,6 +291,8 @@ class Manifest(_Spec, frozen=True, kw_only=True):
     provenance: ProvenanceSpec
     accuracy: tuple[AccuracySpec, ...] = ()
     """As measured, never as hoped."""
+    card: CardSpec | None = None
+    """Use, misuse and limits; null in bundles of schema 1.0."""
 
     def head(self, name: HeadName) -> HeadSpec:
         """The head of that name; `parse_manifest` makes sure that there is one."""

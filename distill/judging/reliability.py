@@ -1,0 +1,67 @@
+"""Calibration of scores: whether an answer that is 80 % sure is right in 80 of 100 cases."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from distill.judging.intervals import bootstrap, wilson
+from distill.judging.report import Bin, Estimate, Reliability
+
+BINS: Final = 15
+"""Of equal mass, each with as many faces as the others."""
+
+
+def calibration_error(
+    confidence: NDArray[np.float64], right: NDArray[np.bool_], bins: int = BINS
+) -> float:
+    """Expected calibration error, 0..1 (Naeini et al. 2015), over bins of equal mass.
+
+    confidence, right [n]: the mean over the bins of |share right - mean confidence|, weighted by
+    their faces. Bins of equal mass, not width, so that no bin rests on a handful of faces.
+    """
+    order = np.argsort(confidence, kind="stable")
+    parts = np.array_split(confidence[order] - right[order], bins)
+    return float(sum(abs(part.sum()) for part in parts) / len(order))
+
+
+def reliability(
+    confidence: NDArray[np.float64],
+    right: NDArray[np.bool_],
+    seed: int,
+    groups: NDArray[Any] | None = None,
+    bins: int = BINS,
+) -> Reliability:
+    """The error with its interval, and the bins behind it; `groups` as for `bootstrap`."""
+    low, high = bootstrap(
+        lambda rows: np.array([calibration_error(confidence[rows], right[rows], bins)]),
+        len(right),
+        seed,
+        groups,
+    )[:, 0]
+    order = np.argsort(confidence, kind="stable")
+    return Reliability(
+        error=estimate(calibration_error(confidence, right, bins), low, high),
+        bins=tuple(
+            Bin(
+                n=len(part),
+                confidence=round(float(confidence[part].mean()), 4),
+                right=share(right[part]),
+            )
+            for part in np.array_split(order, bins)
+            if len(part)
+        ),
+    )
+
+
+def estimate(value: float, low: float, high: float) -> Estimate:
+    """A figure rounded as all of them are; bounds that do not exist become None."""
+    bounds = (None if np.isnan(bound) else round(float(bound), 4) for bound in (low, high))
+    return Estimate(value=round(float(value), 4), low=next(bounds), high=next(bounds))
+
+
+def share(right: NDArray[np.bool_]) -> Estimate:
+    """A share of faces, [n], with its Wilson interval."""
+    return estimate(float(right.mean()), *wilson(int(right.sum()), len(right)))
