@@ -9,7 +9,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from distill.judging.evaluate_options import add_dataset_options, evaluate_on, names_dataset
+from distill.judging.evaluate_options import (
+    add_evaluate_options,
+    evaluate_file,
+    evaluate_on,
+    mode,
+)
 
 if TYPE_CHECKING:
     from distill.config import Recipe
@@ -39,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name, (text, _) in COMMANDS.items():
         command = commands.add_parser(name, help=text, description=text)
         if name == "evaluate":
-            add_dataset_options(command)
+            add_evaluate_options(command)
         else:
             command.add_argument("--config", type=Path, required=True, help="recipe (TOML)")
     for name, (text, config, _) in MEASURES.items():
@@ -54,8 +59,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from distill.config import load_recipe
 
     try:
-        if options.command == "evaluate" and names_dataset(options):
-            evaluate_on(options)
+        if options.command == "evaluate" and (found := mode(options)) != "recipe":
+            {"dataset": evaluate_on, "bundle": evaluate_file}[found](options)
         elif options.command in MEASURES:
             MEASURES[options.command][2](options.config, options.out)
         else:

@@ -73,16 +73,17 @@ def fit_action_unit(
             f"{unit} cannot be calibrated: on {fitted_on} its logits rank it no better than "
             "chance. Train longer, or take it out of the recipe's action_units"
         )
-    threshold = best_threshold(_scores(logits, scale, bias))
+    threshold = best_threshold(scaled_scores(logits, scale, bias))
     return ActionUnitCalibration(scale=scale, bias=bias, threshold=threshold, fitted_on=fitted_on)
 
 
 def is_present(fitted: ActionUnitCalibration, logits: NDArray[np.float32]) -> NDArray[np.bool_]:
     """The decisions, [n], that the calibration makes of a unit's logits, [n]."""
-    return _scores(logits, fitted.scale, fitted.bias) >= fitted.threshold
+    return scaled_scores(logits, fitted.scale, fitted.bias) >= fitted.threshold
 
 
-def _scores(logits: NDArray[np.float32], scale: float, bias: float) -> NDArray[np.float64]:
+def scaled_scores(logits: NDArray[np.float32], scale: float, bias: float) -> NDArray[np.float64]:
+    """Probabilities, [n], that Platt scaling makes of a unit's logits, [n]."""
     return 1 / (1 + np.exp(-(scale * logits.astype(np.float64) + bias)))
 
 

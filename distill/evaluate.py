@@ -15,12 +15,12 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from distill.calibrate import LEAST_POSITIVES, fit_action_unit, is_present
+from distill.calibrate import LEAST_POSITIVES, fit_action_unit, is_present, scaled_scores
 from distill.checkpoint import load_network
 from distill.config import Recipe
 from distill.faces.batches import Source
-from distill.judging.intervals import WILSON, bootstrap, bootstrap_words, wilson
-from distill.judging.metrics import auc, f1
+from distill.judging.intervals import WILSON, wilson
+from distill.judging.unit_figures import unit_figures
 from distill.networks.network import channels_last
 from distill.train import predict, wild_sources
 from mf2_edge.atomic import replacing
@@ -99,50 +99,22 @@ def action_unit_accuracy(
     subjects, who have several faces each; a draw without a face of a unit does not judge it.
     """
     settings = recipe.action_unit_training
-    units, present = out_of_fold(recipe, labels, logits, fold)
+    units, _, present = out_of_fold(recipe, labels, logits, fold)
     columns = [recipe.action_units.index(unit) for unit in units]
-    truth = labels[:, columns] == 1
-    scores = logits[:, columns].astype(np.float64)
-    headline = [units.index(unit) for unit in settings.headline or units]
-
-    def figures(rows: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Each unit's F1, each unit's AUC, the means of both over the headline."""
-        drawn = range(len(units))
-        f1s = [f1(present[rows, u], t) if (t := truth[rows, u]).any() else np.nan for u in drawn]
-        aucs = [auc(scores[rows, u], truth[rows, u]) for u in drawn]
-        means = [np.nanmean([values[u] for u in headline]) for values in (f1s, aucs)]
-        return np.array([*f1s, *aucs, *means])
-
-    values = figures(np.arange(len(labels)))
-    low, high = bootstrap(figures, len(labels), recipe.seed, subjects).round(4)
-    per_unit = {
-        unit: LabelAccuracy(
-            value=round(float(values[place]), 4),
-            support=int(truth[:, place].sum()),
-            auc=round(float(values[len(units) + place]), 4),
-            low=float(low[place]),
-            high=float(high[place]),
-        )
-        for place, unit in enumerate(units)
-    }
-    return [
-        AccuracySpec(
-            dataset=recipe.data[settings.dataset].title,
-            split=f"{len(np.unique(fold))} folds by subject, human FACS codes",
-            protocol=f"{len(headline)} units, out of fold, thresholds from the other folds",
-            metric=metric,
-            value=round(float(values[place]), 4),
-            low=float(low[place]),
-            high=float(high[place]),
-            interval=bootstrap_words(recipe.seed, subjects),
-            n=len(labels),
-            seed=recipe.seed,
-            labels=per_unit if metric == "mean F1" else {},
-            date=today(),
-            machine=machine(),
-        )
-        for place, metric in ((-2, "mean F1"), (-1, "mean AUC"))
-    ]
+    headline = settings.headline or tuple(units)
+    # Ranks, and so the AUC, are those of the logits: each fold's scaling is its own.
+    figures = unit_figures(
+        units, labels[:, columns], present, logits[:, columns], headline, recipe.seed, subjects
+    )
+    return figures.as_accuracy(
+        dataset=recipe.data[settings.dataset].title,
+        split=f"{len(np.unique(fold))} folds by subject, human FACS codes",
+        protocol=f"{len(headline)} units, out of fold, thresholds from the other folds",
+        n=len(labels),
+        seed=recipe.seed,
+        date=today(),
+        machine=machine(),
+    )
 
 
 def out_of_fold(
@@ -150,14 +122,15 @@ def out_of_fold(
     labels: NDArray[np.float32],
     logits: NDArray[np.float32],
     fold: NDArray[np.int64],
-) -> tuple[list[str], NDArray[np.bool_]]:
-    """The units with enough human-coded positives, and the decisions on them, bool [n, units].
+) -> tuple[list[str], NDArray[np.float64], NDArray[np.bool_]]:
+    """Units with enough human-coded positives, their scores and the decisions, both [n, units].
 
     Arguments as of `action_unit_accuracy`; scaling and thresholds come from the other folds.
     """
     truth = labels == 1
     enough = [c for c in range(truth.shape[1]) if truth[:, c].sum() >= LEAST_POSITIVES]
     units = [recipe.action_units[column] for column in enough]
+    scores = np.zeros((len(truth), len(units)))
     present = np.zeros((len(truth), len(units)), dtype=bool)
     for place, (unit, column) in enumerate(zip(units, enough, strict=True)):
         for number in np.unique(fold):
@@ -165,8 +138,9 @@ def out_of_fold(
             fitted = fit_action_unit(
                 unit, logits[other, column], truth[other, column], "the other folds"
             )
+            scores[own, place] = scaled_scores(logits[own, column], fitted.scale, fitted.bias)
             present[own, place] = is_present(fitted, logits[own, column])
-    return units, present
+    return units, scores, present
 
 
 def machine() -> str:

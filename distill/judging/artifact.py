@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distill.faces.augment import centre
-from distill.faces.resumable import fill_rows, fingerprint, remove_rows
+from distill.faces.resumable import fill_rows, fingerprint
 from distill.faces.store import FaceStore, load_store
 from mf2_edge import FaceStateAnalyzer
 from mf2_edge.bundle import Bundle, load_bundle
@@ -97,25 +97,23 @@ def choose_file(bundle: str | None, file: str | None) -> ArtifactFile:
 
 
 def run_on_store(
-    which: ArtifactFile, folder: Path, rows: NDArray[np.int64], beside: Path, workers: int
+    which: ArtifactFile, folder: Path, rows: NDArray[np.int64], scratch: Path, workers: int
 ) -> Logits:
-    """Logits of stored aligned faces; a killed run goes on from a file beside `beside`."""
+    """Logits of stored aligned faces; a killed run goes on from a file in the folder `scratch`."""
     artifact = open_file(which)
     key = fingerprint(artifact.analyzer.artifact.sha256, store_key(folder), rows.tolist())
-    path = beside.with_name(f"{beside.stem}-{key}.npy")
     emotions = len(artifact.analyzer.bundle.manifest.head("emotion").labels)
     units = len(artifact.analyzer.bundle.manifest.head("action_units").labels)
     filled = fill_rows(
         _run_stored,
         [(which, folder, int(row)) for row in rows],
-        path,
+        scratch / f"{folder.name}-{key}.npy",
         shape=(emotions + units,),
         dtype=np.float32,
         workers=workers,
         title=f"run {which.file} on {folder.name}",
     )
     values = np.array(filled.values)
-    remove_rows(path)
     return Logits(values[:, :emotions], values[:, emotions:])
 
 

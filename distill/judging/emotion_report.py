@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from distill.judging.intervals import bootstrap
-from distill.judging.reliability import estimate, reliability, share
+from distill.judging.intervals import bootstrap, estimate, share
+from distill.judging.reliability import reliability
 from distill.judging.report import EmotionReport, Estimate, LabelFigures
 
 

@@ -7,14 +7,15 @@ Action Units in the wild here.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import spearmanr
+from scipy.stats import rankdata
 
 from distill.config import Recipe
 from distill.evaluate import machine, today
+from distill.judging.intervals import bootstrap, bootstrap_words, estimate
 from mf2_edge.schema import AccuracySpec, LabelAccuracy
 
 CORRESPONDING: Final[dict[str, tuple[str, ...]]] = {
@@ -56,21 +57,49 @@ def blendshape_agreement(
 
     logits, scores [n, units]. A unit whose blendshape never moves has none.
     """
-    per_unit = {}
-    for column, unit in enumerate(recipe.action_units):
-        known = ~np.isnan(scores[:, column])
-        if known.any() and np.ptp(scores[known, column]) > 0:
-            value = spearmanr(logits[known, column], scores[known, column]).statistic
-            per_unit[unit] = LabelAccuracy(value=round(float(value), 4), support=int(known.sum()))
+    found = ~np.isnan(scores).all(axis=1)
+    moving = [
+        column
+        for column in range(scores.shape[1])
+        if not np.isnan(scores[found, column]).any() and np.ptp(scores[found, column]) > 0
+    ]
+    ours, theirs = logits[np.ix_(found, moving)], scores[np.ix_(found, moving)]
+
+    def correlations(rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Each unit's, and their mean."""
+        values = _spearman(ours[rows], theirs[rows])
+        return np.append(values, values.mean())
+
+    values = correlations(np.arange(len(ours)))
+    low, high = bootstrap(correlations, len(ours), recipe.seed)
+    *per_unit, mean = map(estimate, values, low, high)
     return AccuracySpec(
         dataset=recipe.data[dataset].title,
         split="validation, faces on which MediaPipe finds landmarks",
         protocol="rank correlation of AU logits with MediaPipe's blendshapes",
         metric="mean Spearman correlation",
-        value=round(float(np.mean([unit.value for unit in per_unit.values()])), 4),
-        n=max(unit.support for unit in per_unit.values()),
+        value=mean.value,
+        low=mean.low,
+        high=mean.high,
+        interval=bootstrap_words(recipe.seed),
+        n=len(ours),
         seed=recipe.seed,
-        labels=per_unit,
+        labels={
+            recipe.action_units[column]: LabelAccuracy(
+                value=own.value, support=len(ours), low=own.low, high=own.high
+            )
+            for column, own in zip(moving, per_unit, strict=True)
+        },
         date=today(),
         machine=machine(),
     )
+
+
+def _spearman(
+    ours: NDArray[np.floating[Any]], theirs: NDArray[np.floating[Any]]
+) -> NDArray[np.float64]:
+    """Of each column of two arrays [n, units]: the correlation of their ranks, ties averaged."""
+    ranks = [rankdata(values, axis=0) for values in (ours, theirs)]
+    one, other = (rank - rank.mean(axis=0) for rank in ranks)
+    spread = np.sqrt((one**2).sum(axis=0) * (other**2).sum(axis=0))
+    return np.asarray((one * other).sum(axis=0) / spread)

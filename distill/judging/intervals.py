@@ -12,6 +12,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from distill.judging.report import Estimate
+
 Z: Final = 1.959963984540054
 """Standard normal quantile of 0.975."""
 
@@ -63,6 +65,24 @@ def bootstrap_words(seed: int, groups: NDArray[Any] | None = None) -> str:
     """How an interval of `bootstrap` came about."""
     units = "faces" if groups is None else f"{len(np.unique(groups))} subjects"
     return f"95 % percentile bootstrap over {units}, {DRAWS:,} draws, seed {seed}"
+
+
+def estimate(value: float, low: float, high: float) -> Estimate:
+    """A figure rounded as all of them are; bounds that do not exist (NaN) become None."""
+    bounds = [None if np.isnan(bound) else round(float(bound), 4) for bound in (low, high)]
+    return Estimate(value=round(float(value), 4), low=bounds[0], high=bounds[1])
+
+
+def share(right: NDArray[np.bool_]) -> Estimate:
+    """A share of faces, [n], with its Wilson interval."""
+    return estimate(float(right.mean()), *wilson(int(right.sum()), len(right)))
+
+
+def mean(values: NDArray[np.floating[Any]], seed: int) -> Estimate:
+    """The mean over faces, [n], with its bootstrap interval; NaN values are left out."""
+    known = values[~np.isnan(values)]
+    low, high = bootstrap(lambda rows: known[rows].mean(keepdims=True), len(known), seed)[:, 0]
+    return estimate(float(known.mean()), low, high)
 
 
 def _rows_of(groups: NDArray[Any]) -> list[NDArray[np.int64]]:

@@ -7,8 +7,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from distill.judging.intervals import bootstrap, wilson
-from distill.judging.report import Bin, Estimate, Reliability
+from distill.judging.intervals import bootstrap, estimate, share
+from distill.judging.report import Bin, Reliability
 
 BINS: Final = 15
 """Of equal mass, each with as many faces as the others."""
@@ -54,14 +54,3 @@ def reliability(
             if len(part)
         ),
     )
-
-
-def estimate(value: float, low: float, high: float) -> Estimate:
-    """A figure rounded as all of them are; bounds that do not exist become None."""
-    bounds = (None if np.isnan(bound) else round(float(bound), 4) for bound in (low, high))
-    return Estimate(value=round(float(value), 4), low=next(bounds), high=next(bounds))
-
-
-def share(right: NDArray[np.bool_]) -> Estimate:
-    """A share of faces, [n], with its Wilson interval."""
-    return estimate(float(right.mean()), *wilson(int(right.sum()), len(right)))

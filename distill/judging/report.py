@@ -196,9 +196,7 @@ class Evaluation(_Part, frozen=True, kw_only=True):
 def save_evaluation(evaluation: Evaluation, path: Path) -> None:
     """Write the file, whole or not at all."""
     with replacing(path) as partial:
-        partial.write_bytes(
-            msgspec.json.format(msgspec.json.encode(evaluation), indent=1) + b"\n"
-        )
+        partial.write_bytes(msgspec.json.format(msgspec.json.encode(evaluation), indent=1) + b"\n")
 
 
 def load_evaluation(path: Path) -> Evaluation:
