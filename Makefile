@@ -14,7 +14,7 @@ CORES := $(shell nproc)
 TRAINING := OMP_NUM_THREADS=1 MALLOC_MMAP_MAX_=0 MALLOC_TOP_PAD_=100000000 \
 	MALLOC_TRIM_THRESHOLD_=1000000000000
 
-.PHONY: help predict test lint format bench wheel train scale export clean
+.PHONY: help predict test lint format bench wheel train evaluate scale export clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-9s %s\n", $$1, $$2}'
@@ -50,6 +50,13 @@ train: $(DEV)/.installed ## from data to the shipped checkpoint, teacher first (
 	$(BIN)/python -m distill mfa build --source template --config $(CONFIGS)/mf2.toml --limit 3000
 	$(TRAIN)/mf2.toml
 	$(TRAIN)/mf2-edge-base.toml
+
+RESULTS := benchmarks/results/mf2-edge-base
+
+evaluate: $(DEV)/.installed ## the shipped file on held-out faces (resumes); updates docs/evaluation.md
+	OMP_NUM_THREADS=1 $(BIN)/python -m distill evaluate --bundle mf2-edge-base --slices \
+		--config $(CONFIGS)/mf2-edge-base.toml --plot docs/reliability.png --out $(RESULTS)/evaluation.json
+	$(BIN)/python benchmarks/table.py
 
 scale: $(DEV)/.installed ## what FACES faces in EPOCHS epochs would need; updates docs/scale.md
 	$(TRAINING) $(BIN)/torchrun --nproc-per-node $(CORES) -m distill scale --config $(CONFIGS)/mf2.toml \

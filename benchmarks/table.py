@@ -16,6 +16,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from distill.judging import tables
+from distill.judging.report import Evaluation, load_evaluation
 from mf2_edge.atomic import replacing
 from mf2_edge.bundle import load_bundle
 
@@ -55,11 +57,14 @@ def accuracy_table() -> str:
     """What the manifest says was measured."""
     manifest = load_bundle(None).manifest
     rows = ["| data | protocol | metric | value | n |", "|---|---|---|---|---|"]
-    rows += [
-        f"| {measured.dataset}, {measured.split} | {measured.protocol} | {measured.metric} "
-        f"| {measured.value:.3f} | {measured.n:,} |"
-        for measured in manifest.accuracy
-    ]
+    for measured in manifest.accuracy:
+        value = f"{measured.value:.3f}"
+        if measured.low is not None and measured.high is not None:
+            value += f" ({measured.low:.3f} to {measured.high:.3f})"
+        rows.append(
+            f"| {measured.dataset}, {measured.split} | {measured.protocol} | {measured.metric} "
+            f"| {value} | {measured.n:,} |"
+        )
     return "\n".join(rows)
 
 
@@ -209,6 +214,16 @@ def ablation_table() -> str:
     return "\n".join([*rows, "", f"{seeds}; {report['date']}, {report['machine']}."])
 
 
+def evaluation_table(table: Callable[[Evaluation], str]) -> Callable[[], str]:
+    """A table of what `make evaluate` measured on the shipped file."""
+
+    def made() -> str:
+        evaluation = load_evaluation(RESULTS / "mf2-edge-base" / "evaluation.json")
+        return f"{table(evaluation)}\n\n{tables.conditions_line(evaluation)}"
+
+    return made
+
+
 def _networks(networks: list[tuple[str, list[dict[str, Any]]]]) -> str:
     """A row a network, a column a figure; where and how each was measured below."""
     columns = networks[0][1]
@@ -237,6 +252,15 @@ TABLES: dict[str, tuple[str, Callable[[], str]]] = {
     "ablation": ("docs/training.md", ablation_table),
     "blendshapes": ("docs/training.md", blendshapes_table),
     "scale": ("docs/scale.md", scale_table),
+    "emotions": ("docs/evaluation.md", evaluation_table(tables.emotions_table)),
+    "emotion-labels": ("docs/evaluation.md", evaluation_table(tables.labels_table)),
+    "confusions": ("docs/evaluation.md", evaluation_table(tables.confusion_tables)),
+    "unit-means": ("docs/evaluation.md", evaluation_table(tables.unit_means_table)),
+    "units": ("docs/evaluation.md", evaluation_table(tables.units_table)),
+    "slices": ("docs/evaluation.md", evaluation_table(tables.slices_table)),
+    "properties": ("docs/evaluation.md", evaluation_table(tables.properties_table)),
+    "raters": ("docs/evaluation.md", evaluation_table(tables.raters_table)),
+    "not-measured": ("docs/evaluation.md", evaluation_table(tables.missing_list)),
 }
 """By the name of its marks: the page and what makes the table."""
 

@@ -23,7 +23,7 @@ from mf2_edge.detect import BlazeFaceDetector
 from mf2_edge.errors import BundleError
 from mf2_edge.runtime import RuntimeName
 from mf2_edge.schema import ArtifactSpec
-from mf2_edge.types import Box, Detection, Status
+from mf2_edge.types import Box, Detection
 
 _ENGINES: Final[dict[str, RuntimeName]] = {"tflite": "litert", "executorch": "executorch"}
 
@@ -73,11 +73,6 @@ class Artifact:
         """The face in an RGB crop, as `predict_crops` finds it."""
         whole = Box(0, 0, picture.shape[1], picture.shape[0])
         return self.detector.refine(picture, whole) or Detection(whole, score=1.0)
-
-    def align(self, picture: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], bool]:
-        """The face in an RGB crop, aligned as by `predict_crops`; whether landmarks were found."""
-        aligned, status = self.analyzer.align(picture, self.find(picture))
-        return aligned, status is not Status.UNALIGNED
 
 
 @cache

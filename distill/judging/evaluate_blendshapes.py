@@ -102,4 +102,5 @@ def _spearman(
     ranks = [rankdata(values, axis=0) for values in (ours, theirs)]
     one, other = (rank - rank.mean(axis=0) for rank in ranks)
     spread = np.sqrt((one**2).sum(axis=0) * (other**2).sum(axis=0))
-    return np.asarray((one * other).sum(axis=0) / spread)
+    with np.errstate(invalid="ignore"):  # a unit that never moves in a draw has no correlation
+        return np.asarray((one * other).sum(axis=0) / spread)

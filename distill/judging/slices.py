@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -18,7 +19,8 @@ from distill.judging.corruptions import CONDITIONS, Condition, Pixels, cover_ban
 from distill.judging.intervals import mean, share
 from distill.judging.report import SliceFigures, SliceReport
 from mf2_edge.decode import Decoder
-from mf2_edge.schema import Manifest
+from mf2_edge.schema import AlignmentSpec, Manifest
+from mf2_edge.types import Detection, Status
 
 _UNALIGNED, _ALIGNED = 0.0, 1.0
 _DONE: Final = 1
@@ -102,26 +104,36 @@ def _run_all(
 def _run_one(job: tuple[ArtifactFile, Path, LabelledFace]) -> tuple[NDArray[np.float32], int]:
     which, root, face = job
     artifact, picture = open_file(which), _pictures(root).read(face)
-    seen = [_see(artifact, picture)]
-    seen += [_under(condition, artifact, picture) for condition in CONDITIONS]
+    found = artifact.find(picture)
+    seen = [_see(artifact, picture, found)]
+    seen += [_under(condition, artifact, picture, found) for condition in CONDITIONS]
     missing = np.full_like(seen[0], np.nan)
     return np.stack([missing if one is None else one for one in seen]), _DONE
 
 
-def _see(artifact: Artifact, picture: Pixels) -> NDArray[np.float32]:
-    aligned, found = artifact.align(picture)
-    return np.append(artifact.run(aligned), np.float32(_ALIGNED if found else _UNALIGNED))
-
-
-def _under(condition: Condition, artifact: Artifact, picture: Pixels) -> NDArray[np.float32] | None:
-    """One face under one condition; None where that would change nothing."""
+def _under(
+    condition: Condition, artifact: Artifact, picture: Pixels, found: Detection
+) -> NDArray[np.float32] | None:
+    """One face under one condition, `found` without it; None where that would change nothing."""
     if condition.cover is not None:
-        aligned, found = artifact.align(picture)
-        covered = cover_band(aligned, *condition.cover(artifact.analyzer.bundle.manifest.alignment))
-        return np.append(artifact.run(covered), np.float32(_ALIGNED if found else _UNALIGNED))
+        return _see(artifact, picture, found, condition.cover)
     assert condition.change is not None  # a condition has one of the two
-    changed = condition.change(picture, artifact.find(picture).box)
-    return None if changed is None else _see(artifact, changed)
+    changed = condition.change(picture, found.box)
+    return None if changed is None else _see(artifact, changed, artifact.find(changed))
+
+
+def _see(
+    artifact: Artifact,
+    picture: Pixels,
+    found: Detection,
+    cover: Callable[[AlignmentSpec], tuple[float, float]] | None = None,
+) -> NDArray[np.float32]:
+    """Logits, and whether there were landmarks to align by."""
+    aligned, status = artifact.analyzer.align(picture, found)
+    if cover is not None:
+        aligned = cover_band(aligned, *cover(artifact.analyzer.bundle.manifest.alignment))
+    mark = _UNALIGNED if status is Status.UNALIGNED else _ALIGNED
+    return np.append(artifact.run(aligned), np.float32(mark))
 
 
 def _judge(
