@@ -44,6 +44,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--results", type=Path, required=True, help="JSON of `python -m distill evaluate`"
     )
+    parser.add_argument(
+        "--evaluation",
+        type=Path,
+        metavar="FILE",
+        help="JSON of `python -m distill evaluate --bundle`, for the model card",
+    )
     parser.add_argument("--out", type=Path, required=True, help="the bundle's folder")
     faces = parser.add_mutually_exclusive_group(required=True)
     faces.add_argument(
@@ -64,7 +70,13 @@ def _run(options: argparse.Namespace) -> None:
     import msgspec
 
     from distill.checkpoint import load_network
-    from exporters.about import FOLDER, load_about, load_calibration, load_results
+    from exporters.about import (
+        FOLDER,
+        load_about,
+        load_calibration,
+        load_evaluated,
+        load_results,
+    )
     from exporters.errors import PackError
     from exporters.export import FORMATS
     from exporters.pack import Order, make_bundle
@@ -83,6 +95,7 @@ def _run(options: argparse.Namespace) -> None:
         calibration=load_calibration(options.calibration),
         accuracy=load_results(options.results),
         faces=options.faces,
+        evaluation=None if options.evaluation is None else load_evaluated(options.evaluation),
     )
     sys.stdout.write(_summary(make_bundle(order, options.out)))
     sys.stdout.write(f"bundle: {options.out}\n")

@@ -7,6 +7,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
+from distill.judging.report import Evaluation
 from exporters.errors import PackError
 from mf2_edge.schema import AccuracySpec, CalibrationSpec, DecodingSpec, Text
 
@@ -42,8 +43,10 @@ class About(_Part, frozen=True, kw_only=True):
     """Network, and the weights it started from."""
     intended_use: Text
     """For the model card."""
+    misuse: tuple[Text, ...]
+    """What it must not be used for, among it what the law forbids."""
     limits: tuple[Text, ...]
-    """What it is not good at or not for, for the model card."""
+    """What it is not good at, and what nobody measured."""
     license: LicenseText
     decoding: DecodingSpec
     minimum_os: dict[str, dict[str, str]] = {}
@@ -72,6 +75,14 @@ def load_results(path: Path) -> tuple[AccuracySpec, ...]:
     Raises PackError naming the file and the key.
     """
     return _decode(path, tuple[AccuracySpec, ...], "the results that `distill evaluate` writes")
+
+
+def load_evaluated(path: Path) -> Evaluation:
+    """Read an evaluation of an exported file: JSON of `distill.judging.report.Evaluation`.
+
+    Raises PackError naming the file and the key.
+    """
+    return _decode(path, Evaluation, "what `distill evaluate --bundle` writes")
 
 
 def _decode(path: Path, form: type[_T], what: str) -> _T:

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from distill.judging import tables
 from mf2_edge.facs import ACTION_UNIT_NAMES
 
 if TYPE_CHECKING:
+    from distill.judging.report import Evaluation
     from exporters.about import About
-    from mf2_edge.schema import Manifest
+    from mf2_edge.schema import AccuracySpec, LabelAccuracy, Manifest
+
+_NO_FAIRNESS: Final = (
+    "Not measured: nothing at hand says the age, sex or skin tone of the people. Do not assume "
+    "that accuracy is even."
+)
 
 
 def license_text(about: About, manifest: Manifest) -> str:
@@ -21,17 +28,20 @@ def license_text(about: About, manifest: Manifest) -> str:
     )
 
 
-def model_card(about: About, manifest: Manifest) -> str:
-    """The model card: what it is, how it was measured, what it is not for, where it comes from."""
+def model_card(about: About, manifest: Manifest, evaluation: Evaluation | None = None) -> str:
+    """The model card: what it is and is not for, its data, every figure with its interval.
+
+    `evaluation`: what was measured on an exported file of this version, with slices and fairness.
+    """
     size = manifest.input
     units = ", ".join(
         f"{label} ({ACTION_UNIT_NAMES[label]})" for label in manifest.head("action_units").labels
     )
     sections = [
         f"# {manifest.name} {manifest.version}\n\n{manifest.description}",
-        f"""## Use
-
-{about.intended_use}
+        f"## Intended use\n\n{about.intended_use}",
+        f"## What it must not be used for\n\n{_list(about.misuse)}",
+        f"""## How to use it
 
 ```python
 from mf2_edge import FaceStateAnalyzer
@@ -45,8 +55,9 @@ Output: logits of {len(manifest.head("emotion").labels)} emotions \
 ({", ".join(manifest.head("emotion").labels)}) and of {len(manifest.head("action_units").labels)} \
 Action Units: {units}.""",
         "## Accuracy, as measured\n\n" + _accuracy(manifest),
+        *(_evaluated(evaluation) if evaluation else [f"## Fairness\n\n{_NO_FAIRNESS}"]),
+        f"## Limits\n\n{_list(about.limits)}",
         "## Files\n\n" + _files(manifest),
-        "## Limits\n\n" + "\n".join(f"- {limit}" for limit in about.limits),
         f"""## Licence and data
 
 {manifest.license.name}: {manifest.license.summary} See `LICENSE`.
@@ -63,10 +74,83 @@ def _accuracy(manifest: Manifest) -> str:
     if not manifest.accuracy:
         return "Not measured."
     rows = (
-        (a.dataset, a.split, a.metric, f"{a.value:.4f}", str(a.n), a.protocol)
+        (a.dataset, a.split, a.metric, f"{a.value:.4f}", _interval(a), str(a.n), a.protocol)
         for a in manifest.accuracy
     )
-    return _table(("data", "split", "metric", "value", "images", "how"), rows)
+    head = ("data", "split", "metric", "value", "95 % interval", "images", "how")
+    lines = [_table(head, rows)]
+    if ways := dict.fromkeys(a.interval for a in manifest.accuracy if a.interval):
+        lines.append(f"Intervals: {'; '.join(map(str, ways))}.")
+    lines += [_labels(a) for a in manifest.accuracy if a.labels]
+    return "\n\n".join(lines)
+
+
+def _labels(spec: AccuracySpec) -> str:
+    """Label by label, what `spec` is the mean or the sum of."""
+    rows = (
+        (
+            name,
+            f"{label.value:.4f}",
+            _interval(label),
+            "" if label.auc is None else f"{label.auc:.4f}",
+            str(label.support),
+        )
+        for name, label in spec.labels.items()
+    )
+    what = "recall" if spec.metric == "accuracy" else spec.metric.removeprefix("mean ")
+    head = ("label", what, "95 % interval", "AUC", "positives")
+    return f"{spec.dataset}, {spec.split}:\n\n{_table(head, rows)}"
+
+
+def _interval(figure: AccuracySpec | LabelAccuracy) -> str:
+    if figure.low is None or figure.high is None:
+        return ""
+    return f"{figure.low:.4f} to {figure.high:.4f}"
+
+
+def _evaluated(evaluation: Evaluation) -> list[str]:
+    """Sections on an exported file."""
+    parts = evaluation.emotions
+    used = "\n".join(f"- {p.dataset}, {p.split}: used for {p.used_for}." for p in parts)
+    return [
+        f"""## The file, measured
+
+{tables.conditions_line(evaluation)} In brackets: 95 % intervals.
+
+Emotions; "error" is the expected calibration error before and after the temperature:
+
+{tables.emotions_table(evaluation)}
+
+What else these faces were used for, which flatters:
+
+{used}
+
+Action Units of this file, judged by MediaPipe's blendshapes (machine labels), beside what the \
+recipe reaches out of fold on human codes. This file saw all of the coded faces in training, so it \
+has no figure of its own there:
+
+{tables.unit_means_table(evaluation)}""",
+        f"## Worse conditions\n\n{tables.slices_table(evaluation)}",
+        f"""## Fairness
+
+What the data allow: properties of the picture, which come from light and camera as well as from \
+the person, and are no stand-in for skin.
+
+{tables.properties_table(evaluation)}
+
+What they do not:
+
+{tables.missing_list(evaluation)}""",
+        *(
+            [f"## Beside a human rater\n\n{part.what}.\n\n{tables.raters_table(evaluation)}"]
+            if (part := next(iter(evaluation.raters), None))
+            else []
+        ),
+    ]
+
+
+def _list(lines: Iterable[str]) -> str:
+    return "\n".join(f"- {line}" for line in lines)
 
 
 def _files(manifest: Manifest) -> str:

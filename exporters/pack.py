@@ -27,6 +27,7 @@ from mf2_edge.schema import (
     AccuracySpec,
     ArtifactSpec,
     CalibrationSpec,
+    CardSpec,
     DataTerms,
     FileSpec,
     HeadSpec,
@@ -38,6 +39,7 @@ from mf2_edge.verify import Outcome, verify_bundle
 
 if TYPE_CHECKING:
     from distill.checkpoint import Checkpoint
+    from distill.judging.report import Evaluation
 
 GOLDENS: Final = "goldens.npz"
 
@@ -55,6 +57,8 @@ class Order:
     accuracy: tuple[AccuracySpec, ...]
     faces: Path | None
     """Store of real faces for the parity gate; None compares on synthetic pictures."""
+    evaluation: Evaluation | None = None
+    """What `distill evaluate --bundle` found on an export of this network, for the model card."""
 
 
 def make_bundle(order: Order, out: Path) -> list[tuple[ArtifactSpec, Conversion]]:
@@ -62,6 +66,9 @@ def make_bundle(order: Order, out: Path) -> list[tuple[ArtifactSpec, Conversion]
 
     `out` appears whole at the end, with everything verified. If anything fails it does not appear,
     and a bundle that was there before stays as it was.
+
+    An evaluation is of a file that was exported before: the same version, and the same bytes.
+    Conversion to TFLite by the same tools gives the same bytes again.
 
     Raises CheckpointError, ExportError (ParityError, ConversionError, PackError), or ManifestError
     where the parts contradict each other.
@@ -73,6 +80,8 @@ def make_bundle(order: Order, out: Path) -> list[tuple[ArtifactSpec, Conversion]
             f"the bundle is named {order.about.name} but its folder {out.name}; expected the same: "
             f"change the folder, or pass --name {out.name}"
         )
+    if order.evaluation is not None:
+        _check_evaluation(order.evaluation, order.about)
     checkpoint = load_network(order.checkpoint)
     formats = {name: FORMATS[name] for name in order.formats}
     draft = _draft(order, checkpoint, formats.values())
@@ -92,6 +101,8 @@ def make_bundle(order: Order, out: Path) -> list[tuple[ArtifactSpec, Conversion]
         progress.update()
         progress.set_description("comparing")
         artifacts = tuple(_measured(folder, artifact) for artifact in draft.artifacts)
+        if order.evaluation is not None:
+            _check_file(order.evaluation, artifacts)
         bundle = _write(folder, msgspec.structs.replace(draft, artifacts=artifacts))
         artifacts = tuple(
             msgspec.structs.replace(a, parity=measure_parity(bundle, a, reference))
@@ -102,13 +113,34 @@ def make_bundle(order: Order, out: Path) -> list[tuple[ArtifactSpec, Conversion]
         write_goldens(folder / GOLDENS, checkpoint.network, draft)
         goldens = (_recorded(folder, GOLDENS),)
         manifest = msgspec.structs.replace(draft, artifacts=artifacts, goldens=goldens)
-        (folder / "README.md").write_text(model_card(order.about, manifest), encoding="utf-8")
+        card = model_card(order.about, manifest, order.evaluation)
+        (folder / "README.md").write_text(card, encoding="utf-8")
         (folder / "LICENSE").write_text(license_text(order.about, manifest), encoding="utf-8")
         progress.update()
         progress.set_description("verifying")
         _verify(_write(folder, manifest))
         progress.update()
     return list(zip(artifacts, conversions, strict=True))
+
+
+def _check_evaluation(evaluation: Evaluation, about: About) -> None:
+    found = f"{evaluation.bundle} {evaluation.version}"
+    expected = f"{about.name} {about.version}"
+    if found != expected:
+        raise PackError(
+            f"the evaluation is of {found}, the bundle is {expected}; expected the same: measure "
+            "an export of this version with `python -m distill evaluate --bundle`"
+        )
+
+
+def _check_file(evaluation: Evaluation, artifacts: Iterable[ArtifactSpec]) -> None:
+    made = {artifact.file: artifact.sha256 for artifact in artifacts}
+    if evaluation.sha256 not in made.values():
+        raise PackError(
+            f"the evaluation is of a file with sha256 {evaluation.sha256}, which is none of "
+            f"{', '.join(made)} as exported now; measure what was exported: make the bundle "
+            "without --evaluation, run `distill evaluate --bundle` on it, and export again"
+        )
 
 
 def _draft(order: Order, checkpoint: Checkpoint, formats: Iterable[ExportFormat]) -> Manifest:
@@ -140,6 +172,7 @@ def _draft(order: Order, checkpoint: Checkpoint, formats: Iterable[ExportFormat]
         artifacts=(),
         provenance=trace(checkpoint, about.backbone, (p for row in formats for p in row.packages)),
         accuracy=order.accuracy,
+        card=CardSpec(intended_use=about.intended_use, misuse=about.misuse, limits=about.limits),
     )
     artifacts = tuple(
         ArtifactSpec(

@@ -71,7 +71,7 @@ class Bundle:
         return data
 
     def info(self) -> dict[str, Any]:
-        """What the bundle is, ready for JSON: labels, licence, data, accuracy as measured."""
+        """What the bundle is, ready for JSON: labels, licence, data, use, accuracy as measured."""
         manifest = self.manifest
         return {
             "bundle": manifest.name,
@@ -85,6 +85,7 @@ class Bundle:
             },
             "license": _json_ready(manifest.license),
             "accuracy": _json_ready(manifest.accuracy),
+            "card": _json_ready(manifest.card),
             "artifacts": _json_ready(manifest.artifacts),
             "provenance": _json_ready(manifest.provenance),
         }

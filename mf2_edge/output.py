@@ -148,6 +148,10 @@ def info_text(info: dict[str, Any]) -> str:
     lines += [
         f"    data          {data['name']}: {data['terms']}" for data in info["license"]["data"]
     ]
+    if (card := info["card"]) is not None:
+        lines.append(f"  use           {card['intended_use']}")
+        lines += [f"  not for       {line}" for line in card["misuse"]]
+        lines += [f"  limit         {line}" for line in card["limits"]]
     for artifact in info["artifacts"]:
         parity = artifact["parity"]
         agreement = f", emotion agrees {parity['emotion_agreement']:.1%}" if parity else ""

@@ -53,7 +53,8 @@ def test_a_point_turns_clockwise_about_the_middle_and_stays_in_the_picture(
     c, s = cos(radians(degrees)), sin(radians(degrees))
     middle = np.array([turned.shape[1] - 1, turned.shape[0] - 1]) / 2
     # Clockwise as one looks at it: y points down.
-    assert found == pytest.approx(middle + (c * dx - s * dy, s * dx + c * dy), abs=0.35)
+    expected = middle + np.array([c * dx - s * dy, s * dx + c * dy])
+    assert found == pytest.approx(expected, abs=0.35)
 
 
 @settings(max_examples=40)

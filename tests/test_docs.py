@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from distill.judging.report import load_evaluation
+from mf2_edge.bundle import load_bundle
+
 ROOT = Path(__file__).parent.parent
 PAGES = (
     "README.md",
@@ -61,3 +64,15 @@ def test_tables_are_what_the_result_files_say() -> None:
     check = [sys.executable, str(ROOT / "benchmarks" / "table.py"), "--check"]
     done = subprocess.run(check, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_evaluation_is_of_the_file_that_ships() -> None:
+    """`make evaluate` measures a new file; the old one's figures may not stand beside it."""
+    bundle = load_bundle(None)
+    measured = load_evaluation(
+        ROOT / "benchmarks" / "results" / bundle.manifest.name / "evaluation.json"
+    )
+    shipped = {artifact.file: artifact.sha256 for artifact in bundle.manifest.artifacts}
+    assert shipped.get(measured.artifact) == measured.sha256
+    assert measured.version == bundle.manifest.version
+    assert measured.left_out == ()

@@ -1,4 +1,4 @@
-"""`python -m distill evaluate --bundle`: a toy bundle on small caches, from pictures to a report."""
+"""`python -m distill evaluate --bundle`: a toy bundle on small caches, pictures to report."""
 
 from __future__ import annotations
 
@@ -155,9 +155,7 @@ def test_worse_conditions_go_through_the_whole_product(
         assert darker is not None
         answers.append(analyzer.predict_crops([rgb, darker], color="rgb"))
     units = [
-        [unit.present for unit in state.action_units.values()]
-        for pair in answers
-        for state in pair
+        [unit.present for unit in state.action_units.values()] for pair in answers for state in pair
     ]
     before, now = np.array(units[0::2]), np.array(units[1::2])
     assert conditions["dark 4 EV"].units_agree.value == pytest.approx(

@@ -125,8 +125,8 @@ def mouth_band(spec: AlignmentSpec, *, half: float) -> tuple[float, float]:
 
 
 CONDITIONS: Final = (
-    Condition("blur 2 %", "Gaussian blur, sigma 2 % of its width", partial(blur, sigma=0.02)),
-    Condition("blur 4 %", "Gaussian blur, sigma 4 % of its width", partial(blur, sigma=0.04)),
+    Condition("blur 2 %", "Gaussian blur, sigma 2 % of the width", partial(blur, sigma=0.02)),
+    Condition("blur 4 %", "Gaussian blur, sigma 4 % of the width", partial(blur, sigma=0.04)),
     Condition("dark 2 EV", "a quarter of the light (2 stops), 8 bits", partial(darken, stops=2)),
     Condition("dark 4 EV", "a 16th of the light (4 stops), 8 bits", partial(darken, stops=4)),
     Condition("JPEG 10", "JPEG of quality 10", partial(compress, quality=10)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -21,6 +22,16 @@ UNITS: Final = 4
 """Action Units that are drawn: those with the most faces that have them."""
 
 
+@dataclass(frozen=True)
+class Panel:
+    """One diagram: its title, what its score is a score of, and both curves."""
+
+    title: str
+    of: str
+    before: Reliability
+    after: Reliability
+
+
 def plot(evaluation: Evaluation, path: Path) -> None:
     """Draw emotions of this file, then Action Units of the recipe, as PNG.
 
@@ -33,8 +44,8 @@ def plot(evaluation: Evaluation, path: Path) -> None:
     rows = -(-len(panels) // COLUMNS)
     figure = Figure(figsize=(7, 0.7 + 3.3 * rows), layout="constrained", dpi=150)
     axes = figure.subplots(rows, COLUMNS, squeeze=False).ravel()
-    for one, (title, before, after) in zip(axes, panels, strict=False):
-        _draw(one, title, before, after)
+    for one, panel in zip(axes, panels, strict=False):
+        _draw(one, panel)
     for spare in axes[len(panels) :]:
         spare.set_axis_off()
     figure.suptitle(f"{evaluation.bundle} {evaluation.version}: calibration", fontsize=14)
@@ -42,9 +53,14 @@ def plot(evaluation: Evaluation, path: Path) -> None:
         figure.savefig(partial, facecolor="white")
 
 
-def _panels(evaluation: Evaluation) -> list[tuple[str, Reliability, Reliability]]:
+def _panels(evaluation: Evaluation) -> list[Panel]:
     panels = [
-        (f"{part.dataset}, {part.split.partition(',')[0]}:\nemotion", part.before, part.after)
+        Panel(
+            f"{part.dataset}, {part.split.partition(',')[0]}:\nemotion",
+            "right",
+            part.before,
+            part.after,
+        )
         for part in evaluation.emotions
         if part.split.startswith("test") or part.dataset not in _tested(evaluation)
     ]
@@ -58,7 +74,7 @@ def _panels(evaluation: Evaluation) -> list[tuple[str, Reliability, Reliability]
     for unit in units[:UNITS]:
         title = f"{dataset}, recipe, out of fold:\n{unit.unit}, present in "
         title += f"{support[unit.unit].support} of {evaluation.recipe.accuracy[0].n}"
-        panels.append((title, unit.before, unit.after))
+        panels.append(Panel(title, "present", unit.before, unit.after))
     return panels
 
 
@@ -67,11 +83,11 @@ def _tested(evaluation: Evaluation) -> set[str]:
     return {part.dataset for part in evaluation.emotions if part.split.startswith("test")}
 
 
-def _draw(axes: Axes, title: str, before: Reliability, after: Reliability) -> None:
+def _draw(axes: Axes, panel: Panel) -> None:
     axes.plot((0, 1), (0, 1), color="#999999", lw=1, ls="--")
     for reliability, colour, marker, name in (
-        (before, BEFORE, "s", "before"),
-        (after, AFTER, "o", "after"),
+        (panel.before, BEFORE, "s", "before"),
+        (panel.after, AFTER, "o", "after"),
     ):
         x = [one.confidence for one in reliability.bins]
         y = [one.right.value for one in reliability.bins]
@@ -83,9 +99,9 @@ def _draw(axes: Axes, title: str, before: Reliability, after: Reliability) -> No
         axes.errorbar(
             x, y, yerr=reach, color=colour, marker=marker, ms=5, lw=1.5, elinewidth=1, label=label
         )
-    axes.set_title(title, fontsize=11)
+    axes.set_title(panel.title, fontsize=11)
     axes.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), aspect="equal")
     axes.set_xlabel("score", fontsize=11)
-    axes.set_ylabel("share right", fontsize=11)
+    axes.set_ylabel(f"share {panel.of}", fontsize=11)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, fontsize=10, loc="lower right")

@@ -101,7 +101,11 @@ def unit_means_table(evaluation: Evaluation) -> str:
         for of, specs in groups
         for spec in specs
     ]
-    return _table(("figure of", "faces", "metric", "value", "n"), rows)
+    table = _table(("figure of", "faces", "metric", "value", "n"), rows)
+    if evaluation.recipe is None:
+        return table
+    was = "was" if evaluation.recipe.calibration_matches else "was **not**"
+    return f"{table}\n\nThe file's Action Units {was} calibrated on the logits of these folds."
 
 
 def slices_table(evaluation: Evaluation) -> str:
