@@ -148,7 +148,10 @@ def _evaluate(recipe: Recipe) -> None:
     from distill.evaluate import evaluate
 
     for result in evaluate(recipe):
-        sys.stdout.write(f"{result.dataset}, {result.split}: {result.metric} {result.value:.4f}\n")
+        sys.stdout.write(
+            f"{result.dataset}, {result.split}: {result.metric} {result.value:.4f} "
+            f"[{result.low}, {result.high}]\n"
+        )
 
 
 def _teacher(config: Path, out: Path) -> None:

@@ -115,7 +115,7 @@ def _evaluated(evaluation: Evaluation) -> list[str]:
     return [
         f"""## The file, measured
 
-{tables.conditions_line(evaluation)} In brackets: 95 % intervals.
+{tables.conditions_line(evaluation)} Brackets hold 95 % intervals.
 
 Emotions; "error" is the expected calibration error before and after the temperature:
 
@@ -142,9 +142,9 @@ What they do not:
 
 {tables.missing_list(evaluation)}""",
         *(
-            [f"## Beside a human rater\n\n{part.what}.\n\n{tables.raters_table(evaluation)}"]
-            if (part := next(iter(evaluation.raters), None))
-            else []
+            f"## Beside a human rater\n\n{part.dataset}, {part.split}: {part.what}.\n\n"
+            + tables.raters_table(evaluation)
+            for part in evaluation.raters[:1]
         ),
     ]
 

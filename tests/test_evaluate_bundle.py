@@ -11,12 +11,15 @@ import cv2
 import msgspec
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from distill.__main__ import main
 from distill.config import Recipe
+from distill.datasets import LabelledFace
 from distill.faces.augment import centre
 from distill.faces.store import load_store
 from distill.judging import intervals, slices
+from distill.judging.artifact import ArtifactFile
 from distill.judging.corruptions import CONDITIONS
 from distill.judging.report import Evaluation, load_evaluation
 from distill.prepare import prepare
@@ -25,6 +28,9 @@ from mf2_edge.bundle import load_bundle
 from tests.make_tiny_bundle import FOLDER as BUNDLE
 from tests.make_tiny_bundle import UNITS
 from tests.tiny_school import tiny_recipe, write_blendshapes, write_recipe
+
+Job = tuple[ArtifactFile, Path, LabelledFace]
+Result = tuple[NDArray[np.float32], int]
 
 
 @dataclass(frozen=True)
@@ -200,20 +206,26 @@ def test_raters_stand_beside_the_model(evaluation: Evaluation) -> None:
 def test_an_interrupted_run_goes_on(
     school: School, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole, calls = slices._run_one, []
+    whole = slices._run_one
+    done: list[Job] = []
 
-    def counted(job: tuple[slices.ArtifactFile, Path, slices.LabelledFace]) -> object:
-        if len(calls) == 4:
+    def killed(job: Job) -> Result:
+        if len(done) == 4:
             raise KeyboardInterrupt
-        calls.append(job)
+        done.append(job)
         return whole(job)
 
-    monkeypatch.setattr(slices, "_run_one", counted)
+    monkeypatch.setattr(slices, "_run_one", killed)
     with pytest.raises(KeyboardInterrupt):
         school.evaluate(tmp_path / "found.json", "--slices")
     assert not (tmp_path / "found.json").exists()
-    rest: list[object] = []
-    monkeypatch.setattr(slices, "_run_one", lambda job: (rest.append(job), whole(job))[1])
+    rest: list[Job] = []
+
+    def resumed(job: Job) -> Result:
+        rest.append(job)
+        return whole(job)
+
+    monkeypatch.setattr(slices, "_run_one", resumed)
     assert school.evaluate(tmp_path / "found.json", "--slices") == 0
     found = load_evaluation(tmp_path / "found.json")
     assert len(rest) == sum(part.n for part in found.slices) - 4

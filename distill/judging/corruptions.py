@@ -60,7 +60,8 @@ def darken(picture: Pixels, _: Box, *, stops: float) -> Pixels:
 
 def compress(picture: Pixels, _: Box, *, quality: int) -> Pixels:
     """Through JPEG of a quality 1..100."""
-    _, data = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
+    settings = [cv2.IMWRITE_JPEG_QUALITY, quality]
+    data = cv2.imencode(".jpg", picture[..., ::-1], settings)[1]
     return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR_RGB), dtype=np.uint8)
 
 

@@ -63,7 +63,7 @@ def blendshape_agreement(
         for column in range(scores.shape[1])
         if not np.isnan(scores[found, column]).any() and np.ptp(scores[found, column]) > 0
     ]
-    ours, theirs = logits[np.ix_(found, moving)], scores[np.ix_(found, moving)]
+    ours, theirs = logits[found][:, moving], scores[found][:, moving]
 
     def correlations(rows: NDArray[np.int64]) -> NDArray[np.float64]:
         """Each unit's, and their mean."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -92,13 +93,13 @@ def _examine(
             if slices:
                 sliced.append(
                     _or_leave_out(
-                        lambda part=part: part.slices(which, scratch, workers),  # type: ignore[misc]
+                        partial(part.slices, which, scratch, workers),
                         f"{title}: slices",
                         left_out,
                     )
                 )
     of_recipe = _or_leave_out(
-        lambda: recipe_report(recipe, manifest), "figures of the recipe", left_out
+        partial(recipe_report, recipe, manifest), "figures of the recipe", left_out
     )
     return Evaluation(
         bundle=manifest.name,

@@ -120,8 +120,9 @@ def _figures(
     coded = coded_source(recipe)
     fold = subject_folds(coded.store.subjects, recipe.action_unit_training.folds, recipe.seed)
     units = np.mean([output.units[seen].mean(axis=0) for output in outputs], axis=0)
-    labels, subjects = coded.store.action_units, coded.store.subjects
-    accuracy = action_unit_accuracy(recipe, labels, units, fold, subjects)
+    accuracy = action_unit_accuracy(
+        recipe, coded.store.action_units, units, fold, coded.store.subjects
+    )
     for source in wild_sources(recipe):
         for split, words in splits(source, recipe):
             key = (source.name, split)

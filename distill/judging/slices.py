@@ -105,10 +105,10 @@ def _run_one(job: tuple[ArtifactFile, Path, LabelledFace]) -> tuple[NDArray[np.f
     which, root, face = job
     artifact, picture = open_file(which), _pictures(root).read(face)
     found = artifact.find(picture)
-    seen = [_see(artifact, picture, found)]
-    seen += [_under(condition, artifact, picture, found) for condition in CONDITIONS]
-    missing = np.full_like(seen[0], np.nan)
-    return np.stack([missing if one is None else one for one in seen]), _DONE
+    clean = _see(artifact, picture, found)
+    worse = [_under(condition, artifact, picture, found) for condition in CONDITIONS]
+    missing = np.full_like(clean, np.nan)
+    return np.stack([clean, *(missing if one is None else one for one in worse)]), _DONE
 
 
 def _under(

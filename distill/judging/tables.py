@@ -104,8 +104,8 @@ def unit_means_table(evaluation: Evaluation) -> str:
     table = _table(("figure of", "faces", "metric", "value", "n"), rows)
     if evaluation.recipe is None:
         return table
-    was = "was" if evaluation.recipe.calibration_matches else "was **not**"
-    return f"{table}\n\nThe file's Action Units {was} calibrated on the logits of these folds."
+    were = "were" if evaluation.recipe.calibration_matches else "were **not**"
+    return f"{table}\n\nThe file's Action Units {were} calibrated on the logits of these folds."
 
 
 def slices_table(evaluation: Evaluation) -> str:
