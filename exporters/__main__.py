@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from exporters.export import Conversion
-    from mf2_edge.schema import ArtifactSpec
+    from exporters.pack import Made
 
 _EXIT_FAILED, _EXIT_INTERRUPTED = 2, 130
 
@@ -36,7 +35,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("checkpoint", type=Path, help="network.pt of `python -m distill`")
     parser.add_argument(
         "--to", nargs="+", default=["tflite", "executorch"], metavar="FORMAT",
-        help="formats, first the one that runs by default: tflite executorch (default: both)",
+        help="FORMAT or FORMAT:PRECISION, first the one that runs by default: tflite executorch "
+        "(default: these two)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--precision", choices=("fp32", "fp16", "int8"), default="fp32",
+        help="of the formats that name none (default: fp32)",
     )  # fmt: skip
     parser.add_argument(
         "--calibration", type=Path, required=True, help="JSON of `python -m distill calibrate`"
@@ -70,27 +74,19 @@ def _run(options: argparse.Namespace) -> None:
     import msgspec
 
     from distill.checkpoint import load_network
-    from exporters.about import (
-        FOLDER,
-        load_about,
-        load_calibration,
-        load_evaluated,
-        load_results,
-    )
-    from exporters.errors import PackError
-    from exporters.export import FORMATS
-    from exporters.pack import Order, make_bundle
+    from exporters.about import FOLDER, load_about, load_calibration, load_evaluated, load_results
+    from exporters.draft import Order
+    from exporters.formats import choose_formats
+    from exporters.pack import make_bundle
 
-    unknown = sorted(set(options.to) - set(FORMATS))
-    if unknown or len(set(options.to)) != len(options.to):
-        raise PackError(f"--to {' '.join(options.to)}: expected some of {', '.join(FORMATS)}, once")
+    formats = choose_formats(options.to, options.precision)
     about_file = options.about
     if about_file is None:
         about_file = FOLDER / f"{load_network(options.checkpoint).recipe.name}.toml"
     given = {key: getattr(options, key) for key in ("name", "version") if getattr(options, key)}
     order = Order(
         checkpoint=options.checkpoint,
-        formats=tuple(options.to),
+        formats=formats,
         about=msgspec.structs.replace(load_about(about_file), **given),
         calibration=load_calibration(options.calibration),
         accuracy=load_results(options.results),
@@ -110,7 +106,7 @@ def _is_foreseen(error: Exception) -> bool:
     return isinstance(error, CheckpointError | ExportError | Mf2EdgeError | OSError)
 
 
-def _summary(made: list[tuple[ArtifactSpec, Conversion]]) -> str:
+def _summary(made: list[Made]) -> str:
     """One line an artifact, and what its file consists of."""
     head = (
         "format",
@@ -118,13 +114,15 @@ def _summary(made: list[tuple[ArtifactSpec, Conversion]]) -> str:
         "MB",
         "max diff",
         "mean diff",
+        "PSNR dB",
         "emotion",
         "AUs",
         "s",
         "operators",
     )
     rows = [head]
-    for artifact, conversion in made:
+    for each in made:
+        artifact, conversion = each.artifact, each.conversion
         parity = artifact.parity
         assert parity is not None  # make_bundle measures every artifact
         rows.append(
@@ -134,6 +132,7 @@ def _summary(made: list[tuple[ArtifactSpec, Conversion]]) -> str:
                 f"{artifact.bytes / 1e6:.2f}",
                 f"{parity.max_abs_difference:.1e}",
                 f"{parity.mean_abs_difference:.1e}",
+                "-" if parity.psnr_db is None else f"{parity.psnr_db:.1f}",
                 f"{parity.emotion_agreement:.2%}",
                 f"{parity.au_agreement:.2%}",
                 f"{conversion.seconds:.0f}",

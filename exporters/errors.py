@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 
 class ExportError(Exception):
     """A bundle could not be made; nothing was written."""
@@ -21,3 +23,17 @@ class ParityError(ExportError):
 
 class PackError(ExportError):
     """The parts of a bundle do not fit together."""
+
+
+class RefusedError(ExportError):
+    """Some artifacts of a bundle failed, so no bundle was written; tells the fate of each."""
+
+    def __init__(self, passed: Sequence[str], failed: Mapping[str, str]) -> None:
+        self.passed, self.failed = tuple(passed), dict(failed)
+        count = len(self.passed) + len(self.failed)
+        lines = [f"  passed  {file}" for file in self.passed]
+        lines += [f"  failed  {file}: {error}" for file, error in self.failed.items()]
+        super().__init__(
+            f"{len(self.failed)} of {count} artifacts failed, so no bundle was written:\n"
+            + "\n".join(lines)
+        )

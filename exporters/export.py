@@ -1,7 +1,7 @@
-"""The table of formats, and conversions each in a process of its own.
+"""Conversions, each in a process of its own.
 
-A new format is one function in a `to_<format>.py` and one row here. Converters keep gigabytes and
-patch PyTorch when imported, so none of them runs in the process that compares and packs.
+Converters keep gigabytes and patch PyTorch when imported, so none of them runs in the process that
+compares and packs.
 """
 
 from __future__ import annotations
@@ -16,33 +16,8 @@ from time import perf_counter
 from typing import Final
 
 from exporters.errors import ConversionError, ExportError
-from exporters.spec import Export, ExportFormat, ExportSource, Operators
-from exporters.to_executorch import export_executorch
-from exporters.to_tflite import export_tflite
-from mf2_edge.schema import HeadName
-
-OUTPUTS: Final[tuple[HeadName, HeadName]] = ("emotion", "action_units")
-"""Heads in the order in which every network of `distill` returns their logits."""
-
-FORMATS: Final[dict[str, ExportFormat]] = {
-    "tflite": ExportFormat(
-        format="tflite",
-        precision="fp32",
-        layout="NHWC",
-        suffix=".tflite",
-        packages=("litert-torch", "litert-converter", "ai-edge-litert"),
-        export=export_tflite,
-    ),
-    "executorch": ExportFormat(
-        format="executorch",
-        precision="fp32",
-        layout="NCHW",
-        suffix=".pte",
-        packages=("executorch",),
-        export=export_executorch,
-    ),
-}
-"""By the name that `--to` takes."""
+from exporters.spec import Export, ExportSource, Operators
+from mf2_edge.schema import ArtifactSpec, Manifest
 
 _LOG_LINES: Final = 15
 
@@ -58,17 +33,20 @@ class Conversion:
     seconds: float
 
 
-def convert(checkpoint: Path, export: Export, path: Path) -> Conversion:
-    """Export a checkpoint's network to `path` in a process of its own, which this one outlives.
+def convert(
+    checkpoint: Path, export: Export, manifest: Manifest, artifact: ArtifactSpec, folder: Path
+) -> Conversion:
+    """Export a checkpoint's network as `artifact` into `folder`, in a process of its own.
 
     Raises the exporter's ExportError, or ConversionError with the end of the converter's output if
     it fails otherwise or dies. Ctrl-C ends the process.
     """
-    context = get_context("spawn")
-    with TemporaryDirectory() as folder:
-        log = Path(folder) / "log"
+    context, path = get_context("spawn"), folder / artifact.file
+    with TemporaryDirectory() as scratch:
+        log = Path(scratch) / "log"
         receiver, sender = context.Pipe(duplex=False)
-        process = context.Process(target=_work, args=(checkpoint, export, path, log, sender))
+        order = (checkpoint, export, manifest, artifact, path)
+        process = context.Process(target=_work, args=(*order, log, sender))
         started = perf_counter()
         process.start()
         sender.close()
@@ -88,14 +66,23 @@ def convert(checkpoint: Path, export: Export, path: Path) -> Conversion:
 
 
 def _work(
-    checkpoint: Path, export: Export, path: Path, log: Path, sender: Connection
+    checkpoint: Path,
+    export: Export,
+    manifest: Manifest,
+    artifact: ArtifactSpec,
+    path: Path,
+    log: Path,
+    sender: Connection,
 ) -> None:  # pragma: no cover  (runs in the other process)
     """What the process does: all that converters print goes to a file, shown only on failure."""
     with log.open("wb") as stream:
         for descriptor in (1, 2):
             os.dup2(stream.fileno(), descriptor)
     try:
-        sender.send(dict(export(open_source(checkpoint), path)))
+        from distill.checkpoint import load_network
+
+        source = ExportSource(load_network(checkpoint).network, manifest, artifact)
+        sender.send(dict(export(source, path)))
     except ExportError as error:
         sender.send(error)
     except Exception as error:
@@ -103,18 +90,6 @@ def _work(
 
         traceback.print_exc()
         sender.send(ConversionError(f"{type(error).__name__}: {error}"))
-
-
-def open_source(checkpoint: Path) -> ExportSource:
-    """The network of a checkpoint, ready for an exporter.
-
-    Raises CheckpointError if the file is no checkpoint or of another architecture.
-    """
-    from distill.checkpoint import load_network
-
-    loaded = load_network(checkpoint)
-    size = loaded.recipe.alignment
-    return ExportSource(loaded.network, size.width, size.height, channels=3, outputs=OUTPUTS)
 
 
 def _explained(error: BaseException, path: Path, log: Path) -> BaseException:

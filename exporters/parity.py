@@ -16,10 +16,10 @@ from tqdm import tqdm
 
 from exporters.errors import ParityError
 from exporters.faces import MIN_FACES, FaceSet, extreme_inputs
+from exporters.running import run_artifact
 from mf2_edge.decode import Decoder
 from mf2_edge.errors import Mf2EdgeError
 from mf2_edge.preprocess import to_input
-from mf2_edge.runtime import open_artifact
 from mf2_edge.schema import ParitySpec
 
 if TYPE_CHECKING:
@@ -100,29 +100,20 @@ def measure_parity(bundle: Bundle, artifact: ArtifactSpec, reference: Reference)
 
     Raises ParityError with the figures if it is not within `TOLERANCES`, or cannot run.
     """
-    outputs = _run_artifact(bundle, artifact, reference.images)
-    figures = _compare(bundle.manifest, outputs, reference)
+    try:
+        outputs, engine = run_artifact(bundle, artifact, reference.images)
+    except Mf2EdgeError as error:
+        raise ParityError(f"{artifact.file} cannot be compared: {error}") from error
+    figures = _compare(bundle.manifest, outputs, reference, engine)
     _judge(artifact, figures)
     return figures
 
 
-def _run_artifact(
-    bundle: Bundle, artifact: ArtifactSpec, images: NDArray[np.uint8]
-) -> list[NDArray[np.float32]]:
-    spec = bundle.manifest.preprocessing
-    try:
-        model = open_artifact(bundle, artifact)
-        answers = [
-            model.run(to_input(image, spec, artifact.layout))
-            for image in tqdm(images, desc=artifact.file, unit="face", leave=False)
-        ]
-    except Mf2EdgeError as error:
-        raise ParityError(f"{artifact.file} cannot be compared: {error}") from error
-    return [np.concatenate(head) for head in zip(*answers, strict=True)]
-
-
 def _compare(
-    manifest: Manifest, outputs: Sequence[NDArray[np.float32]], reference: Reference
+    manifest: Manifest,
+    outputs: Sequence[NDArray[np.float32]],
+    reference: Reference,
+    engine: str,
 ) -> ParitySpec:
     decoder = Decoder(manifest)
     found, expected = decoder.scores(outputs), decoder.scores(reference.outputs)
@@ -139,9 +130,17 @@ def _compare(
         mean_abs_difference=float(differences.mean()),
         emotion_agreement=float(same_emotion.mean()),
         au_agreement=float(same_units.mean()),
+        psnr_db=_psnr(differences),
         reference="calibrated scores of the PyTorch network it was exported from, fp32",
         data=reference.description,
+        engine=engine,
     )
+
+
+def _psnr(differences: NDArray[np.float64]) -> float | None:
+    """Peak signal-to-noise ratio in dB of values in 0..1; None if they are all the same."""
+    mean_square = float((differences**2).mean())
+    return None if mean_square == 0 else -10 * float(np.log10(mean_square))
 
 
 def _judge(artifact: ArtifactSpec, figures: ParitySpec) -> None:

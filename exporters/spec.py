@@ -7,32 +7,37 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+from mf2_edge.schema import ArtifactFormat, ArtifactSpec, Layout, Manifest, ModelInput, Precision
+
 if TYPE_CHECKING:
     from torch import Tensor, nn
-
-    from mf2_edge.schema import ArtifactFormat, Layout, Precision
 
 
 @dataclass(frozen=True, slots=True)
 class ExportSource:
-    """The network to export, and the door it has.
+    """The network to export, and what is known about it and about the file to write.
 
     `network` is in eval mode. It takes float32 (1, channels, height, width) and returns logits
     (1, labels), one tensor a head, in the order of `outputs`.
     """
 
     network: nn.Module
-    width: int
-    height: int
-    channels: int
-    outputs: tuple[str, ...]
-    """Names for the outputs, where a format can hold names."""
+    manifest: Manifest
+    """The bundle's, as far as it is known before the export."""
+    artifact: ArtifactSpec
+    """The file that is asked for; size, hash and parity are not known yet."""
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names for the outputs, where a format can hold names."""
+        return tuple(head.name for head in sorted(self.manifest.heads, key=lambda h: h.output))
 
     def example(self) -> Tensor:
         """An input to trace with, zeros (1, channels, height, width)."""
         import torch
 
-        return torch.zeros(1, self.channels, self.height, self.width)
+        size = self.manifest.input
+        return torch.zeros(1, size.channels, size.height, size.width)
 
 
 Operators: TypeAlias = Mapping[str, int]
@@ -55,3 +60,5 @@ class ExportFormat:
     packages: tuple[str, ...]
     """Distributions whose versions go to the manifest's provenance."""
     export: Export
+    input: ModelInput = "tensor"
+    """Who normalises the pixels: the caller ("tensor") or the model itself ("image")."""

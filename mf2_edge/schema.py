@@ -17,6 +17,7 @@ Activation = Literal["softmax", "sigmoid"]
 ArtifactFormat = Literal["tflite", "executorch", "coreml", "onnx"]
 Precision = Literal["fp32", "fp16", "int8"]
 Layout = Literal["NCHW", "NHWC"]
+ModelInput = Literal["tensor", "image"]
 
 Count = Annotated[int, Meta(ge=0)]
 Positive = Annotated[int, Meta(gt=0)]
@@ -155,8 +156,13 @@ class ParitySpec(_Spec, frozen=True, kw_only=True):
     """Part of the faces with the same emotion label."""
     au_agreement: Probability
     """Part of the AU decisions that are the same."""
+    psnr_db: float | None = None
+    """Peak signal-to-noise ratio of all scores, dB, their peak 1; null where none differs
+    (schema 1.1)."""
     reference: Text
     """What the artifact was compared with."""
+    engine: Text | None = None
+    """What ran the artifact for the comparison; null where not recorded (schema 1.1)."""
     data: Text
     """Which faces."""
 
@@ -172,10 +178,14 @@ class ArtifactSpec(_Spec, frozen=True, kw_only=True):
     """Numeric type of the weights."""
     layout: Layout
     """Order of the input's axes."""
+    input: ModelInput = "tensor"
+    """`tensor`: numbers that the caller has preprocessed; `image`: the pixels of the aligned face
+    as they are, preprocessing being part of the model (schema 1.1)."""
     bytes: Positive
     """Size of the file."""
     sha256: Sha256
-    """Of the file's bytes, lower-case hexadecimal."""
+    """Of the file's bytes, lower-case hexadecimal. A format that is a folder stands in the bundle
+    as one `.zip`."""
     minimum_os: dict[str, str] = {}
     """Oldest system that runs it, e.g. `{"ios": "17.0", "android": "26"}`."""
     parity: ParitySpec | None = None

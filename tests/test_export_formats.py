@@ -7,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 import torch
@@ -15,8 +16,9 @@ from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from distill.checkpoint import load_network
 from exporters.errors import ConversionError, DelegationError
-from exporters.export import convert, open_source
+from exporters.export import convert
 from exporters.spec import Export, ExportSource, Operators
 from exporters.tflite_graph import count_operators, fuse_prelu, read_graph, write_graph
 from exporters.to_executorch import check_delegation, export_executorch
@@ -32,7 +34,7 @@ def bundle() -> Bundle:
 def test_tflite_is_native_throughout(bundle: Bundle) -> None:
     file = bundle.path / bundle.select("tflite").file
     model = read_graph(file.read_bytes())
-    network = open_source(pressed().checkpoint).network
+    network = load_network(pressed().checkpoint).network
     modules = [type(module) for module in network.modules()]
     assert count_operators(model) == {
         "CONV_2D": sum(isinstance(m, nn.Conv2d) and not _depthwise(m) for m in network.modules()),
@@ -90,12 +92,12 @@ def test_operators_outside_the_delegate_are_listed() -> None:
     assert check_delegation(SimpleNamespace(nodes=nodes[:1]), "m.pte") == 1
 
 
-def test_a_network_that_xnnpack_cannot_take_is_refused(tmp_path: Path) -> None:
+def test_a_network_that_xnnpack_cannot_take_is_refused(bundle: Bundle, tmp_path: Path) -> None:
     class Odd(nn.Module):
         def forward(self, x: Tensor) -> Tensor:
             return torch.cumsum(torch.relu(x), dim=1)
 
-    source = ExportSource(Odd().eval(), 8, 8, 3, ("emotion",))
+    source = ExportSource(Odd().eval(), bundle.manifest, bundle.select("executorch"))
     with pytest.raises(DelegationError, match="cumsum"):
         export_executorch(source, tmp_path / "odd.pte")
     assert list(tmp_path.iterdir()) == []
@@ -117,9 +119,12 @@ def _fail(source: ExportSource, path: Path) -> Operators:
     ("export", "message"),
     [(_exit, "(?s)m.x could not be made.*exit code 7.*last words"), (_fail, "no such kernel")],
 )
-def test_a_converter_that_fails_is_reported(export: Export, message: str, tmp_path: Path) -> None:
+def test_a_converter_that_fails_is_reported(
+    bundle: Bundle, export: Export, message: str, tmp_path: Path
+) -> None:
+    artifact = msgspec.structs.replace(bundle.select("tflite"), file="m.x")
     with pytest.raises(ConversionError, match=message):
-        convert(pressed().checkpoint, export, tmp_path / "m.x")
+        convert(pressed().checkpoint, export, bundle.manifest, artifact, tmp_path)
 
 
 def _depthwise(module: nn.Module) -> bool:

@@ -18,20 +18,23 @@ import pytest
 import torch
 
 import mf2_edge
-from distill.checkpoint import CheckpointError, save_network
 from distill.judging.report import load_evaluation
+from distill.checkpoint import CheckpointError, load_network, save_network
 from exporters import pack, parity
 from exporters.__main__ import main
 from exporters.about import load_about
-from exporters.errors import PackError
-from exporters.export import FORMATS, Conversion, open_source
+from exporters.errors import ConversionError, PackError
+from exporters.export import Conversion
 from exporters.faces import FaceSet, load_faces, synthetic_faces
+from exporters.formats import FORMATS
 from exporters.goldens import golden_faces
+from exporters.running import here
 from exporters.spec import Export
 from exporters.staging import new_bundle_folder
 from mf2_edge import FaceStateAnalyzer
 from mf2_edge.bundle import Bundle, load_bundle
 from mf2_edge.cli import main as command_line
+from mf2_edge.schema import ArtifactSpec, Manifest
 from mf2_edge.verify import Outcome, verify_bundle
 from tests.pressed import NAME, VERSION, calibration, lively_network, pressed, toy_recipe
 
@@ -48,9 +51,10 @@ def bundle() -> Bundle:
 def no_conversion(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hand over the session's artifacts instead of converting again; compare on 8 faces."""
 
-    def copy(checkpoint: Path, export: Export, path: Path) -> Conversion:
-        (made,) = pressed().bundle.glob(f"*{path.suffix}")
-        shutil.copy(made, path)
+    def copy(
+        checkpoint: Path, export: Export, manifest: Manifest, artifact: ArtifactSpec, folder: Path
+    ) -> Conversion:
+        shutil.copy(pressed().bundle / artifact.file, folder)
         return Conversion({}, 0.0)
 
     def few(faces: FaceSet) -> FaceSet:
@@ -100,6 +104,9 @@ def test_the_manifest_records_what_was_made(bundle: Bundle) -> None:
         assert artifact.parity is not None
         assert artifact.parity.images == 256
         assert artifact.parity.max_abs_difference <= 1e-4
+        assert artifact.parity.psnr_db is not None
+        assert artifact.parity.psnr_db > 80
+        assert artifact.parity.engine in (f"litert on {here()}", f"executorch on {here()}")
         assert artifact.parity.data.startswith("256 real faces of toyfaces (split valid)")
         assert set(artifact.minimum_os) == {"android", "ios"}
     assert manifest.alignment == recipe.alignment
@@ -240,11 +247,37 @@ def test_a_bundle_is_replaced_by_a_sound_one(no_conversion: None, tmp_path: Path
     assert old.stat().st_mode & 0o777 == 0o755
 
 
+def test_one_failure_does_not_keep_the_others_from_being_judged(
+    no_conversion: None,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    copy = pack.convert
+
+    def no_tflite(
+        checkpoint: Path, export: Export, manifest: Manifest, artifact: ArtifactSpec, folder: Path
+    ) -> Conversion:
+        if artifact.format == "tflite":
+            raise ConversionError("no such kernel")
+        return copy(checkpoint, export, manifest, artifact, folder)
+
+    monkeypatch.setattr(pack, "convert", no_tflite)
+    assert main(pressed().arguments(tmp_path / "b" / NAME)) == 2
+    told = capsys.readouterr().err
+    assert "1 of 2 artifacts failed, so no bundle was written" in told
+    assert "passed  mf2-edge-base-fp32.pte" in told
+    assert "failed  mf2-edge-base-fp32.tflite: no such kernel" in told
+    assert list((tmp_path / "b").iterdir()) == []
+
+
 def test_ctrl_c_leaves_nothing(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def interrupted(checkpoint: Path, export: Export, path: Path) -> Conversion:
-        path.write_bytes(b"half")
+    def interrupted(
+        checkpoint: Path, export: Export, manifest: Manifest, artifact: ArtifactSpec, folder: Path
+    ) -> Conversion:
+        (folder / artifact.file).write_bytes(b"half")
         raise KeyboardInterrupt
 
     monkeypatch.setattr(pack, "convert", interrupted)
@@ -264,7 +297,12 @@ def test_a_folder_that_is_no_bundle_is_not_deleted(tmp_path: Path) -> None:
     ("changes", "message"),
     [
         ({"out": "elsewhere"}, "folder elsewhere; expected the same"),
-        ({"to": "gguf"}, "--to gguf: expected some of tflite, executorch"),
+        ({"to": "gguf"}, "--to gguf with --precision fp32: not made here; .* tflite:fp32, "),
+        ({"to": "gguf:fp16"}, "--to gguf:fp16: not made here; expected some of tflite:fp32, "),
+        ({"to": "executorch", "precision": "fp16"}, "executorch with --precision fp16: not made"),
+        ({"to": "tflite", "precision": "int8"}, "int8 needs a network trained with simulated"),
+        ({"to": "tflite:int8"}, "int8 needs a network trained with simulated .* tflite:fp32"),
+        ({"to": "executorch:fp64"}, "executorch:fp64: not made here; expected some of"),
         ({"calibration": "results.json"}, "calibration that `distill calibrate` writes"),
         ({"results": "missing.json"}, "No such file"),
         ({"about": "bad.toml"}, "unknown field `mood`"),
@@ -308,7 +346,7 @@ def test_synthetic_faces_are_owned_up_to(no_conversion: None, tmp_path: Path) ->
 
 def test_wrong_checkpoints_raise_checkpoint_errors(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="train one first"):
-        open_source(tmp_path / "none.pt")
+        load_network(tmp_path / "none.pt")
 
 
 def test_help_loads_no_framework() -> None:
@@ -330,7 +368,7 @@ def test_what_ships_about_bundles_is_readable() -> None:
     for file in shipped.glob("*.toml"):
         about = load_about(file)
         assert about.name == file.stem
-        assert set(about.minimum_os) <= set(FORMATS)
+        assert set(about.minimum_os) <= {format_ for format_, _ in FORMATS}
 
 
 def _content(folder: Path) -> dict[str, bytes]:

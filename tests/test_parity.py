@@ -13,8 +13,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from distill.checkpoint import load_network
 from exporters.errors import ParityError
-from exporters.export import open_source
 from exporters.faces import extreme_inputs, load_faces, synthetic_faces
 from exporters.parity import Reference, make_reference, measure_parity, run_network
 from exporters.tflite_graph import read_graph, write_graph
@@ -31,7 +31,7 @@ def bundle() -> Bundle:
 @pytest.fixture(scope="module")
 def reference(bundle: Bundle) -> Reference:
     """The network's own answers for a few faces: the bundle was made with more."""
-    network = open_source(pressed().checkpoint).network
+    network = load_network(pressed().checkpoint).network
     faces = synthetic_faces(112, 112).images[:12]
     images = np.concatenate([faces, extreme_inputs(112, 112).images])
     outputs = run_network(network, images, bundle.manifest.preprocessing)

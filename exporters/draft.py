@@ -1,0 +1,89 @@
+"""What to make, and the manifest as far as it is known before anything was exported."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from exporters.about import About
+from exporters.provenance import trace
+from exporters.spec import ExportFormat
+from mf2_edge.manifest import SCHEMA_VERSION
+from mf2_edge.schema import (
+    AccuracySpec,
+    ArtifactSpec,
+    CalibrationSpec,
+    DataTerms,
+    HeadName,
+    HeadSpec,
+    InputSpec,
+    LicenseSpec,
+    Manifest,
+)
+
+if TYPE_CHECKING:
+    from distill.checkpoint import Checkpoint
+
+OUTPUTS: Final[tuple[HeadName, HeadName]] = ("emotion", "action_units")
+"""Heads in the order in which every network of `distill` returns their logits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What to make a bundle from."""
+
+    checkpoint: Path
+    """File of `distill.checkpoint.save_network`."""
+    formats: tuple[ExportFormat, ...]
+    """In the order in which the manifest lists them."""
+    about: About
+    calibration: CalibrationSpec
+    accuracy: tuple[AccuracySpec, ...]
+    faces: Path | None
+    """Store of real faces for the parity gate; None compares on synthetic pictures."""
+
+
+def draft_manifest(order: Order, checkpoint: Checkpoint) -> Manifest:
+    """The manifest of `order`, its artifacts without size, hash and parity."""
+    recipe, about = checkpoint.recipe, order.about
+    emotion, action_units = OUTPUTS
+    packages = (package for row in order.formats for package in row.packages)
+    return Manifest(
+        schema_version=SCHEMA_VERSION,
+        name=about.name,
+        version=about.version,
+        description=about.description,
+        license=LicenseSpec(
+            name=about.license.name,
+            summary=about.license.summary,
+            data=tuple(DataTerms(name=d.title, terms=d.terms) for d in recipe.data.values()),
+        ),
+        input=InputSpec(
+            width=recipe.alignment.width, height=recipe.alignment.height, channels=3, color="rgb"
+        ),
+        alignment=recipe.alignment,
+        preprocessing=recipe.preprocessing,
+        heads=(
+            HeadSpec(name=emotion, output=0, activation="softmax", labels=recipe.emotions),
+            HeadSpec(name=action_units, output=1, activation="sigmoid", labels=recipe.action_units),
+        ),
+        calibration=order.calibration,
+        decoding=about.decoding,
+        artifacts=tuple(_artifact(about, row) for row in order.formats),
+        provenance=trace(checkpoint, about.backbone, packages),
+        accuracy=order.accuracy,
+    )
+
+
+def _artifact(about: About, row: ExportFormat) -> ArtifactSpec:
+    return ArtifactSpec(
+        file=f"{about.name}-{row.precision}{row.suffix}",
+        format=row.format,
+        precision=row.precision,
+        layout=row.layout,
+        input=row.input,
+        bytes=1,
+        sha256="0" * 64,
+        minimum_os=about.minimum_os.get(row.format, {}),
+    )

@@ -1,0 +1,66 @@
+"""The table of what the press can make, by format and precision.
+
+A new format is one function in a `to_<format>.py` and its rows here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, get_args
+
+from exporters.errors import PackError
+from exporters.spec import ExportFormat
+from exporters.to_executorch import export_executorch
+from exporters.to_tflite import export_tflite
+from mf2_edge.schema import ArtifactFormat, Precision
+
+_ROWS: Final = (
+    ExportFormat(
+        format="tflite",
+        precision="fp32",
+        layout="NHWC",
+        suffix=".tflite",
+        packages=("litert-torch", "litert-converter", "ai-edge-litert"),
+        export=export_tflite,
+    ),
+    ExportFormat(
+        format="executorch",
+        precision="fp32",
+        layout="NCHW",
+        suffix=".pte",
+        packages=("executorch",),
+        export=export_executorch,
+    ),
+)
+
+FORMATS: Final[dict[tuple[ArtifactFormat, Precision], ExportFormat]] = {
+    (row.format, row.precision): row for row in _ROWS
+}
+"""By format and precision. int8 rows come with the checkpoints that quantised training writes."""
+
+
+def choose_formats(names: Sequence[str], precision: str) -> tuple[ExportFormat, ...]:
+    """The rows for FORMAT or FORMAT:PRECISION names, `precision` being that of bare ones.
+
+    Raises PackError, which lists what there is, for one that does not exist or stands twice.
+    """
+    held = ", ".join(f"{name}:{kind}" for name, kind in FORMATS)
+    chosen = []
+    for name in names:
+        form, _, own = name.partition(":")
+        row = next((r for r in _ROWS if (r.format, r.precision) == (form, own or precision)), None)
+        if row is not None:
+            chosen.append(row)
+        elif (own or precision) == "int8" and form in get_args(ArtifactFormat):
+            raise PackError(
+                f"--to {name}: int8 needs a network trained with simulated quantisation (QAT), and "
+                f"checkpoints hold none yet; expected some of {held}"
+            )
+        else:
+            raise PackError(
+                f"--to {name}{'' if own else f' with --precision {precision}'}: not made here; "
+                f"expected some of {held}"
+            )
+    if len(set(map(id, chosen))) != len(chosen):
+        raise PackError(f"--to {' '.join(names)}: a file stands there twice; expected each once")
+    return tuple(chosen)
