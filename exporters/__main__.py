@@ -43,6 +43,9 @@ def _parser() -> argparse.ArgumentParser:
         help="of the formats that name none (default: fp32)",
     )  # fmt: skip
     parser.add_argument(
+        "--ios", help="oldest iOS for coreml (default: minimum_os of --about, else 17)"
+    )
+    parser.add_argument(
         "--calibration", type=Path, required=True, help="JSON of `python -m distill calibrate`"
     )
     parser.add_argument(
@@ -92,6 +95,7 @@ def _run(options: argparse.Namespace) -> None:
         accuracy=load_results(options.results),
         faces=options.faces,
         evaluation=None if options.evaluation is None else load_evaluated(options.evaluation),
+        ios=options.ios,
     )
     sys.stdout.write(_summary(make_bundle(order, options.out)))
     sys.stdout.write(f"bundle: {options.out}\n")

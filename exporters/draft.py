@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Final
 from exporters.about import About
 from exporters.provenance import trace
 from exporters.spec import ExportFormat
+from exporters.to_coreml import DEFAULT_IOS, minimum_systems
 from mf2_edge.manifest import SCHEMA_VERSION
 from mf2_edge.schema import (
     AccuracySpec,
     ArtifactSpec,
     CalibrationSpec,
+    CardSpec,
     DataTerms,
     HeadName,
     HeadSpec,
@@ -24,6 +26,7 @@ from mf2_edge.schema import (
 
 if TYPE_CHECKING:
     from distill.checkpoint import Checkpoint
+    from distill.judging.report import Evaluation
 
 OUTPUTS: Final[tuple[HeadName, HeadName]] = ("emotion", "action_units")
 """Heads in the order in which every network of `distill` returns their logits."""
@@ -42,6 +45,10 @@ class Order:
     accuracy: tuple[AccuracySpec, ...]
     faces: Path | None
     """Store of real faces for the parity gate; None compares on synthetic pictures."""
+    evaluation: Evaluation | None = None
+    """What `distill evaluate --bundle` found on an export of this network, for the model card."""
+    ios: str | None = None
+    """Oldest iOS for Core ML, instead of the one in `about`."""
 
 
 def draft_manifest(order: Order, checkpoint: Checkpoint) -> Manifest:
@@ -70,20 +77,24 @@ def draft_manifest(order: Order, checkpoint: Checkpoint) -> Manifest:
         ),
         calibration=order.calibration,
         decoding=about.decoding,
-        artifacts=tuple(_artifact(about, row) for row in order.formats),
+        artifacts=tuple(_artifact(order, row) for row in order.formats),
         provenance=trace(checkpoint, about.backbone, packages),
         accuracy=order.accuracy,
+        card=CardSpec(intended_use=about.intended_use, misuse=about.misuse, limits=about.limits),
     )
 
 
-def _artifact(about: About, row: ExportFormat) -> ArtifactSpec:
+def _artifact(order: Order, row: ExportFormat) -> ArtifactSpec:
+    minimum_os = order.about.minimum_os.get(row.format, {})
+    if row.format == "coreml":
+        minimum_os = minimum_systems(order.ios or minimum_os.get("ios", DEFAULT_IOS))
     return ArtifactSpec(
-        file=f"{about.name}-{row.precision}{row.suffix}",
+        file=f"{order.about.name}-{row.precision}{row.suffix}",
         format=row.format,
         precision=row.precision,
         layout=row.layout,
         input=row.input,
         bytes=1,
         sha256="0" * 64,
-        minimum_os=about.minimum_os.get(row.format, {}),
+        minimum_os=minimum_os,
     )

@@ -21,6 +21,14 @@ class ParityError(ExportError):
     """An artifact differs from the network beyond tolerance, or could not be compared with it."""
 
 
+class MilError(ExportError):
+    """A Core ML program is not one that the press's interpreter can run."""
+
+
+class UnknownOperatorError(MilError):
+    """A Core ML program uses an operation that the interpreter does not know."""
+
+
 class PackError(ExportError):
     """The parts of a bundle do not fit together."""
 

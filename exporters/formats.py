@@ -9,8 +9,12 @@ from collections.abc import Sequence
 from typing import Final, get_args
 
 from exporters.errors import PackError
+from exporters.mlpackage import SUFFIX
 from exporters.spec import ExportFormat
+from exporters.tflite_fp16 import export_tflite_fp16
+from exporters.to_coreml import export_coreml_fp16, export_coreml_fp32
 from exporters.to_executorch import export_executorch
+from exporters.to_onnx import export_onnx
 from exporters.to_tflite import export_tflite
 from mf2_edge.schema import ArtifactFormat, Precision
 
@@ -24,12 +28,46 @@ _ROWS: Final = (
         export=export_tflite,
     ),
     ExportFormat(
+        format="tflite",
+        precision="fp16",
+        layout="NHWC",
+        suffix=".tflite",
+        packages=("litert-torch", "litert-converter", "ai-edge-litert", "ai-edge-quantizer"),
+        export=export_tflite_fp16,
+    ),
+    ExportFormat(
         format="executorch",
         precision="fp32",
         layout="NCHW",
         suffix=".pte",
         packages=("executorch",),
         export=export_executorch,
+    ),
+    ExportFormat(
+        format="coreml",
+        precision="fp16",
+        layout="NCHW",
+        suffix=SUFFIX,
+        packages=("coremltools",),
+        export=export_coreml_fp16,
+        input="image",
+    ),
+    ExportFormat(
+        format="coreml",
+        precision="fp32",
+        layout="NCHW",
+        suffix=SUFFIX,
+        packages=("coremltools",),
+        export=export_coreml_fp32,
+        input="image",
+    ),
+    ExportFormat(
+        format="onnx",
+        precision="fp32",
+        layout="NCHW",
+        suffix=".onnx",
+        packages=("onnx", "onnxscript", "onnxruntime"),
+        export=export_onnx,
     ),
 )
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from exporters.errors import ParityError
+from exporters.errors import ExportError, ParityError
 from exporters.faces import MIN_FACES, FaceSet, extreme_inputs
 from exporters.running import run_artifact
 from mf2_edge.decode import Decoder
@@ -42,6 +42,7 @@ class Tolerance:
 
 TOLERANCES: Final[dict[Precision, Tolerance]] = {
     "fp32": Tolerance(max_abs_difference=1e-4, agreement=1.0),
+    "fp16": Tolerance(max_abs_difference=0.05, agreement=0.995),
 }
 """By precision; one without a row cannot be exported."""
 
@@ -102,7 +103,7 @@ def measure_parity(bundle: Bundle, artifact: ArtifactSpec, reference: Reference)
     """
     try:
         outputs, engine = run_artifact(bundle, artifact, reference.images)
-    except Mf2EdgeError as error:
+    except (Mf2EdgeError, ExportError) as error:
         raise ParityError(f"{artifact.file} cannot be compared: {error}") from error
     figures = _compare(bundle.manifest, outputs, reference, engine)
     _judge(artifact, figures)

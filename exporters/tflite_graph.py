@@ -19,10 +19,18 @@ _ALIGNMENT = 16  # bytes; `force_align` of Buffer.data in the TFLite schema
 
 
 def read_graph(data: bytes) -> Any:
-    """The model as mutable objects of the TFLite schema (`ModelT`), with its one subgraph."""
+    """The model as mutable objects of the TFLite schema (`ModelT`), with its one subgraph.
+
+    Constants that lie behind the flatbuffer, as some writers put them, are brought into it.
+    """
     from ai_edge_litert import schema_py_generated as tfl
 
     model = tfl.ModelT.InitFromPackedBuf(data, 0)
+    for buffer in model.buffers:
+        if buffer.offset:
+            behind = data[buffer.offset : buffer.offset + buffer.size]
+            buffer.data = np.frombuffer(behind, np.uint8)
+            buffer.offset = buffer.size = 0
     if len(model.subgraphs) != 1:
         raise ConversionError(f"the .tflite has {len(model.subgraphs)} subgraphs; expected one")
     return model

@@ -107,7 +107,9 @@ def _predict_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _model_arguments(parser: argparse.ArgumentParser) -> None:
     _bundle_argument(parser)
-    parser.add_argument("--runtime", choices=("auto", "litert", "executorch"), default="auto")
+    parser.add_argument(
+        "--runtime", choices=("auto", "litert", "executorch", "onnx"), default="auto"
+    )
     parser.add_argument("--precision", choices=("fp32", "fp16", "int8"))
     parser.add_argument(
         "--threads", type=_positive, default=1, help="for each network (default: 1)"

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from mf2_edge.bundle import Bundle
     from mf2_edge.manifest import ArtifactFormat, ArtifactSpec, Manifest, Precision
 
-RuntimeName = Literal["auto", "litert", "executorch"]
+RuntimeName = Literal["auto", "litert", "executorch", "onnx"]
 
 
 class ModelRuntime(Protocol):
@@ -121,6 +121,41 @@ class ExecuTorchRuntime:
         return _finite(arrays, self.name)
 
 
+class OnnxRuntime:
+    """An .onnx model on ONNX Runtime's CPU provider. Safe to share between threads."""
+
+    name = "onnx"
+
+    def __init__(self, model: bytes, num_threads: int = 1) -> None:
+        """Raises BundleError if it is no model, MissingExtraError without onnxruntime."""
+        _check_threads(num_threads)
+        engine = require("onnxruntime", extra="onnx")
+        options = engine.SessionOptions()
+        options.intra_op_num_threads, options.inter_op_num_threads = num_threads, 1
+        options.log_severity_level = 3  # errors; they come as exceptions, too
+        try:
+            # Named, since the package's other providers would run elsewhere than asked.
+            self._session = engine.InferenceSession(
+                model, options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # the engine's own classes share no base but this one
+            raise BundleError(f"ONNX Runtime cannot load the model: {error}") from error
+        inputs = self._session.get_inputs()
+        if len(inputs) != 1:
+            raise BundleError(f"the model takes {len(inputs)} inputs; expected one image")
+        self._input = inputs[0].name
+        self._shape = tuple(inputs[0].shape)
+
+    def run(self, x: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        """See `ModelRuntime.run`."""
+        _check_input(x, self._shape)
+        try:
+            outputs = self._session.run(None, {self._input: x})
+        except Exception as error:
+            raise InferenceError(f"ONNX Runtime failed to run the model: {error}") from error
+        return _finite(outputs, self.name)
+
+
 @dataclass(frozen=True, slots=True)
 class _Engine:
     """An inference engine: what it reads, the packages of which one suffices, its class."""
@@ -137,6 +172,7 @@ class _Engine:
 _ENGINES: Final[dict[str, _Engine]] = {
     "litert": _Engine("tflite", ("ai_edge_litert", "tflite_runtime"), LiteRTRuntime),
     "executorch": _Engine("executorch", ("executorch",), ExecuTorchRuntime),
+    "onnx": _Engine("onnx", ("onnxruntime",), OnnxRuntime),
 }
 """By name, in the order in which "auto" prefers them."""
 
@@ -157,7 +193,7 @@ def choose_artifact(
     """The artifact to run: of the engine `runtime`, in `precision`, None taking the first listed.
 
     "auto" takes the first engine that is installed and has an artifact in the bundle, in the
-    order litert, executorch.
+    order litert, executorch, onnx.
 
     Raises BundleError if the bundle holds no such artifact, RuntimeUnavailableError if "auto"
     finds no engine, ValueError for an unknown engine.
@@ -175,7 +211,7 @@ def choose_artifact(
     raise RuntimeUnavailableError(
         f"no installed runtime has an artifact of precision {precision or 'any'} in bundle "
         f"{bundle.manifest.name}, which holds: {held}; choose another precision, or install one "
-        "with: pip install ai-edge-litert, or: pip install 'mf2-edge[executorch]'"
+        "with: pip install ai-edge-litert, or: pip install 'mf2-edge[executorch]' (or [onnx])"
     )
 
 

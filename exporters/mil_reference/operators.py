@@ -1,0 +1,153 @@
+"""What each operation of an ML program computes, as coremltools documents it (MIL ops).
+
+Only those that stand in the exports of this project. Floats are float32 in and out; the
+interpreter rounds what the program stores as float16.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Final, TypeAlias, cast
+
+from exporters.errors import MilError, UnknownOperatorError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from exporters.mil_reference.reading import Value
+
+Inputs: TypeAlias = "Mapping[str, Value]"
+
+
+def execute(operation: str, inputs: Inputs) -> Tensor:
+    """The result of an operation; raises UnknownOperatorError, which names it, if not in the table.
+
+    `inputs` holds a value for each parameter that the program gives.
+    """
+    if operation not in OPERATORS:
+        raise UnknownOperatorError(
+            f"the program uses {operation}; the interpreter knows {', '.join(sorted(OPERATORS))}. "
+            "Add it to exporters/mil_reference/operators.py with a test against PyTorch"
+        )
+    return OPERATORS[operation](inputs)
+
+
+def _add(inputs: Inputs) -> Tensor:
+    return _tensor(inputs, "x") + _tensor(inputs, "y")
+
+
+def _cast(inputs: Inputs) -> Tensor:
+    if inputs["dtype"] not in ("fp16", "fp32"):
+        raise MilError(f"cast to {inputs['dtype']}; expected fp16 or fp32")
+    return _tensor(inputs, "x")  # the interpreter rounds to the declared type
+
+
+def _conv(inputs: Inputs) -> Tensor:
+    """Cross-correlation of x [n, channels, H, W] with weight [out, channels / groups, kH, kW]."""
+    from torch.nn import functional
+
+    x, weight = _tensor(inputs, "x"), _tensor(inputs, "weight")
+    strides, dilations = _integers(inputs, "strides"), _integers(inputs, "dilations")
+    pad_type = inputs["pad_type"]
+    if pad_type == "custom":
+        pads = _integers(inputs, "pad")
+    elif pad_type == "valid":
+        pads = [0] * (2 * len(strides))
+    elif pad_type == "same":
+        pads = _same(list(x.shape[2:]), list(weight.shape[2:]), strides, dilations)
+    else:
+        raise MilError(f"conv with pad_type {pad_type}; expected custom, valid or same")
+    return functional.conv2d(
+        functional.pad(x, _innermost_first(pads)),
+        weight,
+        cast("Tensor", inputs["bias"]) if "bias" in inputs else None,
+        stride=strides,
+        dilation=dilations,
+        groups=int(_tensor(inputs, "groups")),
+    )
+
+
+def _linear(inputs: Inputs) -> Tensor:
+    """X [..., in] times weight [out, in] transposed, plus bias [out]."""
+    product = _tensor(inputs, "x") @ _tensor(inputs, "weight").T
+    return product + _tensor(inputs, "bias") if "bias" in inputs else product
+
+
+def _mul(inputs: Inputs) -> Tensor:
+    return _tensor(inputs, "x") * _tensor(inputs, "y")
+
+
+def _pad(inputs: Inputs) -> Tensor:
+    """X with constants around its last axes; `pad` holds before and after, outermost first."""
+    from torch.nn import functional
+
+    if inputs["mode"] != "constant":
+        raise MilError(f"pad with mode {inputs['mode']}; expected constant")
+    pads = _innermost_first(_integers(inputs, "pad"))
+    return functional.pad(_tensor(inputs, "x"), pads, value=float(_tensor(inputs, "constant_val")))
+
+
+def _prelu(inputs: Inputs) -> Tensor:
+    """X where positive, else alpha [channels] times x; channels are axis 1."""
+    import torch
+
+    x, alpha = _tensor(inputs, "x"), _tensor(inputs, "alpha")
+    return torch.where(x > 0, x, x * alpha.reshape(1, -1, *[1] * (x.ndim - 2)))
+
+
+def _reduce_mean(inputs: Inputs) -> Tensor:
+    keep = bool(_tensor(inputs, "keep_dims"))
+    return _tensor(inputs, "x").mean(dim=_integers(inputs, "axes"), keepdim=keep)
+
+
+def _relu(inputs: Inputs) -> Tensor:
+    return _tensor(inputs, "x").clamp(min=0)
+
+
+def _relu6(inputs: Inputs) -> Tensor:
+    return _tensor(inputs, "x").clamp(0, 6)
+
+
+def _reshape(inputs: Inputs) -> Tensor:
+    return _tensor(inputs, "x").reshape(_integers(inputs, "shape"))
+
+
+OPERATORS: Final[dict[str, Callable[[Inputs], Tensor]]] = {
+    "add": _add,
+    "cast": _cast,
+    "conv": _conv,
+    "linear": _linear,
+    "mul": _mul,
+    "pad": _pad,
+    "prelu": _prelu,
+    "reduce_mean": _reduce_mean,
+    "relu": _relu,
+    "relu6": _relu6,
+    "reshape": _reshape,
+}
+
+
+def _tensor(inputs: Inputs, parameter: str) -> Tensor:
+    return cast("Tensor", inputs[parameter])
+
+
+def _integers(inputs: Inputs, parameter: str) -> list[int]:
+    return [int(each) for each in _tensor(inputs, parameter).reshape(-1)]
+
+
+def _innermost_first(pads: list[int]) -> list[int]:
+    """MIL lists (before, after) from the outermost axis, PyTorch from the innermost."""
+    pairs = [pads[i : i + 2] for i in range(0, len(pads), 2)]
+    return [each for pair in reversed(pairs) for each in pair]
+
+
+def _same(
+    sizes: list[int], kernel: list[int], strides: list[int], dilations: list[int]
+) -> list[int]:
+    """Padding such that the output is size / stride, rounded up; the odd pixel goes after."""
+    pads = []
+    for size, k, stride, dilation in zip(sizes, kernel, strides, dilations, strict=True):
+        outputs = -(-size // stride)
+        total = max(0, (outputs - 1) * stride + (k - 1) * dilation + 1 - size)
+        pads += [total // 2, total - total // 2]
+    return pads
