@@ -34,6 +34,7 @@ PORTRAIT: Final = Path(mf2_edge.__file__).parent / "samples" / "astronaut.jpg"
 TOLERANCES: Final = {
     "preprocess": 1e-5,  # of inputs within about -1..1: float32, whatever the order of operations
     "model": 1e-3,  # of logits up to about 10: float32 sums in the order of any engine
+    "model/fp16": 0.1,  # the same, each stored number rounded to one part in 2048
     "decode": 1e-5,  # of scores: exp in float32
 }
 """Largest absolute difference that an implementation may show at each stage."""

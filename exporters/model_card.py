@@ -158,7 +158,7 @@ def _files(manifest: Manifest) -> str:
     for artifact in manifest.artifacts:
         parity = artifact.parity
         close = "not measured" if parity is None else f"{parity.max_abs_difference:.1e}"
-        shape = artifact.layout
+        shape = artifact.layout if artifact.input == "tensor" else "image"
         size = f"{artifact.bytes / 1e6:.2f} MB"
         rows.append((f"`{artifact.file}`", artifact.format, artifact.precision, shape, size, close))
     head = ("file", "format", "precision", "input", "size", "largest difference of a score")

@@ -42,6 +42,11 @@ def _cast(inputs: Inputs) -> Tensor:
     return _tensor(inputs, "x")  # the interpreter rounds to the declared type
 
 
+def _clip(inputs: Inputs) -> Tensor:
+    low, high = float(_tensor(inputs, "alpha")), float(_tensor(inputs, "beta"))
+    return _tensor(inputs, "x").clamp(low, high)
+
+
 def _conv(inputs: Inputs) -> Tensor:
     """Cross-correlation of x [n, channels, H, W] with weight [out, channels / groups, kH, kW]."""
     from torch.nn import functional
@@ -104,10 +109,6 @@ def _relu(inputs: Inputs) -> Tensor:
     return _tensor(inputs, "x").clamp(min=0)
 
 
-def _relu6(inputs: Inputs) -> Tensor:
-    return _tensor(inputs, "x").clamp(0, 6)
-
-
 def _reshape(inputs: Inputs) -> Tensor:
     return _tensor(inputs, "x").reshape(_integers(inputs, "shape"))
 
@@ -115,6 +116,7 @@ def _reshape(inputs: Inputs) -> Tensor:
 OPERATORS: Final[dict[str, Callable[[Inputs], Tensor]]] = {
     "add": _add,
     "cast": _cast,
+    "clip": _clip,
     "conv": _conv,
     "linear": _linear,
     "mul": _mul,
@@ -122,7 +124,6 @@ OPERATORS: Final[dict[str, Callable[[Inputs], Tensor]]] = {
     "prelu": _prelu,
     "reduce_mean": _reduce_mean,
     "relu": _relu,
-    "relu6": _relu6,
     "reshape": _reshape,
 }
 

@@ -1,0 +1,145 @@
+"""The interpreter of ML programs: each operation against PyTorch's own layer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from exporters.errors import MilError, UnknownOperatorError
+from exporters.mil_reference.operators import OPERATORS, execute
+
+
+def noise(*shape: int) -> Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(sum(shape)))
+
+
+def integers(*values: int) -> Tensor:
+    return torch.tensor(values)
+
+
+def same(found: Tensor, expected: Tensor) -> None:
+    assert found.shape == expected.shape
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
+
+
+def conv_inputs(layer: nn.Conv2d, x: Tensor, pad_type: str, pad: Tensor) -> dict[str, Any]:
+    assert layer.bias is not None
+    return {
+        "x": x,
+        "weight": layer.weight.detach(),
+        "bias": layer.bias.detach(),
+        "strides": integers(*layer.stride),
+        "dilations": integers(*layer.dilation),
+        "groups": torch.tensor(layer.groups),
+        "pad_type": pad_type,
+        "pad": pad,
+    }
+
+
+@pytest.mark.parametrize("kernel", [1, 3, (5, 2)])
+@pytest.mark.parametrize("stride", [1, 2, (1, 3)])
+@pytest.mark.parametrize("padding", [0, 1, (2, 0)])
+@pytest.mark.parametrize("groups", [1, 2, 6])
+def test_conv(kernel: Any, stride: Any, padding: Any, groups: int) -> None:
+    layer = nn.Conv2d(6, 12, kernel, stride, padding, groups=groups)
+    pad = integers(*(n for side in layer.padding for n in (int(side), int(side))))
+    x = noise(1, 6, 11, 9)
+    same(execute("conv", conv_inputs(layer, x, "custom", pad)), layer(x).detach())
+
+
+@pytest.mark.parametrize("pad", [(0, 1, 0, 1), (1, 0, 2, 0), (3, 1, 0, 2)])
+def test_conv_pads_each_side_on_its_own(pad: tuple[int, int, int, int]) -> None:
+    layer, x = nn.Conv2d(3, 4, 3, stride=2), noise(1, 3, 8, 10)
+    top, bottom, left, right = pad
+    expected = layer(functional.pad(x, (left, right, top, bottom))).detach()
+    same(execute("conv", conv_inputs(layer, x, "custom", integers(*pad))), expected)
+
+
+def test_conv_valid_ignores_pad_and_bias_may_be_missing() -> None:
+    layer, x = nn.Conv2d(3, 4, 3, dilation=2), noise(1, 3, 9, 9)
+    inputs = conv_inputs(layer, x, "valid", integers(7, 7, 7, 7))
+    same(execute("conv", inputs), layer(x).detach())
+    del inputs["bias"]
+    same(execute("conv", inputs), functional.conv2d(x, layer.weight.detach(), dilation=2))
+
+
+@pytest.mark.parametrize(("size", "stride"), [(8, 2), (9, 2), (7, 3), (8, 1)])
+def test_conv_same_rounds_sizes_up(size: int, stride: int) -> None:
+    layer, x = nn.Conv2d(2, 2, 3, stride), noise(1, 2, size, size)
+    total = max(0, (-(-size // stride) - 1) * stride + 3 - size)
+    before, after = total // 2, total - total // 2
+    expected = layer(functional.pad(x, (before, after, before, after))).detach()
+    assert expected.shape[-1] == -(-size // stride)
+    same(execute("conv", conv_inputs(layer, x, "same", integers(0, 0, 0, 0))), expected)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_linear(bias: bool) -> None:
+    layer, x = nn.Linear(7, 4, bias=bias), noise(2, 7)
+    inputs: dict[str, Any] = {"x": x, "weight": layer.weight.detach()}
+    if bias:
+        inputs["bias"] = layer.bias.detach()
+    same(execute("linear", inputs), layer(x).detach())
+
+
+@pytest.mark.parametrize("shape", [(1, 5, 4, 3), (2, 5), (1, 5, 7)])
+def test_prelu(shape: tuple[int, ...]) -> None:
+    layer, x = nn.PReLU(5), noise(*shape)
+    layer.weight.data = noise(5)
+    same(execute("prelu", {"x": x, "alpha": layer.weight.detach()}), layer(x).detach())
+
+
+@pytest.mark.parametrize("pads", [(0, 1, 0, 1), (2, 0, 1, 3)])
+@pytest.mark.parametrize("value", [0.0, -1.5])
+def test_pad(pads: tuple[int, int, int, int], value: float) -> None:
+    x = noise(1, 3, 5, 6)
+    top, bottom, left, right = pads
+    inputs = {"x": x, "mode": "constant", "constant_val": torch.tensor(value)}
+    expected = functional.pad(x, (left, right, top, bottom), value=value)
+    same(execute("pad", inputs | {"pad": integers(*pads)}), expected)
+    same(execute("pad", inputs | {"pad": integers(0, 0, 0, 0, *pads)}), expected)
+
+
+@pytest.mark.parametrize("shape", [(1, 3, 4, 4), (1, 3, 1, 1), ()])
+def test_add_and_mul_broadcast(shape: tuple[int, ...]) -> None:
+    x, y = noise(1, 3, 4, 4), noise(*shape)
+    same(execute("add", {"x": x, "y": y}), torch.add(x, y))
+    same(execute("mul", {"x": x, "y": y}), torch.mul(x, y))
+
+
+def test_the_rest() -> None:
+    x = noise(1, 3, 4, 5) * 8
+    same(execute("relu", {"x": x}), nn.ReLU()(x))
+    limits = {"alpha": torch.tensor(0.0), "beta": torch.tensor(6.0)}
+    same(execute("clip", {"x": x, **limits}), nn.ReLU6()(x))
+    same(execute("reshape", {"x": x, "shape": integers(1, -1)}), x.flatten(1))
+    same(execute("cast", {"x": x, "dtype": "fp16"}), x)
+    for keep in (True, False):
+        inputs = {"x": x, "axes": integers(-2, -1), "keep_dims": torch.tensor(keep)}
+        same(execute("reduce_mean", inputs), x.mean(dim=(2, 3), keepdim=keep))
+
+
+def test_an_unknown_operation_is_named() -> None:
+    with pytest.raises(UnknownOperatorError, match=r"uses erf; the interpreter knows add, cast"):
+        execute("erf", {})
+    assert "erf" not in OPERATORS
+
+
+@pytest.mark.parametrize(
+    ("operation", "change", "message"),
+    [
+        ("conv", {"pad_type": "same_lower"}, "pad_type same_lower"),
+        ("pad", {"mode": "reflect"}, "mode reflect"),
+        ("cast", {"dtype": "int32"}, "cast to int32"),
+    ],
+)
+def test_unknown_ways_of_known_operations_are_refused(
+    operation: str, change: dict[str, str], message: str
+) -> None:
+    inputs = conv_inputs(nn.Conv2d(3, 3, 1), noise(1, 3, 2, 2), "valid", integers(0, 0, 0, 0))
+    with pytest.raises(MilError, match=message):
+        execute(operation, inputs | change)
