@@ -1,4 +1,4 @@
-"""The command line: `mf2-edge predict|info|verify`.
+"""The command line: `mf2-edge predict|info|verify|export`.
 
 Results go to stdout, everything else to stderr. Exit codes: 0 all well; 1 some input could not be
 read, or a check failed; 2 wrong usage, or the bundle or runtime cannot be used; 130 interrupted.
@@ -22,7 +22,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 
-from mf2_edge import __version__
+from mf2_edge import __version__, cli_export
 from mf2_edge.errors import Mf2EdgeError
 
 if TYPE_CHECKING:
@@ -125,6 +125,11 @@ def _info_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="as one JSON object")
 
 
+def _export_arguments(parser: argparse.ArgumentParser) -> None:
+    _bundle_argument(parser)
+    cli_export.add_arguments(parser)
+
+
 def _predict(arguments: argparse.Namespace) -> int:
     from mf2_edge.predict_files import predict_files
 
@@ -212,5 +217,6 @@ COMMANDS: tuple[Command, ...] = (
     Command("predict", "Analyse photographs.", _predict_arguments, _predict),
     Command("info", "Describe a bundle: labels, licence, accuracy.", _info_arguments, _info),
     Command("verify", "Check a bundle's files and replay its goldens.", _bundle_argument, _verify),
+    Command("export", "Copy a model out for an app, with code.", _export_arguments, cli_export.run),
 )
 """What `mf2-edge` can do, in the order of `--help`."""

@@ -74,6 +74,16 @@ def pressed() -> Pressed:
     return made
 
 
+@cache
+def pressed_more() -> Path:
+    """A bundle of the same network in the other formats, in which float16 costs most."""
+    bundle = pressed().folder / "more" / NAME
+    arguments = pressed().arguments(bundle)
+    exit_code = main([*arguments, "--to", "onnx", "tflite:fp16", "coreml:fp16"])
+    assert exit_code == 0, "the press refused a sound network"
+    return bundle
+
+
 def toy_recipe(folder: Path) -> Recipe:
     """The shipped recipe, its data being a few bytes."""
     shipped = load_recipe(RECIPE)

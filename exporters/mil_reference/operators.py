@@ -63,7 +63,7 @@ def _conv(inputs: Inputs) -> Tensor:
     else:
         raise MilError(f"conv with pad_type {pad_type}; expected custom, valid or same")
     return functional.conv2d(
-        functional.pad(x, _innermost_first(pads)),
+        functional.pad(x, _innermost_first(pads)) if any(pads) else x,
         weight,
         cast("Tensor", inputs["bias"]) if "bias" in inputs else None,
         stride=strides,

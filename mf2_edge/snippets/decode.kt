@@ -1,0 +1,37 @@
+    /** The model's input, %layout. */
+    private fun normalised(pixels: IntArray): FloatArray {
+        val area = WIDTH * HEIGHT
+        require(pixels.size == area)
+        return FloatArray(3 * area) { normalised(%place) }
+    }
+
+    private fun normalised(pixel: Int, channel: Int): Float {
+        val value = (pixel shr (16 - 8 * channel)) and 0xFF // red, green, blue
+        return (value - MEAN[channel]) / STD[channel]
+    }
+
+    private fun decode(emotion: FloatArray, units: FloatArray): FaceState {
+        val highest = emotion.max()
+        val powers = emotion.map { exp((it - highest) / TEMPERATURE) }
+        val states = UNITS.mapIndexed { index, unit ->
+            val score = 1 / (1 + exp(-(unit.scale * units[index] + unit.bias)))
+            unit.label to UnitState(score, score >= unit.threshold)
+        }
+        return FaceState(EMOTIONS.zip(powers.map { it / powers.sum() }).toMap(), states.toMap())
+    }
+
+    private class Calibration(
+        val label: String, val scale: Double, val bias: Double, val threshold: Double
+    )
+
+    private companion object {
+        const val WIDTH = %width
+        const val HEIGHT = %height
+        val MEAN = floatArrayOf(%mean_f)
+        val STD = floatArrayOf(%std_f)
+        const val TEMPERATURE = %temperature
+        val EMOTIONS = listOf(%emotions)
+        val UNITS = listOf(
+%units
+        )
+    }
