@@ -36,7 +36,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--to", nargs="+", default=["tflite", "executorch"], metavar="FORMAT",
         help="FORMAT or FORMAT:PRECISION, first the one that runs by default: tflite executorch "
-        "(default: these two)",
+        "(the default) coreml onnx",
     )  # fmt: skip
     parser.add_argument(
         "--precision", choices=("fp32", "fp16", "int8"), default="fp32",
