@@ -47,7 +47,7 @@ def export_tflite_fp16(source: ExportSource, path: Path) -> Operators:
 
     operators = count_operators(model)
     weights = sum(operators[name] for name in _WEIGHTED)
-    if operators != before | {"DEQUANTIZE": weights}:
+    if operators != dict(before) | {"DEQUANTIZE": weights}:
         raise ConversionError(
             f"{path.name}: operators are {dict(operators)}; expected those of the float32 file, "
             f"{dict(before)}, and {weights} DEQUANTIZE, one a weight"

@@ -103,6 +103,8 @@ def _with_even_std(network: nn.Module, spec: PreprocessingSpec) -> nn.Module:
     class Rescaled(nn.Module):
         """The network behind a multiplication a channel."""
 
+        ratios: Tensor
+
         def __init__(self) -> None:
             super().__init__()
             self.network = network

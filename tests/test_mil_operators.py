@@ -98,7 +98,7 @@ def test_prelu(shape: tuple[int, ...]) -> None:
 def test_pad(pads: tuple[int, int, int, int], value: float) -> None:
     x = noise(1, 3, 5, 6)
     top, bottom, left, right = pads
-    inputs = {"x": x, "mode": "constant", "constant_val": torch.tensor(value)}
+    inputs: dict[str, Any] = {"x": x, "mode": "constant", "constant_val": torch.tensor(value)}
     expected = functional.pad(x, (left, right, top, bottom), value=value)
     same(execute("pad", inputs | {"pad": integers(*pads)}), expected)
     same(execute("pad", inputs | {"pad": integers(0, 0, 0, 0, *pads)}), expected)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from exporters.errors import MilError
 from exporters.mlpackage import MODEL
@@ -108,7 +109,7 @@ class _Blobs:
         if kind == "STRING":
             return str(data[0])
         wide = {"FLOAT16": np.float32, "FLOAT32": np.float32, "INT32": np.int64, "BOOL": np.bool_}
-        array = np.asarray(data).astype(wide[kind]).reshape(_shape(tensor))
+        array: NDArray[Any] = np.asarray(data).astype(wide[kind]).reshape(_shape(tensor))
         return torch.from_numpy(np.ascontiguousarray(array))
 
     def _stored(self, place: Any, kind: str) -> Any:
