@@ -29,7 +29,7 @@ def fold_padding(model: Any) -> int:
     for convolution in graph.operators:
         if _code(model, convolution) not in (codes.DEPTHWISE_CONV_2D, codes.CONV_2D):
             continue
-        back = producer.get(int(convolution.inputs[0]))
+        back: Any = producer.get(int(convolution.inputs[0]))
         pad = _before(producer, back)
         forth = _before(producer, pad)
         found = [_code(model, op) for op in (back, pad, forth)]

@@ -18,8 +18,8 @@ import pytest
 import torch
 
 import mf2_edge
-from distill.judging.report import load_evaluation
 from distill.checkpoint import CheckpointError, load_network, save_network
+from distill.judging.report import load_evaluation
 from exporters import pack, parity
 from exporters.__main__ import main
 from exporters.about import load_about
