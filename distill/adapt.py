@@ -1,4 +1,4 @@
-"""`python -m distill adapt`: a new head for a frozen MF², from a user's own labels."""
+"""`python -m distill adapt`: a new head for a frozen network, from a user's labels or sentence."""
 
 from __future__ import annotations
 
@@ -17,11 +17,14 @@ from numpy.typing import NDArray
 from distill.adapting.calibrate_head import calibrate_head, normalised
 from distill.adapting.heads import Head, HeadCalibration, HeadCard, save_head
 from distill.adapting.hidden import HiddenStates, file_digest, hidden_states, open_frozen
+from distill.adapting.sheet import write_sheet
 from distill.adapting.task_figures import judge_task
+from distill.adapting.text_head import make_text_head, save_text_head
 from distill.adapting.train_dfn import Task, predict_dfn, train_dfn
 from distill.adapting.user_faces import align_pictures
 from distill.adapting.user_labels import LabelsError, UserLabels, read_labels
 from distill.adapting.user_split import Parts, picture_digests, split_rows
+from distill.faces.store import load_store
 from mf2_edge.atomic import replacing
 from mf2_edge.schema import AccuracySpec
 
@@ -52,14 +55,27 @@ class Adaptation:
 def main(arguments: Sequence[str]) -> int:
     """Learn a task and print its figures; returns the exit code, 2 for a mistake in the input."""
     parser = argparse.ArgumentParser(prog="python -m distill adapt", description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="labels (CSV, docs/adapt.md)")
-    parser.add_argument("--images", type=Path, required=True, help="folder of its pictures")
+    parser.add_argument("--data", type=Path, help="labels (CSV, docs/adapt.md)")
+    parser.add_argument("--images", type=Path, help="folder of its pictures")
+    parser.add_argument("--text", help="a sentence instead of labels")
+    parser.add_argument(
+        "--faces", type=Path, help="with --text: folder of aligned faces to compare with"
+    )
     parser.add_argument("--task", required=True, help="name of the new head")
-    parser.add_argument("--checkpoint", type=Path, default=Adaptation.checkpoint, help="an MF²")
+    parser.add_argument(
+        "--checkpoint", type=Path, default=Adaptation.checkpoint, help="an MF² or edge network"
+    )
     parser.add_argument("--out", type=Path, default=Adaptation.out)
     parser.add_argument("--seed", type=int, default=Adaptation.seed)
-    order = Adaptation(**vars(parser.parse_args(arguments)))
+    options = parser.parse_args(arguments)
+    labelled, by_text = (options.data, options.images), (options.text, options.faces)
+    if (None in labelled) == (None in by_text) or any(labelled) == any(by_text):
+        parser.error("expected --data and --images, or --text and --faces")
     try:
+        if options.text is not None:
+            return _adapt_to_text(options)
+        del options.text, options.faces
+        order = Adaptation(**vars(options))
         results = adapt(order, workers=os.cpu_count() or 1)
     except (ValueError, OSError) as error:
         sys.stderr.write(f"distill adapt: {error}\n")
@@ -73,16 +89,45 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
+def _adapt_to_text(options: argparse.Namespace) -> int:
+    """Write `head.pt` of a sentence, and `sheet.jpg`: the faces most and least like it."""
+    _check_task(options.task)
+    network, loaded = open_frozen(options.checkpoint)
+    store = load_store(options.faces)
+    head, likeness = make_text_head(
+        options.task,
+        options.text,
+        network,
+        options.checkpoint,
+        loaded.recipe,
+        store,
+        options.faces.name,
+    )
+    order, folder = np.argsort(-likeness), options.out / options.task
+    save_text_head(head, folder / "head.pt")
+    write_sheet([store.images[order[:16]], store.images[order[-16:]]], folder / "sheet.jpg")
+    sys.stdout.write(
+        f"wrote {folder / 'head.pt'}: how much a face is like {options.text!r}, 0..1, among "
+        f"{len(likeness):,} faces of {options.faces.name}\n"
+        f"wrote {folder / 'sheet.jpg'}: those most like it, and those least: look whether they are "
+        "what you meant\n"
+    )
+    return 0
+
+
+def _check_task(name: str) -> None:
+    """Raise LabelsError for a name that cannot be a folder's."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name) or name == "cache":
+        raise LabelsError(f"--task {name!r}: expected letters, digits, dots, dashes; not `cache`")
+
+
 def adapt(order: Adaptation, workers: int) -> list[AccuracySpec]:
     """Learn a task; writes `head.pt` and `results.json`, and leaves MF² as it is.
 
     Raises LabelsError naming the rows that cannot be learned from, CheckpointError for another
     network than MF². A run that was killed goes on with the pictures that were not read yet.
     """
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", order.task) or order.task == "cache":
-        raise LabelsError(
-            f"--task {order.task!r}: expected letters, digits, dots, dashes; not `cache`"
-        )
+    _check_task(order.task)
     labels = read_labels(order.data)
     digests = picture_digests(labels, order.images)
     parts = split_rows(labels, digests, order.seed)

@@ -50,7 +50,7 @@ def quantize(recipe: Recipe, settings: QuantizationConfig) -> Path:
         teacher = find_teacher(recipe, wild, job.name, world.device)
         learnt = convert(_train_job(recipe, settings, school, teacher, network, job))
         size = recipe.alignment
-        save_program(learnt, (1, 3, size.height, size.width), folder / f"{job.name}.pt2")
+        save_program(learnt, (2, 3, size.height, size.width), folder / f"{job.name}.pt2")
         faces = np.arange(len(school.coded.store.names))
         return {}, predict(learnt, recipe, school.coded, faces)[1]
 

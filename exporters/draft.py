@@ -38,6 +38,8 @@ class Order:
 
     checkpoint: Path
     """File of `distill.checkpoint.save_network`."""
+    integers: Path | None
+    """The same network in 8-bit integers, of `python -m distill quantize`; for int8 files."""
     formats: tuple[ExportFormat, ...]
     """In the order in which the manifest lists them."""
     about: About

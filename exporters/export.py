@@ -34,9 +34,11 @@ class Conversion:
 
 
 def convert(
-    checkpoint: Path, export: Export, manifest: Manifest, artifact: ArtifactSpec, folder: Path
+    weights: Path, export: Export, manifest: Manifest, artifact: ArtifactSpec, folder: Path
 ) -> Conversion:
-    """Export a checkpoint's network as `artifact` into `folder`, in a process of its own.
+    """Export the network of a checkpoint, or of a .pt2 of integers, as `artifact` into `folder`.
+
+    In a process of its own.
 
     Raises the exporter's ExportError, or ConversionError with the end of the converter's output if
     it fails otherwise or dies. Ctrl-C ends the process.
@@ -45,7 +47,7 @@ def convert(
     with TemporaryDirectory() as scratch:
         log = Path(scratch) / "log"
         receiver, sender = context.Pipe(duplex=False)
-        order = (checkpoint, export, manifest, artifact, path)
+        order = (weights, export, manifest, artifact, path)
         process = context.Process(target=_work, args=(*order, log, sender))
         started = perf_counter()
         process.start()
@@ -66,7 +68,7 @@ def convert(
 
 
 def _work(
-    checkpoint: Path,
+    weights: Path,
     export: Export,
     manifest: Manifest,
     artifact: ArtifactSpec,
@@ -80,8 +82,11 @@ def _work(
             os.dup2(stream.fileno(), descriptor)
     try:
         from distill.checkpoint import load_network
+        from exporters.integers import load_integers
 
-        source = ExportSource(load_network(checkpoint).network, manifest, artifact)
+        integers = artifact.precision == "int8"
+        network = load_integers(weights) if integers else load_network(weights).network
+        source = ExportSource(network, manifest, artifact)
         sender.send(dict(export(source, path)))
     except ExportError as error:
         sender.send(error)

@@ -6,12 +6,13 @@ A new format is one function in a `to_<format>.py` and its rows here.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, get_args
+from typing import Final
 
 from exporters.errors import PackError
 from exporters.mlpackage import SUFFIX
 from exporters.spec import ExportFormat
 from exporters.tflite_fp16 import export_tflite_fp16
+from exporters.tflite_int8 import export_tflite_int8
 from exporters.to_coreml import export_coreml_fp16, export_coreml_fp32
 from exporters.to_executorch import export_executorch
 from exporters.to_onnx import export_onnx
@@ -34,6 +35,22 @@ _ROWS: Final = (
         suffix=".tflite",
         packages=("litert-torch", "litert-converter", "ai-edge-litert", "ai-edge-quantizer"),
         export=export_tflite_fp16,
+    ),
+    ExportFormat(
+        format="tflite",
+        precision="int8",
+        layout="NHWC",
+        suffix=".tflite",
+        packages=("litert-torch", "litert-converter", "ai-edge-litert", "torchao"),
+        export=export_tflite_int8,
+    ),
+    ExportFormat(
+        format="executorch",
+        precision="int8",
+        layout="NCHW",
+        suffix=".pte",
+        packages=("executorch", "torchao"),
+        export=export_executorch,
     ),
     ExportFormat(
         format="executorch",
@@ -74,7 +91,7 @@ _ROWS: Final = (
 FORMATS: Final[dict[tuple[ArtifactFormat, Precision], ExportFormat]] = {
     (row.format, row.precision): row for row in _ROWS
 }
-"""By format and precision. int8 rows come with the checkpoints that quantised training writes."""
+"""By format and precision. An int8 row exports the integers of `python -m distill quantize`."""
 
 
 def choose_formats(names: Sequence[str], precision: str) -> tuple[ExportFormat, ...]:
@@ -89,11 +106,6 @@ def choose_formats(names: Sequence[str], precision: str) -> tuple[ExportFormat, 
         row = next((r for r in _ROWS if (r.format, r.precision) == (form, own or precision)), None)
         if row is not None:
             chosen.append(row)
-        elif (own or precision) == "int8" and form in get_args(ArtifactFormat):
-            raise PackError(
-                f"--to {name}: int8 needs a network trained with simulated quantisation (QAT), and "
-                f"checkpoints hold none yet; expected some of {held}"
-            )
         else:
             raise PackError(
                 f"--to {name}{'' if own else f' with --precision {precision}'}: not made here; "

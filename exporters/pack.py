@@ -16,6 +16,7 @@ from exporters.evaluated import check_file, check_version
 from exporters.export import Conversion, convert
 from exporters.faces import FaceSet, load_faces, synthetic_faces
 from exporters.goldens import write_goldens
+from exporters.integers import load_integers
 from exporters.model_card import license_text, model_card
 from exporters.parity import make_reference, measure_parity
 from exporters.staging import new_bundle_folder
@@ -25,7 +26,10 @@ from mf2_edge.schema import ArtifactSpec, FileSpec, Manifest
 from mf2_edge.verify import Outcome, verify_bundle
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from exporters.parity import Reference
+    from mf2_edge.schema import PreprocessingSpec
 
 GOLDENS: Final = "goldens.npz"
 
@@ -69,9 +73,9 @@ def make_bundle(order: Order, out: Path) -> list[Made]:
     steps = 2 * len(order.formats) + 3
     with new_bundle_folder(out) as folder, tqdm(total=steps, unit="step") as progress:
         progress.set_description("running the network")
-        reference = make_reference(checkpoint.network, faces, draft.preprocessing)
+        references = _references(order, checkpoint.network, faces, draft.preprocessing)
         progress.update()
-        made = _make_all(order, draft, reference, folder, progress)
+        made = _make_all(order, draft, references, folder, progress)
         if order.evaluation is not None:
             check_file(order.evaluation, [each.artifact for each in made])
         progress.set_description("recording goldens")
@@ -92,7 +96,11 @@ def make_bundle(order: Order, out: Path) -> list[Made]:
 
 
 def _make_all(
-    order: Order, draft: Manifest, reference: Reference, folder: Path, progress: tqdm[object]
+    order: Order,
+    draft: Manifest,
+    references: dict[bool, Reference],
+    folder: Path,
+    progress: tqdm[object],
 ) -> list[Made]:
     """Convert and compare every artifact, past those that fail; raises RefusedError if one did."""
     made: list[Made] = []
@@ -100,13 +108,15 @@ def _make_all(
     for row, drafted in zip(order.formats, draft.artifacts, strict=True):
         try:
             progress.set_description(f"converting to {drafted.file}")
-            conversion = convert(order.checkpoint, row.export, draft, drafted, folder)
+            integers = row.precision == "int8"
+            weights = order.integers if integers and order.integers else order.checkpoint
+            conversion = convert(weights, row.export, draft, drafted, folder)
             progress.update()
             progress.set_description(f"comparing {drafted.file}")
             file = _recorded(folder, drafted.file)
             artifact = msgspec.structs.replace(drafted, bytes=file.bytes, sha256=file.sha256)
             bundle = _write(folder, msgspec.structs.replace(draft, artifacts=(artifact,)))
-            parity = measure_parity(bundle, artifact, reference)
+            parity = measure_parity(bundle, artifact, references[integers])
             made.append(Made(msgspec.structs.replace(artifact, parity=parity), conversion))
             progress.update()
         except ExportError as error:
@@ -114,6 +124,26 @@ def _make_all(
     if failed:
         raise RefusedError([each.artifact.file for each in made], failed)
     return made
+
+
+def _references(
+    order: Order, network: nn.Module, faces: FaceSet, spec: PreprocessingSpec
+) -> dict[bool, Reference]:
+    """What files are compared with, by whether they are of integers.
+
+    Raises PackError if int8 was asked for and nobody said where its integers are.
+    """
+    floats = "the PyTorch network it was exported from, fp32"
+    references = {False: make_reference(network, floats, faces, spec)}
+    if any(row.precision == "int8" for row in order.formats):
+        if order.integers is None or not order.integers.is_file():
+            raise PackError(
+                f"int8 needs the network in integers, and there is no {order.integers}: make it "
+                "with `python -m distill quantize`, or say where it is with --integers"
+            )
+        words = "the PyTorch network of 8-bit integers it was exported from"
+        references[True] = make_reference(load_integers(order.integers), words, faces, spec)
+    return references
 
 
 def _faces(store: Path | None, width: int, height: int) -> FaceSet:

@@ -16,6 +16,7 @@ from torch import nn
 from distill.checkpoint import save_network
 from distill.config import Recipe, load_recipe
 from distill.networks.architectures import build_network
+from distill.networks.fake_quantized import convert, prepare, save_program
 from distill.networks.network import FaceStateNet
 from exporters.__main__ import main
 from exporters.faces import synthetic_faces
@@ -82,6 +83,27 @@ def pressed_more() -> Path:
     exit_code = main([*arguments, "--to", "onnx", "tflite:fp16", "coreml:fp16"])
     assert exit_code == 0, "the press refused a sound network"
     return bundle
+
+
+@cache
+def pressed_integers() -> Path:
+    """A bundle of a small network in 8-bit integers and in floats."""
+    folder = pressed().folder / "integers"
+    recipe = toy_recipe(pressed().folder)
+    settings = msgspec.structs.replace(recipe.network, activation="relu", width=0.25)
+    recipe = msgspec.structs.replace(recipe, network=settings)
+    network = lively_network(recipe, seed=0)
+    save_network(network, recipe, "toy", folder / "network.pt")
+    simulated = prepare(network, (2, 3, 112, 112))
+    faces = torch.from_numpy(synthetic_faces(112, 112).images).permute(0, 3, 1, 2)
+    simulated.eval()
+    with torch.no_grad():
+        simulated((faces - 127.5) / 128)
+    save_program(convert(simulated), (2, 3, 112, 112), folder / "int8" / "all.pt2")
+    arguments = pressed().arguments(folder / NAME, checkpoint=folder / "network.pt")
+    files = ["tflite", "tflite:int8", "executorch", "executorch:int8"]
+    assert main([*arguments, "--to", *files]) == 0, "the press refused a sound network"
+    return folder / NAME
 
 
 def toy_recipe(folder: Path) -> Recipe:

@@ -107,7 +107,7 @@ def reference(exported: Exported) -> Reference:
     faces = synthetic_faces(SIZE, SIZE).images[:20]
     images = np.concatenate([faces, extreme_inputs(SIZE, SIZE).images])
     outputs = run_network(exported.network, images, exported.manifest.preprocessing)
-    return Reference(images, outputs, faces=20, description="toy faces")
+    return Reference(images, outputs, faces=20, description="toy faces", network="it")
 
 
 def package_of(exported: Exported, precision: Precision, folder: Path) -> Path:

@@ -154,7 +154,7 @@ def test_core_ml_agrees_with_the_trained_network_on_real_faces(tmp_path: Path) -
     faces = load_faces(STORE, shipped.input.width, shipped.input.height).images[::8]
     images = np.concatenate([faces, extreme_inputs(112, 112).images])
     outputs = run_network(network, images, shipped.preprocessing)
-    reference = Reference(images, outputs, len(faces), "a few real faces")
+    reference = Reference(images, outputs, len(faces), "a few real faces", "it")
     asked = ArtifactSpec(
         file="real.mlpackage.zip", format="coreml", precision="fp16", layout="NCHW",
         input="image", bytes=1, sha256="0" * 64, minimum_os={"ios": "17.0"},

@@ -35,7 +35,7 @@ def reference(bundle: Bundle) -> Reference:
     faces = synthetic_faces(112, 112).images[:12]
     images = np.concatenate([faces, extreme_inputs(112, 112).images])
     outputs = run_network(network, images, bundle.manifest.preprocessing)
-    return Reference(images, outputs, faces=12, description="toy faces")
+    return Reference(images, outputs, faces=12, description="toy faces", network="it")
 
 
 @pytest.mark.parametrize("kind", ["tflite", "executorch"])
@@ -100,7 +100,7 @@ def test_a_network_that_gives_nan_is_refused(bundle: Bundle) -> None:
             return torch.full((len(x), 8), torch.nan), torch.zeros(len(x), 19)
 
     with pytest.raises(ParityError, match="NaN or infinity"):
-        make_reference(Broken(), synthetic_faces(112, 112), bundle.manifest.preprocessing)
+        make_reference(Broken(), "broken", synthetic_faces(112, 112), bundle.manifest.preprocessing)
 
 
 def test_too_few_faces_are_refused(bundle: Bundle, tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ def test_too_few_faces_are_refused(bundle: Bundle, tmp_path: Path) -> None:
         load_faces(tmp_path / "store", 112, 112)
     few = replace(synthetic_faces(112, 112), images=np.zeros((3, 112, 112, 3), np.uint8))
     with pytest.raises(ParityError, match=r"3 faces to compare on.*at least 256"):
-        make_reference(nn.Identity(), few, bundle.manifest.preprocessing)
+        make_reference(nn.Identity(), "none", few, bundle.manifest.preprocessing)
 
 
 def test_faces_are_those_of_validation_without_the_margin(tmp_path: Path) -> None:

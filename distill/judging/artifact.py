@@ -25,7 +25,11 @@ from mf2_edge.runtime import RuntimeName
 from mf2_edge.schema import ArtifactSpec
 from mf2_edge.types import Box, Detection
 
-_ENGINES: Final[dict[str, RuntimeName]] = {"tflite": "litert", "executorch": "executorch"}
+_ENGINES: Final[dict[str, RuntimeName]] = {
+    "tflite": "litert",
+    "executorch": "executorch",
+    "onnx": "onnx",
+}
 
 
 @dataclass(frozen=True)

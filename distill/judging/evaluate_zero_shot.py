@@ -22,8 +22,8 @@ from distill.language.zero_shot import (
 )
 from distill.learning.school import coded_source, subject_folds
 from distill.learning.teacher import checkpoint_sums, open_emotion, open_units
-from distill.networks.mf2 import MF2
 from distill.networks.network import FaceStateNet
+from distill.networks.reading import ReadingNet
 from distill.train import predict, wild_sources
 from mf2_edge.atomic import replacing
 from mf2_edge.schema import AccuracySpec, LabelAccuracy
@@ -45,8 +45,10 @@ class ZeroShotFigures(msgspec.Struct, frozen=True, kw_only=True):
 def evaluate_zero_shot(recipe: Recipe, out: Path) -> list[ZeroShotFigures]:
     """Emotion by the network of phase 1, units out of fold by those of phase 2; writes JSON.
 
-    Raises ValueError if the recipe has no texts.
+    Raises ValueError if the recipe's network has no text space.
     """
+    if recipe.network.architecture == "student":
+        raise ValueError("the recipe's network was never taught language: take MF² or an edge one")
     ways: dict[str, Read] = {
         "heads": lambda network, source, rows: predict(network, recipe, source, rows),
         "the grammar's sentences": partial(_by_text, recipe, grammar_directions(recipe)),
@@ -71,7 +73,7 @@ def _by_text(
     source: Source,
     rows: NDArray[np.int64],
 ) -> Scores:
-    assert isinstance(network, MF2)  # a recipe with texts trains no other
+    assert isinstance(network, ReadingNet)  # evaluate_zero_shot saw to it
     return read_by_text(network, recipe, source, rows, directions)
 
 

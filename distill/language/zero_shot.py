@@ -1,4 +1,4 @@
-"""Reading MF² by text alone: what alignment with language is for.
+"""Reading MF², or an edge network, by text alone: what alignment with language is for.
 
 No head is used: an emotion's score is the likeness of the face to sentences that say that emotion,
 an Action Unit's that of its token to sentences about that unit.
@@ -17,8 +17,8 @@ from torch.nn import functional as F  # noqa: N812  (the field's name for it)
 from distill.config import Recipe
 from distill.faces.batches import Source, centre_tensor
 from distill.language import plain_words
-from distill.language.encode_text import encode_texts
-from distill.networks.mf2 import MF2
+from distill.language.encode_text import BUILT_IN, encode_texts
+from distill.networks.reading import ReadingNet
 from mf2_edge.describe import FaceFacts, describe, describe_units
 from mf2_edge.wording import Certainty
 
@@ -59,7 +59,7 @@ def plain_directions(recipe: Recipe) -> Directions:
 
 
 def read_by_text(
-    network: MF2,
+    network: ReadingNet,
     recipe: Recipe,
     source: Source,
     rows: NDArray[np.int64],
@@ -80,8 +80,7 @@ def read_by_text(
 
 
 def _directions(sentences: list[list[str]], recipe: Recipe) -> Tensor:
-    if recipe.texts is None:
-        raise ValueError("the recipe has no [texts]: there is nothing to read the network by")
     flat = [sentence for wordings in sentences for sentence in wordings]
-    vectors = torch.from_numpy(encode_texts(flat, recipe.texts.encoder))
+    encoder = recipe.texts.encoder if recipe.texts else BUILT_IN
+    vectors = torch.from_numpy(encode_texts(flat, encoder))
     return F.normalize(vectors.reshape(len(sentences), -1, vectors.shape[1]).mean(dim=1), dim=1)

@@ -87,7 +87,12 @@ def convert(simulated: nn.Module) -> nn.Module:
 
 
 def save_program(converted: nn.Module, shape: tuple[int, int, int, int], path: Path) -> None:
-    """Write an integer network as a PyTorch program (.pt2) for inputs of that shape."""
-    program = torch.export.export(converted, (torch.zeros(shape),))
+    """Write an integer network as a PyTorch program (.pt2) for any number of images.
+
+    shape: (2, 3, H, W), of an example.
+    """
+    batch = torch.export.Dim("batch", min=1, max=LARGEST_BATCH)
+    example = (torch.zeros(shape),)
+    program = torch.export.export(converted, example, dynamic_shapes=({0: batch},))
     with replacing(path) as partial:
         torch.export.save(program, partial)

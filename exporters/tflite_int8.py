@@ -1,0 +1,92 @@
+"""TFLite in 8-bit integers, from a network that was trained with its rounding; floats at the doors.
+
+litert-torch folds integer weights to floats unless they stand in the pattern that its own quantizer
+knows, and then says nothing: so the weights are unfolded first, and the file is checked.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+from exporters.errors import ConversionError
+from exporters.integers import unfold_weights
+from exporters.spec import ExportSource, Operators
+from exporters.tflite_doors import open_with_floats
+from exporters.tflite_graph import count_operators, name_tensors, read_graph, write_graph
+from exporters.tflite_pad import fold_padding
+from mf2_edge.atomic import replacing
+from mf2_edge.extras import require
+
+_INTEGER: Final = {"CONV_2D", "DEPTHWISE_CONV_2D", "ADD", "FULLY_CONNECTED"}
+_DOORS: Final = {"QUANTIZE", "DEQUANTIZE"}
+
+
+def export_tflite_int8(source: ExportSource, path: Path) -> Operators:
+    """Write `source`, an integer network, as .tflite with float input [1, height, width, channels].
+
+    Outputs are float, in the order of `source.outputs`, and their tensors bear these names.
+
+    Raises ConversionError if anything but the doors computes in floats, MissingExtraError without
+    litert-torch.
+    """
+    litert_torch = require("litert_torch", extra="export")
+    scheme = require("litert_torch.quantize.pt2e_quantizer", extra="export")
+    settings = require("litert_torch.quantize.quant_config", extra="export")
+    quantizer = scheme.PT2EQuantizer().set_global(
+        scheme.get_symmetric_quantization_config(is_per_channel=True, is_dynamic=False)
+    )
+    example = source.example().permute(0, 2, 3, 1).contiguous()
+    with TemporaryDirectory() as folder:
+        raw = Path(folder) / "model.tflite"
+        litert_torch.convert(
+            _channels_last(unfold_weights(source.network)),
+            (example,),
+            quant_config=settings.QuantConfig(pt2e_quantizer=quantizer),
+            strict_export=False,
+        ).export(str(raw))
+        model = read_graph(raw.read_bytes())
+    fold_padding(model)
+    open_with_floats(model)
+    name_tensors(model, ("image",), source.outputs)
+    operators = count_operators(model)
+    _check_integers(model, operators, len(source.outputs), path.name)
+    with replacing(path) as partial:
+        partial.write_bytes(write_graph(model))
+    return operators
+
+
+def _channels_last(network: Any) -> Any:
+    from torch import Tensor, nn
+
+    class ChannelsLast(nn.Module):
+        """Takes (1, H, W, C)."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = network
+
+        def forward(self, x: Tensor) -> Any:
+            """The network's outputs."""
+            return self.network(x.permute(0, 3, 1, 2))
+
+    return ChannelsLast()
+
+
+def _check_integers(model: Any, operators: Operators, outputs: int, name: str) -> None:
+    """Raise ConversionError unless floats are at the doors alone: one QUANTIZE, then integers."""
+    from ai_edge_litert import schema_py_generated as tfl
+
+    doors = {"QUANTIZE": 1, "DEQUANTIZE": outputs}
+    tensors = model.subgraphs[0].tensors
+    floats = [tensor for tensor in tensors if tensor.type == tfl.TensorType.FLOAT32]
+    used = {int(i) for op in model.subgraphs[0].operators for i in (*op.inputs, *op.outputs)}
+    inside = sum(any(tensors[i] is tensor for tensor in floats) for i in used)
+    strange = {kind: count for kind, count in operators.items() if kind not in _INTEGER | _DOORS}
+    found = {kind: operators.get(kind, 0) for kind in doors}
+    if strange or found != doors or inside != 1 + outputs:
+        raise ConversionError(
+            f"{name}: operators are {dict(operators)}, {inside} tensors are float32; expected only "
+            f"{', '.join(sorted(_INTEGER))} between {doors}, and floats at the doors alone"
+        )
