@@ -224,6 +224,46 @@ def evaluation_table(table: Callable[[Evaluation], str]) -> Callable[[], str]:
     return made
 
 
+def dfn_table() -> str:
+    """DFN beside full fine-tuning and a linear probe: quality and cost, task by task."""
+    report = json.loads((RESULTS / "dfn.json").read_text())
+    titles = {
+        "rafdb": "RAF-DB, 7 emotions",
+        "ckplus": "CK+, human FACS codes",
+    }
+    names = {"dfn": "DFN", "full": "full fine-tuning", "probe": "linear probe"}
+    rows = [
+        "| task | method | quality | trained weights | seconds an epoch | training memory, MB "
+        "| peak memory, MB |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for task in report["summary"]:
+        for method, name in names.items():
+            found = task["methods"][method]
+            quality = ", ".join(f"{what} {value:.3f}" for what, value in found["figures"].items())
+            epoch = found["seconds_epoch"]
+            rows.append(
+                f"| {titles[task['task']]} | {name} | {quality} | {found['trainable']:,.0f} "
+                f"| {'' if epoch is None else f'{epoch:.2f}'} | {found['training_mb']:,.0f} "
+                f"| {found['peak_mb']:,.0f} |"
+            )
+    counts = {row["task"]: (row["learned_from"], row["judged"]) for row in report["runs"]}
+    faces = "; ".join(
+        f"{titles[task]}: {learned:,} faces, judged on {judged:,} others"
+        for task, (learned, judged) in counts.items()
+    )
+    states = ", ".join(f"{task['hidden_states']['seconds']:.0f} s" for task in report["summary"])
+    return "\n".join(
+        [
+            *rows,
+            "",
+            f"{faces}. Hidden states, once: {states}. Means of {report['seeds']} seeds; "
+            f"{report['provenance']}: {report['machine']}, {report['date']}; MF² with sha256 "
+            f"{report['mf2_sha256'][:12]}.",
+        ]
+    )
+
+
 def _networks(networks: list[tuple[str, list[dict[str, Any]]]]) -> str:
     """A row a network, a column a figure; where and how each was measured below."""
     columns = networks[0][1]
@@ -251,6 +291,7 @@ TABLES: dict[str, tuple[str, Callable[[], str]]] = {
     "zero-shot": ("docs/training.md", zero_shot_table),
     "ablation": ("docs/training.md", ablation_table),
     "blendshapes": ("docs/training.md", blendshapes_table),
+    "dfn": ("docs/adapt.md", dfn_table),
     "scale": ("docs/scale.md", scale_table),
     "emotions": ("docs/evaluation.md", evaluation_table(tables.emotions_table)),
     "emotion-labels": ("docs/evaluation.md", evaluation_table(tables.labels_table)),

@@ -35,13 +35,21 @@ TOLERANCES: Final = {
     "preprocess": 1e-5,  # of inputs within about -1..1: float32, whatever the order of operations
     "model": 1e-3,  # of logits up to about 10: float32 sums in the order of any engine
     "model/fp16": 0.1,  # the same, each stored number rounded to one part in 2048
+    "model/int8": 0.5,  # some steps of the integers that the logits are
     "decode": 1e-5,  # of scores: exp in float32
 }
 """Largest absolute difference that an implementation may show at each stage."""
 
 
-def write_goldens(path: Path, network: nn.Module, manifest: Manifest) -> None:
+def write_goldens(
+    path: Path,
+    network: nn.Module,
+    manifest: Manifest,
+    integers: list[NDArray[np.float32]] | None = None,
+) -> None:
     """Record preprocessing, logits and scores of `golden_faces` in a compressed `.npz` at `path`.
+
+    `integers`: the logits that an int8 artifact gives for these faces, one array a head.
 
     Raises PackError if the portrait's face cannot be found, or the logits are not finite.
     """
@@ -59,6 +67,9 @@ def write_goldens(path: Path, network: nn.Module, manifest: Manifest) -> None:
         "emotion_scores": emotion_scores.astype(np.float32),
         "au_scores": au_scores.astype(np.float32),
     }
+    if integers is not None:
+        arrays["emotion_logits/int8"] = integers[manifest.head("emotion").output]
+        arrays["au_logits/int8"] = integers[manifest.head("action_units").output]
     arrays |= {f"tolerance/{stage}": np.float32(value) for stage, value in TOLERANCES.items()}
     with replacing(path) as partial:
         np.savez_compressed(partial, **arrays)

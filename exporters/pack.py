@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from exporters.draft import Order, draft_manifest
@@ -15,10 +17,11 @@ from exporters.errors import ExportError, PackError, RefusedError
 from exporters.evaluated import check_file, check_version
 from exporters.export import Conversion, convert
 from exporters.faces import FaceSet, load_faces, synthetic_faces
-from exporters.goldens import write_goldens
+from exporters.goldens import golden_faces, write_goldens
 from exporters.integers import load_integers
 from exporters.model_card import license_text, model_card
 from exporters.parity import make_reference, measure_parity
+from exporters.running import run_artifact
 from exporters.staging import new_bundle_folder
 from mf2_edge.bundle import MANIFEST, Bundle, load_bundle
 from mf2_edge.manifest import dump_manifest, parse_manifest
@@ -79,7 +82,8 @@ def make_bundle(order: Order, out: Path) -> list[Made]:
         if order.evaluation is not None:
             check_file(order.evaluation, [each.artifact for each in made])
         progress.set_description("recording goldens")
-        write_goldens(folder / GOLDENS, checkpoint.network, draft)
+        integers = _integer_goldens(folder, draft, made)
+        write_goldens(folder / GOLDENS, checkpoint.network, draft, integers)
         manifest = msgspec.structs.replace(
             draft,
             artifacts=tuple(each.artifact for each in made),
@@ -124,6 +128,17 @@ def _make_all(
     if failed:
         raise RefusedError([each.artifact.file for each in made], failed)
     return made
+
+
+def _integer_goldens(
+    folder: Path, draft: Manifest, made: list[Made]
+) -> list[NDArray[np.float32]] | None:
+    """What the first int8 artifact, which has passed, answers to the goldens' faces."""
+    passed = [each.artifact for each in made if each.artifact.precision == "int8"]
+    if not passed:
+        return None
+    bundle = _write(folder, msgspec.structs.replace(draft, artifacts=(passed[0],)))
+    return run_artifact(bundle, passed[0], golden_faces(draft.alignment))[0]
 
 
 def _references(

@@ -31,7 +31,8 @@ def test_integers_answer_as_the_network_that_simulated_them(bundle: Bundle, form
     )
     assert artifact.parity is not None
     assert "8-bit integers" in artifact.parity.reference
-    assert min(artifact.parity.emotion_agreement, artifact.parity.au_agreement) >= 0.98
+    assert artifact.parity.psnr_db is not None
+    assert artifact.parity.psnr_db > 15  # random weights; trained ones are within TOLERANCES
     floats = bundle.select(artifact.format, "fp32")
     assert artifact.bytes < floats.bytes / 2
 
