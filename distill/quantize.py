@@ -119,8 +119,8 @@ def _train_job(
         unit="step",
         mininterval=5,
     ):
+        simulated.train()  # draws random numbers of its own when it first leaves eval()
         torch.manual_seed(hash((recipe.training_seed, step)))  # dropout, the same after a resume
-        simulated.train()
         if step >= settings.steps * settings.free_ranges:
             freeze_ranges(simulated)
         learn_codes(simulated, recipe, school, coded, step)

@@ -42,7 +42,7 @@ class Tolerance:
 
 TOLERANCES: Final[dict[Precision, Tolerance]] = {
     "fp32": Tolerance(max_abs_difference=1e-4, agreement=1.0),
-    "fp16": Tolerance(max_abs_difference=0.05, agreement=0.995),
+    "fp16": Tolerance(max_abs_difference=0.02, agreement=0.995),
     # Of the integers that training simulated: runtimes round a sum's last bit differently.
     "int8": Tolerance(max_abs_difference=0.3, agreement=0.98),
 }

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from distill.checkpoint import load_network
 from exporters.errors import ParityError
 from exporters.faces import extreme_inputs, load_faces, synthetic_faces
-from exporters.parity import Reference, make_reference, measure_parity, run_network
+from exporters.parity import TOLERANCES, Reference, make_reference, measure_parity, run_network
 from exporters.tflite_graph import read_graph, write_graph
 from mf2_edge.bundle import Bundle, load_bundle
 from mf2_edge.schema import ArtifactSpec
@@ -88,7 +88,10 @@ def test_a_damaged_file_is_refused(bundle: Bundle, reference: Reference, tmp_pat
         measure_parity(load_bundle(tmp_path / "damaged"), artifact, reference)
 
 
-def test_a_precision_without_tolerance_is_refused(bundle: Bundle, reference: Reference) -> None:
+def test_a_precision_without_tolerance_is_refused(
+    bundle: Bundle, reference: Reference, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(TOLERANCES, "int8")
     artifact = msgspec.structs.replace(bundle.manifest.artifacts[0], precision="int8")
     with pytest.raises(ParityError, match="no tolerance for int8"):
         measure_parity(bundle, artifact, reference)

@@ -251,7 +251,7 @@ def test_correlation_with_blendshapes_is_by_rank_and_skips_faces_not_found() -> 
     first, second = recipe.action_units.index("AU1"), recipe.action_units.index("AU2")
     scores[:40, first] = np.exp(logits[:40, first])
     scores[:40, second] = -logits[:40, second]
-    scores[:, recipe.action_units.index("AU4")] = 0.0
+    scores[:40, recipe.action_units.index("AU4")] = 0.0
     found = blendshape_agreement(recipe, "rafdb", logits, scores)
     assert {unit: label.value for unit, label in found.labels.items()} == {"AU1": 1.0, "AU2": -1.0}
     assert found.labels["AU1"].support == 40

@@ -93,6 +93,19 @@ def save_program(converted: nn.Module, shape: tuple[int, int, int, int], path: P
     """
     batch = torch.export.Dim("batch", min=1, max=LARGEST_BATCH)
     example = (torch.zeros(shape),)
-    program = torch.export.export(converted, example, dynamic_shapes=({0: batch},))
+    lean = _without_unused(cast("torch.fx.GraphModule", deepcopy(converted)))
+    program = torch.export.export(lean, example, dynamic_shapes=({0: batch},))
     with replacing(path) as partial:
         torch.export.save(program, partial)
+
+
+def _without_unused(converted: torch.fx.GraphModule) -> torch.fx.GraphModule:
+    """Drop the floats that the integers were made of, four bytes for each of theirs."""
+    converted.graph.eliminate_dead_code()
+    used = {node.target for node in converted.graph.nodes if node.op == "get_attr"}
+    for name, _ in list(converted.named_parameters()):
+        if name not in used:
+            owner, _, attribute = name.rpartition(".")
+            delattr(converted.get_submodule(owner), attribute)
+    converted.recompile()
+    return converted
