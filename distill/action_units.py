@@ -45,7 +45,7 @@ def train_action_units(recipe: Recipe, *, on_all: bool = True) -> Path:
         network = _train_fold(recipe, school, wild, teacher, job)
         faces = np.arange(len(school.coded.store.names))
         logits = predict(network, recipe, school.coded, faces)[1]
-        return {"network": network.state_dict()}, logits
+        return {"network": network.state_dict()}, {"logits": logits}
 
     folder = recipe.run_folder / "folds"
     train_folds(

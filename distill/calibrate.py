@@ -10,14 +10,13 @@ import torch
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
-from distill.checkpoint import load_network
 from distill.config import Recipe
 from distill.faces.batches import Source
 from distill.faces.pseudo import pseudo_labels
 from distill.faces.store import load_store
 from distill.judging.metrics import best_threshold
-from distill.networks.network import channels_last
 from distill.train import predict, wild_sources
+from distill.trained import load_folds, load_trained, shipped_numbers
 from mf2_edge.atomic import replacing
 from mf2_edge.schema import ActionUnitCalibration, CalibrationSpec, EmotionCalibration
 
@@ -26,9 +25,12 @@ LEAST_POSITIVES = 5
 
 
 def calibrate(recipe: Recipe) -> Path:
-    """Write `calibration.json` (a CalibrationSpec) beside the trained network."""
+    """Write `calibration.json` (a CalibrationSpec), fitted to the network as it ships.
+
+    One for all formats: if the network ships in integers, it is fitted to these.
+    """
     sources = wild_sources(recipe)
-    network = channels_last(load_network(recipe.run_folder / "network.pt").network)
+    network = load_trained(recipe, shipped_numbers(recipe)[-1])
     logits = {
         source.name: predict(network, recipe, source, source.store.labelled("valid"))
         for source in sources
@@ -107,16 +109,15 @@ def _action_units(
 ) -> dict[str, ActionUnitCalibration]:
     """Human codes where there are enough positives, else the pseudo-labels' validation part."""
     settings = recipe.action_unit_training
-    with np.load(recipe.run_folder / "folds.npz") as folds:
-        labels, held_out = folds["labels"], folds["logits"]
+    folds = load_folds(recipe, shipped_numbers(recipe)[-1])
     human = f"{recipe.data[settings.dataset].title}, out-of-fold logits, {settings.folds} folds"
     pseudo_set = recipe.pseudo_labels.datasets[0]
     pseudo = _pseudo_validation(recipe, pseudo_set)
     fitted = {}
     for column, unit in enumerate(recipe.action_units):
-        truth = labels[:, column] == 1
+        truth = folds.labels[:, column] == 1
         if truth.sum() >= LEAST_POSITIVES:
-            fitted[unit] = fit_action_unit(unit, held_out[:, column], truth, human)
+            fitted[unit] = fit_action_unit(unit, folds.logits[:, column], truth, human)
         else:
             known = ~np.isnan(pseudo[:, column])
             fitted[unit] = fit_action_unit(

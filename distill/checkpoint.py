@@ -1,25 +1,28 @@
 """Checkpoints: what a run needs to go on, and what the exporter needs to ship.
 
-Two files in a run's folder: `last.pt` (everything, to resume) and `network.pt` (the network and
-the recipe it came from). Both are written beside themselves and moved into place.
+Files in a run's folder: `last.pt` (everything, to resume), `network.pt` (the network and the recipe
+it came from) and, after phase 4, `int8/all.pt2` (the same in integers). All are written beside
+themselves and moved into place.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import torch
+from torch import nn
 
 from distill.config import Recipe
 from distill.networks.architectures import build_network
 from distill.networks.network import FaceStateNet
 from mf2_edge.atomic import replacing
+from mf2_edge.extras import require
 
-WILD, ACTION_UNITS, SETTLED = "wild", "action units", "settled"
-"""How far a network was trained: through phase 1, 2 or 3."""
+WILD, ACTION_UNITS, SETTLED, ROUNDED = "wild", "action units", "settled", "rounded"
+"""How far a network was trained: through phase 1, 2, 3 or 4."""
 
 
 class CheckpointError(ValueError):
@@ -74,3 +77,20 @@ def load_network(path: Path) -> Checkpoint:
     except RuntimeError as error:
         raise CheckpointError(f"{path} holds another architecture: {error}") from error
     return Checkpoint(network.eval(), recipe, content["stage"])
+
+
+def load_integers(path: Path) -> nn.Module:
+    """The integer network of a .pt2 file: (N, 3, H, W) -> logits, one tensor a head.
+
+    Raises CheckpointError if the file is none, or is missing; MissingExtraError without torchao.
+    """
+    require("torchao.quantization.pt2e.quantize_pt2e", extra="export")  # registers its operators
+    pt2e = require("torchao.quantization.pt2e", extra="export")
+    try:
+        program = torch.export.load(path)
+    except Exception as error:  # torch's own classes share no base but this one
+        raise CheckpointError(
+            f"{path} is no integer network: {error}; make one with `python -m distill quantize`"
+        ) from error
+    network = program.module(check_guards=False)
+    return cast("nn.Module", pt2e.allow_exported_model_train_eval(network))  # refuses eval() else

@@ -16,33 +16,37 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distill.calibrate import LEAST_POSITIVES, fit_action_unit, is_present, scaled_scores
-from distill.checkpoint import load_network
 from distill.config import Recipe
 from distill.faces.batches import Source
 from distill.judging.intervals import WILSON, wilson
 from distill.judging.unit_figures import unit_figures
-from distill.networks.network import channels_last
 from distill.train import predict, wild_sources
+from distill.trained import Folds, load_folds, load_trained, shipped_numbers
 from mf2_edge.atomic import replacing
 from mf2_edge.schema import AccuracySpec, LabelAccuracy
 
 
 def evaluate(recipe: Recipe) -> list[AccuracySpec]:
-    """Measure the trained network; writes `results.json` (a list of AccuracySpec) beside it."""
-    network = channels_last(load_network(recipe.run_folder / "network.pt").network)
-    with np.load(recipe.run_folder / "folds.npz") as folds:
-        results = action_unit_accuracy(
-            recipe, folds["labels"], folds["logits"], folds["fold"], folds["subjects"]
-        )
-    for source in wild_sources(recipe):
-        for split, description in splits(source, recipe):
-            rows = source.store.labelled(split)
-            logits, _ = predict(network, recipe, source, rows)
-            results.append(
-                emotion_accuracy(
-                    logits, source.store.majority[rows], recipe, source.name, description
+    """Measure the trained network; writes `results.json` (a list of AccuracySpec) beside it.
+
+    In integers as well, if it ships in these.
+    """
+    calibrated = load_folds(recipe, shipped_numbers(recipe)[-1])
+    results = []
+    for numbers in shipped_numbers(recipe):
+        folds = load_folds(recipe, numbers)
+        found = action_unit_accuracy(recipe, folds, fitted_to=calibrated)
+        network = load_trained(recipe, numbers)
+        for source in wild_sources(recipe):
+            for split, description in splits(source, recipe):
+                rows = source.store.labelled(split)
+                logits, _ = predict(network, recipe, source, rows)
+                found.append(
+                    emotion_accuracy(
+                        logits, source.store.majority[rows], recipe, source.name, description
+                    )
                 )
-            )
+        results += [msgspec.structs.replace(each, precision=numbers) for each in found]
     with replacing(recipe.run_folder / "results.json") as partial:
         partial.write_bytes(msgspec.json.format(msgspec.json.encode(results), indent=2))
     return results
@@ -86,31 +90,32 @@ def _recall(right: NDArray[np.bool_]) -> LabelAccuracy:
 
 
 def action_unit_accuracy(
-    recipe: Recipe,
-    labels: NDArray[np.float32],
-    logits: NDArray[np.float32],
-    fold: NDArray[np.int64],
-    subjects: NDArray[np.str_],
+    recipe: Recipe, folds: Folds, fitted_to: Folds | None = None
 ) -> list[AccuracySpec]:
     """Mean F1 and mean AUC over the headline units, and each unit's own figures.
 
-    labels and out-of-fold logits [n, units]; fold and subjects [n]. Scaling and thresholds come
-    from the other folds. Units with too few human-coded positives are left out. Intervals draw
-    subjects, who have several faces each; a draw without a face of a unit does not judge it.
+    Arguments as of `out_of_fold`. Units with too few human-coded positives are left out. Intervals
+    draw subjects, who have several faces each; a draw without a face of a unit does not judge it.
     """
     settings = recipe.action_unit_training
-    units, _, present = out_of_fold(recipe, labels, logits, fold)
+    units, _, present = out_of_fold(recipe, folds, fitted_to)
     columns = [recipe.action_units.index(unit) for unit in units]
     headline = settings.headline or tuple(units)
     # Ranks, and so the AUC, are those of the logits: each fold's scaling is its own.
     figures = unit_figures(
-        units, labels[:, columns], present, logits[:, columns], headline, recipe.seed, subjects
+        units,
+        folds.labels[:, columns],
+        present,
+        folds.logits[:, columns],
+        headline,
+        recipe.seed,
+        folds.subjects,
     )
     return figures.as_accuracy(
         dataset=recipe.data[settings.dataset].title,
-        split=f"{len(np.unique(fold))} folds by subject, human FACS codes",
+        split=f"{len(np.unique(folds.fold))} folds by subject, human FACS codes",
         protocol=f"{len(headline)} units, out of fold, thresholds from the other folds",
-        n=len(labels),
+        n=len(folds.labels),
         seed=recipe.seed,
         date=today(),
         machine=machine(),
@@ -118,16 +123,14 @@ def action_unit_accuracy(
 
 
 def out_of_fold(
-    recipe: Recipe,
-    labels: NDArray[np.float32],
-    logits: NDArray[np.float32],
-    fold: NDArray[np.int64],
+    recipe: Recipe, folds: Folds, fitted_to: Folds | None = None
 ) -> tuple[list[str], NDArray[np.float64], NDArray[np.bool_]]:
     """Units with enough human-coded positives, their scores and the decisions, both [n, units].
 
-    Arguments as of `action_unit_accuracy`; scaling and thresholds come from the other folds.
+    Scaling and thresholds come from the other folds: of the same logits, or of `fitted_to`, those
+    of the network in the numbers that the calibration is fitted to.
     """
-    truth = labels == 1
+    truth, fold, fitting = folds.labels == 1, folds.fold, (fitted_to or folds).logits
     enough = [c for c in range(truth.shape[1]) if truth[:, c].sum() >= LEAST_POSITIVES]
     units = [recipe.action_units[column] for column in enough]
     scores = np.zeros((len(truth), len(units)))
@@ -136,10 +139,10 @@ def out_of_fold(
         for number in np.unique(fold):
             other, own = fold != number, fold == number
             fitted = fit_action_unit(
-                unit, logits[other, column], truth[other, column], "the other folds"
+                unit, fitting[other, column], truth[other, column], "the other folds"
             )
-            scores[own, place] = scaled_scores(logits[own, column], fitted.scale, fitted.bias)
-            present[own, place] = is_present(fitted, logits[own, column])
+            scores[own, place] = scaled_scores(folds.logits[own, column], fitted.scale, fitted.bias)
+            present[own, place] = is_present(fitted, folds.logits[own, column])
     return units, scores, present
 
 

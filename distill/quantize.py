@@ -16,7 +16,7 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from distill.checkpoint import CheckpointError, load_network
+from distill.checkpoint import ROUNDED, CheckpointError, load_network, save_network
 from distill.config import QuantizationConfig, Recipe
 from distill.faces.batches import Source, centre_tensor
 from distill.learning.folds import ALL, Job, Result, is_done, train_folds
@@ -24,9 +24,16 @@ from distill.learning.optimise import start_optimisation
 from distill.learning.parallel import join_world
 from distill.learning.school import School, coded_rows, learn_codes, open_school, remember
 from distill.learning.teacher import Teacher, find_teacher, teacher_key
-from distill.networks.fake_quantized import convert, freeze_ranges, prepare, save_program
+from distill.networks.fake_quantized import (
+    convert,
+    freeze_ranges,
+    prepare,
+    save_program,
+    take_weights,
+)
 from distill.networks.network import FaceStateNet, channels_last
 from distill.train import predict
+from distill.trained import FLOAT_LOGITS, INTEGER_LOGITS
 
 RANGE_FACES = 256
 """Faces of each replayed data set that the first ranges come from."""
@@ -35,9 +42,10 @@ RANGE_FACES = 256
 def quantize(recipe: Recipe, settings: QuantizationConfig) -> Path:
     """Run or resume phase 4; returns the path of the integer network, `int8/all.pt2`.
 
-    `int8.npz` beside that folder has the out-of-fold logits of every coded face. 0 steps quantize
-    after training, from ranges alone. Raises CheckpointError for a network with PReLU, which has
-    no integer form.
+    `int8/network.pt` is the same network in float, of the weights that the integers round;
+    `int8.npz` has the out-of-fold logits of every coded face, of the integers and of these floats.
+    0 steps quantize after training, from ranges alone. Raises CheckpointError for a network with
+    PReLU, which has no integer form.
     """
     world = join_world()
     torch.set_num_threads(recipe.threads)
@@ -48,11 +56,17 @@ def quantize(recipe: Recipe, settings: QuantizationConfig) -> Path:
     def train(job: Job) -> Result:
         network = channels_last(_float_network(recipe, job.name))
         teacher = find_teacher(recipe, wild, job.name, world.device)
-        learnt = convert(_train_job(recipe, settings, school, teacher, network, job))
-        size = recipe.alignment
-        save_program(learnt, (2, 3, size.height, size.width), folder / f"{job.name}.pt2")
+        simulated = _train_job(recipe, settings, school, teacher, network, job)
+        integers, floats = convert(simulated), take_weights(network, simulated)
+        if job.name == ALL:
+            size = recipe.alignment
+            save_program(integers, (2, 3, size.height, size.width), folder / f"{ALL}.pt2")
+            save_network(floats, recipe, ROUNDED, folder / "network.pt")
         faces = np.arange(len(school.coded.store.names))
-        return {}, predict(learnt, recipe, school.coded, faces)[1]
+        named = {INTEGER_LOGITS: integers, FLOAT_LOGITS: floats}
+        return {}, {
+            name: predict(which, recipe, school.coded, faces)[1] for name, which in named.items()
+        }
 
     rests_on = f"{settings} {recipe.action_unit_training} {recipe.training_seed}"
     train_folds(

@@ -59,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--integers", type=Path, metavar="PT2",
-        help="the network in 8-bit integers, for int8 (default: int8/all.pt2 beside CHECKPOINT)",
+        help="the network in 8-bit integers, for int8 (default: all.pt2 beside CHECKPOINT)",
     )  # fmt: skip
     parser.add_argument("--out", type=Path, required=True, help="the bundle's folder")
     faces = parser.add_mutually_exclusive_group(required=True)
@@ -93,7 +93,7 @@ def _run(options: argparse.Namespace) -> None:
     given = {key: getattr(options, key) for key in ("name", "version") if getattr(options, key)}
     order = Order(
         checkpoint=options.checkpoint,
-        integers=options.integers or options.checkpoint.parent / "int8" / "all.pt2",
+        integers=options.integers or options.checkpoint.with_name("all.pt2"),
         formats=formats,
         about=msgspec.structs.replace(load_about(about_file), **given),
         calibration=load_calibration(options.calibration),

@@ -81,8 +81,7 @@ def _work(
         for descriptor in (1, 2):
             os.dup2(stream.fileno(), descriptor)
     try:
-        from distill.checkpoint import load_network
-        from exporters.integers import load_integers
+        from distill.checkpoint import load_integers, load_network
 
         integers = artifact.precision == "int8"
         network = load_integers(weights) if integers else load_network(weights).network

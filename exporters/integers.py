@@ -1,34 +1,15 @@
-"""Integer networks as `python -m distill quantize` saves them, and their weights unfolded."""
+"""Integer networks as `python -m distill quantize` saves them, their weights unfolded."""
 
 from __future__ import annotations
 
 from copy import deepcopy
 from functools import reduce
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from exporters.errors import ConversionError
-from mf2_edge.extras import require
 
 if TYPE_CHECKING:
     from torch import Tensor, fx, nn
-
-
-def load_integers(path: Path) -> nn.Module:
-    """The integer network of a .pt2 file: (N, 3, H, W) -> logits, one tensor a head.
-
-    Raises ConversionError if the file is none, or is missing.
-    """
-    require("torchao.quantization.pt2e.quantize_pt2e", extra="export")  # registers its operators
-    import torch
-
-    try:
-        program = torch.export.load(path)
-    except Exception as error:  # torch's own classes share no base but this one
-        raise ConversionError(
-            f"{path} is no integer network: {error}; make one with `python -m distill quantize`"
-        ) from error
-    return cast("nn.Module", program.module(check_guards=False))
 
 
 def unfold_weights(network: nn.Module) -> nn.Module:

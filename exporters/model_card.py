@@ -74,10 +74,13 @@ def _accuracy(manifest: Manifest) -> str:
     if not manifest.accuracy:
         return "Not measured."
     rows = (
-        (a.dataset, a.split, a.metric, f"{a.value:.4f}", _interval(a), str(a.n), a.protocol)
+        (
+            *(a.dataset, a.split, a.precision, a.metric),
+            *(f"{a.value:.4f}", _interval(a), str(a.n), a.protocol),
+        )
         for a in manifest.accuracy
     )
-    head = ("data", "split", "metric", "value", "95 % interval", "images", "how")
+    head = ("data", "split", "numbers", "metric", "value", "95 % interval", "images", "how")
     lines = [_table(head, rows)]
     if ways := dict.fromkeys(a.interval for a in manifest.accuracy if a.interval):
         lines.append(f"Intervals: {'; '.join(map(str, ways))}.")
@@ -99,7 +102,7 @@ def _labels(spec: AccuracySpec) -> str:
     )
     what = "recall" if spec.metric == "accuracy" else spec.metric.removeprefix("mean ")
     head = ("label", what, "95 % interval", "AUC", "positives")
-    return f"{spec.dataset}, {spec.split}:\n\n{_table(head, rows)}"
+    return f"{spec.dataset}, {spec.split}, {spec.precision}:\n\n{_table(head, rows)}"
 
 
 def _interval(figure: AccuracySpec | LabelAccuracy) -> str:

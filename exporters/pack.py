@@ -18,7 +18,6 @@ from exporters.evaluated import check_file, check_version
 from exporters.export import Conversion, convert
 from exporters.faces import FaceSet, load_faces, synthetic_faces
 from exporters.goldens import golden_faces, write_goldens
-from exporters.integers import load_integers
 from exporters.model_card import license_text, model_card
 from exporters.parity import make_reference, measure_parity
 from exporters.running import run_artifact
@@ -156,6 +155,8 @@ def _references(
                 f"int8 needs the network in integers, and there is no {order.integers}: make it "
                 "with `python -m distill quantize`, or say where it is with --integers"
             )
+        from distill.checkpoint import load_integers
+
         words = "the PyTorch network of 8-bit integers it was exported from"
         references[True] = make_reference(load_integers(order.integers), words, faces, spec)
     return references

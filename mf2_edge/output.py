@@ -160,8 +160,8 @@ def info_text(info: dict[str, Any]) -> str:
     for measured in info["accuracy"]:
         lines.append(
             f"  accuracy      {measured['dataset']} {measured['split']}: {measured['metric']} "
-            f"{measured['value']:.4g}{_interval(measured)} (n={measured['n']}; "
-            f"{measured['protocol']})"
+            f"{measured['value']:.4g}{_interval(measured)} ({measured['precision']}; "
+            f"n={measured['n']}; {measured['protocol']})"
         )
     return "\n".join(lines)
 

@@ -246,6 +246,8 @@ class AccuracySpec(_Spec, frozen=True, kw_only=True):
     """How: folds, where thresholds come from, what was left out."""
     metric: Text
     """What `value` is, e.g. `accuracy` or `mean_f1`."""
+    precision: Precision = "fp32"
+    """What the network computed in (schema 1.1)."""
     value: float
     """The figure."""
     low: float | None = None

@@ -106,7 +106,7 @@ def pressed_integers() -> Path:
     simulated.eval()
     with torch.no_grad():
         simulated((faces - 127.5) / 128)
-    save_program(convert(simulated), (2, 3, 112, 112), folder / "int8" / "all.pt2")
+    save_program(convert(simulated), (2, 3, 112, 112), folder / "all.pt2")
     arguments = pressed().arguments(folder / NAME, checkpoint=folder / "network.pt")
     files = ["tflite", "tflite:int8", "executorch", "executorch:int8"]
     with patch.dict("exporters.parity.TOLERANCES", {"int8": LENIENT}):

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import torch
 
+from distill.checkpoint import load_integers
 from exporters.__main__ import main
 from exporters.errors import ConversionError
 from exporters.faces import synthetic_faces
-from exporters.integers import load_integers, unfold_weights
+from exporters.integers import unfold_weights
 from exporters.running import run_artifact
 from exporters.tflite_graph import count_operators, read_graph
 from exporters.tflite_int8 import _check_integers
@@ -67,7 +68,7 @@ def test_a_tflite_of_integers_computes_in_integers(bundle: Bundle) -> None:
 
 
 def test_unfolded_weights_are_the_same_network() -> None:
-    network = load_integers(pressed_integers().parent / "int8" / "all.pt2")
+    network = load_integers(pressed_integers().parent / "all.pt2")
     unfolded = unfold_weights(network)
     x = torch.randn(2, 3, 112, 112)
     with torch.inference_mode():

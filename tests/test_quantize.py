@@ -18,10 +18,12 @@ import torch
 from distill.action_units import train_action_units
 from distill.checkpoint import CheckpointError
 from distill.config import QuantizationConfig, Recipe
+from distill.evaluate import evaluate
 from distill.networks.fake_quantized import convert, freeze_ranges, prepare
 from distill.prepare import prepare as prepare_faces
 from distill.quantize import quantize
 from distill.train import train
+from distill.trained import load_folds, load_trained, shipped_numbers
 from tests.pressed import lively_network
 from tests.tiny_school import tiny_recipe, write_blendshapes, write_recipe
 
@@ -94,10 +96,12 @@ def test_folds_of_integers_are_out_of_fold(recipe: Recipe) -> None:
     ):
         assert (integers["fold"] == floats["fold"]).all()
         assert np.isfinite(integers["logits"]).all()
+        assert np.isfinite(integers["float_logits"]).all()
+        assert (integers["float_logits"] != integers["logits"]).any()
         for number in np.unique(integers["fold"]):
             own = torch.load(recipe.run_folder / "int8" / f"{number}.pt", weights_only=True)
             rows = integers["fold"] == number
-            assert (integers["logits"][rows] == own["logits"].numpy()[rows]).all()
+            assert (integers["logits"][rows] == own["logits"]["logits"].numpy()[rows]).all()
 
 
 def test_phase_four_killed_and_resumed_ends_the_same(recipe: Recipe, tmp_path: Path) -> None:
@@ -117,7 +121,38 @@ def test_phase_four_killed_and_resumed_ends_the_same(recipe: Recipe, tmp_path: P
     assert process.wait() == -signal.SIGKILL
     quantize(killed, SETTINGS)
     found = torch.load(killed.run_folder / "int8" / "0.pt", weights_only=True)["logits"]
+    assert set(expected) == {"logits", "float_logits"}
     torch.testing.assert_close(expected, found, rtol=0, atol=0)
+
+
+def test_the_floats_of_integers_are_the_weights_that_they_round(recipe: Recipe) -> None:
+    quantize(recipe, SETTINGS)
+    before = load_trained(replace(recipe, quantization=None), "fp32")
+    floats, integers = load_trained(recipe, "fp32"), load_trained(recipe, "int8")
+    assert not torch.equal(next(before.parameters()), next(floats.parameters()))
+    kept = integers.state_dict()
+    scale = kept["_scale_0"]  # of the first layer's channels
+    weight = next(floats.parameters())
+    rounded = torch.round(weight / scale[:, None, None, None]).clamp(-127, 127).to(torch.int8)
+    assert torch.equal(rounded, kept["_frozen_param0"])
+
+
+def test_figures_of_both_numbers_by_thresholds_of_the_integers(recipe: Recipe) -> None:
+    quantize(recipe, SETTINGS)
+    path = recipe.run_folder / "int8.npz"
+    with np.load(path) as kept:
+        truth = 9.0 * (kept["labels"] == 1)
+        logits = {"logits": truth.astype(np.float32), "float_logits": truth.astype(np.float32) - 9}
+        np.savez(path, **(dict(kept) | logits))
+    assert (load_folds(recipe, "int8").logits == truth).all()
+    results = evaluate(recipe)
+    assert shipped_numbers(recipe) == ("fp32", "int8")
+    floats = [each for each in results if each.precision == "fp32"]
+    integers = [each for each in results if each.precision == "int8"]
+    assert [each.dataset for each in floats] == [each.dataset for each in integers]
+    assert integers[0].metric == "mean F1"
+    assert integers[0].value == 1
+    assert floats[0].value == 0  # ranked as well, but below the thresholds that ship
 
 
 def test_a_network_of_prelu_has_no_integer_form(recipe: Recipe) -> None:

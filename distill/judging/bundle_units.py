@@ -20,6 +20,7 @@ from distill.judging.reliability import reliability
 from distill.judging.report import RecipeReport, UnitReliability
 from distill.judging.slices import decisions
 from distill.judging.unit_figures import unit_figures
+from distill.trained import Folds, Numbers, load_folds, shipped_numbers
 from mf2_edge.schema import AccuracySpec, Manifest
 
 UNIT_BINS = 10
@@ -99,53 +100,47 @@ def seen_in_training(
     )
 
 
-def recipe_report(recipe: Recipe, manifest: Manifest) -> RecipeReport:
-    """The recipe's out-of-fold figures from `folds.npz`; raises FileNotFoundError without it."""
-    path = recipe.run_folder / "folds.npz"
-    if not path.is_file():
+def recipe_report(recipe: Recipe, manifest: Manifest, numbers: Numbers) -> RecipeReport:
+    """The recipe's out-of-fold figures; raises FileNotFoundError where no folds were trained."""
+    try:
+        folds = load_folds(recipe, numbers)
+        calibrated = load_folds(recipe, shipped_numbers(recipe)[-1])
+    except FileNotFoundError as error:
         raise FileNotFoundError(
-            f"no {path}: run `python -m distill action-units` with the recipe {recipe.name}"
-        )
-    with np.load(path) as folds:
-        labels, logits = folds["labels"], folds["logits"]
-        fold, subjects = folds["fold"], folds["subjects"]
-    units, scores, _ = out_of_fold(recipe, labels, logits, fold)
-    drawn = []
+            f"no {error.filename}: run `python -m distill train` with the recipe {recipe.name}"
+        ) from None
+    units, scores, _ = out_of_fold(recipe, folds, calibrated)
+    drawn, people = [], folds.subjects
     for place, unit in enumerate(units):
         column = recipe.action_units.index(unit)
-        truth = labels[:, column] == 1
+        truth = folds.labels[:, column] == 1
         if truth.sum() >= SHOWN_POSITIVES:
-            raw = 1 / (1 + np.exp(-logits[:, column].astype(np.float64)))
+            raw = 1 / (1 + np.exp(-folds.logits[:, column].astype(np.float64)))
             drawn.append(
                 UnitReliability(
                     unit=unit,
-                    before=reliability(raw, truth, recipe.seed, subjects, UNIT_BINS),
-                    after=reliability(scores[:, place], truth, recipe.seed, subjects, UNIT_BINS),
+                    before=reliability(raw, truth, recipe.seed, people, UNIT_BINS),
+                    after=reliability(scores[:, place], truth, recipe.seed, people, UNIT_BINS),
                 )
             )
     return RecipeReport(
         recipe=recipe.name,
-        calibration_matches=_calibrated_on(recipe, manifest, labels, logits),
-        accuracy=tuple(action_unit_accuracy(recipe, labels, logits, fold, subjects)),
+        calibration_matches=_calibrated_on(recipe, manifest, calibrated),
+        accuracy=tuple(action_unit_accuracy(recipe, folds, calibrated)),
         reliability=tuple(drawn),
     )
 
 
-def _calibrated_on(
-    recipe: Recipe,
-    manifest: Manifest,
-    labels: NDArray[np.float32],
-    logits: NDArray[np.float32],
-) -> bool:
+def _calibrated_on(recipe: Recipe, manifest: Manifest, folds: Folds) -> bool:
     """Whether the manifest's scaling of the coded units is what these folds give.
 
     Tells folds of this very training from those of an older or a newer one of the same name.
     """
     for column, unit in enumerate(recipe.action_units):
-        truth = labels[:, column] == 1
+        truth = folds.labels[:, column] == 1
         if truth.sum() < LEAST_POSITIVES:
             continue
-        fitted = fit_action_unit(unit, logits[:, column], truth, "these folds")
+        fitted = fit_action_unit(unit, folds.logits[:, column], truth, "these folds")
         shipped = manifest.calibration.action_units[unit]
         ours = (fitted.scale, fitted.bias, fitted.threshold)
         if not np.allclose(ours, (shipped.scale, shipped.bias, shipped.threshold), atol=1e-3):

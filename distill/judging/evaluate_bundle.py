@@ -19,6 +19,7 @@ from distill.judging.bundle_units import machine_labels, recipe_report, seen_in_
 from distill.judging.held_out import held_out_parts
 from distill.judging.intervals import DRAWS
 from distill.judging.report import Evaluation, save_evaluation
+from distill.trained import Numbers
 from mf2_edge.schema import AccuracySpec, Manifest
 
 CANNOT: Final = (
@@ -98,8 +99,9 @@ def _examine(
                         left_out,
                     )
                 )
+    numbers: Numbers = "int8" if analyzer.artifact.precision == "int8" else "fp32"
     of_recipe = _or_leave_out(
-        partial(recipe_report, recipe, manifest), "figures of the recipe", left_out
+        partial(recipe_report, recipe, manifest, numbers), "figures of the recipe", left_out
     )
     return Evaluation(
         bundle=manifest.name,

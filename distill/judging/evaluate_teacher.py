@@ -20,6 +20,7 @@ from distill.learning.school import coded_source, subject_folds
 from distill.learning.teacher import checkpoint_sums, load_members, open_emotion, open_units
 from distill.networks.network import FaceStateNet
 from distill.train import wild_sources
+from distill.trained import Folds
 from mf2_edge.atomic import replacing
 from mf2_edge.schema import AccuracySpec
 
@@ -120,9 +121,8 @@ def _figures(
     coded = coded_source(recipe)
     fold = subject_folds(coded.store.subjects, recipe.action_unit_training.folds, recipe.seed)
     units = np.mean([output.units[seen].mean(axis=0) for output in outputs], axis=0)
-    accuracy = action_unit_accuracy(
-        recipe, coded.store.action_units, units, fold, coded.store.subjects
-    )
+    folds = Folds(coded.store.action_units, units, fold, coded.store.subjects)
+    accuracy = action_unit_accuracy(recipe, folds)
     for source in wild_sources(recipe):
         for split, words in splits(source, recipe):
             key = (source.name, split)

@@ -42,8 +42,8 @@ class Job:
         return self.folder / f"{self.name}-last.pt"
 
 
-Result = tuple[dict[str, Any], NDArray[np.float32]]
-"""What to keep of a job, and its AU logits of all coded faces, [faces, units]."""
+Result = tuple[dict[str, Any], dict[str, NDArray[np.float32]]]
+"""What to keep of a job, and its AU logits of all coded faces, [faces, units], by name."""
 
 
 def train_folds(
@@ -58,7 +58,7 @@ def train_folds(
     """Train each fold, then on all coded faces if `on_all`; jobs that are done are not done again.
 
     The processes of a `torchrun` share the jobs. Beside `folder`, a file of its name and .npz has
-    subjects, fold, labels and out-of-fold logits of every coded face.
+    subjects, fold, labels and out-of-fold logits of every coded face, each by its name.
     """
     store, count, world = school.coded.store, recipe.action_unit_training.folds, school.world
     fold = subject_folds(store.subjects, count, recipe.seed)
@@ -70,20 +70,23 @@ def train_folds(
         if is_done(job.path, job.key):
             continue
         content, logits = train(job)
-        kept = {**content, "logits": torch.from_numpy(logits), "key": job.key}
-        save_atomically(kept, job.path)
+        tensors = {name: torch.from_numpy(values) for name, values in logits.items()}
+        save_atomically({**content, "logits": tensors, "key": job.key}, job.path)
         job.checkpoint.unlink(missing_ok=True)
     world.wait()
     if world.leads:
         logits_of = [_logits(folder / f"{number}.pt") for number in range(count)]
-        out_of_fold = np.stack([logits_of[own][row] for row, own in enumerate(fold)])
+        out_of_fold: dict[str, Any] = {
+            name: np.stack([logits_of[own][name][row] for row, own in enumerate(fold)])
+            for name in logits_of[0]
+        }
         with replacing(folder.with_suffix(".npz")) as partial:
             np.savez(
                 partial,
                 subjects=store.subjects,
                 fold=fold,
                 labels=store.action_units,
-                logits=out_of_fold,
+                **out_of_fold,
             )
     world.wait()
 
@@ -93,6 +96,6 @@ def is_done(path: Path, key: str) -> bool:
     return path.is_file() and torch.load(path, weights_only=True).get("key") == key
 
 
-def _logits(path: Path) -> NDArray[np.float32]:
-    logits: Tensor = torch.load(path, weights_only=True)["logits"]
-    return np.asarray(logits.numpy())
+def _logits(path: Path) -> dict[str, NDArray[np.float32]]:
+    kept: dict[str, Tensor] = torch.load(path, weights_only=True)["logits"]
+    return {name: np.asarray(values.numpy()) for name, values in kept.items()}

@@ -76,6 +76,15 @@ def freeze_ranges(simulated: nn.Module) -> None:
     simulated.apply(pt2e.disable_observer)
 
 
+def take_weights(network: FaceStateNet, simulated: nn.Module) -> FaceStateNet:
+    """Give a network the weights that its trace, made by `prepare`, has learnt since; in float."""
+    learnt = dict(simulated.named_parameters())
+    with torch.no_grad():
+        for name, _ in TwoHeads(network).named_parameters():
+            network.get_parameter(name).copy_(learnt[name])
+    return network.eval()
+
+
 def convert(simulated: nn.Module) -> nn.Module:
     """The integer network: real 8-bit weights, each operation between explicit quantizations."""
     steps = require("torchao.quantization.pt2e.quantize_pt2e", extra="export")
