@@ -133,8 +133,6 @@ def _train_job(
         unit="step",
         mininterval=5,
     ):
-        simulated.train()  # draws random numbers of its own when it first leaves eval()
-        torch.manual_seed(hash((recipe.training_seed, step)))  # dropout, the same after a resume
         if step >= settings.steps * settings.free_ranges:
             freeze_ranges(simulated)
         learn_codes(simulated, recipe, school, coded, step)
@@ -148,7 +146,6 @@ def _train_job(
 @torch.no_grad()
 def _find_ranges(simulated: nn.Module, recipe: Recipe, sources: list[Source]) -> None:
     """Let the observers see faces as the product does, some of every data set."""
-    simulated.eval()
     rng = np.random.default_rng(recipe.training_seed)
     for source in sources:
         rows = rng.permutation(source.rows)[:RANGE_FACES]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
+from torch import nn
 from tqdm import tqdm
 
 from distill.checkpoint import SETTLED, load_network, save_network
@@ -85,4 +86,4 @@ def settle(recipe: Recipe, settings: SettlingConfig) -> Path:
 def _train_emotion_alone(network: FaceStateNet, recipe: Recipe) -> None:
     network.requires_grad_(False)
     network.emotion.requires_grad_(True)
-    network.emotion.dropout.p = recipe.network.dropout
+    network.emotion.dropout = nn.Dropout(recipe.network.dropout)

@@ -197,7 +197,7 @@ def predict(
     with torch.inference_mode():
         for part in np.array_split(rows, max(1, len(rows) // 64)):
             images = centre_tensor(recipe, source.store.images[part]).to(device)
-            logits: tuple[Tensor, Tensor] = network(images)
+            logits: tuple[Tensor, ...] = network(images)  # integers tell vectors as well
             emotion.append(logits[0].cpu().numpy())
             units.append(logits[1].cpu().numpy())
     return np.concatenate(emotion), np.concatenate(units)

@@ -22,6 +22,7 @@ from mf2_edge.schema import (
     InputSpec,
     LicenseSpec,
     Manifest,
+    VectorSpec,
 )
 
 if TYPE_CHECKING:
@@ -55,6 +56,8 @@ class Order:
 
 def draft_manifest(order: Order, checkpoint: Checkpoint) -> Manifest:
     """The manifest of `order`, its artifacts without size, hash and parity."""
+    from distill.networks.phone import vector_widths
+
     recipe, about = checkpoint.recipe, order.about
     emotion, action_units = OUTPUTS
     packages = (package for row in order.formats for package in row.packages)
@@ -76,6 +79,12 @@ def draft_manifest(order: Order, checkpoint: Checkpoint) -> Manifest:
         heads=(
             HeadSpec(name=emotion, output=0, activation="softmax", labels=recipe.emotions),
             HeadSpec(name=action_units, output=1, activation="sigmoid", labels=recipe.action_units),
+        ),
+        vectors=tuple(
+            VectorSpec(name=name, output=place, width=width)
+            for place, (name, width) in enumerate(
+                vector_widths(checkpoint.network).items(), start=len(OUTPUTS)
+            )
         ),
         calibration=order.calibration,
         decoding=about.decoding,

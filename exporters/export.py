@@ -82,9 +82,12 @@ def _work(
             os.dup2(stream.fileno(), descriptor)
     try:
         from distill.checkpoint import load_integers, load_network
+        from distill.networks.phone import phone_network
 
         integers = artifact.precision == "int8"
-        network = load_integers(weights) if integers else load_network(weights).network
+        network = (
+            load_integers(weights) if integers else phone_network(load_network(weights).network)
+        )
         source = ExportSource(network, manifest, artifact)
         sender.send(dict(export(source, path)))
     except ExportError as error:

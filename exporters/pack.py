@@ -58,6 +58,7 @@ def make_bundle(order: Order, out: Path) -> list[Made]:
     the parts contradict each other.
     """
     from distill.checkpoint import load_network
+    from distill.networks.phone import phone_network
 
     if out.name != order.about.name:
         raise PackError(
@@ -75,14 +76,15 @@ def make_bundle(order: Order, out: Path) -> list[Made]:
     steps = 2 * len(order.formats) + 3
     with new_bundle_folder(out) as folder, tqdm(total=steps, unit="step") as progress:
         progress.set_description("running the network")
-        references = _references(order, checkpoint.network, faces, draft.preprocessing)
+        network = phone_network(checkpoint.network)
+        references = _references(order, network, faces, draft.preprocessing)
         progress.update()
         made = _make_all(order, draft, references, folder, progress)
         if order.evaluation is not None:
             check_file(order.evaluation, [each.artifact for each in made])
         progress.set_description("recording goldens")
         integers = _integer_goldens(folder, draft, made)
-        write_goldens(folder / GOLDENS, checkpoint.network, draft, integers)
+        write_goldens(folder / GOLDENS, network, draft, integers)
         manifest = msgspec.structs.replace(
             draft,
             artifacts=tuple(each.artifact for each in made),

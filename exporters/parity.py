@@ -26,7 +26,13 @@ if TYPE_CHECKING:
     from torch import nn
 
     from mf2_edge.bundle import Bundle
-    from mf2_edge.schema import ArtifactSpec, Manifest, Precision, PreprocessingSpec
+    from mf2_edge.schema import (
+        ArtifactSpec,
+        Manifest,
+        Precision,
+        PreprocessingSpec,
+        VectorSpec,
+    )
 
 BATCH: Final = 16
 
@@ -114,6 +120,8 @@ def measure_parity(bundle: Bundle, artifact: ArtifactSpec, reference: Reference)
         raise ParityError(f"{artifact.file} cannot be compared: {error}") from error
     figures = _compare(bundle.manifest, outputs, reference, engine)
     _judge(artifact, figures)
+    for vector in bundle.manifest.vectors:
+        _judge_vector(artifact, vector, outputs[vector.output], reference.outputs[vector.output])
     return figures
 
 
@@ -143,6 +151,22 @@ def _compare(
         data=reference.description,
         engine=engine,
     )
+
+
+def _judge_vector(
+    artifact: ArtifactSpec,
+    vector: VectorSpec,
+    found: NDArray[np.float32],
+    expected: NDArray[np.float32],
+) -> None:
+    """Vectors [n, width] may differ as scores may, in parts of the largest of their values."""
+    allowed = TOLERANCES[artifact.precision].max_abs_difference
+    difference = float(np.abs(found - expected).max() / np.abs(expected).max())
+    if not difference <= allowed:
+        raise ParityError(
+            f"{artifact.file}: its {vector.name} differs from the network's by {difference:.2g} of "
+            f"the largest value; allowed for {artifact.precision}: {allowed:.2g}"
+        )
 
 
 def _psnr(differences: NDArray[np.float64]) -> float | None:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 def run_artifact(
     bundle: Bundle, artifact: ArtifactSpec, images: NDArray[np.uint8]
 ) -> tuple[list[NDArray[np.float32]], str]:
-    """Logits [n, labels] of each output for faces uint8 [n, height, width, 3], and what ran.
+    """Each output, [n, values], for faces uint8 [n, height, width, 3], and what ran.
 
     Raises Mf2EdgeError or ExportError if the file is damaged, or cannot run here.
     """
@@ -53,9 +53,9 @@ def _run_coreml(
             predict, engine = MilReference(package).run, NAME
         progress = tqdm(images, desc=artifact.file, unit="face", leave=False)
         answers = [predict(image) for image in progress]
-    heads = sorted(bundle.manifest.heads, key=lambda head: head.output)
+    names = bundle.manifest.output_names
     try:
-        outputs = [np.concatenate([answer[head.name] for answer in answers]) for head in heads]
+        outputs = [np.concatenate([answer[name] for answer in answers]) for name in names]
     except KeyError as error:
         raise ParityError(f"{artifact.file} gives no output named {error}") from error
     return outputs, f"{engine} on {here()}"

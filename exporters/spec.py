@@ -18,7 +18,7 @@ class ExportSource:
     """The network to export, and what is known about it and about the file to write.
 
     `network` is in eval mode. It takes float32 (1, channels, height, width) and returns logits
-    (1, labels), one tensor a head, in the order of `outputs`.
+    (1, labels), one tensor a head, and vectors (1, width), in the order of `outputs`.
     """
 
     network: nn.Module
@@ -30,7 +30,7 @@ class ExportSource:
     @property
     def outputs(self) -> tuple[str, ...]:
         """Names for the outputs, where a format can hold names."""
-        return tuple(head.name for head in sorted(self.manifest.heads, key=lambda h: h.output))
+        return self.manifest.output_names
 
     def example(self) -> Tensor:
         """An input to trace with, zeros (1, channels, height, width)."""

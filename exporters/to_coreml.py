@@ -149,8 +149,14 @@ def _describe(spec: Any, manifest: Manifest) -> None:
         f"Aligned face, {size.width}x{size.height} {size.color.upper()}, pixels as they are"
     )
     for output in spec.description.output:
-        labels = next(head.labels for head in manifest.heads if head.name == output.name)
-        output.shortDescription = f"Logits, uncalibrated: {', '.join(labels)}"
+        output.shortDescription = _meaning(manifest, output.name)
+
+
+def _meaning(manifest: Manifest, output: str) -> str:
+    for head in manifest.heads:
+        if head.name == output:
+            return f"Logits, uncalibrated: {', '.join(head.labels)}"
+    return "A vector that heads of other tasks read"
 
 
 def _operators(spec: Any) -> Operators:

@@ -219,8 +219,10 @@ def _head_contradictions(manifest: Manifest) -> Iterator[str]:
             yield f"{where}: labels {twice} more than once; expected unique labels"
         if head.activation != activation:
             yield f"{where}: activation {head.activation!r}; expected {activation!r}"
-    if emotion.output == action_units.output:
-        yield f"$.heads: both read output {emotion.output}; expected different outputs"
+    outputs = [head.output for head in manifest.heads]
+    outputs += [vector.output for vector in manifest.vectors]
+    if len(set(outputs)) < len(outputs):
+        yield f"$.heads, $.vectors: they read outputs {outputs}; expected a different one each"
     unknown = [label for label in action_units.labels if label not in ACTION_UNIT_NAMES]
     if unknown:
         yield f"$.heads (action_units): {unknown} are not FACS Action Units such as 'AU12'"

@@ -101,6 +101,17 @@ class HeadSpec(_Spec, frozen=True, kw_only=True):
     """Meaning of each logit, in order."""
 
 
+class VectorSpec(_Spec, frozen=True, kw_only=True):
+    """One more output of the network: a vector that heads of other tasks read (schema 1.1)."""
+
+    name: Text
+    """Of the output, where the format can hold names."""
+    output: Count
+    """Position among the outputs."""
+    width: Positive
+    """Its values."""
+
+
 class EmotionCalibration(_Spec, frozen=True, kw_only=True):
     """`scores = softmax(logits / temperature)` (Guo et al. 2017, arXiv:1706.04599)."""
 
@@ -295,6 +306,8 @@ class Manifest(_Spec, frozen=True, kw_only=True):
     alignment: AlignmentSpec
     preprocessing: PreprocessingSpec
     heads: tuple[HeadSpec, ...]
+    vectors: tuple[VectorSpec, ...] = ()
+    """What else the network tells (schema 1.1)."""
     calibration: CalibrationSpec
     decoding: DecodingSpec
     artifacts: tuple[ArtifactSpec, ...]
@@ -309,3 +322,9 @@ class Manifest(_Spec, frozen=True, kw_only=True):
     def head(self, name: HeadName) -> HeadSpec:
         """The head of that name; `parse_manifest` makes sure that there is one."""
         return next(head for head in self.heads if head.name == name)
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """Names of all outputs, heads and vectors, in the order in which the model returns them."""
+        outputs: tuple[HeadSpec | VectorSpec, ...] = (*self.heads, *self.vectors)
+        return tuple(each.name for each in sorted(outputs, key=lambda each: each.output))

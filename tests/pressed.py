@@ -97,7 +97,9 @@ def pressed_integers() -> Path:
     """A bundle of a small network in 8-bit integers and in floats."""
     folder = pressed().folder / "integers"
     recipe = toy_recipe(pressed().folder)
-    settings = msgspec.structs.replace(recipe.network, activation="relu", width=0.25)
+    settings = msgspec.structs.replace(
+        recipe.network, architecture="edge", activation="relu", width=0.25
+    )
     recipe = msgspec.structs.replace(recipe, network=settings)
     network = lively_network(recipe, seed=0)
     save_network(network, recipe, "toy", folder / "network.pt")

@@ -34,7 +34,7 @@ def answer(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Emotion logits, AU logits and the weighted alignment loss (0 without texts) of a batch."""
     if language is None or not isinstance(network, MF2):
-        emotion, units = network(batch.images)
+        emotion, units, *_ = network(batch.images)
         return emotion, units, emotion.new_zeros(())
     reading = network.read(batch.images)
     texts = compare(language.bank, batch.votes, batch.action_units, language.config, rng)

@@ -26,7 +26,7 @@ def learn(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Emotion logits, AU logits and the weighted loss of what else there is to learn."""
     if settings is None or not isinstance(network, ReadingNet):
-        emotion, units = network(images)
+        emotion, units, *_ = network(images)
         return emotion, units, emotion.new_zeros(())
     reading = network.read(images)
     return reading.emotion, reading.action_units, lesson_loss(reading, taught, settings)

@@ -2,7 +2,8 @@
 
 A forward pass is convolutions, ReLU and two linear layers. What else it learns from MF² (the
 embedding, the tokens, the text space) hangs on the branches' vectors by linear layers, which an
-exported model takes along only where a head asks for them.
+exported model takes along only where a head asks for them. Heads of other tasks read the branches'
+two vectors, which a phone has at hand: the trunk's own, pooled, added nothing to what a DFN reads.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  (the field's name for it)
 
-from distill.networks.backbones.parts import Backbone, as_map
+from distill.networks.backbones.parts import Backbone
 from distill.networks.reading import Reading, ReadingNet
 
 
@@ -39,17 +40,15 @@ class EdgeNet(ReadingNet):
 
     def read(self, x: Tensor) -> Reading:
         """Everything that the network makes of the faces."""
-        early = self.trunk["stage2"](self.trunk["stem"](x))
-        middle = self.trunk["stage3"](early)
-        _, face = self.emotion.pool(middle)
-        _, unit_vector = self.action_units.pool(middle)
+        trunk = self.features(x)
+        _, face = self.emotion.pool(trunk)
+        _, unit_vector = self.action_units.pool(trunk)
         embedding = self.embed(face)
         tokens = self.tokens(unit_vector).unflatten(1, (-1, self.token_width))
-        early, middle = as_map(early), as_map(middle)
         return Reading(
             emotion=self.emotion.classify(face),
             action_units=self.action_units.classify(unit_vector),
-            stages=(early.mean(dim=(2, 3)), middle.mean(dim=(2, 3)), face, unit_vector),
+            stages=(face, unit_vector),
             embedding=embedding,
             tokens=tokens,
             face_text=F.normalize(self.face_to_text(embedding), dim=-1),

@@ -11,29 +11,17 @@ from pathlib import Path
 from typing import cast
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from distill.networks.network import FaceStateNet
+from distill.networks.phone import PhoneNet
 from mf2_edge.atomic import replacing
 from mf2_edge.extras import require
 
 LARGEST_BATCH = 256
 
-
-class TwoHeads(nn.Module):
-    """What of a network a phone runs: trunk and branches, nothing that hangs on them."""
-
-    def __init__(self, network: FaceStateNet) -> None:
-        super().__init__()
-        self.trunk = deepcopy(network.trunk)
-        self.emotion = deepcopy(network.emotion)
-        self.action_units = deepcopy(network.action_units)
-
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Emotion logits and AU logits of (N, 3, H, W)."""
-        for stage in self.trunk.values():
-            x = stage(x)
-        return self.emotion(x), self.action_units(x)
+_MOVES = ("pad", "flatten")
+"""Operators that move values and compute none."""
 
 
 def prepare(network: FaceStateNet, shape: tuple[int, int, int, int]) -> nn.Module:
@@ -47,25 +35,25 @@ def prepare(network: FaceStateNet, shape: tuple[int, int, int, int]) -> nn.Modul
     batch = torch.export.Dim("batch", min=1, max=LARGEST_BATCH)
     example = torch.zeros(shape)
     traced = torch.export.export(
-        TwoHeads(network).train(), (example,), dynamic_shapes=({0: batch},), strict=False
+        PhoneNet(network).train(), (example,), dynamic_shapes=({0: batch},), strict=False
     ).module()
     settings = scheme.get_symmetric_quantization_config(is_per_channel=True, is_qat=True)
     quantizer = scheme.XNNPACKQuantizer().set_global(settings)
     simulated = steps.prepare_qat_pt2e(traced, quantizer)
-    _share_ranges_across_padding(simulated)
+    _share_ranges(simulated)
     # Traced modules refuse train() and eval() otherwise.
     return cast("nn.Module", pt2e.allow_exported_model_train_eval(simulated))
 
 
-def _share_ranges_across_padding(simulated: torch.fx.GraphModule) -> None:
-    """Let a padded map keep the range of the map: zeros add nothing to it, and no rounding."""
+def _share_ranges(simulated: torch.fx.GraphModule) -> None:
+    """Let a map keep its range when it is padded or flattened: that adds nothing to round."""
     for node in simulated.graph.nodes:
-        if node.op != "call_function" or "pad" not in str(node.target):
+        if node.op != "call_function" or not any(word in str(node.target) for word in _MOVES):
             continue
-        [padded] = node.all_input_nodes
-        if padded.op == "call_module":  # not the image: nothing has rounded it yet
+        [before] = node.all_input_nodes
+        if before.op == "call_module":  # not the image: nothing has rounded it yet
             for reader in node.users:
-                reader.target = padded.target
+                reader.target = before.target
     simulated.graph.eliminate_dead_code()
     simulated.recompile()
 
@@ -80,7 +68,7 @@ def take_weights(network: FaceStateNet, simulated: nn.Module) -> FaceStateNet:
     """Give a network the weights that its trace, made by `prepare`, has learnt since; in float."""
     learnt = dict(simulated.named_parameters())
     with torch.no_grad():
-        for name, _ in TwoHeads(network).named_parameters():
+        for name, _ in PhoneNet(network).named_parameters():
             network.get_parameter(name).copy_(learnt[name])
     return network.eval()
 

@@ -21,7 +21,7 @@ class Branch(nn.Module):
         self.parts = tuple(backbone.branch)
         for name, part in backbone.branch.items():
             self.add_module(name, deepcopy(part))
-        self.dropout = nn.Dropout(dropout)
+        self.dropout: nn.Module = nn.Dropout(dropout)
         self.head = nn.Linear(backbone.width, labels)
         nn.init.normal_(self.head.weight, std=0.01)
         nn.init.zeros_(self.head.bias)
