@@ -12,6 +12,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from distill.networks.edge import EdgeNet
 from distill.networks.mobilefacenet import Bottleneck, ConvPReLU
 from distill.networks.network import Branch, FaceStateNet
 
@@ -20,13 +21,20 @@ from distill.networks.network import Branch, FaceStateNet
 def narrow(wide: FaceStateNet, into: FaceStateNet) -> None:
     """Fill `into`, a narrower network of the same layers, with the best channels of `wide`.
 
-    Both over MobileFaceNet. What `into` has beside trunk and branches stays as it is.
+    Both over MobileFaceNet. What an edge network has beside trunk and branches comes along if both
+    are edge networks, and stays as it is otherwise.
     """
     stem = _stem(wide.trunk["stem"], into.trunk["stem"])
     stage2 = _stage(wide.trunk["stage2"], into.trunk["stage2"], stem)
     stage3 = _stage(wide.trunk["stage3"], into.trunk["stage3"], stage2)
-    _branch(wide.emotion, into.emotion, stage3)
-    _branch(wide.action_units, into.action_units, stage3)
+    face = _branch(wide.emotion, into.emotion, stage3)
+    unit = _branch(wide.action_units, into.action_units, stage3)
+    if isinstance(wide, EdgeNet) and isinstance(into, EdgeNet):
+        for name, kept in (("embed", face), ("tokens", unit)):
+            layer, narrower = getattr(wide, name), getattr(into, name)
+            _fill(layer, narrower, torch.arange(len(layer.weight)), kept)
+        into.face_to_text.load_state_dict(wide.face_to_text.state_dict())
+        into.unit_to_text.load_state_dict(wide.unit_to_text.state_dict())
 
 
 def _stem(wide: nn.Module, into: nn.Module) -> Tensor:
@@ -59,7 +67,8 @@ def _stage(wide: nn.Module, into: nn.Module, inputs: Tensor) -> Tensor:
     return outputs
 
 
-def _branch(wide: Branch, into: Branch, inputs: Tensor) -> None:
+def _branch(wide: Branch, into: Branch, inputs: Tensor) -> Tensor:
+    """Fill a branch; returns the values that were kept of its vector."""
     parts, narrower = dict(wide.named_children()), dict(into.named_children())
     deep = _stage(parts["stage4"], narrower["stage4"], inputs)
     last, after = cast("ConvPReLU", parts["conv5"]), cast("ConvPReLU", narrower["conv5"])
@@ -68,6 +77,7 @@ def _branch(wide: Branch, into: Branch, inputs: Tensor) -> None:
     _fill_activated(last, after, kept, deep)
     _fill(pool, pool_after, kept, None)
     _fill(wide.head, into.head, torch.arange(len(wide.head.weight)), kept)
+    return kept
 
 
 def _best(score: Tensor, narrower: nn.Conv2d) -> Tensor:
