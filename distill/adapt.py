@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distill.adapting.calibrate_head import calibrate_head, normalised
-from distill.adapting.heads import Head, HeadCalibration, HeadCard, save_head
+from distill.adapting.heads import Head, HeadCard, save_head
 from distill.adapting.hidden import HiddenStates, file_digest, hidden_states, open_frozen
 from distill.adapting.sheet import write_sheet
 from distill.adapting.task_figures import judge_task
@@ -27,6 +27,7 @@ from distill.adapting.user_split import Parts, picture_digests, split_rows
 from distill.faces.store import load_store
 from mf2_edge.atomic import replacing
 from mf2_edge.schema import AccuracySpec
+from mf2_edge.task_schema import TaskCalibration
 
 VIEWS = 8
 """Augmented views of a face, beside the one that the product sees."""
@@ -159,7 +160,7 @@ def learn_head(order: Adaptation, labels: UserLabels, parts: Parts, states: Hidd
     if score is None:
         calibration = calibrate_head(states, task, labels.labels, parts, order.seed)
     else:
-        calibration = HeadCalibration(score=score)
+        calibration = TaskCalibration(score=score)
     dfn = train_dfn(states, task, parts.train, order.seed)
     card = HeadCard(
         task=order.task,

@@ -89,7 +89,7 @@ def draft_manifest(order: Order, checkpoint: Checkpoint) -> Manifest:
         calibration=order.calibration,
         decoding=about.decoding,
         artifacts=tuple(_artifact(order, row) for row in order.formats),
-        provenance=trace(checkpoint, about.backbone, packages),
+        provenance=trace(order.checkpoint, checkpoint, about.backbone, packages),
         accuracy=order.accuracy,
         card=CardSpec(intended_use=about.intended_use, misuse=about.misuse, limits=about.limits),
     )

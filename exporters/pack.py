@@ -21,7 +21,7 @@ from exporters.goldens import golden_faces, write_goldens
 from exporters.model_card import license_text, model_card
 from exporters.parity import make_reference, measure_parity
 from exporters.running import run_artifact
-from exporters.staging import new_bundle_folder
+from exporters.staging import new_folder
 from mf2_edge.bundle import MANIFEST, Bundle, load_bundle
 from mf2_edge.manifest import dump_manifest, parse_manifest
 from mf2_edge.schema import ArtifactSpec, FileSpec, Manifest
@@ -74,7 +74,7 @@ def make_bundle(order: Order, out: Path) -> list[Made]:
     faces = _faces(order.faces, draft.input.width, draft.input.height)
 
     steps = 2 * len(order.formats) + 3
-    with new_bundle_folder(out) as folder, tqdm(total=steps, unit="step") as progress:
+    with new_folder(out, MANIFEST, "bundle") as folder, tqdm(total=steps, unit="step") as progress:
         progress.set_description("running the network")
         network = phone_network(checkpoint.network)
         references = _references(order, network, faces, draft.preprocessing)

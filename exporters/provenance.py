@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 _ALWAYS: Final = ("torch", "numpy", "opencv-python-headless")
 
 
-def trace(checkpoint: Checkpoint, backbone: str, packages: Iterable[str]) -> ProvenanceSpec:
-    """The provenance of a checkpoint exported now, with the versions of `packages`.
+def trace(
+    path: Path, checkpoint: Checkpoint, backbone: str, packages: Iterable[str]
+) -> ProvenanceSpec:
+    """The provenance of a checkpoint at `path`, exported now, with the versions of `packages`.
 
     Data files of the recipe that are not on this machine are left out.
     """
@@ -35,6 +37,7 @@ def trace(checkpoint: Checkpoint, backbone: str, packages: Iterable[str]) -> Pro
         backbone=backbone,
         training_config=f"recipe {recipe.name}, stage {checkpoint.stage}, sha256 {digest}",
         commit=_commit(),
+        checkpoint_sha256=_sha256(path),
         data={root.name: _sha256(root) for root in roots if root.is_file()},
         tools={"python": platform.python_version()} | _versions((*_ALWAYS, *packages)),
         created=datetime.now(UTC).date().isoformat(),

@@ -9,20 +9,20 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 from exporters.errors import PackError
-from mf2_edge.bundle import MANIFEST
 
 
 @contextmanager
-def new_bundle_folder(target: Path) -> Iterator[Path]:
+def new_folder(target: Path, holds: str, what: str) -> Iterator[Path]:
     """Yield an empty folder beside `target`; it takes `target`'s place if the block succeeds.
 
-    On any exception, Ctrl-C among them, it is removed and a bundle at `target` stays as it was.
-    Raises PackError if `target` is there and is no bundle: it would be deleted.
+    On any exception, Ctrl-C among them, it is removed and what was at `target` stays as it was.
+    Raises PackError if `target` is there and is no `what`, which is a folder that `holds` a file
+    of that name: it would be deleted.
     """
     target = target.absolute()
-    if target.exists() and not (target / MANIFEST).is_file():
+    if target.exists() and not (target / holds).is_file():
         raise PackError(
-            f"{target} exists and is no bundle; expected a new folder, or a bundle to replace"
+            f"{target} exists and is no {what}; expected a new folder, or a {what} to replace"
         )
     target.parent.mkdir(parents=True, exist_ok=True)
     staging = Path(mkdtemp(prefix=f".{target.name}.new-", dir=target.parent))

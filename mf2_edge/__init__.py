@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from mf2_edge.types import Point as Point
     from mf2_edge.types import Reason as Reason
     from mf2_edge.types import Status as Status
+    from mf2_edge.types import TaskAnswer as TaskAnswer
 
 # Loaded when first used, so that `import mf2_edge` stays cheap whatever the analyzer needs.
 _EXPORTS: Final[dict[str, tuple[str, ...]]] = {
@@ -68,6 +69,7 @@ _EXPORTS: Final[dict[str, tuple[str, ...]]] = {
         "Point",
         "Reason",
         "Status",
+        "TaskAnswer",
     ),
 }
 _MODULE_OF: Final = {name: module for module, names in _EXPORTS.items() for name in names}

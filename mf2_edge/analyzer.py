@@ -23,6 +23,7 @@ from mf2_edge.errors import FrameError
 from mf2_edge.media import ColorOrder, check_boxes, check_crop, check_frame
 from mf2_edge.preprocess import to_input
 from mf2_edge.runtime import RuntimeName, choose_artifact, open_artifact
+from mf2_edge.task_head import TaskHead
 from mf2_edge.types import Box, Detection, FaceState, Landmarks, Status
 
 if TYPE_CHECKING:
@@ -37,7 +38,9 @@ class FaceStateAnalyzer:
     `bundle` is a bundle's name, its folder, or a loaded `Bundle`; None is the one that ships.
     `runtime` "auto" takes the first installed engine with an artifact in the bundle; `precision`
     None the first such artifact. `num_threads` holds for each network. `detector` replaces
-    BlazeFace; where its faces carry no landmarks, BlazeFace finds them inside its boxes.
+    BlazeFace; where its faces carry no landmarks, BlazeFace finds them inside its boxes. `heads`
+    are folders of heads for other tasks (`python -m exporters.heads`), which answer in
+    `FaceState.tasks`.
 
     Raises BundleError (ManifestError, ChecksumError) if the bundle cannot be used and
     RuntimeUnavailableError if no engine can run it.
@@ -51,11 +54,14 @@ class FaceStateAnalyzer:
         precision: Precision | None = None,
         num_threads: int = 1,
         detector: FaceDetector | None = None,
+        heads: Iterable[str | Path] = (),
     ) -> None:
         self.bundle = bundle if isinstance(bundle, Bundle) else load_bundle(bundle)
         self.artifact = choose_artifact(self.bundle, runtime, precision)
         self.runtime = open_artifact(self.bundle, self.artifact, num_threads)
         self.decoder = Decoder(self.bundle.manifest)
+        opened = [TaskHead(folder, self.bundle, self.artifact.format) for folder in heads]
+        self.heads = {head.spec.task: head for head in opened}
         self.num_threads = num_threads
         self.detector = detector or BlazeFaceDetector(num_threads=num_threads)
 
@@ -160,7 +166,8 @@ class FaceStateAnalyzer:
     def _read_face(self, aligned: NDArray[np.uint8], face: Detection, status: Status) -> FaceState:
         outputs = self.runtime.run(self.preprocess(aligned))
         emotion, action_units = self.decoder.decode(outputs, status)
-        return FaceState(face.box, face.landmarks, face.score, emotion, action_units, status)
+        tasks = {task: head.answer(outputs) for task, head in self.heads.items()}
+        return FaceState(face.box, face.landmarks, face.score, emotion, action_units, status, tasks)
 
     @property
     def _min_face_size(self) -> float:

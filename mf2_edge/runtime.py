@@ -232,6 +232,11 @@ def open_artifact(bundle: Bundle, artifact: ArtifactSpec, num_threads: int = 1) 
     return model
 
 
+def open_model(model: bytes, kind: ArtifactFormat, num_threads: int = 1) -> ModelRuntime:
+    """Load a model of any input; raises as the engine of its kind does."""
+    return next(e for e in _ENGINES.values() if e.format == kind).open(model, num_threads)
+
+
 def runs_here(artifact: ArtifactSpec) -> bool:
     """Whether an engine for `artifact` is installed."""
     return any(e.format == artifact.format and e.is_installed for e in _ENGINES.values())

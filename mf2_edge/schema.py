@@ -223,6 +223,8 @@ class ProvenanceSpec(_Spec, frozen=True, kw_only=True):
     """Configuration of `python -m distill train`."""
     commit: Text
     """Commit of the code that trained it."""
+    checkpoint_sha256: Sha256 | None = None
+    """Of the checkpoint that was exported: heads of other tasks name it (schema 1.1)."""
     data: dict[str, str]
     """sha256 of each data file, by name."""
     tools: dict[str, str]

@@ -7,10 +7,13 @@ y down. Left and right are the subject's own. Scores are probabilities in 0..1.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Literal
+
+TaskKind = Literal["multi-class", "multi-label", "score", "likeness"]
+"""One class of several, several labels at once, a number, or likeness to a sentence."""
 
 
 class Status(StrEnum):
@@ -117,11 +120,38 @@ class ActionUnit:
 
 
 @dataclass(frozen=True, slots=True)
+class TaskAnswer:
+    """What one head says of one face.
+
+    `scores`: of every label, a probability 0..1 (kinds "multi-class", where they sum to 1, and
+    "multi-label"), a number in the unit of the labels that the head learned from ("score"), or the
+    share 0..1 of reference faces that are less like the sentence ("likeness"). `present`: the
+    labels that hold: the most probable class, or those that reach their threshold.
+    """
+
+    kind: TaskKind
+    scores: Mapping[str, float]
+    present: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "scores", MappingProxyType(dict(self.scores)))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copies and pickles as a plain dict; a mapping proxy alone could not."""
+        return TaskAnswer, (self.kind, dict(self.scores), self.present)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON."""
+        return {"kind": self.kind, "scores": dict(self.scores), "present": list(self.present)}
+
+
+@dataclass(frozen=True, slots=True)
 class FaceState:
     """What one face shows in one frame.
 
     `box` and `landmarks` are in pixels of the frame; `detection_score` is 0..1 (1.0 for boxes
-    given by the caller). `action_units` maps "AU12" to its result, in the manifest's order.
+    given by the caller). `action_units` maps "AU12" to its result, in the manifest's order;
+    `tasks` the names of the analyzer's further heads to their answers.
     """
 
     box: Box
@@ -130,15 +160,17 @@ class FaceState:
     emotion: Emotion
     action_units: Mapping[str, ActionUnit]
     status: Status
+    tasks: Mapping[str, TaskAnswer] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "action_units", MappingProxyType(dict(self.action_units)))
+        object.__setattr__(self, "tasks", MappingProxyType(dict(self.tasks)))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Copies and pickles as a plain dict; a mapping proxy alone could not."""
-        units = dict(self.action_units)
-        fields = (self.box, self.landmarks, self.detection_score, self.emotion, units, self.status)
-        return FaceState, fields
+        """Copies and pickles as plain dicts; a mapping proxy alone could not."""
+        units, tasks = dict(self.action_units), dict(self.tasks)
+        found = (self.box, self.landmarks, self.detection_score)
+        return FaceState, (*found, self.emotion, units, self.status, tasks)
 
     def describe(self, level: Literal["au", "emotion", "face"] = "face", seed: int = 0) -> str:
         """This state in English: its units, its emotion, or both together.
@@ -183,4 +215,5 @@ class FaceState:
                 for label, unit in self.action_units.items()
             },
             "status": self.status.value,
+            "tasks": {task: answer.to_dict() for task, answer in self.tasks.items()},
         }

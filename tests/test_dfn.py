@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from distill.adapting.heads import Head, HeadCalibration, HeadCard, load_head, read_tasks, save_head
+from distill.adapting.heads import Head, HeadCard, load_head, read_tasks, save_head
 from distill.adapting.hidden import HiddenStates, Layout, file_digest, hidden_states, open_frozen
 from distill.adapting.task_figures import concordance, pearson
 from distill.adapting.train_dfn import FaceOrder, Schedule, Task, predict_dfn, train_dfn
@@ -18,6 +18,7 @@ from distill.faces.augment import centre
 from distill.faces.batches import to_tensor
 from distill.networks.dfn import DFN
 from mf2_edge.schema import ActionUnitCalibration, EmotionCalibration
+from mf2_edge.task_schema import TaskCalibration
 from tests.tiny_teacher import stripes, write_teacher
 
 FACES = 60
@@ -161,12 +162,12 @@ def test_an_epoch_shows_every_face_once() -> None:
 def head(folder: Path, states: HiddenStates, kind: Kind, labels: tuple[str, ...]) -> Head:
     dfn = train_dfn(states, Task(kind, targets(kind)), np.arange(FACES), 0, SHORT)
     if kind == "multi-class":
-        calibration = HeadCalibration(
+        calibration = TaskCalibration(
             multi_class=EmotionCalibration(temperature=2.0, fitted_on="nothing")
         )
     else:
         fitted = ActionUnitCalibration(scale=2.0, bias=0.5, threshold=0.4, fitted_on="nothing")
-        calibration = HeadCalibration(multi_label=dict.fromkeys(labels, fitted))
+        calibration = TaskCalibration(multi_label=dict.fromkeys(labels, fitted))
     card = HeadCard(
         task=kind,
         kind=kind,

@@ -11,8 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from distill.action_units import train_action_units
-from distill.adapting.hidden import hidden_states
-from distill.adapting.train_dfn import Schedule, Task, predict_dfn, train_dfn
+from distill.adapting.hidden import hidden_states, open_frozen
 from distill.checkpoint import WILD, load_network, save_network
 from distill.config import (
     ConfigError,
@@ -21,6 +20,7 @@ from distill.config import (
     ViewConfig,
     load_recipe,
 )
+from distill.faces.batches import centre_tensor
 from distill.learning.lessons import apart, unexplained
 from distill.learning.losses import relation_loss
 from distill.learning.teacher import find_teacher
@@ -30,6 +30,7 @@ from distill.networks.edge import EdgeNet
 from distill.networks.mobilefacenet import Bottleneck, ConvPReLU
 from distill.networks.narrow import narrow
 from distill.networks.network import FaceStateNet
+from distill.networks.phone import phone_network, vector_widths
 from distill.networks.start import start_network
 from distill.prepare import prepare
 from distill.settle import settle
@@ -100,6 +101,21 @@ def test_a_narrower_network_keeps_the_channels_that_have_a_say() -> None:
             torch.testing.assert_close(made, expected, rtol=1e-4, atol=1e-4)
     weights = [sum(p.numel() for p in network.parameters()) for network in (narrower, wide)]
     assert weights[0] < 0.3 * weights[1]
+
+
+def test_what_hangs_on_an_edge_network_comes_along() -> None:
+    wide, narrower = (network_of(width, architecture="edge") for width in (1.0, 0.5))
+    assert isinstance(wide, EdgeNet)
+    assert isinstance(narrower, EdgeNet)
+    hush(wide, 0.5)
+    narrow(wide, narrower)
+    faces = torch.randn(2, 3, 112, 112)
+    with torch.inference_mode():
+        made, expected = narrower.read(faces), wide.read(faces)
+    for part in ("embedding", "tokens", "face_text", "unit_text"):
+        torch.testing.assert_close(
+            getattr(made, part), getattr(expected, part), rtol=1e-4, atol=1e-4
+        )
 
 
 def test_a_block_that_is_left_out_passes_its_input_on() -> None:
@@ -249,11 +265,10 @@ def test_every_lesson_reaches_the_network(trained: Recipe) -> None:
         assert not torch.equal(state[part], last[part]), lesson
 
 
-def test_a_new_head_reads_its_stages_and_none_of_its_tokens(
+def test_a_new_head_reads_its_vectors_and_none_of_its_tokens(
     trained: Recipe, tmp_path: Path
 ) -> None:
-    faces = np.random.default_rng(0).integers(0, 255, (24, 128, 128, 3)).astype(np.uint8)
-    faces[::2] //= 4
+    faces = np.random.default_rng(0).integers(0, 255, (4, 128, 128, 3)).astype(np.uint8)
     np.save(tmp_path / "faces.npy", faces)
     rows = np.arange(len(faces))
     states = hidden_states(
@@ -265,10 +280,17 @@ def test_a_new_head_reads_its_stages_and_none_of_its_tokens(
         seed=0,
         workers=1,
     )
+    network = open_frozen(trained.run_folder / "network.pt")[0]
     assert states.layout.units == 0
-    task = Task("multi-class", np.eye(2, dtype=np.float32)[rows % 2])
-    dfn = train_dfn(states, task, rows, 0, Schedule(epochs=1, least_steps=60))
-    assert (predict_dfn(dfn, states, rows).argmax(axis=1) == rows % 2).mean() > 0.9
+    assert states.layout.stages == tuple(vector_widths(network).values())
+    x = centre_tensor(trained, faces)
+    with torch.inference_mode():
+        reading, outputs = network.read(x), phone_network(network)(x)
+    for vector, told in zip(reading.stages, outputs[2:], strict=True):
+        torch.testing.assert_close(vector, told)
+    np.testing.assert_allclose(
+        states.values[:, 0], torch.cat(reading.stages, dim=1), rtol=1e-2, atol=1e-4
+    )
 
 
 def test_weights_as_wide_as_mobilefacenet_cannot_fill_a_narrower_one(tmp_path: Path) -> None:

@@ -30,9 +30,9 @@ from exporters.formats import FORMATS
 from exporters.goldens import golden_faces
 from exporters.running import here
 from exporters.spec import Export
-from exporters.staging import new_bundle_folder
+from exporters.staging import new_folder
 from mf2_edge import FaceStateAnalyzer
-from mf2_edge.bundle import Bundle, load_bundle
+from mf2_edge.bundle import MANIFEST, Bundle, load_bundle
 from mf2_edge.cli import main as command_line
 from mf2_edge.schema import ArtifactSpec, Manifest
 from mf2_edge.verify import Outcome, verify_bundle
@@ -287,7 +287,10 @@ def test_ctrl_c_leaves_nothing(
 
 def test_a_folder_that_is_no_bundle_is_not_deleted(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("years of work")
-    with pytest.raises(PackError, match="exists and is no bundle"), new_bundle_folder(tmp_path):
+    with (
+        pytest.raises(PackError, match="exists and is no bundle"),
+        new_folder(tmp_path, MANIFEST, "bundle"),
+    ):
         pytest.fail("got in")
     assert (tmp_path / "thesis.txt").read_text() == "years of work"
 

@@ -6,13 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from distill.adapting.heads import HeadCalibration, ScoreCalibration
 from distill.adapting.hidden import HiddenStates
 from distill.adapting.train_dfn import Task, predict_dfn, train_dfn
 from distill.adapting.user_split import Parts, group_folds
 from distill.calibrate import fit_action_unit, fit_temperature
 from distill.judging.metrics import best_threshold
 from mf2_edge.schema import ActionUnitCalibration, EmotionCalibration
+from mf2_edge.task_schema import ScoreCalibration, TaskCalibration
 
 FOLDS = 5
 
@@ -29,7 +29,7 @@ def normalised(task: Task, train: NDArray[np.int64]) -> tuple[Task, ScoreCalibra
 
 def calibrate_head(
     states: HiddenStates, task: Task, labels: tuple[str, ...], parts: Parts, seed: int
-) -> HeadCalibration:
+) -> TaskCalibration:
     """Temperature, or scaling and threshold of each label, for a task that is not a score.
 
     Each face of the training part is judged by a DFN that saw none of its group.
@@ -45,10 +45,10 @@ def calibrate_head(
     targets = task.targets[train]
     if task.kind == "multi-class":
         temperature = fit_temperature(logits, targets.argmax(axis=1))
-        return HeadCalibration(
+        return TaskCalibration(
             multi_class=EmotionCalibration(temperature=temperature, fitted_on=fitted_on)
         )
-    return HeadCalibration(
+    return TaskCalibration(
         multi_label={
             label: _fit_label(label, logits[:, column], targets[:, column], fitted_on)
             for column, label in enumerate(labels)

@@ -17,25 +17,10 @@ from distill.adapting.user_labels import Kind
 from distill.checkpoint import CheckpointError, save_atomically
 from distill.networks.dfn import DFN
 from distill.networks.reading import ReadingNet
-from mf2_edge.schema import ActionUnitCalibration, EmotionCalibration
+from mf2_edge.task_head import to_answers
+from mf2_edge.task_schema import TaskCalibration
 
 FORMAT = "mf2-edge head 1"
-
-
-class ScoreCalibration(msgspec.Struct, frozen=True, kw_only=True):
-    """`score = mean + spread * output`, in the unit of the user's scores."""
-
-    mean: float
-    spread: float
-    fitted_on: str
-
-
-class HeadCalibration(msgspec.Struct, frozen=True, kw_only=True):
-    """From logits to answers; the one of the head's kind is set."""
-
-    multi_class: EmotionCalibration | None = None
-    multi_label: dict[str, ActionUnitCalibration] | None = None
-    score: ScoreCalibration | None = None
 
 
 class HeadCard(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,7 +35,7 @@ class HeadCard(msgspec.Struct, frozen=True, kw_only=True):
     layout: Layout
     """Hidden states that it reads."""
     width: int
-    calibration: HeadCalibration
+    calibration: TaskCalibration
     faces: int
     """Faces that it learned from."""
     seed: int
@@ -65,19 +50,7 @@ class Head:
 
     def answers(self, logits: NDArray[np.float32]) -> NDArray[np.float64]:
         """Logits [n, labels] -> probabilities 0..1, or scores in the user's unit, [n, labels]."""
-        calibration = self.card.calibration
-        outputs = logits.astype(np.float64)
-        if calibration.multi_class is not None:
-            outputs = outputs / calibration.multi_class.temperature
-            powers = np.exp(outputs - outputs.max(axis=1, keepdims=True))
-            return np.asarray(powers / powers.sum(axis=1, keepdims=True))
-        if calibration.multi_label is not None:
-            fitted = [calibration.multi_label[label] for label in self.card.labels]
-            scale = np.array([label.scale for label in fitted])
-            bias = np.array([label.bias for label in fitted])
-            return np.asarray(1 / (1 + np.exp(-(scale * outputs + bias))))
-        assert calibration.score is not None  # one of the three is set
-        return np.asarray(calibration.score.mean + calibration.score.spread * outputs)
+        return to_answers(self.card.calibration, self.card.labels, logits)
 
 
 def save_head(head: Head, path: Path) -> None:

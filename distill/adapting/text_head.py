@@ -110,6 +110,17 @@ def save_text_head(head: TextHead, path: Path) -> None:
     save_atomically({"format": FORMAT, "card": card, "direction": head.direction}, path)
 
 
+def is_text_head(path: Path) -> bool:
+    """Whether a file is a text head; raises CheckpointError if it is not there."""
+    if not path.is_file():
+        raise CheckpointError(f"no head at {path}: make one first (distill adapt)")
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception:
+        return False
+    return isinstance(content, dict) and content.get("format") == FORMAT
+
+
 def load_text_head(path: Path, checkpoint: Path) -> TextHead:
     """Read a text head; raises CheckpointError if it is none, or belongs to another network."""
     try:

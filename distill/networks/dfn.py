@@ -7,6 +7,8 @@ states can be computed once (`hidden.py`), and any number of DFNs can share one 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -66,9 +68,9 @@ class TokenPooling(nn.Module):
 class DFN(nn.Module):
     """From the hidden states of MF² to the logits of one task.
 
-    stages: a vector a stage, (N, channels) each; tokens (N, units, values), no unit where the
-    layout has none; as the frozen network gives them: what they are normalised with is part of the
-    DFN. Returns (N, outputs).
+    stages: a vector a stage, (N, channels) each; tokens (N, units, values), unread and maybe None
+    where the layout has none; as the frozen network gives them: what they are normalised with is
+    part of the DFN. Returns (N, outputs).
     """
 
     def __init__(
@@ -93,15 +95,17 @@ class DFN(nn.Module):
         read = width if self.pooling is None else 2 * width
         self.head = nn.Sequential(nn.LayerNorm(read), nn.Linear(read, outputs))
 
-    def forward(self, stages: tuple[Tensor, ...], tokens: Tensor) -> Tensor:
+    def forward(self, stages: Sequence[Tensor], tokens: Tensor | None) -> Tensor:
         """Logits of the task."""
-        flat = torch.cat([*stages, tokens.flatten(1)], dim=1)
-        normal = self.dropout((flat - self.mean) * self.scale)
-        stages, tokens = self.layout.split(normal)
-        state = self.first(stages[0])
-        for fusion, stage in zip(self.fusions, stages[1:], strict=True):
+        read = [*stages] if self.pooling is None or tokens is None else [*stages, tokens.flatten(1)]
+        normal = self.dropout((torch.cat(read, dim=1) - self.mean) * self.scale)
+        first, *others = torch.split(normal, [values.shape[1] for values in read], dim=1)
+        state = self.first(first)
+        for fusion, stage in zip(self.fusions, others, strict=False):
             state = fusion(state, stage)
         if self.pooling is not None:
-            state = torch.cat([state, self.pooling(state, tokens)], dim=1)
+            faces = len(normal)
+            asked = others[-1].reshape(faces, self.layout.units, self.layout.token_width)
+            state = torch.cat([state, self.pooling(state, asked)], dim=1)
         answer: Tensor = self.head(self.dropout(state))
         return answer
