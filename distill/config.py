@@ -17,8 +17,11 @@ class ConfigError(ValueError):
     """A recipe is not valid; the message names the key."""
 
 
-class _Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Base of all parts: immutable, closed to unknown keys."""
+class _Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Base of all parts: immutable, closed to unknown keys.
+
+    Defaults are not written, so a new key changes no hash of recipes that do without it.
+    """
 
 
 class DatasetConfig(_Part, frozen=True, kw_only=True):
@@ -87,6 +90,8 @@ class NetworkConfig(_Part, frozen=True, kw_only=True):
     """One of BACKBONES."""
     width: float = 1.0
     """MobileFaceNet's channels, as a part of its own; what it continues is narrowed to that."""
+    branch_width: float | None = None
+    """The same of what each branch has of its own; without it, `width`."""
     without: tuple[str, ...] = ()
     """MobileFaceNet's residual blocks that are left out, such as "stage3.5"."""
     activation: Literal["prelu", "relu"] = "prelu"
@@ -96,6 +101,11 @@ class NetworkConfig(_Part, frozen=True, kw_only=True):
         """Raise ValueError, which msgspec gives a place in the recipe, if nobody knows it."""
         if self.backbone not in BACKBONES:
             raise ValueError(f"no backbone {self.backbone}: there are {', '.join(BACKBONES)}")
+
+    @property
+    def late_width(self) -> float:
+        """What the branches' channels are a part of."""
+        return self.width if self.branch_width is None else self.branch_width
 
 
 class TextConfig(_Part, frozen=True, kw_only=True):

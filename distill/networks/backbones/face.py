@@ -29,12 +29,16 @@ def mobilefacenet(settings: NetworkConfig, weights: str | None) -> Backbone:
     Raises ConfigError for a block to leave out that is not a residual one, and for weights that
     are to fill a narrower network: train the wide one, and continue it.
     """
-    if weights and settings.width != 1:
+    if weights and (settings.width, settings.late_width) != (1, 1):
         raise ConfigError(
             f"network.width {settings.width}: {weights} is as wide as 1; set weights to an empty "
             "string and continue a checkpoint, which is narrowed"
         )
-    network = load_tflite(Path(weights)) if weights else MobileFaceNet(settings.width)
+    network = (
+        load_tflite(Path(weights))
+        if weights
+        else MobileFaceNet(settings.width, settings.branch_width)
+    )
     for place in settings.without:
         _leave_out(network, place)
     pool = network.gdc[0]
@@ -45,7 +49,7 @@ def mobilefacenet(settings: NetworkConfig, weights: str | None) -> Backbone:
         trunk={"stem": network.stem, "stage2": network.stage2, "stage3": network.stage3},
         branch={"stage4": network.stage4, "conv5": network.conv5, "gdc": pool},
         channels=channels_at(STAGE3[-1].channels, settings.width),
-        width=channels_at(CONV5_CHANNELS, settings.width),
+        width=channels_at(CONV5_CHANNELS, settings.late_width),
     )
 
 

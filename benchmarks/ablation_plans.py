@@ -1,0 +1,109 @@
+"""What `python -m benchmarks.ablation` compares: arms as changes of a recipe, by plan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from distill.config import Recipe
+
+CONFIGS = Path("distill/configs")
+replace = msgspec.structs.replace
+Arm = Callable[[Recipe], Recipe]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """what: in words. steps, unit_steps: the budget of phases 1 and 2, unless told otherwise."""
+
+    what: str
+    config: Path
+    arms: dict[str, Arm]
+    steps: int
+    unit_steps: int
+
+
+def part_of_mf2(recipe: Recipe, levels: tuple[str, ...] | None) -> Recipe:
+    """MF² aligned with some levels of text; None stands for no AU tokens either."""
+    architecture = "student" if levels is None else "mf2"
+    return replace(
+        recipe,
+        network=replace(recipe.network, architecture=architecture, continues=None),
+        texts=replace(recipe.texts, levels=levels) if recipe.texts and levels else None,
+    )
+
+
+def lessons(recipe: Recipe, *, answers: bool, features: bool, unlabelled: bool) -> Recipe:
+    """An edge network that starts from labels alone, taught so much of what the teacher knows."""
+    network = replace(recipe.network, continues="runs/mobilefacenet/wild.pt")
+    taught = recipe.lessons
+    if taught is not None and not features:
+        taught = replace(taught, embedding=0.0, head=0.0, tokens=0.0, text=0.0)
+    batch = {"rafdb": 12, "ferplus": 12, "lfw": 8} if unlabelled else recipe.train.batch
+    return replace(
+        recipe,
+        network=network,
+        teacher=recipe.teacher if answers else None,
+        lessons=taught if answers else None,
+        train=replace(recipe.train, batch=batch, fade_steps=recipe.train.steps // 4),
+    )
+
+
+def sized(recipe: Recipe, **network: Any) -> Recipe:
+    """An edge network of another size, from the one of ReLU."""
+    continued = replace(recipe.network, continues="runs/mf2-edge-relu/wild.pt", **network)
+    batch = {"rafdb": 14, "ferplus": 12, "lfw": 6}
+    return replace(
+        recipe, network=continued, train=replace(recipe.train, batch=batch, fade_steps=0)
+    )
+
+
+PLANS: dict[str, Plan] = {
+    "mf2": Plan(
+        "MF² without each of its parts",
+        CONFIGS / "mf2.toml",
+        {
+            "global only": partial(part_of_mf2, levels=None),
+            "+ local": partial(part_of_mf2, levels=()),
+            "+ text, face level": partial(part_of_mf2, levels=("face",)),
+            "+ text, all levels": partial(part_of_mf2, levels=("au", "emotion", "face")),
+        },
+        steps=250,
+        unit_steps=120,
+    ),
+    "lessons": Plan(
+        "A network for phones without each part of what it is taught",
+        CONFIGS / "mf2-edge-relu.toml",
+        {
+            "labels alone": partial(lessons, answers=False, features=False, unlabelled=False),
+            "+ answers": partial(lessons, answers=True, features=False, unlabelled=False),
+            "+ features": partial(lessons, answers=True, features=True, unlabelled=False),
+            "+ unlabelled faces": partial(lessons, answers=True, features=True, unlabelled=True),
+        },
+        steps=250,
+        unit_steps=120,
+    ),
+    "sizes": Plan(
+        "Networks for phones by size",
+        CONFIGS / "mf2-edge-m.toml",
+        {
+            "1.0": partial(sized, width=1.0),
+            "0.875": partial(sized, width=0.875),
+            "0.75": partial(sized, width=0.75),
+            "0.625": partial(sized, width=0.625),
+            "0.5": partial(sized, width=0.5),
+            "0.4375": partial(sized, width=0.4375),
+            "0.5, 2 blocks less": partial(
+                sized, width=0.5, without=("stage3.5", "stage3.4", "stage3.3")
+            ),
+            "0.375, branches 0.75": partial(sized, width=0.375, branch_width=0.75),
+        },
+        steps=250,
+        unit_steps=0,
+    ),
+}
