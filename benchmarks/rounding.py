@@ -1,0 +1,84 @@
+"""Whether rounding in training earns its place: integers made after training, and in it.
+
+    python -m benchmarks.rounding --config distill/configs/mf2-edge-m.toml
+
+The float network of phases 1 to 3, the same in integers by ranges alone (post-training), and after
+phase 4, in integers and in floats. All are judged alike: emotion on the held-out parts, Action
+Units out of fold, thresholds fitted to the integers (to the floats for the first).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from distill.config import QuantizationConfig, Recipe, load_recipe
+from distill.evaluate import evaluate, machine, today
+from distill.quantize import quantize
+from mf2_edge.atomic import replacing
+from mf2_edge.schema import AccuracySpec
+
+FLOAT = ("wild.pt", "network.pt", "folds", "folds.npz")
+"""What phases 1 to 3 leave."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--config", type=Path, required=True, help="recipe with [quantization]")
+    parser.add_argument("--out", type=Path, help="default: benchmarks/results/NAME/rounding.json")
+    options = parser.parse_args()
+    recipe = load_recipe(options.config)
+    if recipe.quantization is None:
+        parser.error(f"{options.config} has no [quantization]")
+    after = msgspec.structs.replace(recipe.quantization, steps=0)
+    rows = {
+        "float": measure(variant(recipe, "float", None), "fp32"),
+        "int8, rounded after training": measure(variant(recipe, "after", after), "int8"),
+        "int8, rounded in training": measure(recipe, "int8"),
+        "float, rounded in training": measure(recipe, "fp32"),
+    }
+    report = {
+        "what": f"{recipe.name}: 8-bit integers made after training and in it",
+        "provenance": "measured-host",
+        "machine": machine(),
+        "date": today(),
+        "seed": recipe.seed,
+        "rows": rows,
+    }
+    out = options.out or Path("benchmarks/results") / recipe.name / "rounding.json"
+    with replacing(out) as partial:
+        partial.write_text(json.dumps(report, indent=2) + "\n")
+
+
+def variant(recipe: Recipe, name: str, quantization: QuantizationConfig | None) -> Recipe:
+    """The recipe with another phase 4, in a folder of its own that shares the phases before."""
+    changed = msgspec.structs.replace(
+        recipe, name=f"rounding/{recipe.name}-{name}", quantization=quantization
+    )
+    changed.run_folder.mkdir(parents=True, exist_ok=True)
+    for part in FLOAT:
+        link = changed.run_folder / part
+        if not link.exists():
+            link.symlink_to((recipe.run_folder / part).resolve())
+    return changed
+
+
+def measure(recipe: Recipe, precision: str) -> list[dict[str, Any]]:
+    """The figures of a recipe's network in those numbers; phase 4 is run where it was not."""
+    if recipe.quantization is not None:
+        quantize(recipe, recipe.quantization)
+    found = [each for each in evaluate(recipe) if each.precision == precision]
+    return [_short(each) for each in found]
+
+
+def _short(figure: AccuracySpec) -> dict[str, Any]:
+    kept = ("dataset", "split", "metric", "value", "low", "high", "n")
+    return {name: getattr(figure, name) for name in kept}
+
+
+if __name__ == "__main__":
+    main()
