@@ -11,10 +11,11 @@ import pytest
 from PIL import Image
 
 from distill.mfa.cli import main
+from distill.mfa.counts import gather
 from distill.mfa.plot import plot
 from distill.mfa.records import ActionUnitText, Description
 from distill.mfa.selection import select, sources_of
-from distill.mfa.stats import gather, percentiles, share, table
+from distill.mfa.stats import percentiles, share, table
 from distill.mfa.store import open_store
 from tests.mfa_records import (
     labels_of,

@@ -6,8 +6,8 @@ import statistics
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from distill.mfa.counts import LEVELS, UNKNOWN, Stats, units_of
 from distill.mfa.problems import KINDS
-from distill.mfa.stats import LEVELS, UNKNOWN, Stats, units_of
 from mf2_edge.atomic import replacing
 from mf2_edge.extras import require
 

@@ -3,68 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import re
 import statistics
 import sys
-from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, get_args
 
 from tqdm import tqdm
 
+from distill.mfa.counts import LEVELS, Stats, gather, units_of
 from distill.mfa.options import add_store, recipe_of, store_path
-from distill.mfa.problems import KINDS, Kind, affirmed, find_problems, invented, texts
-from distill.mfa.reading import read_units
-from distill.mfa.records import Level, Record
+from distill.mfa.plot import plot
+from distill.mfa.problems import KINDS
 from distill.mfa.selection import add_source, select
 from distill.mfa.store import open_store
-
-LEVELS: Final[tuple[Level, ...]] = get_args(Level)
-UNKNOWN: Final = "unknown"
-
-
-@dataclass
-class LevelStats:
-    """The texts of one level.
-
-    lengths: words of each text. growth: distinct words after each text.
-    """
-
-    lengths: list[int] = field(default_factory=list)
-    growth: list[int] = field(default_factory=list)
-    vocabulary: set[str] = field(default_factory=set)
-    distinct: set[str] = field(default_factory=set)
-
-    def add(self, text: str) -> None:
-        """Count one text."""
-        words = re.findall(r"[a-z]+(?:'[a-z]+)?", text.lower())
-        self.vocabulary.update(words)
-        self.lengths.append(len(words))
-        self.growth.append(len(self.vocabulary))
-        self.distinct.add(text)
-
-
-@dataclass
-class Stats:
-    """A set of records in numbers; units and emotions by their labels, counted in records."""
-
-    records: int = 0
-    clean: int = 0
-    writers: Counter[str] = field(default_factory=Counter)
-    levels: dict[Level, LevelStats] = field(
-        default_factory=lambda: {level: LevelStats() for level in LEVELS}
-    )
-    emotions: Counter[str] = field(default_factory=Counter)
-    present: Counter[str] = field(default_factory=Counter)
-    absent: Counter[str] = field(default_factory=Counter)
-    mentioned: Counter[str] = field(default_factory=Counter)
-    """Units that are present and in the face text."""
-    invented: Counter[str] = field(default_factory=Counter)
-    """Units that are absent and in any text all the same."""
-    problems: Counter[Kind] = field(default_factory=Counter)
-    described: int = 0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -78,8 +29,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the numbers and write the picture."""
-    from distill.mfa.plot import plot
-
     path = store_path(arguments, recipe_of(arguments))
     with open_store(path) as store:
         # By key, which is a hash: in the order of the store, each data set would make a step.
@@ -90,41 +39,6 @@ def run(arguments: argparse.Namespace) -> int:
     plot(stats, picture)
     sys.stdout.write(f"\npicture: {picture}\n")
     return 0
-
-
-def gather(records: Iterable[Record]) -> Stats:
-    """Count everything."""
-    stats = Stats()
-    for record in records:
-        stats.records += 1
-        stats.writers[f"{record.source} {record.model}"] += 1
-        problems = {problem.kind for problem in find_problems(record)}
-        stats.problems.update(problems)
-        stats.clean += not problems
-        if record.description is not None:
-            _add(stats, record)
-    return stats
-
-
-def _add(stats: Stats, record: Record) -> None:
-    assert record.description is not None
-    labels = record.labels
-    stats.described += 1
-    stats.emotions[labels.emotion or UNKNOWN] += 1
-    stats.present.update(labels.present)
-    stats.absent.update(labels.absent)
-    for level, text in texts(record.description):
-        stats.levels[level].add(text)
-    face = read_units(record.description.face)
-    stats.mentioned.update(unit for unit in labels.present if affirmed(face, unit))
-    stats.invented.update(
-        {
-            mention.labels[0]
-            for _, text in texts(record.description)
-            for mention in read_units(text)
-            if invented(mention, labels)
-        }
-    )
 
 
 def table(stats: Stats) -> str:
@@ -154,11 +68,6 @@ def table(stats: Stats) -> str:
     lines += ["", f"without problems: {share(stats.clean, stats.records)} of the records"]
     lines += [f"  {kind:<16}{stats.problems[kind]:>7,}" for kind in KINDS if stats.problems[kind]]
     return "\n".join(lines) + "\n"
-
-
-def units_of(stats: Stats) -> list[str]:
-    """Units that anybody knows of, in FACS's order."""
-    return sorted({*stats.present, *stats.absent}, key=lambda unit: (len(unit), unit))
 
 
 def percentiles(values: Sequence[int]) -> tuple[int, int]:
