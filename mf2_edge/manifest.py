@@ -222,7 +222,7 @@ def _head_contradictions(manifest: Manifest) -> Iterator[str]:
     outputs = [head.output for head in manifest.heads]
     outputs += [vector.output for vector in manifest.vectors]
     if len(set(outputs)) < len(outputs):
-        yield f"$.heads, $.vectors: they read outputs {outputs}; expected a different one each"
+        yield f"$.heads, $.vectors: outputs {outputs}; expected different outputs"
     unknown = [label for label in action_units.labels if label not in ACTION_UNIT_NAMES]
     if unknown:
         yield f"$.heads (action_units): {unknown} are not FACS Action Units such as 'AU12'"

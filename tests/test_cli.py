@@ -142,7 +142,7 @@ def test_info(capsys: Captured) -> None:
     assert main(["info", "--bundle", str(FOLDER)]) == 0
     out = capsys.readouterr().out
     assert "tiny 1: A toy model" in out
-    assert "toy all: accuracy 0.125 (n=8" in out
+    assert "toy all: accuracy 0.125 (fp32; n=8" in out
     assert main(["info", "--bundle", str(FOLDER), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["emotions"] == EMOTIONS
 

@@ -247,7 +247,7 @@ def test_what_is_not_here_is_left_out_and_said(school: School, tmp_path: Path) -
     assert found.recipe is None
     assert len(found.left_out) == 5  # raters and slices of two data sets, figures of the recipe
     assert all("no data set at" in line for line in found.left_out[:4])
-    assert "action-units" in found.left_out[4]
+    assert "distill train" in found.left_out[4]
     assert len(found.emotions) == 3
 
 

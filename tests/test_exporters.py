@@ -137,7 +137,8 @@ def test_no_path_of_this_machine_is_written(bundle: Bundle) -> None:
 
 def test_the_model_card_shows_figures_and_terms(bundle: Bundle) -> None:
     card = (bundle.path / "README.md").read_text()
-    assert ("| toy \\| set | valid | accuracy | 0.1250 | 0.0224 to 0.4709 | 8 | invented |") in card
+    figure = "| toy \\| set | valid | fp32 | accuracy | 0.1250 | 0.0224 to 0.4709 | 8 | invented |"
+    assert figure in card
     assert "Intervals: 95 % Wilson score interval." in card
     assert "| fear | 0.5000 | 0.0945 to 0.9055 |  | 2 |" in card
     assert "Article 5(1)(f) of Regulation (EU) 2024/1689" in card
@@ -157,7 +158,7 @@ def test_info_says_what_the_model_is_for_and_what_not(
     assert "  use           Research on facial state" in told
     assert "  not for       Inferring emotions of people at work or in education" in told
     assert "  limit         It describes what a face shows" in told
-    assert "accuracy 0.125 [0.0224, 0.4709] (n=8; invented)" in told
+    assert "accuracy 0.125 [0.0224, 0.4709] (fp32; n=8; invented)" in told
 
 
 def _evaluation(path: Path, version: str, sha256: str) -> Path:
