@@ -1,6 +1,6 @@
 """What each part, or each size, of a network brings: the same small budget, several seeds.
 
-    python -m benchmarks.ablation mf2 | lessons | sizes
+    python -m benchmarks.ablation mf2 | unseen | lessons | sizes
 
 Arms of a plan (`ablation_plans.py`) start alike and see the same faces: phase 1 in the wild, then,
 where the plan says so, phase 2 in two folds by subject on CK+. Figures are of validation data.
@@ -21,7 +21,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from benchmarks.ablation_plans import PLANS, Plan
+from benchmarks.ablation_plans import PLANS, Judge, Plan
 from benchmarks.dfn_versus import MALLOC
 from distill.action_units import train_action_units
 from distill.checkpoint import load_network
@@ -31,7 +31,7 @@ from distill.judging.metrics import auc, f1
 from distill.language.texts import make_bank
 from distill.networks.network import channels_last
 from distill.networks.size import network_size
-from distill.train import train, validate, wild_sources
+from distill.train import train
 from mf2_edge.atomic import replacing
 
 
@@ -49,7 +49,8 @@ def main() -> None:
     options.unit_steps = plan.unit_steps if options.unit_steps is None else options.unit_steps
     if options.one:
         arm, seed = json.loads(options.one)
-        run(arm_recipe(plan, arm, seed, options), with_units=options.unit_steps > 0)
+        recipe = arm_recipe(plan, arm, seed, options)
+        run(recipe, plan.judge, with_units=options.unit_steps > 0)
         return
     jobs = [(arm, seed) for seed in range(options.seeds) for arm in plan.arms]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -104,12 +105,12 @@ def arm_recipe(plan: Plan, arm: str, seed: int, options: argparse.Namespace) -> 
     return plan.arms[arm](budget)
 
 
-def run(recipe: Recipe, *, with_units: bool) -> None:
+def run(recipe: Recipe, judge: Judge, *, with_units: bool) -> None:
     """Train an arm and write its figures, parts in 0..1, beside its checkpoints."""
     if recipe.texts is not None:
         make_bank(recipe, recipe.texts)
     network = channels_last(load_network(train(recipe)).network)
-    figures: dict[str, float] = validate(network, recipe, wild_sources(recipe))
+    figures = judge(network, recipe)
     if with_units:
         with np.load(train_action_units(recipe, on_all=False)) as folds:
             labels, logits = folds["labels"], folds["logits"]

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from distill.extended_toml import read_extended
 from mf2_edge.schema import AlignmentSpec, PreprocessingSpec
 
 BACKBONES = ("mobilefacenet", "vit_b_16", "convnext_tiny", "efficientnet_lite0")
@@ -257,6 +258,8 @@ class Recipe(_Part, frozen=True, kw_only=True):
     data: dict[str, DatasetConfig]
     pseudo_labels: PseudoLabelConfig
     network: NetworkConfig
+    unseen: tuple[str, ...] = ()
+    """Emotions that training never meets, in faces or in texts: to be asked for by text alone."""
     texts: TextConfig | None = None
     """What MF² is aligned with; nothing without it."""
     train: TrainConfig
@@ -324,21 +327,10 @@ def load_recipe(path: Path) -> Recipe:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        content: dict[str, Any] = msgspec.toml.decode(path.read_bytes())
-    except FileNotFoundError:
-        raise ConfigError(f"no recipe at {path}; the shipped ones are in distill/configs") from None
+        return read_extended(path)
+    except FileNotFoundError as error:
+        raise ConfigError(
+            f"no recipe at {error.filename}; the shipped ones are in distill/configs"
+        ) from None
     except msgspec.DecodeError as error:
         raise ConfigError(f"{path}: {error}") from error
-    base = content.pop("extends", None)
-    return content if base is None else _merged(_read(path.parent / base), content)
-
-
-def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    """`base` with the changes made, table by table."""
-    merged = dict(base)
-    for key, value in changes.items():
-        below = base.get(key)
-        if isinstance(below, dict) and isinstance(value, dict):
-            value = _merged(below, value)
-        merged[key] = value
-    return merged

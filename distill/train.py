@@ -101,6 +101,8 @@ def _key(recipe: Recipe) -> str:
     """What phase 1 rests on, as a hash; threads, and how often it is saved, change nothing."""
     names = ("emotions", "action_units", "alignment", "preprocessing", "margin", "pseudo_labels")
     rests_on = {n: getattr(recipe, n) for n in (*names, "network", "texts", "training_seed")}
+    if recipe.unseen:
+        rests_on["unseen"] = recipe.unseen
     often = msgspec.structs.replace(recipe.train, checkpoint_every=0, evaluate_every=0)
     return hashlib.sha256(msgspec.json.encode([rests_on, recipe.seed, often])).hexdigest()
 
@@ -170,6 +172,8 @@ def load_sources(recipe: Recipe, names: Iterable[str]) -> list[Source]:
         rows = store.rows("train")
         known = ~np.isnan(store.votes[rows]).any(axis=1)
         rows = rows[known] if known.any() else rows
+        unseen = [recipe.emotions.index(emotion) for emotion in recipe.unseen]
+        rows = rows[~(store.votes[rows][:, unseen] > 0).any(axis=1)]
         possible = (np.nansum(store.votes[rows], axis=0) > 0).astype(np.float32)
         sources.append(Source(name, store, rows, possible, units))
     return sources

@@ -7,6 +7,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
+from distill.extended_toml import read_extended
 from distill.judging.report import Evaluation
 from exporters.errors import PackError
 from mf2_edge.schema import AccuracySpec, CalibrationSpec, DecodingSpec, Text
@@ -45,6 +46,8 @@ class About(_Part, frozen=True, kw_only=True):
     """For the model card."""
     misuse: tuple[Text, ...]
     """What it must not be used for, among it what the law forbids."""
+    training: Text
+    """How it was trained, in a sentence: the first of its limits."""
     limits: tuple[Text, ...]
     """What it is not good at, and what nobody measured."""
     license: LicenseText
@@ -57,7 +60,10 @@ _T = TypeVar("_T")
 
 
 def load_about(path: Path) -> About:
-    """Read what a bundle says about itself; raises PackError naming the file and the key."""
+    """Read what a bundle says about itself; raises PackError naming the file and the key.
+
+    `extends` names a file beside it, from which what it leaves out is taken.
+    """
     return _decode(path, About, "what the bundle says about itself (exporters/bundles/*.toml)")
 
 
@@ -87,11 +93,10 @@ def load_evaluated(path: Path) -> Evaluation:
 
 def _decode(path: Path, form: type[_T], what: str) -> _T:
     try:
-        data = path.read_bytes()
         if path.suffix == ".toml":
-            return msgspec.toml.decode(data, type=form)
-        return msgspec.json.decode(data, type=form)
+            return msgspec.convert(read_extended(path), form)
+        return msgspec.json.decode(path.read_bytes(), type=form)
     except OSError as error:
         raise PackError(f"{path}: cannot be read ({error.strerror}); expected {what}") from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise PackError(f"{path}: {error}; expected {what}") from error

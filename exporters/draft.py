@@ -91,7 +91,11 @@ def draft_manifest(order: Order, checkpoint: Checkpoint) -> Manifest:
         artifacts=tuple(_artifact(order, row) for row in order.formats),
         provenance=trace(order.checkpoint, checkpoint, about.backbone, packages),
         accuracy=order.accuracy,
-        card=CardSpec(intended_use=about.intended_use, misuse=about.misuse, limits=about.limits),
+        card=CardSpec(
+            intended_use=about.intended_use,
+            misuse=about.misuse,
+            limits=(about.training, *about.limits),
+        ),
     )
 
 

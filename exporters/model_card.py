@@ -56,7 +56,7 @@ Output: logits of {len(manifest.head("emotion").labels)} emotions \
 Action Units: {units}.""",
         "## Accuracy, as measured\n\n" + _accuracy(manifest),
         *(_evaluated(evaluation) if evaluation else [f"## Fairness\n\n{_NO_FAIRNESS}"]),
-        f"## Limits\n\n{_list(about.limits)}",
+        f"## Limits\n\n{_list((about.training, *about.limits))}",
         "## Files\n\n" + _files(manifest),
         f"""## Licence and data
 

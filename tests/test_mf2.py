@@ -116,6 +116,17 @@ def test_the_bank_says_what_each_text_is_true_of(recipe: Recipe) -> None:
         load_bank(recipe.run_folder / "no-bank.npz")
 
 
+def test_texts_about_an_unseen_emotion_stay_out_of_the_bank(recipe: Recipe) -> None:
+    assert recipe.texts is not None
+    fear = recipe.emotions.index("fear")
+    unseen = msgspec.structs.replace(recipe, name="unseen", unseen=("fear",))
+    whole = load_bank(recipe.run_folder / "text-bank.npz")
+    less = load_bank(make_bank(unseen, recipe.texts))
+    assert fear in whole.emotion
+    assert fear not in less.emotion
+    assert set(whole.emotion) - {fear} == set(less.emotion)
+
+
 def test_a_store_without_the_wanted_source_is_refused(recipe: Recipe) -> None:
     assert recipe.texts is not None
     other = msgspec.structs.replace(recipe, name="other")

@@ -93,6 +93,17 @@ def test_rafdb_cannot_say_contempt_and_ferplus_can(recipe: Recipe) -> None:
     assert possible["ferplus"][contempt] == 1
 
 
+def test_an_unseen_emotion_is_in_no_face(recipe: Recipe) -> None:
+    fear = recipe.emotions.index("fear")
+    seen = wild_sources(recipe)
+    left = wild_sources(msgspec.structs.replace(recipe, unseen=("fear",)))
+    for before, after in zip(seen, left, strict=True):
+        votes = before.store.votes
+        assert (votes[before.rows, fear] > 0).any()
+        assert set(after.rows) == set(before.rows[votes[before.rows, fear] == 0])
+        assert after.possible[fear] == 0
+
+
 def test_training_killed_and_resumed_ends_bit_for_bit_the_same(
     recipe: Recipe, tmp_path: Path
 ) -> None:

@@ -71,7 +71,12 @@ def make_bank(recipe: Recipe, texts: TextConfig) -> Path:
     if path.is_file():
         return path
     with open_store(Path(texts.store)) as store:
-        records = [r for source in texts.sources for r in store.records(source) if r.description]
+        records = [
+            record
+            for source in texts.sources
+            for record in store.records(source)
+            if record.description and record.labels.emotion not in recipe.unseen
+        ]
     if not records:
         raise ValueError(
             f"no descriptions from {' or '.join(texts.sources)} in {texts.store}: run "

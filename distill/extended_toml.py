@@ -1,0 +1,29 @@
+"""TOML files that extend one another, so that a fact stands once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+
+def read_extended(path: Path) -> dict[str, Any]:
+    """The content of a file; what it leaves out comes from the one that its `extends` names.
+
+    That file lies beside it. Raises OSError, UnicodeDecodeError or msgspec.DecodeError.
+    """
+    content: dict[str, Any] = msgspec.toml.decode(path.read_bytes())
+    base = content.pop("extends", None)
+    return content if base is None else _merged(read_extended(path.parent / base), content)
+
+
+def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """`base` with the changes made, table by table."""
+    merged = dict(base)
+    for key, value in changes.items():
+        below = base.get(key)
+        if isinstance(below, dict) and isinstance(value, dict):
+            value = _merged(below, value)
+        merged[key] = value
+    return merged
