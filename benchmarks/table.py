@@ -13,6 +13,7 @@ import json
 import re
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,9 @@ from mf2_edge.bundle import load_bundle
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
+
+SIZES = ("MACs", "parameters")
+"""Figures of an ablation that no seed changes."""
 
 
 def main() -> int:
@@ -196,12 +200,12 @@ def blendshapes_table() -> str:
     return "\n".join([*rows, "", f"{where}; {spec['date']}, {spec['machine']}."])
 
 
-def ablation_table() -> str:
-    """MF² without each of its parts: mean and standard deviation over the seeds."""
-    report = json.loads((RESULTS / "mf2-ablation.json").read_text())
+def ablation_table(plan: str) -> str:
+    """The arms of a plan of `benchmarks.ablation`: mean and standard deviation over the seeds."""
+    report = json.loads((RESULTS / f"{plan}-ablation.json").read_text())
     names = {"accuracy_rafdb": "accuracy, RAF-DB", "accuracy_ferplus": "accuracy, FER+"}
     variants = report["variants"]
-    columns = list(next(iter(variants.values())))
+    columns = [column for column in next(iter(variants.values())) if column not in SIZES]
     rows = [
         "| | " + " | ".join(names.get(column, column) for column in columns) + " |",
         "|---|" + "---|" * len(columns),
@@ -209,7 +213,7 @@ def ablation_table() -> str:
     for name, figures in variants.items():
         cells = (f"{figures[c]['mean']:.3f} ± {figures[c]['std']:.3f}" for c in columns)
         rows.append(f"| {name} | " + " | ".join(cells) + " |")
-    budget = ", ".join(f"{what}: {steps}" for what, steps in report["budget"].items())
+    budget = ", ".join(f"{what}: {steps}" for what, steps in report["budget"].items() if steps)
     seeds = f"{report['seeds']} seeds, mean ± standard deviation; {budget} steps"
     return "\n".join([*rows, "", f"{seeds}; {report['date']}, {report['machine']}."])
 
@@ -289,7 +293,7 @@ TABLES: dict[str, tuple[str, Callable[[], str]]] = {
     "mfa-faults": ("docs/mfa.md", mfa_faults_table),
     "teacher": ("docs/training.md", teacher_table),
     "zero-shot": ("docs/training.md", zero_shot_table),
-    "ablation": ("docs/training.md", ablation_table),
+    "ablation": ("docs/training.md", partial(ablation_table, "mf2")),
     "blendshapes": ("docs/training.md", blendshapes_table),
     "dfn": ("docs/adapt.md", dfn_table),
     "scale": ("docs/scale.md", scale_table),
