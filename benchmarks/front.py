@@ -3,9 +3,9 @@
     python -m benchmarks.front
 
 The networks are those that `python -m benchmarks.ablation sizes` left under runs/; its results file
-has their accuracy, multiply-adds and parameters. Here the first of each size becomes .tflite files, in
-floats and in 8-bit integers (ranges from made-up faces: only their speed means anything), and all
-files run in turns, so that a busy machine slows all alike. Draws docs/front.png.
+has their accuracy, multiply-adds and parameters. Here the first of each size becomes .tflite files,
+in floats and in 8-bit integers (ranges from made-up faces: only their speed means anything), and
+all files run in turns, so that a busy machine slows all alike. Draws docs/front.png.
 """
 
 from __future__ import annotations
