@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SmoothedSeries:
-    """Scores [t, labels], float64; the place of the emotion's label [t]; units present [t, units]."""
+    """Scores [t, labels], float64; the place of the emotion label [t]; units present [t, units]."""
 
     emotion_scores: NDArray[np.float64]
     au_scores: NDArray[np.float64]
