@@ -40,6 +40,7 @@ from mf2_edge.schema import (
     Precision,
     PreprocessingSpec,
     ProvenanceSpec,
+    TeacherSpec,
 )
 from mf2_edge.types import Landmarks
 
@@ -68,6 +69,7 @@ __all__ = [
     "Precision",
     "PreprocessingSpec",
     "ProvenanceSpec",
+    "TeacherSpec",
     "dump_manifest",
     "manifest_schema",
     "parse_manifest",
