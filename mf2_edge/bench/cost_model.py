@@ -117,9 +117,7 @@ def figures_of(device: str, kind: ArtifactFormat, precision: Precision) -> list[
 def fit_cost_model(figures: Sequence[Figure]) -> CostModel:
     """Fit on the figures of one device, format and precision; raises BenchError if too few."""
     if len(figures) < FEWEST:
-        raise BenchError(
-            f"{len(figures)} published figures; a cost model needs at least {FEWEST}"
-        )
+        raise BenchError(f"{len(figures)} published figures; a cost model needs at least {FEWEST}")
     work = reference_work()
     x = np.array([features(work[figure.network]) for figure in figures])
     ms = np.array([figure.ms for figure in figures])

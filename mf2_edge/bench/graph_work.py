@@ -61,9 +61,7 @@ def read_work(model: bytes, *, source: str) -> Work:
             f"{source}: its graph cannot be read ({error}); export it again"
         ) from error
     except Exception as error:  # flatbuffers and struct raise errors of their own
-        raise BenchError(
-            f"{source}: damaged .tflite ({type(error).__name__}: {error})"
-        ) from error
+        raise BenchError(f"{source}: damaged .tflite ({type(error).__name__}: {error})") from error
 
 
 def _sum(tfl: Any, model: Any) -> Work:
