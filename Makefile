@@ -38,7 +38,7 @@ format: $(DEV)/.installed ## let ruff rewrite the code
 bench: $(DEV)/.installed ## latency a stage of predict, on this machine; updates the README
 	$(BIN)/python -m pytest benchmarks --benchmark-enable --benchmark-only \
 		--benchmark-min-time=0.001 --benchmark-max-time=5 --write benchmarks/results/host/stages.json
-	$(BIN)/python benchmarks/table.py
+	$(BIN)/python -m benchmarks.table
 
 wheel: $(DEV)/.installed ## dist/*.whl
 	$(BIN)/python -m build --wheel
@@ -51,17 +51,21 @@ train: $(DEV)/.installed ## from data to the shipped checkpoint, teacher first (
 	$(TRAIN)/mf2.toml
 	$(TRAIN)/mf2-edge-base.toml
 
-RESULTS := benchmarks/results/mf2-edge-base
+EVALUATE := OMP_NUM_THREADS=1 $(BIN)/python -m distill evaluate --slices
+RESULTS := benchmarks/results
 
-evaluate: $(DEV)/.installed ## the shipped file on held-out faces (resumes); updates docs/evaluation.md
-	OMP_NUM_THREADS=1 $(BIN)/python -m distill evaluate --bundle mf2-edge-base --slices \
-		--config $(CONFIGS)/mf2-edge-base.toml --plot docs/reliability.png --out $(RESULTS)/evaluation.json
-	$(BIN)/python benchmarks/table.py
+evaluate: $(DEV)/.installed ## the shipped files on held-out faces (resumes); updates docs/evaluation.md
+	$(EVALUATE) --bundle mf2-edge-base --config $(CONFIGS)/mf2-edge-base.toml \
+		--plot docs/reliability.png --out $(RESULTS)/mf2-edge-base/evaluation-tflite-fp32.json
+	for numbers in int8 fp32; do $(EVALUATE) --bundle mf2-edge-m \
+		--artifact mf2-edge-m-$$numbers.tflite --config $(CONFIGS)/mf2-edge-m.toml \
+		--out $(RESULTS)/mf2-edge-m/evaluation-tflite-$$numbers.json || exit 1; done
+	$(BIN)/python -m benchmarks.table
 
 scale: $(DEV)/.installed ## what FACES faces in EPOCHS epochs would need; updates docs/scale.md
 	$(TRAINING) $(BIN)/torchrun --nproc-per-node $(CORES) -m distill scale --config $(CONFIGS)/mf2.toml \
 		--faces $(FACES) --epochs $(EPOCHS)
-	$(BIN)/python benchmarks/table.py
+	$(BIN)/python -m benchmarks.table
 
 clean: ## remove environments and build products; trained runs stay
 	rm -rf $(SDK) $(DEV) dist build annotated .pytest_cache .mypy_cache .ruff_cache

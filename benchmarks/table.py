@@ -1,6 +1,6 @@
 """The tables of the docs, made from the shipped manifest and the files in benchmarks/results.
 
-    python benchmarks/table.py [--check]
+    python -m benchmarks.table [--check]
 
 A table stands between `<!-- NAME -->` and `<!-- /NAME -->`. `--check` changes nothing and exits
 with 1 if a table is stale.
@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from benchmarks import models
 from distill.judging import tables
 from distill.judging.report import Evaluation, load_evaluation
 from mf2_edge.atomic import replacing
@@ -41,7 +42,7 @@ def main() -> int:
             continue
         stale += 1
         if options.check:
-            sys.stderr.write(f"{page}: table {name} is stale: run `python benchmarks/table.py`\n")
+            sys.stderr.write(f"{page}: table {name} is stale: run `python -m benchmarks.table`\n")
         else:
             with replacing(ROOT / page) as partial:
                 partial.write_text(new)
@@ -219,10 +220,12 @@ def ablation_table(plan: str) -> str:
 
 
 def evaluation_table(table: Callable[[Evaluation], str]) -> Callable[[], str]:
-    """A table of what `make evaluate` measured on the shipped file."""
+    """A table of what `make evaluate` measured on the file that runs by default."""
 
     def made() -> str:
-        evaluation = load_evaluation(RESULTS / "mf2-edge-base" / "evaluation.json")
+        bundle = load_bundle(None).manifest
+        which = f"evaluation-{bundle.artifacts[0].format}-{bundle.artifacts[0].precision}.json"
+        evaluation = load_evaluation(RESULTS / bundle.name / which)
         return f"{table(evaluation)}\n\n{tables.conditions_line(evaluation)}"
 
     return made
@@ -297,6 +300,8 @@ TABLES: dict[str, tuple[str, Callable[[], str]]] = {
     "blendshapes": ("docs/training.md", blendshapes_table),
     "dfn": ("docs/adapt.md", dfn_table),
     "scale": ("docs/scale.md", scale_table),
+    "shipped": ("docs/models.md", models.shipped_table),
+    "published": ("docs/models.md", models.published_table),
     "emotions": ("docs/evaluation.md", evaluation_table(tables.emotions_table)),
     "emotion-labels": ("docs/evaluation.md", evaluation_table(tables.labels_table)),
     "confusions": ("docs/evaluation.md", evaluation_table(tables.confusion_tables)),

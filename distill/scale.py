@@ -2,7 +2,7 @@
 
 Training time comes from timed steps of phase 1, disk space from a shard that is written, the cost
 of descriptions from the code behind `mfa plan`. A figure that was not measured is tagged
-"estimated" and names its assumption. `benchmarks/table.py` makes docs/scale.md of the result.
+"estimated" and names its assumption. `python -m benchmarks.table` makes docs/scale.md of it.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def main(arguments: Sequence[str]) -> int:
             options.write.parent.mkdir(parents=True, exist_ok=True)
             with replacing(options.write) as partial:
                 partial.write_text(json.dumps(report, indent=1) + "\n")
-            sys.stdout.write(f"{options.write} is written; `python benchmarks/table.py` shows it\n")
+            sys.stdout.write(f"{options.write} is written; `python -m benchmarks.table` shows it\n")
     except (ValueError, OSError, ImportError) as error:
         sys.stderr.write(f"distill scale: {error}\n")
         return 2

@@ -22,6 +22,7 @@ from mf2_edge.schema import (
     InputSpec,
     LicenseSpec,
     Manifest,
+    SizeSpec,
     VectorSpec,
 )
 
@@ -57,8 +58,10 @@ class Order:
 def draft_manifest(order: Order, checkpoint: Checkpoint) -> Manifest:
     """The manifest of `order`, its artifacts without size, hash and parity."""
     from distill.networks.phone import vector_widths
+    from distill.networks.size import network_size
 
     recipe, about = checkpoint.recipe, order.about
+    size = network_size(checkpoint.network, recipe.alignment)
     emotion, action_units = OUTPUTS
     packages = (package for row in order.formats for package in row.packages)
     return Manifest(
@@ -90,6 +93,7 @@ def draft_manifest(order: Order, checkpoint: Checkpoint) -> Manifest:
         decoding=about.decoding,
         artifacts=tuple(_artifact(order, row) for row in order.formats),
         provenance=trace(order.checkpoint, checkpoint, about.backbone, packages),
+        size=SizeSpec(parameters=size.parameters, multiply_adds=size.macs),
         accuracy=order.accuracy,
         card=CardSpec(
             intended_use=about.intended_use,

@@ -53,7 +53,7 @@ Input: {size.width}x{size.height} {size.color.upper()} face, aligned and normali
 `manifest.json` says.
 Output: logits of {len(manifest.head("emotion").labels)} emotions \
 ({", ".join(manifest.head("emotion").labels)}) and of {len(manifest.head("action_units").labels)} \
-Action Units: {units}.""",
+Action Units: {units}.{_size(manifest)}""",
         "## Accuracy, as measured\n\n" + _accuracy(manifest),
         *(_evaluated(evaluation) if evaluation else [f"## Fairness\n\n{_NO_FAIRNESS}"]),
         f"## Limits\n\n{_list((about.training, *about.limits))}",
@@ -68,6 +68,16 @@ Action Units: {units}.""",
 commit are in `manifest.json`.""",
     ]
     return "\n\n".join(sections) + "\n"
+
+
+def _size(manifest: Manifest) -> str:
+    if manifest.size is None:
+        return ""
+    size = manifest.size
+    return (
+        f"\nSize: {size.parameters / 1e6:.2f} M parameters, {size.multiply_adds / 1e6:.0f} M "
+        "multiply-adds a face."
+    )
 
 
 def _accuracy(manifest: Manifest) -> str:

@@ -84,6 +84,7 @@ class Bundle:
                 label: ACTION_UNIT_NAMES[label] for label in manifest.head("action_units").labels
             },
             "license": _json_ready(manifest.license),
+            "size": _json_ready(manifest.size),
             "accuracy": _json_ready(manifest.accuracy),
             "card": _json_ready(manifest.card),
             "artifacts": _json_ready(manifest.artifacts),

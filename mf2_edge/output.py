@@ -148,6 +148,9 @@ def info_text(info: dict[str, Any]) -> str:
     lines += [
         f"    data          {data['name']}: {data['terms']}" for data in info["license"]["data"]
     ]
+    if (size := info["size"]) is not None:
+        parameters, operations = size["parameters"], size["multiply_adds"]
+        lines.append(f"  size          {parameters:,} parameters, {operations:,} multiply-adds")
     if (card := info["card"]) is not None:
         lines.append(f"  use           {card['intended_use']}")
         lines += [f"  not for       {line}" for line in card["misuse"]]

@@ -233,6 +233,15 @@ class ProvenanceSpec(_Spec, frozen=True, kw_only=True):
     """Date, ISO 8601."""
 
 
+class SizeSpec(_Spec, frozen=True, kw_only=True):
+    """How much a network computes."""
+
+    parameters: Positive
+    """Their number, as exported: batch norm folded or not, no buffers."""
+    multiply_adds: Positive
+    """Of convolutions and linear layers, for one face."""
+
+
 class LabelAccuracy(_Spec, frozen=True, kw_only=True):
     """A figure for one label."""
 
@@ -325,6 +334,8 @@ class Manifest(_Spec, frozen=True, kw_only=True):
     goldens: tuple[FileSpec, ...] = ()
     """Recorded results of each stage, which every implementation must reproduce."""
     provenance: ProvenanceSpec
+    size: SizeSpec | None = None
+    """How much it computes (schema 1.1)."""
     accuracy: tuple[AccuracySpec, ...] = ()
     """As measured, never as hoped."""
     teacher: TeacherSpec | None = None

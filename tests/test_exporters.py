@@ -38,7 +38,9 @@ from mf2_edge.schema import ArtifactSpec, Manifest
 from mf2_edge.verify import Outcome, verify_bundle
 from tests.pressed import NAME, VERSION, calibration, lively_network, pressed, toy_recipe
 
-EVALUATION = Path(__file__).parent.parent / "benchmarks/results/mf2-edge-base/evaluation.json"
+EVALUATION = (
+    Path(__file__).parent.parent / "benchmarks/results/mf2-edge-base/evaluation-tflite-fp32.json"
+)
 PORTRAIT = Path(mf2_edge.__file__).parent / "samples" / "astronaut.jpg"
 
 

@@ -1,4 +1,4 @@
-"""What an evaluation of an exported file found: the schema of `evaluation.json`.
+"""What an evaluation of an exported file found: the schema of its results file.
 
 Every figure stands with its 95 % interval and with what it rests on. Figures of this very file,
 figures of the recipe that made it, and figures on faces it was trained on have keys of their own,
