@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from mf2_edge.bench.accuracy import model_of
-from mf2_edge.bench.cost_model import COVERAGE, FEWEST, fit_cost_model, figures_of
+from mf2_edge.bench.cost_model import COVERAGE, FEWEST, figures_of, fit_cost_model
 from mf2_edge.bench.devices import Device
 from mf2_edge.bench.errors import BenchError
 from mf2_edge.bench.graph_work import Work, read_work
