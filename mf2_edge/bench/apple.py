@@ -96,7 +96,7 @@ def attached_iphone() -> Iphone | None:
 
 
 def read_devices(listing: bytes) -> list[Iphone]:
-    """The iPhones in what `devicectl list devices -j` wrote; raises PhoneError if it is not that."""
+    """The iPhones in what `devicectl list devices -j` wrote; PhoneError if it is not that."""
     try:
         devices = json.loads(listing)["result"]["devices"]
         phones = []

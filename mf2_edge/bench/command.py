@@ -168,7 +168,14 @@ def _keep(
     from mf2_edge.bench.report import save_reports, write_reports
     from mf2_edge.bench.table import published_table, text_table
 
-    published = [f for f in published_figures() if device is not None and f.device == device.name]
+    kinds = {(report.model.format, report.model.precision) for report in reports}
+    published = [
+        figure
+        for figure in published_figures()
+        if device is not None
+        and figure.device == device.name
+        and (figure.format, figure.precision) in kinds
+    ]
     print(text_table(bundle, reports))
     if published:
         print("\n" + published_table(published))

@@ -21,6 +21,9 @@ Thermal = Literal["nominal", "fair", "serious", "critical", "unknown"]
 ComputeUnit = Literal["cpu", "gpu", "npu", "cpu+gpu", "cpu+npu", "all"]
 
 
+Samples = Annotated[tuple[Milliseconds, ...], Meta(min_length=1)]
+
+
 class Phone(Part, frozen=True, kw_only=True):
     """The phone and its state."""
 
@@ -50,9 +53,9 @@ class Run(Part, frozen=True, kw_only=True):
     load_ms: Milliseconds
     first_ms: Milliseconds
     """The first query after loading; not among the samples."""
-    samples_ms: Annotated[tuple[Milliseconds, ...], Meta(min_length=1)]
+    samples_ms: Samples
     """Every timed query of the network, in order, warm-up left out."""
-    stages_ms: dict[str, Annotated[tuple[Milliseconds, ...], Meta(min_length=1)]] = {}
+    stages_ms: dict[str, Samples] = msgspec.field(default_factory=dict)
     """The same for `predict` and its stages, where measured."""
     peak_memory_mb: Annotated[float, Meta(ge=0)] | None = None
 

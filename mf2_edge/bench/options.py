@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--runner", type=Path, metavar="FILE",
-        help="benchmark_model (tflite) or executor_runner (executorch), built for the Android phone",
+        help="benchmark_model (tflite) or executor_runner (executorch), for an Android phone",
     )  # fmt: skip
     parser.add_argument("--serial", help="which phone of adb, if there are several")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the reports as JSON")
