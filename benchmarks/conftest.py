@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from mf2_edge.atomic import replacing
+from mf2_edge.bench.machine import cpu_name
 from mf2_edge.bundle import load_bundle
 
 
@@ -27,7 +28,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     report = {
         "what": "latency a stage, one thread, a 640x480 frame with one face",
         "provenance": "measured-host",
-        "machine": f"{platform.system()} {platform.machine()}, {_cpu()}, no GPU",
+        "machine": f"{platform.system()} {platform.machine()}, {cpu_name()}, no GPU",
         "date": datetime.now(UTC).date().isoformat(),
         "bundle": bundle.manifest.name,
         "bundle_sha256": bundle.manifest_sha256,
@@ -48,10 +49,3 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 def _percentile(benchmark: object, percent: int) -> float:
     seconds = benchmark.stats.sorted_data  # type: ignore[attr-defined]
     return round(float(np.percentile(seconds, percent)) * 1e3, 3)
-
-
-def _cpu() -> str:
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.is_file() else []
-    names = (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    return next(names, platform.processor() or "unknown CPU")

@@ -69,8 +69,7 @@ class CostModel:
     def predict(self, work: Work) -> tuple[float, float, float]:
         """The estimate in ms, and the interval of COVERAGE around it."""
         ms = float(features(work) @ self.coefficients)
-        factor = exp(self._log_error())
-        return ms, ms / factor, ms * factor
+        return ms, ms / self.factor, ms * self.factor
 
     def outside(self, work: Work) -> list[str]:
         """Features of a network that none of those fitted on had, smaller or larger."""
@@ -83,11 +82,15 @@ class CostModel:
             if not low <= value <= high
         ]
 
-    def _log_error(self) -> float:
-        """The error of rank ceil(COVERAGE * (n + 1)): what a further network stays within."""
+    @property
+    def factor(self) -> float:
+        """By which a further network may be off, either way.
+
+        The left-out error of rank ceil(COVERAGE * (n + 1)), or the largest where there are fewer.
+        """
         ratios = (abs(log(each.predicted_ms / each.published_ms)) for each in self.left_out)
         errors = sorted(ratios)
-        return errors[min(ceil(COVERAGE * (len(errors) + 1)), len(errors)) - 1]
+        return exp(errors[min(ceil(COVERAGE * (len(errors) + 1)), len(errors)) - 1])
 
 
 def features(work: Work) -> NDArray[np.float64]:
