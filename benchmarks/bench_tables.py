@@ -1,11 +1,11 @@
-"""Tables of what `mf2-edge bench` and `benchmarks.peers` measured, and of the cost model's error."""
+"""Tables of what the bench and `benchmarks.peers` measured, and of the cost model's error."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 
-from mf2_edge.bench.cost_model import FEWEST, fit_cost_model, figures_of
+from mf2_edge.bench.cost_model import FEWEST, figures_of, fit_cost_model
 from mf2_edge.bench.devices import known_devices
 from mf2_edge.bench.published import published_figures
 from mf2_edge.bench.report import Report, read_report
