@@ -11,6 +11,7 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 STATE = Path(os.environ["FAKE_ADB"])
 
@@ -42,7 +43,7 @@ def disk() -> Path:
     return STATE.parent / "disk"
 
 
-def shell(phone: dict, words: list[str]) -> int:
+def shell(phone: dict[str, Any], words: list[str]) -> int:
     if words[0] == "getprop":
         sys.stdout.write(phone["properties"].get(words[1], "") + "\n")
     elif words[:2] == ["dumpsys", "power"]:
@@ -68,7 +69,7 @@ def shell(phone: dict, words: list[str]) -> int:
     return 0
 
 
-def run(phone: dict, options: dict[str, str]) -> int:
+def run(phone: dict[str, Any], options: dict[str, str]) -> int:
     model = disk() / options.get("graph", options.get("model_path", "")).lstrip("/")
     if not model.is_file():
         sys.stdout.write(f"ERROR: Could not open '{model}'.\n")

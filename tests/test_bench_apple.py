@@ -94,7 +94,8 @@ def test_another_form_of_the_list_is_told(junk: bytes) -> None:
 
 def test_every_sample_counts() -> None:
     """Through coremltools' MLModelBenchmarker itself; only the model behind it is a stand-in."""
-    perf = pytest.importorskip("coremltools.models.ml_program.experimental.perf_utils")
+    perf: Any = pytest.importorskip("coremltools.models.ml_program.experimental.perf_utils")
+    base: Any = perf.MLModelBenchmarker
 
     class Remote:
         """As coremltools' wrapper of a model on a phone: a query takes 1, 2, 3, ... ms."""
@@ -110,7 +111,7 @@ def test_every_sample_counts() -> None:
             self.last_predict_duration_in_nano_seconds += 1_000_000
             return {}
 
-    class Benchmarker(perf.MLModelBenchmarker):  # type: ignore[misc]
+    class Benchmarker(base):  # type: ignore[misc]
         def __init__(self) -> None:
             self._loaded_model = Remote()
 
