@@ -98,6 +98,6 @@ def cost_model_table() -> str:
             rows.append(
                 f"| {device.model} | {kind[0]} {kind[1]} | {fitted.compute_unit} | {len(figures)} "
                 f"| {fitted.median_error:.0%} | {worst.error:.0%} ({worst.network}) "
-                f"| {fitted.factor:.2f} |"
+                f"| {f'{fitted.factor:.2f}' if fitted.is_usable else 'no estimates'} |"
             )
     return "\n".join(rows)

@@ -23,15 +23,34 @@ KINDS = sorted(
 )
 
 
-def test_there_is_something_to_judge() -> None:
-    assert {device for device, *_ in KINDS} >= {"galaxy-s24", "galaxy-s25"}
+FLOATS = [kind for kind in KINDS if kind[2] != "int8"]
 
 
-@pytest.mark.parametrize("kind", KINDS, ids="-".join)
+def test_phones_of_both_kinds_are_modelled() -> None:
+    assert {kind[:2] for kind in FLOATS} >= {("galaxy-s24", "tflite"), ("iphone-13", "coreml")}
+
+
+@pytest.mark.parametrize("kind", FLOATS, ids="-".join)
 def test_the_error_with_a_network_left_out_is_at_most_a_quarter(kind: tuple[str, ...]) -> None:
     fitted = fit_cost_model(figures_of(*kind))  # type: ignore[arg-type]
     assert fitted.median_error <= 0.25
     assert (fitted.coefficients >= 0).all()
+
+
+def test_a_model_that_is_wrong_makes_no_estimates(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Latencies that have nothing to do with the work."""
+    wild = tuple(
+        msgspec.structs.replace(figure, device="pixel-8", ms=ms)
+        for figure, ms in zip(
+            figures_of("galaxy-s24", "tflite", "fp32"), (1, 90, 2, 70, 1, 80, 1, 99), strict=False
+        )
+    )
+    monkeypatch.setattr("mf2_edge.bench.cost_model.published_figures", lambda: wild)
+    monkeypatch.setattr("mf2_edge.bench.estimate.published_figures", lambda: wild)
+    bundle = load_bundle(None)
+    assert not fit_cost_model(wild).is_usable
+    with pytest.raises(BenchError, match="Pixel 8: no estimate: it takes 8 published figures"):
+        estimate(bundle, bundle.manifest.artifacts, find_device("pixel-8"))
 
 
 @pytest.mark.parametrize("kind", KINDS, ids="-".join)
@@ -115,9 +134,9 @@ def test_an_estimate_can_be_refused(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_nothing_published_is_no_estimate() -> None:
     bundle = load_bundle(None)
-    with pytest.raises(BenchError, match="Pixel 8: no published figures"):
+    with pytest.raises(BenchError, match="Pixel 8: no estimate"):
         estimate(bundle, bundle.manifest.artifacts, find_device("pixel-8"))
-    with pytest.raises(BenchError, match="nothing published for executorch fp32"):
+    with pytest.raises(BenchError, match="no cost model for executorch fp32"):
         estimate(bundle, [bundle.select("executorch")], find_device("galaxy-s24"))
     with pytest.raises(BenchError, match="at least 8"):
         fit_cost_model(list[Figure]())

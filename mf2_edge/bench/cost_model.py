@@ -33,6 +33,9 @@ COVERAGE: Final = 0.9
 FEWEST: Final = 8
 """Figures of a device below which nothing is fitted."""
 
+WORST: Final = 0.25
+"""Median error, with a network left out, above which a model makes no estimates."""
+
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
@@ -65,6 +68,11 @@ class CostModel:
     def median_error(self) -> float:
         """Median of the relative errors with one network left out."""
         return median(each.error for each in self.left_out)
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether it is right often enough to estimate with."""
+        return self.median_error <= WORST
 
     def predict(self, work: Work) -> tuple[float, float, float]:
         """The estimate in ms, and the interval of COVERAGE around it."""

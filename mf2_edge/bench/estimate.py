@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from mf2_edge.bench.accuracy import model_of
-from mf2_edge.bench.cost_model import COVERAGE, FEWEST, figures_of, fit_cost_model
+from mf2_edge.bench.cost_model import COVERAGE, FEWEST, WORST, CostModel, figures_of, fit_cost_model
 from mf2_edge.bench.devices import Device
 from mf2_edge.bench.errors import BenchError
 from mf2_edge.bench.graph_work import Work, read_work
@@ -39,8 +39,8 @@ def estimate(
     kinds = _kinds(device)
     if not kinds:
         raise BenchError(
-            f"{device.model}: no published figures to fit on (at least {FEWEST} are needed), so "
-            f"no estimate; {HOW_TO[device.platform]}"
+            f"{device.model}: no estimate: it takes {FEWEST} published figures and a cost model "
+            f"whose median error is {WORST:.0%} at most; {HOW_TO[device.platform]}"
         )
     work = network_work(bundle)
     if work is None:
@@ -57,7 +57,7 @@ def estimate(
         asked = ", ".join(f"{a.format} {a.precision}" for a in artifacts)
         known = ", ".join(f"{kind} {precision}" for kind, precision in kinds)
         raise BenchError(
-            f"{device.model}: nothing published for {asked}, so no estimate; there is for {known}. "
+            f"{device.model}: no cost model for {asked}; there is one for {known}. "
             f"For a figure: {HOW_TO[device.platform]}"
         )
     manifest = bundle.manifest
@@ -78,11 +78,16 @@ def estimate(
 
 
 def _kinds(device: Device) -> list[tuple[ArtifactFormat, Precision]]:
-    """Formats and precisions of which enough was published for the device."""
+    """Formats and precisions for which there is a model of the device that is right enough."""
     kinds = dict.fromkeys(
         (f.format, f.precision) for f in published_figures() if f.device == device.name
     )
-    return [kind for kind in kinds if len(figures_of(device.name, *kind)) >= FEWEST]
+    return [kind for kind in kinds if (model := _model(device, kind)) and model.is_usable]
+
+
+def _model(device: Device, kind: tuple[ArtifactFormat, Precision]) -> CostModel | None:
+    figures = figures_of(device.name, *kind)
+    return fit_cost_model(figures) if len(figures) >= FEWEST else None
 
 
 def _work(bundle: Bundle, artifact: ArtifactSpec, network: Work) -> Work:
@@ -123,11 +128,14 @@ def _estimate(device: Device, model: Model, work: Work) -> Report:
 def left_out_table(device: Device) -> str:
     """Every published network of a device, and what the others predicted for it."""
     lines = []
-    for kind, precision in _kinds(device):
-        fitted = fit_cost_model(figures_of(device.name, kind, precision))
+    own = [figure for figure in published_figures() if figure.device == device.name]
+    for kind in dict.fromkeys((figure.format, figure.precision) for figure in own):
+        if (fitted := _model(device, kind)) is None:
+            continue
         lines.append(
-            f"{device.model}, {kind} {precision}: median error {fitted.median_error:.1%} with one "
+            f"{device.model}, {kind[0]} {kind[1]}: median error {fitted.median_error:.1%} with one "
             f"of {len(fitted.left_out)} networks left out"
+            f"{'' if fitted.is_usable else '; not used: too wrong to estimate with'}"
         )
         lines += [
             f"  {each.network:<26}{each.published_ms:>8.3f} ms published{each.predicted_ms:>9.3f} "
