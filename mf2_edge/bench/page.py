@@ -114,7 +114,7 @@ def _published(figures: Sequence[Figure]) -> str:
     return f"""<h2>Other networks on this device</h2>
 <div class="wide" role="region" aria-label="Published figures" tabindex="0">
 <table>
-<caption>Published by others; the cost model is fitted on these</caption>
+<caption>Published by others; the cost model is fitted on those whose graph was made</caption>
 <thead><tr>{head}</tr></thead>
 <tbody>
 {rows}
