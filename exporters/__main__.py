@@ -58,6 +58,10 @@ def _parser() -> argparse.ArgumentParser:
         help="JSON of `python -m distill evaluate --bundle`, for the model card",
     )
     parser.add_argument(
+        "--teacher", type=Path, metavar="FILE",
+        help="JSON of `python -m distill teacher`, for the points lost against it",
+    )  # fmt: skip
+    parser.add_argument(
         "--integers", type=Path, metavar="PT2",
         help="the network in 8-bit integers, for int8 (default: all.pt2 beside CHECKPOINT)",
     )  # fmt: skip
@@ -85,6 +89,7 @@ def _run(options: argparse.Namespace) -> None:
     from exporters.draft import Order
     from exporters.formats import choose_formats
     from exporters.pack import make_bundle
+    from exporters.teacher import load_teacher
 
     formats = choose_formats(options.to, options.precision)
     about_file = options.about
@@ -100,6 +105,7 @@ def _run(options: argparse.Namespace) -> None:
         accuracy=load_results(options.results),
         faces=options.faces,
         evaluation=None if options.evaluation is None else load_evaluated(options.evaluation),
+        teacher=None if options.teacher is None else load_teacher(options.teacher),
         ios=options.ios,
     )
     sys.stdout.write(_summary(make_bundle(order, options.out)))

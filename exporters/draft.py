@@ -23,6 +23,7 @@ from mf2_edge.schema import (
     LicenseSpec,
     Manifest,
     SizeSpec,
+    TeacherSpec,
     VectorSpec,
 )
 
@@ -51,6 +52,8 @@ class Order:
     """Store of real faces for the parity gate; None compares on synthetic pictures."""
     evaluation: Evaluation | None = None
     """What `distill evaluate --bundle` found on an export of this network, for the model card."""
+    teacher: TeacherSpec | None = None
+    """What the teacher reached; `exporters.teacher.load_teacher`."""
     ios: str | None = None
     """Oldest iOS for Core ML, instead of the one in `about`."""
 
@@ -95,6 +98,7 @@ def draft_manifest(order: Order, checkpoint: Checkpoint) -> Manifest:
         provenance=trace(order.checkpoint, checkpoint, about.backbone, packages),
         size=SizeSpec(parameters=size.parameters, multiply_adds=size.macs),
         accuracy=order.accuracy,
+        teacher=order.teacher,
         card=CardSpec(
             intended_use=about.intended_use,
             misuse=about.misuse,

@@ -1,4 +1,4 @@
-"""The command line: `mf2-edge predict|info|verify|export`.
+"""The command line: `mf2-edge predict|info|verify|export|bench`.
 
 Results go to stdout, everything else to stderr. Exit codes: 0 all well; 1 some input could not be
 read, or a check failed; 2 wrong usage, or the bundle or runtime cannot be used; 130 interrupted.
@@ -23,6 +23,7 @@ from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 
 from mf2_edge import __version__, cli_export
+from mf2_edge.bench.options import add_arguments as _bench_arguments
 from mf2_edge.errors import Mf2EdgeError
 
 if TYPE_CHECKING:
@@ -188,6 +189,12 @@ def _verify(arguments: argparse.Namespace) -> int:
     return _EXIT_INPUT if failed else 0
 
 
+def _bench(arguments: argparse.Namespace) -> int:
+    from mf2_edge.bench.command import run
+
+    return run(arguments)
+
+
 def _positive(text: str) -> int:
     number = int(text)
     if number < 1:
@@ -218,5 +225,6 @@ COMMANDS: tuple[Command, ...] = (
     Command("info", "Describe a bundle: labels, licence, accuracy.", _info_arguments, _info),
     Command("verify", "Check a bundle's files and replay its goldens.", _bundle_argument, _verify),
     Command("export", "Copy a model out for an app, with code.", _export_arguments, cli_export.run),
+    Command("bench", "Latency on a device, beside accuracy.", _bench_arguments, _bench),
 )
 """What `mf2-edge` can do, in the order of `--help`."""

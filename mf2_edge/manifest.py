@@ -43,6 +43,7 @@ from mf2_edge.schema import (
     ProvenanceSpec,
     SizeSpec,
     SmoothingSpec,
+    TeacherSpec,
 )
 from mf2_edge.types import Landmarks
 
@@ -74,6 +75,7 @@ __all__ = [
     "ProvenanceSpec",
     "SizeSpec",
     "SmoothingSpec",
+    "TeacherSpec",
     "dump_manifest",
     "manifest_schema",
     "parse_manifest",

@@ -71,6 +71,11 @@ class LiteRTRuntime:
         self._shape = tuple(int(n) for n in self._input["shape"])
         self._lock = Lock()
 
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Of the one input, batch first."""
+        return self._shape
+
     def run(self, x: NDArray[np.float32]) -> list[NDArray[np.float32]]:
         """See `ModelRuntime.run`."""
         _check_input(x, self._shape)

@@ -316,6 +316,15 @@ class AccuracySpec(_Spec, frozen=True, kw_only=True):
     """What it ran on."""
 
 
+class TeacherSpec(_Spec, frozen=True, kw_only=True):
+    """The network that taught this one, so that what was lost on the way can be told."""
+
+    name: Text
+    """Which network, and how it was read."""
+    accuracy: tuple[AccuracySpec, ...]
+    """Measured in the same way as the bundle's own."""
+
+
 class CardSpec(_Spec, frozen=True, kw_only=True):
     """What a model is for and what it is not; the model card says the same at length."""
 
@@ -357,6 +366,8 @@ class Manifest(_Spec, frozen=True, kw_only=True):
     """How much it computes (schema 1.1)."""
     accuracy: tuple[AccuracySpec, ...] = ()
     """As measured, never as hoped."""
+    teacher: TeacherSpec | None = None
+    """Null where nobody measured it, and in bundles of schema 1.0 (schema 1.1)."""
     card: CardSpec | None = None
     """Use, misuse and limits; null in bundles of schema 1.0."""
 
