@@ -1,11 +1,21 @@
 """Writes goldens: recorded results of each stage, as `mf2_edge/verify.py` describes them.
 
+`python -m exporters.goldens BUNDLE` records the stage align anew in a bundle that exists; the other
+stages, the models and their figures stay as they are.
+
 They ship with the bundle, so the one face in them is a photograph in the public domain; the data
 sets that the network was trained on may not be passed on.
 """
 
 from __future__ import annotations
 
+import argparse
+import json
+import sys
+from dataclasses import fields
+from hashlib import sha256
+from io import BytesIO
+from math import cos, sin
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,10 +28,13 @@ from exporters.errors import PackError
 from exporters.parity import run_network
 from mf2_edge.align import align
 from mf2_edge.atomic import replacing
+from mf2_edge.bundle import MANIFEST, load_bundle
 from mf2_edge.decode import Decoder
 from mf2_edge.detect import BlazeFaceDetector
+from mf2_edge.errors import Mf2EdgeError
 from mf2_edge.image_file import read_image
 from mf2_edge.preprocess import to_input
+from mf2_edge.types import Landmarks, Point
 
 if TYPE_CHECKING:
     from torch import nn
@@ -31,7 +44,10 @@ if TYPE_CHECKING:
 PORTRAIT: Final = Path(mf2_edge.__file__).parent / "samples" / "astronaut.jpg"
 """NASA's portrait of Eileen Collins, in the public domain."""
 
+_LANDMARKS: Final = [field.name for field in fields(Landmarks)]
+
 TOLERANCES: Final = {
+    "align": 1.0,  # of pixels 0..255: a mean that lies between two values is rounded either way
     "preprocess": 1e-5,  # of inputs within about -1..1: float32, whatever the order of operations
     "model": 1e-3,  # of logits up to about 10: float32 sums in the order of any engine
     "model/fp16": 0.1,  # the same, each stored number rounded to one part in 2048
@@ -47,7 +63,7 @@ def write_goldens(
     manifest: Manifest,
     integers: list[NDArray[np.float32]] | None = None,
 ) -> None:
-    """Record preprocessing, logits and scores of `golden_faces` in a compressed `.npz` at `path`.
+    """Record every stage on `golden_faces`, and align on `golden_frame`, in an `.npz` at `path`.
 
     `integers`: the logits that an int8 artifact gives for these faces, one array a head.
 
@@ -60,6 +76,7 @@ def write_goldens(
     emotion_scores, au_scores = Decoder(manifest).scores(outputs)
     inputs = [to_input(face, manifest.preprocessing, "NCHW") for face in aligned]
     arrays: dict[str, Any] = {
+        **align_arrays(manifest.alignment),
         "aligned": aligned,
         "preprocess": np.concatenate(inputs),
         "emotion_logits": outputs[manifest.head("emotion").output],
@@ -71,8 +88,69 @@ def write_goldens(
         arrays["emotion_logits/int8"] = integers[manifest.head("emotion").output]
         arrays["au_logits/int8"] = integers[manifest.head("action_units").output]
     arrays |= {f"tolerance/{stage}": np.float32(value) for stage, value in TOLERANCES.items()}
-    with replacing(path) as partial:
-        np.savez_compressed(partial, **arrays)
+    _save(path, arrays)
+
+
+def renew_align(folder: Path) -> None:
+    """Record the stage align anew in the goldens of the bundle in `folder`.
+
+    Its manifest gets the new size and sha256 of that file. Raises BundleError if it is no bundle
+    or its goldens are damaged, PackError if it has none.
+    """
+    bundle = load_bundle(folder)
+    if not bundle.manifest.goldens:
+        raise PackError(f"{folder} holds no goldens; make the bundle again")
+    entry = bundle.manifest.goldens[0]
+    path = folder / entry.file
+    with np.load(BytesIO(bundle.read(entry)), allow_pickle=False) as archive:
+        arrays: dict[str, Any] = {name: archive[name] for name in archive.files}
+    arrays |= align_arrays(bundle.manifest.alignment)
+    arrays["tolerance/align"] = np.float32(TOLERANCES["align"])
+    _save(path, arrays)
+    data = path.read_bytes()
+    # As JSON, so that a manifest of an older schema keeps its form.
+    manifest = json.loads((folder / MANIFEST).read_bytes())
+    manifest["goldens"][0] |= {"bytes": len(data), "sha256": sha256(data).hexdigest()}
+    with replacing(folder / MANIFEST) as partial:
+        text = json.dumps(manifest, indent=2, ensure_ascii=False)
+        partial.write_text(text + "\n", encoding="utf-8")
+
+
+def align_arrays(spec: AlignmentSpec) -> dict[str, Any]:
+    """The stage align: a frame, landmarks in it, and what `align` makes of them.
+
+    Enlarged and tilted; reaching out of the frame; reduced by 2 and by 3 before it is resampled,
+    where blocks are cut off by the frame's edge.
+    """
+    frame = golden_frame()
+    height, width = frame.shape[:2]
+    template = np.array([spec.points[name] for name in spec.points])
+    centre = template.mean(axis=0)
+    poses = (
+        (0.55, 0.35, (0.5 * width, 0.5 * height)),
+        (1.2, -0.6, (0.85 * width, 0.2 * height)),
+        (2.3, 0.1, (0.4 * width, 0.6 * height)),
+        (3.4, 2.8, (0.5 * width, 0.5 * height)),
+    )
+    places = []
+    for size, turn, (x, y) in poses:
+        rotation = size * np.array([[cos(turn), -sin(turn)], [sin(turn), cos(turn)]])
+        moved = dict(zip(spec.points, (template - centre) @ rotation.T + (x, y), strict=True))
+        # As found in photographs: no similarity maps them to the template exactly.
+        noise = np.random.default_rng(len(places)).normal(0, 0.4, (len(_LANDMARKS), 2))
+        missing = np.array([x, y])
+        named = np.stack([moved.get(name, missing) for name in _LANDMARKS])
+        places.append(np.round(named + noise, 3))
+    landmarks = np.stack(places)
+    faces = [align(frame, Landmarks(*(Point(*p) for p in six.tolist())), spec) for six in landmarks]
+    return {"frame": frame, "frame/landmarks": landmarks, "frame/aligned": np.stack(faces)}
+
+
+def golden_frame() -> NDArray[np.uint8]:
+    """A small part of the portrait, uint8 [97, 107, 3] RGB; no block size divides its sides."""
+    image = read_image(PORTRAIT)
+    small = cv2.resize(image[:388, 60:488], (107, 97), interpolation=cv2.INTER_AREA)
+    return np.ascontiguousarray(small, np.uint8)
 
 
 def golden_faces(spec: AlignmentSpec) -> NDArray[np.uint8]:
@@ -91,6 +169,11 @@ def golden_faces(spec: AlignmentSpec) -> NDArray[np.uint8]:
     return np.stack([*faces, *_patterns(spec.width, spec.height)]).astype(np.uint8)
 
 
+def _save(path: Path, arrays: dict[str, Any]) -> None:
+    with replacing(path) as partial:
+        np.savez_compressed(partial, **arrays)
+
+
 def _noisy(face: NDArray[np.uint8]) -> NDArray[np.uint8]:
     noise = np.random.default_rng(0).normal(0, 6, face.shape)
     return np.clip(face + noise, 0, 255).astype(np.uint8)
@@ -104,3 +187,21 @@ def _patterns(width: int, height: int) -> list[NDArray[np.uint8]]:
     squares = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_NEAREST)
     black = np.zeros((height, width, 3), np.uint8)
     return [ramps, np.asarray(squares, np.uint8), black, np.full_like(black, 255)]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Renew the goldens of one bundle; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m exporters.goldens", description=renew_align.__doc__
+    )
+    parser.add_argument("bundle", type=Path, help="folder of the bundle")
+    try:
+        renew_align(parser.parse_args(arguments).bundle)
+    except (Mf2EdgeError, PackError) as error:
+        sys.stderr.write(f"exporters.goldens: {error}\n")
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
