@@ -12,18 +12,18 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from dataclasses import fields
+from collections.abc import Mapping
 from hashlib import sha256
 from io import BytesIO
-from math import cos, sin
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-import mf2_edge
+from exporters.align_goldens import PORTRAIT, align_arrays
 from exporters.errors import PackError
 from exporters.parity import run_network
 from mf2_edge.align import align
@@ -34,17 +34,11 @@ from mf2_edge.detect import BlazeFaceDetector
 from mf2_edge.errors import Mf2EdgeError
 from mf2_edge.image_file import read_image
 from mf2_edge.preprocess import to_input
-from mf2_edge.types import Landmarks, Point
 
 if TYPE_CHECKING:
     from torch import nn
 
     from mf2_edge.schema import AlignmentSpec, Manifest
-
-PORTRAIT: Final = Path(mf2_edge.__file__).parent / "samples" / "astronaut.jpg"
-"""NASA's portrait of Eileen Collins, in the public domain."""
-
-_LANDMARKS: Final = [field.name for field in fields(Landmarks)]
 
 TOLERANCES: Final = {
     "align": 1.0,  # of pixels 0..255: a mean that lies between two values is rounded either way
@@ -61,11 +55,12 @@ def write_goldens(
     path: Path,
     network: nn.Module,
     manifest: Manifest,
-    integers: list[NDArray[np.float32]] | None = None,
+    integers: Mapping[str, list[NDArray[np.float32]]] = MappingProxyType({}),
 ) -> None:
     """Record every stage on `golden_faces`, and align on `golden_frame`, in an `.npz` at `path`.
 
-    `integers`: the logits that an int8 artifact gives for these faces, one array a head.
+    `integers`: by format, the logits that its int8 artifact gives for these faces, an array a head.
+    The first stands for formats that are not there.
 
     Raises PackError if the portrait's face cannot be found, or the logits are not finite.
     """
@@ -84,9 +79,10 @@ def write_goldens(
         "emotion_scores": emotion_scores.astype(np.float32),
         "au_scores": au_scores.astype(np.float32),
     }
-    if integers is not None:
-        arrays["emotion_logits/int8"] = integers[manifest.head("emotion").output]
-        arrays["au_logits/int8"] = integers[manifest.head("action_units").output]
+    for number, (kind, logits) in enumerate(integers.items()):
+        for suffix in ("int8", f"int8/{kind}") if number == 0 else (f"int8/{kind}",):
+            arrays[f"emotion_logits/{suffix}"] = logits[manifest.head("emotion").output]
+            arrays[f"au_logits/{suffix}"] = logits[manifest.head("action_units").output]
     arrays |= {f"tolerance/{stage}": np.float32(value) for stage, value in TOLERANCES.items()}
     _save(path, arrays)
 
@@ -114,43 +110,6 @@ def renew_align(folder: Path) -> None:
     with replacing(folder / MANIFEST) as partial:
         text = json.dumps(manifest, indent=2, ensure_ascii=False)
         partial.write_text(text + "\n", encoding="utf-8")
-
-
-def align_arrays(spec: AlignmentSpec) -> dict[str, Any]:
-    """The stage align: a frame, landmarks in it, and what `align` makes of them.
-
-    Enlarged and tilted; reaching out of the frame; reduced by 2 and by 3 before it is resampled,
-    where blocks are cut off by the frame's edge.
-    """
-    frame = golden_frame()
-    height, width = frame.shape[:2]
-    template = np.array([spec.points[name] for name in spec.points])
-    centre = template.mean(axis=0)
-    poses = (
-        (0.55, 0.35, (0.5 * width, 0.5 * height)),
-        (1.2, -0.6, (0.85 * width, 0.2 * height)),
-        (2.3, 0.1, (0.4 * width, 0.6 * height)),
-        (3.4, 2.8, (0.5 * width, 0.5 * height)),
-    )
-    places = []
-    for size, turn, (x, y) in poses:
-        rotation = size * np.array([[cos(turn), -sin(turn)], [sin(turn), cos(turn)]])
-        moved = dict(zip(spec.points, (template - centre) @ rotation.T + (x, y), strict=True))
-        # As found in photographs: no similarity maps them to the template exactly.
-        noise = np.random.default_rng(len(places)).normal(0, 0.4, (len(_LANDMARKS), 2))
-        missing = np.array([x, y])
-        named = np.stack([moved.get(name, missing) for name in _LANDMARKS])
-        places.append(np.round(named + noise, 3))
-    landmarks = np.stack(places)
-    faces = [align(frame, Landmarks(*(Point(*p) for p in six.tolist())), spec) for six in landmarks]
-    return {"frame": frame, "frame/landmarks": landmarks, "frame/aligned": np.stack(faces)}
-
-
-def golden_frame() -> NDArray[np.uint8]:
-    """A small part of the portrait, uint8 [97, 107, 3] RGB; no block size divides its sides."""
-    image = read_image(PORTRAIT)
-    small = cv2.resize(image[:388, 60:488], (107, 97), interpolation=cv2.INTER_AREA)
-    return np.ascontiguousarray(small, np.uint8)
 
 
 def golden_faces(spec: AlignmentSpec) -> NDArray[np.uint8]:

@@ -150,13 +150,15 @@ def _make_all(
 
 def _integer_goldens(
     folder: Path, draft: Manifest, made: list[Made]
-) -> list[NDArray[np.float32]] | None:
-    """What the first int8 artifact, which has passed, answers to the goldens' faces."""
-    passed = [each.artifact for each in made if each.artifact.precision == "int8"]
-    if not passed:
-        return None
-    bundle = _write(folder, msgspec.structs.replace(draft, artifacts=(passed[0],)))
-    return run_artifact(bundle, passed[0], golden_faces(draft.alignment))[0]
+) -> dict[str, list[NDArray[np.float32]]]:
+    """By format, what its first int8 artifact, which has passed, answers to the goldens' faces."""
+    answers: dict[str, list[NDArray[np.float32]]] = {}
+    for artifact in (each.artifact for each in made):
+        if artifact.precision == "int8" and artifact.format not in answers:
+            bundle = _write(folder, msgspec.structs.replace(draft, artifacts=(artifact,)))
+            faces = golden_faces(draft.alignment)
+            answers[artifact.format] = run_artifact(bundle, artifact, faces)[0]
+    return answers
 
 
 def _references(

@@ -226,8 +226,8 @@ def open_artifact(bundle: Bundle, artifact: ArtifactSpec, num_threads: int = 1) 
     engine = next((e for e in _ENGINES.values() if e.format == artifact.format), None)
     if engine is None or artifact.delegate is not None:
         raise RuntimeUnavailableError(
-            f"no Python runtime runs {artifact.delegate or artifact.format} artifacts; expected one "
-            f"of {[e.format for e in _ENGINES.values()]}"
+            f"no Python runtime runs artifacts of {artifact.delegate or artifact.format}; expected "
+            f"one of {[e.format for e in _ENGINES.values()]}"
         )
     model = engine.open(bundle.read(artifact), num_threads)
     _check_outputs(model, bundle.manifest, artifact)

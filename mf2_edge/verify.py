@@ -17,7 +17,8 @@ file is a NumPy `.npz` (no pickles) with these arrays for n faces, k labels of a
     tolerance/model       float                 of the logits,
     tolerance/decode      float                 and of the scores
     emotion_logits/int8   float32 [n, emotions] optional: instead of the above for artifacts of that
-    au_logits/int8        float32 [n, units]    precision, whose rounding is part of the model
+    au_logits/int8        float32 [n, units]    precision, whose rounding is part of the model;
+                                                `.../int8/onnx` for those of one format
     tolerance/model/int8  float                 optional: instead of tolerance/model for artifacts
                                                 of that precision (also fp16, fp32)
 
@@ -160,7 +161,9 @@ def _replay_model(
     pairs = []
     for head, key in (("emotion", "emotion_logits"), ("action_units", "au_logits")):
         position = next(h.output for h in bundle.manifest.heads if h.name == head)
-        expected = recorded.get(f"{key}/{artifact.precision}", recorded[key])
+        kinds = (f"{artifact.precision}/{artifact.format}", artifact.precision)
+        names = [name for kind in kinds if (name := f"{key}/{kind}") in recorded]
+        expected = recorded[names[0] if names else key]
         pairs.append((np.concatenate([out[position] for out in outputs]), expected))
     tolerance = recorded.get(f"tolerance/model/{artifact.precision}", recorded["tolerance/model"])
     return _compare(name, pairs, float(tolerance))

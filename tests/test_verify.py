@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import mf2_edge.verify as verify
-from exporters.goldens import align_arrays
+from exporters.align_goldens import align_arrays
 from exporters.goldens import main as renew
 from mf2_edge.bundle import load_bundle
 from mf2_edge.extras import installed
