@@ -41,7 +41,7 @@ def align_arrays(spec: AlignmentSpec) -> dict[str, Any]:
         (2.3, 0.1, (0.4 * width, 0.6 * height)),
         (3.4, 2.8, (0.5 * width, 0.5 * height)),
     )
-    places = []
+    places: list[NDArray[np.float64]] = []
     for size, turn, (x, y) in poses:
         rotation = size * np.array([[cos(turn), -sin(turn)], [sin(turn), cos(turn)]])
         moved = dict(zip(spec.points, (template - centre) @ rotation.T + (x, y), strict=True))

@@ -299,7 +299,8 @@ def _from_door(values: NDArray[Any], tensor: dict[str, Any]) -> NDArray[np.float
     if tensor["dtype"] is np.float32:
         return values
     scale, zero = tensor["quantization"]
-    return (values.astype(np.float32) - np.float32(zero)) * np.float32(scale)
+    floats: NDArray[np.float32] = values.astype(np.float32)
+    return (floats - np.float32(zero)) * np.float32(scale)
 
 
 def _in_model_order(interpreter: Any) -> list[dict[str, Any]]:

@@ -162,8 +162,8 @@ def _replay_model(
     for head, key in (("emotion", "emotion_logits"), ("action_units", "au_logits")):
         position = next(h.output for h in bundle.manifest.heads if h.name == head)
         kinds = (f"{artifact.precision}/{artifact.format}", artifact.precision)
-        names = [name for kind in kinds if (name := f"{key}/{kind}") in recorded]
-        expected = recorded[names[0] if names else key]
+        own = [f"{key}/{kind}" for kind in kinds if f"{key}/{kind}" in recorded]
+        expected = recorded[own[0] if own else key]
         pairs.append((np.concatenate([out[position] for out in outputs]), expected))
     tolerance = recorded.get(f"tolerance/model/{artifact.precision}", recorded["tolerance/model"])
     return _compare(name, pairs, float(tolerance))

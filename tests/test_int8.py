@@ -135,7 +135,9 @@ def test_an_ml_program_of_integers_holds_integers(bundle: Bundle, tmp_path: Path
     layers = operations["conv"] + operations["linear"]
     assert operations["constexpr_affine_dequantize"] == layers
     assert operations["quantize"] > layers
-    assert spec.description.metadata.userDefined["bundle"] == bundle.manifest.name
+    told = spec.description.metadata.userDefined
+    assert told["bundle"] == bundle.manifest.name
+    assert told["checkpoint_sha256"] == bundle.manifest.provenance.checkpoint_sha256
     assert spec.description.input[0].type.WhichOneof("Type") == "imageType"
     function = spec.mlProgram.functions["main"]
     block = function.block_specializations[function.opset]

@@ -30,7 +30,7 @@ class Small(nn.Module):
         super().__init__()
         torch.manual_seed(0)
         self.trunk = nn.Sequential(
-            nn.Conv2d(3, 8, 3, stride=4, padding=1), nn.ReLU(), nn.Conv2d(8, 8, 3, groups=8)
+            nn.Conv2d(3, 8, 3, stride=4), nn.ReLU(), nn.Conv2d(8, 8, 3, groups=8)
         )
         self.emotion, self.action_units = nn.Linear(8, 8), nn.Linear(8, 17)
 

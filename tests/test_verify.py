@@ -177,6 +177,14 @@ def test_tolerance_of_a_precision_comes_before_the_general_one(folder: Path) -> 
     assert set(failed(folder)) == {"model tiny.tflite"}
 
 
+def test_logits_of_a_format_come_before_those_of_its_precision(folder: Path) -> None:
+    wrong = recorded("emotion_logits") + 1
+    edit_goldens(folder, **{"emotion_logits/fp32": wrong})
+    assert set(failed(folder)) == {"model tiny.tflite"}
+    edit_goldens(folder, **{"emotion_logits/fp32/tflite": recorded("emotion_logits")})
+    assert failed(folder) == {}
+
+
 @pytest.mark.parametrize(
     ("changes", "failures"),
     [
