@@ -10,7 +10,6 @@ sets that the network was trained on may not be passed on.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Mapping
 from hashlib import sha256
@@ -20,6 +19,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 import cv2
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -105,11 +105,10 @@ def renew_align(folder: Path) -> None:
     _save(path, arrays)
     data = path.read_bytes()
     # As JSON, so that a manifest of an older schema keeps its form.
-    manifest = json.loads((folder / MANIFEST).read_bytes())
+    manifest = msgspec.json.decode((folder / MANIFEST).read_bytes())
     manifest["goldens"][0] |= {"bytes": len(data), "sha256": sha256(data).hexdigest()}
     with replacing(folder / MANIFEST) as partial:
-        text = json.dumps(manifest, indent=2, ensure_ascii=False)
-        partial.write_text(text + "\n", encoding="utf-8")
+        partial.write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n")
 
 
 def golden_faces(spec: AlignmentSpec) -> NDArray[np.uint8]:
