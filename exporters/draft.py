@@ -56,6 +56,8 @@ class Order:
     """What the teacher reached; `exporters.teacher.load_teacher`."""
     ios: str | None = None
     """Oldest iOS for Core ML, instead of the one in `about`."""
+    partial: bool = False
+    """Whether operators may stay outside a delegate."""
 
 
 def draft_manifest(order: Order, checkpoint: Checkpoint) -> Manifest:
@@ -109,14 +111,18 @@ def draft_manifest(order: Order, checkpoint: Checkpoint) -> Manifest:
 
 def _artifact(order: Order, row: ExportFormat) -> ArtifactSpec:
     minimum_os = order.about.minimum_os.get(row.format, {})
-    if row.format == "coreml":
-        minimum_os = minimum_systems(order.ios or minimum_os.get("ios", DEFAULT_IOS))
+    if "coreml" in (row.format, row.delegate):
+        ios = order.ios or order.about.minimum_os.get("coreml", {}).get("ios", DEFAULT_IOS)
+        minimum_os = minimum_systems(ios, row.precision)
+    stem = "-".join(filter(None, (order.about.name, row.precision, row.variant)))
     return ArtifactSpec(
-        file=f"{order.about.name}-{row.precision}{row.suffix}",
+        file=f"{stem}{row.suffix}",
         format=row.format,
         precision=row.precision,
         layout=row.layout,
         input=row.input,
+        door=row.door,
+        delegate=row.delegate,
         bytes=1,
         sha256="0" * 64,
         minimum_os=minimum_os,
