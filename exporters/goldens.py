@@ -1,7 +1,7 @@
 """Writes goldens: recorded results of each stage, as `mf2_edge/verify.py` describes them.
 
-`python -m exporters.goldens BUNDLE` records the stage align anew in a bundle that exists; the other
-stages, the models and their figures stay as they are.
+`python -m exporters.goldens BUNDLE` records the stages align and smooth anew in a bundle that
+exists; the other stages, the models and their figures stay as they are.
 
 They ship with the bundle, so the one face in them is a photograph in the public domain; the data
 sets that the network was trained on may not be passed on.
@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from exporters.align_goldens import PORTRAIT, align_arrays
 from exporters.errors import PackError
 from exporters.parity import run_network
+from exporters.smooth_goldens import smooth_arrays
 from mf2_edge.align import align
 from mf2_edge.atomic import replacing
 from mf2_edge.bundle import MANIFEST, load_bundle
@@ -47,6 +48,7 @@ TOLERANCES: Final = {
     "model/fp16": 0.1,  # the same, each stored number rounded to one part in 2048
     "model/int8": 0.5,  # some steps of the integers that the logits are
     "decode": 1e-5,  # of scores: exp in float32
+    "smooth": 1e-6,  # of scores in float64, 240 frames long
 }
 """Largest absolute difference that an implementation may show at each stage."""
 
@@ -72,6 +74,7 @@ def write_goldens(
     inputs = [to_input(face, manifest.preprocessing, "NCHW") for face in aligned]
     arrays: dict[str, Any] = {
         **align_arrays(manifest.alignment),
+        **smooth_arrays(manifest),
         "aligned": aligned,
         "preprocess": np.concatenate(inputs),
         "emotion_logits": outputs[manifest.head("emotion").output],
@@ -87,8 +90,8 @@ def write_goldens(
     _save(path, arrays)
 
 
-def renew_align(folder: Path) -> None:
-    """Record the stage align anew in the goldens of the bundle in `folder`.
+def renew_goldens(folder: Path) -> None:
+    """Record the stages align and smooth anew in the goldens of the bundle in `folder`.
 
     Its manifest gets the new size and sha256 of that file. Raises BundleError if it is no bundle
     or its goldens are damaged, PackError if it has none.
@@ -100,8 +103,8 @@ def renew_align(folder: Path) -> None:
     path = folder / entry.file
     with np.load(BytesIO(bundle.read(entry)), allow_pickle=False) as archive:
         arrays: dict[str, Any] = {name: archive[name] for name in archive.files}
-    arrays |= align_arrays(bundle.manifest.alignment)
-    arrays["tolerance/align"] = np.float32(TOLERANCES["align"])
+    arrays |= align_arrays(bundle.manifest.alignment) | smooth_arrays(bundle.manifest)
+    arrays |= {f"tolerance/{stage}": np.float32(TOLERANCES[stage]) for stage in ("align", "smooth")}
     _save(path, arrays)
     data = path.read_bytes()
     # As JSON, so that a manifest of an older schema keeps its form.
@@ -150,11 +153,11 @@ def _patterns(width: int, height: int) -> list[NDArray[np.uint8]]:
 def main(arguments: list[str] | None = None) -> int:
     """Renew the goldens of one bundle; returns the exit code."""
     parser = argparse.ArgumentParser(
-        prog="python -m exporters.goldens", description=renew_align.__doc__
+        prog="python -m exporters.goldens", description=renew_goldens.__doc__
     )
     parser.add_argument("bundle", type=Path, help="folder of the bundle")
     try:
-        renew_align(parser.parse_args(arguments).bundle)
+        renew_goldens(parser.parse_args(arguments).bundle)
     except (Mf2EdgeError, PackError) as error:
         sys.stderr.write(f"exporters.goldens: {error}\n")
         return 2

@@ -180,7 +180,7 @@ def _files(manifest: Manifest) -> str:
         parity = artifact.parity
         unmeasured = "not measured" if artifact.delegate is None else "not run here"
         close = unmeasured if parity is None else f"{parity.max_abs_difference:.1e}"
-        shape = artifact.layout if artifact.input == "tensor" else "image"
+        shape: str = artifact.layout if artifact.input == "tensor" else "image"
         if artifact.door == "int8":
             shape += ", int8"
         size = f"{artifact.bytes / 1e6:.2f} MB"

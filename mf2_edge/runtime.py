@@ -296,7 +296,8 @@ def _to_door(x: NDArray[np.float32], tensor: dict[str, Any]) -> NDArray[Any]:
     if tensor["dtype"] is np.float32:
         return x
     scale, zero = tensor["quantization"]
-    return np.clip(np.round(x / np.float32(scale)) + zero, -128, 127).astype(np.int8)
+    steps = np.round(x / np.float32(scale)) + zero
+    return np.asarray(np.clip(steps, -128, 127), np.int8)
 
 
 def _from_door(values: NDArray[Any], tensor: dict[str, Any]) -> NDArray[np.float32]:

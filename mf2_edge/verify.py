@@ -7,6 +7,14 @@ file is a NumPy `.npz` (no pickles) with these arrays for n faces, k labels of a
     frame/landmarks       float64 [m, 6, 2]     places (x, y) in it, in the order of `Landmarks`
     frame/aligned         uint8   [m, H, W, 3]  what align makes of each
     tolerance/align       float                 largest difference of a pixel, 0..255
+    smooth/timestamps_ms  float64 [t]           optional, with all of `smooth/`: one face over time,
+    smooth/emotion_scores float64 [t, k]        its calibrated scores before
+    smooth/au_scores      float64 [t, k]
+    smooth/smoothed_...   float64 [t, k]        and after smoothing (`..._emotion_scores`,
+                                                `..._au_scores`),
+    smooth/label          int64   [t]           the emotion that is reported, its place
+    smooth/present        bool    [t, k]        and the units that are
+    tolerance/smooth      float                 largest difference of a score
     aligned               uint8   [n, H, W, 3]  RGB faces on the template
     preprocess            float32 [n, 3, H, W]  the network's input made from them
     emotion_logits        float32 [n, k]        what the model that was exported gives for it
@@ -44,6 +52,7 @@ from mf2_edge.decode import Decoder
 from mf2_edge.errors import BundleError, Mf2EdgeError
 from mf2_edge.preprocess import to_input
 from mf2_edge.runtime import open_artifact, runs_here
+from mf2_edge.smooth_series import smooth_series
 from mf2_edge.types import Landmarks, Point
 
 if TYPE_CHECKING:
@@ -52,6 +61,11 @@ if TYPE_CHECKING:
 
 _ARRAYS = ("aligned", "preprocess", "emotion_logits", "au_logits", "emotion_scores", "au_scores")
 _ALIGN = ("frame", "frame/landmarks", "frame/aligned", "tolerance/align")
+_SMOOTH = (
+    *("smooth/timestamps_ms", "smooth/emotion_scores", "smooth/au_scores"),
+    *("smooth/smoothed_emotion_scores", "smooth/smoothed_au_scores"),
+    *("smooth/label", "smooth/present", "tolerance/smooth"),
+)
 _TOLERANCES = ("tolerance/preprocess", "tolerance/model", "tolerance/decode")
 
 
@@ -102,6 +116,8 @@ def _replay(bundle: Bundle, golden: FileSpec) -> Iterator[Check]:
     for artifact in bundle.manifest.artifacts:
         yield _replay_model(bundle, artifact, recorded)
     yield _replay_decode(bundle, recorded)
+    if "smooth/label" in recorded:
+        yield _replay_smooth(bundle, recorded)
 
 
 def _load(data: bytes, source: str) -> dict[str, NDArray[Any]]:
@@ -110,7 +126,9 @@ def _load(data: bytes, source: str) -> dict[str, NDArray[Any]]:
             recorded = {name: archive[name] for name in archive.files}
     except (ValueError, OSError, BadZipFile) as error:
         raise BundleError(f"{source}: not a golden file ({error})") from error
-    expected = (*_ARRAYS, *_TOLERANCES, *(_ALIGN if "frame" in recorded else ()))
+    optional = (("frame", _ALIGN), ("smooth/label", _SMOOTH))
+    held = [name for key, names in optional if key in recorded for name in names]
+    expected = (*_ARRAYS, *_TOLERANCES, *held)
     missing = [name for name in expected if name not in recorded]
     if missing:
         raise BundleError(f"{source}: lacks {', '.join(missing)}; expected as verify.py describes")
@@ -182,7 +200,31 @@ def _replay_decode(bundle: Bundle, recorded: dict[str, NDArray[Any]]) -> Check:
     return _compare("decode", pairs, float(recorded["tolerance/decode"]))
 
 
-def _compare(name: str, pairs: list[tuple[NDArray[Any], NDArray[Any]]], tolerance: float) -> Check:
+def _replay_smooth(bundle: Bundle, recorded: dict[str, NDArray[Any]]) -> Check:
+    before = (
+        recorded[f"smooth/{name}"] for name in ("timestamps_ms", "emotion_scores", "au_scores")
+    )
+    try:
+        found = smooth_series(bundle.manifest, *before)
+    except ValueError as error:
+        return Check("smooth", Outcome.FAILED, f"the recorded scores do not fit the heads: {error}")
+    for name in ("label", "present"):
+        wrong = int((getattr(found, name) != recorded[f"smooth/{name}"]).sum())
+        if wrong:
+            return Check("smooth", Outcome.FAILED, f"{wrong} of the {name} decisions differ")
+    pairs = [
+        (found.emotion_scores, recorded["smooth/smoothed_emotion_scores"]),
+        (found.au_scores, recorded["smooth/smoothed_au_scores"]),
+    ]
+    return _compare("smooth", pairs, float(recorded["tolerance/smooth"]), of="frames")
+
+
+def _compare(
+    name: str,
+    pairs: list[tuple[NDArray[Any], NDArray[Any]]],
+    tolerance: float,
+    of: str = "faces",
+) -> Check:
     """OK if every pair (found, recorded) has one shape and differs by at most `tolerance`."""
     for found, recorded in pairs:
         if found.shape != recorded.shape:
@@ -191,6 +233,7 @@ def _compare(name: str, pairs: list[tuple[NDArray[Any], NDArray[Any]]], toleranc
     # NumPy's maximum keeps NaN, which then is not within any tolerance.
     difference = float(np.max([np.abs(found - recorded).max() for found, recorded in pairs]))
     outcome = Outcome.OK if difference <= tolerance else Outcome.FAILED
-    faces = len(pairs[0][0])
-    detail = f"{faces} faces, largest difference {difference:.2g}, allowed {tolerance:.2g}"
+    detail = (
+        f"{len(pairs[0][0])} {of}, largest difference {difference:.2g}, allowed {tolerance:.2g}"
+    )
     return Check(name, outcome, detail)
