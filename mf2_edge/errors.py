@@ -58,3 +58,11 @@ class TimestampError(Mf2EdgeError, ValueError):
 
 class BaselineError(Mf2EdgeError, ValueError):
     """A person's resting face cannot be used: too few frames, a damaged file, another model's."""
+
+
+class VideoError(Mf2EdgeError, OSError):
+    """A video file, camera or address cannot be opened, or ends before its end."""
+
+
+class OutputError(Mf2EdgeError, OSError):
+    """A file that was asked for cannot be written."""
