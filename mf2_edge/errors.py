@@ -20,6 +20,10 @@ class ImageFileError(Mf2EdgeError, OSError):
     """An image file is missing, truncated, or not an image."""
 
 
+class VideoError(Mf2EdgeError, OSError):
+    """A video file, camera or stream cannot be opened, or ended before its time."""
+
+
 class BoxError(Mf2EdgeError, ValueError):
     """A face box given by the caller is malformed or lies outside the frame."""
 
@@ -58,11 +62,3 @@ class TimestampError(Mf2EdgeError, ValueError):
 
 class BaselineError(Mf2EdgeError, ValueError):
     """A person's resting face cannot be used: too few frames, a damaged file, another model's."""
-
-
-class VideoError(Mf2EdgeError, OSError):
-    """A video file, camera or address cannot be opened, or ends before its end."""
-
-
-class OutputError(Mf2EdgeError, OSError):
-    """A file that was asked for cannot be written."""
