@@ -1,4 +1,4 @@
-"""Goldens of the stage smooth: scores of one face over time, and what the smoother makes of them."""
+"""Goldens of the stage smooth: one face's scores over time, and what the smoother makes of them."""
 
 from __future__ import annotations
 
