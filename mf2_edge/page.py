@@ -39,7 +39,8 @@ nav a { display: inline-block; padding: .35rem .85rem; border: 1px solid var(--l
   border-radius: 99px; background: var(--card); text-decoration: none; min-height: 24px; }
 nav a:hover { border-color: var(--accent); }
 .wide { overflow-x: auto; }
-table { border-collapse: collapse; width: 100%; font-size: .9rem; font-variant-numeric: tabular-nums; }
+table { border-collapse: collapse; width: 100%; font-size: .9rem;
+  font-variant-numeric: tabular-nums; }
 th, td { text-align: left; padding: .4rem .75rem .4rem 0; border-bottom: 1px solid var(--line);
   vertical-align: top; }
 thead th { color: var(--soft); font-weight: 600; white-space: nowrap; }

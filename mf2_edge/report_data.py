@@ -61,7 +61,7 @@ class ReportData:
         self.emotions = list(manifest.head("emotion").labels)
         self.units = list(manifest.head("action_units").labels)
         present = [f"{unit}_present" for unit in self.units]
-        # The last value counts the frames whose head pose is known.
+        # `posed` counts the frames whose head pose is known.
         self.values = [
             *self.emotions,
             *self.units,
@@ -70,7 +70,7 @@ class ReportData:
             "yaw",
             "pitch",
             "roll",
-            "#",
+            "posed",
         ]
         # Twice a frame's time: no span between two frames stays empty.
         self.span_ms = max(SHORTEST_SPAN_MS, 2.2e3 / fps)

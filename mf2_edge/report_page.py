@@ -5,6 +5,7 @@ from __future__ import annotations
 from base64 import b64encode
 from dataclasses import dataclass
 from html import escape
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 import cv2
@@ -12,7 +13,7 @@ import numpy as np
 
 from mf2_edge.facs import ACTION_UNIT_NAMES
 from mf2_edge.page import page, table
-from mf2_edge.report_charts import clock, lane, lines, share_bar, stacked, time_axis
+from mf2_edge.report_charts import Series, clock, lane, lines, share_bar, stacked, time_axis
 from mf2_edge.report_data import KeyFrame, Person, ReportData
 
 if TYPE_CHECKING:
@@ -56,7 +57,8 @@ svg { display: block; width: 100%; }
 .tiles dd { margin: 0; font-size: 1.35rem; font-weight: 650; letter-spacing: -.01em; }
 .hero { display: grid; gap: 1.5rem; align-items: center; }
 .hero img { width: 100%; height: auto; border-radius: 10px; display: block; }
-.keys { display: flex; flex-wrap: wrap; gap: .75rem; padding: 0; margin: 1rem 0 0; list-style: none; }
+.keys { display: flex; flex-wrap: wrap; gap: .75rem; padding: 0; margin: 1rem 0 0;
+  list-style: none; }
 figure { margin: 0; } .keys figure { width: 7rem; }
 .keys img { width: 7rem; height: 7rem; border-radius: 10px; display: block; }
 figcaption { font-size: .85rem; line-height: 1.35; padding-top: .35rem; }
@@ -65,9 +67,10 @@ figcaption span { color: var(--soft); display: block; font-variant-numeric: tabu
   margin: .6rem 0; font-size: .9rem; }
 .legend i { display: inline-block; width: .8em; height: .8em; border-radius: 3px;
   margin-right: .45em; }
-.legend .l { height: 0; width: 1.6em; border-top: 3px solid; vertical-align: .25em; border-radius: 0; }
+.legend .l { height: 0; width: 1.6em; border-top: 3px solid; vertical-align: .25em;
+  border-radius: 0; }
 .legend .l1 { border-top-style: dashed; } .legend .l2 { border-top-style: dotted; }
-.unit { display: grid; grid-template-columns: 12rem minmax(0, 1fr) 6rem; gap: 0 1rem;
+.unit { display: grid; grid-template-columns: 12rem minmax(0, 1fr) 7rem; gap: 0 1rem;
   align-items: center; padding: .2rem 0; }
 .unit b { font-weight: 650; } .unit span { color: var(--soft); font-size: .88rem; }
 .unit .n { text-align: right; font-variant-numeric: tabular-nums; }
@@ -111,8 +114,8 @@ def render(data: ReportData, facts: Facts) -> str:
     parts += [_person(data, facts.manifest, track_id, person) for track_id, person in people]
     parts += [_events(data), _model(facts), _limits(facts)]
     footer = (
-        "<p>Made on this machine by mf2-edge. The page holds pictures of faces: keep it as you would "
-        "keep the video. It loads nothing and sends nothing.</p>"
+        "<p>Made on this machine by mf2-edge. The page holds pictures of faces: keep it as you "
+        "would keep the video. It loads nothing and sends nothing.</p>"
     )
     return page(f"Faces in {facts.source}", header, "".join(parts), footer, _STYLE)
 
@@ -132,7 +135,7 @@ def _summary(data: ReportData, facts: Facts) -> str:
         "Time a frame": f"{facts.frame_ms[0]:.1f} ms",
     }
     cells = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in tiles.items())
-    text = f'<p class="soft">{facts.width} × {facts.height} px, {facts.fps:.4g} frames/s.</p>'
+    text = f'<p class="soft">{facts.width} x {facts.height} px, {facts.fps:.4g} frames/s.</p>'
     if facts.error is not None:
         text += f'<p class="alert" role="note"><b>Incomplete.</b> {escape(facts.error)}</p>'
     if not data.people:
@@ -201,7 +204,9 @@ def _emotions(data: ReportData, person: Person, name: str, shares: dict[str, flo
 
 
 def _units(data: ReportData, manifest: Manifest, person: Person, name: str) -> str:
-    shown, others, rows = [], [], []
+    shown: list[str] = []
+    others: list[str] = []
+    rows: list[list[str]] = []
     for label in data.units:
         scores, there = data.mean(person, label), data.mean(person, f"{label}_present")
         share, words = data.share(person, f"{label}_present"), ACTION_UNIT_NAMES[label]
@@ -210,7 +215,8 @@ def _units(data: ReportData, manifest: Manifest, person: Person, name: str) -> s
         said = f"{name}, {label} {words}: present {share:.0%} of the time, highest {highest:.2f}"
         row = (
             f'<div class="unit"><div><b>{label}</b> <span>{escape(words)}</span></div>'
-            f'{lane(scores, there, threshold, said)}<span class="n">{share:.0%} present</span></div>'
+            f"{lane(scores, there, threshold, said)}"
+            f'<span class="n">{share:.0%} present</span></div>'
         )
         (shown if share > 0 else others).append(row)
         rows.append([label, words, f"{share:.0%}", f"{highest:.2f}", f"{threshold:.2f}"])
@@ -249,7 +255,7 @@ def _pose(data: ReportData, person: Person, name: str) -> str:
     mean = data.share(person, "quality")
     head = ["From", "Yaw", "Pitch", "Roll", "Quality"]
     return (
-        f'<h3>Head pose <span class="soft">−60° to 60°</span></h3>{pose}'
+        f'<h3>Head pose <span class="soft">-60° to 60°</span></h3>{pose}'
         f'<h3>Quality <span class="soft">of the picture, 0 to 1; mean {mean:.2f}</span></h3>'
         f"{lines(quality, 0, 1, f'{name}, quality over time, mean {mean:.2f} of 1')}"
         f"{time_axis(data.duration_ms)}<details><summary>Head pose and quality as a table</summary>"
@@ -281,8 +287,8 @@ def _events(data: ReportData) -> str:
     )
     return (
         '<section id="events" aria-labelledby="events-h"><h2 id="events-h">Events</h2>'
-        f'<p class="soft">{told}: onset when a unit appears, apex where its score was highest, offset '
-        f"when it is gone.</p>{listed}</section>"
+        f'<p class="soft">{told}: onset when a unit appears, apex where its score was highest, '
+        f"offset when it is gone.</p>{listed}</section>"
     )
 
 
@@ -305,8 +311,8 @@ def _model(facts: Facts) -> str:
             [
                 "Parity",
                 f"emotion agrees on {parity.emotion_agreement:.2%} and units on "
-                f"{parity.au_agreement:.2%} of {parity.images:,} faces with the {parity.reference}; "
-                f"largest difference {parity.max_abs_difference:.2g}",
+                f"{parity.au_agreement:.2%} of {parity.images:,} faces with the "
+                f"{parity.reference}; largest difference {parity.max_abs_difference:.2g}",
             ]
         )
     rows.append(["Weights", f"{manifest.license.name}: {manifest.license.summary}"])
@@ -315,9 +321,7 @@ def _model(facts: Facts) -> str:
         for a in manifest.accuracy
     ]
     head = ["Data", "Protocol", "Metric", "Value", "n"]
-    measured = (
-        f"<details><summary>Accuracy as measured</summary>{table('Accuracy', head, accuracy)}"
-    )
+    measured = f"<details><summary>Accuracy as measured</summary>{table('Figures', head, accuracy)}"
     return (
         '<section id="model" aria-labelledby="model-h"><h2 id="model-h">Model</h2>'
         f"{table('What made these answers', ['Part', 'Value'], rows)}"
@@ -359,14 +363,14 @@ def _colors(labels: list[str]) -> dict[str, str]:
 def _parts(length: int, most: int = 20) -> list[tuple[int, int]]:
     """A length cut into at most `most` stretches."""
     edges = np.linspace(0, length, min(most, length) + 1).round().astype(int).tolist()
-    return list(zip(edges, edges[1:], strict=False))
+    return list(pairwise(edges))
 
 
-def _percent(values: np.ndarray, start: int, end: int) -> str:
+def _percent(values: Series, start: int, end: int) -> str:
     known = values[start:end][np.isfinite(values[start:end])]
-    return f"{known.mean():.0%}" if known.size else "–"
+    return f"{known.mean():.0%}" if known.size else ""
 
 
-def _degrees(values: np.ndarray, start: int, end: int) -> str:
+def _degrees(values: Series, start: int, end: int) -> str:
     known = values[start:end][np.isfinite(values[start:end])]
-    return f"{known.mean():.0f}°" if known.size else "–"
+    return f"{known.mean():.0f}°" if known.size else ""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from tests.streams import portrait
 
@@ -28,7 +29,9 @@ def render(path: Path, frames: int = 45, fps: float = 30.0, *, two: bool = False
     return path
 
 
-def _put(frame: np.ndarray, picture: np.ndarray, zoom: float, x: float, y: float) -> None:
+def _put(
+    frame: NDArray[np.uint8], picture: NDArray[np.uint8], zoom: float, x: float, y: float
+) -> None:
     matrix = np.array([[zoom, 0, x], [0, zoom, y]], np.float64)
     size = (frame.shape[1], frame.shape[0])
     drawn = cv2.warpAffine(np.ascontiguousarray(picture), matrix, size)
