@@ -17,7 +17,7 @@ LANDMARKER_PYTHON ?=
 TRAINING := OMP_NUM_THREADS=1 MALLOC_MMAP_MAX_=0 MALLOC_TOP_PAD_=100000000 \
 	MALLOC_TRIM_THRESHOLD_=1000000000000
 
-.PHONY: help predict test lint format bench peers wheel train evaluate scale export clean
+.PHONY: help predict test browser lint format bench peers wheel train evaluate scale export clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-9s %s\n", $$1, $$2}'
@@ -25,8 +25,12 @@ help: ## what can be made
 predict: $(SDK)/.installed ## the state of the face in PHOTO, with the shipped model
 	$(SDK)/bin/mf2-edge predict $(PHOTO) --annotate annotated
 
-test: $(DEV)/.installed lint ## everything: lint, types, import rules, the whole test suite
+test: $(DEV)/.installed browser lint ## everything: lint, types, import rules, the whole test suite
 	$(BIN)/python -m pytest
+
+browser: # looks at pages in the tests; where only root could install it, they say that they skip
+	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get update -qq && \
+		apt-get install -qq -y --no-install-recommends chromium; } || echo "no chromium here"
 
 lint: $(DEV)/.installed ## ruff, mypy (strict), import rules
 	$(BIN)/ruff check .

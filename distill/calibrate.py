@@ -29,7 +29,7 @@ def calibrate(recipe: Recipe) -> Path:
 
     One for all formats: if the network ships in integers, it is fitted to these.
     """
-    sources = wild_sources(recipe)
+    sources = [s for s in wild_sources(recipe) if len(s.store.labelled("valid"))]
     network = load_trained(recipe, shipped_numbers(recipe)[-1])
     logits = {
         source.name: predict(network, recipe, source, source.store.labelled("valid"))

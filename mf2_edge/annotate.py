@@ -73,8 +73,8 @@ def draw(frame: NDArray[np.uint8], faces: Sequence[FaceState]) -> Image.Image:
         size = (round(picture.width * zoom), round(picture.height * zoom))
         picture = picture.resize(size, Image.Resampling.BICUBIC)
     boxes = [_inside(face.box, zoom, picture.size) for face in faces]
-    for number, box in enumerate(boxes):
-        _draw_brackets(picture, box, _accent(number))
+    for number, (face, box) in enumerate(zip(faces, boxes, strict=True)):
+        _draw_brackets(picture, box, _accent(face, number))
     for panel in _arrange(faces, boxes, picture.size):
         picture.paste(panel.image, panel.spot, panel.image)
     return picture
@@ -108,7 +108,7 @@ def _place_all(
 ) -> Iterator[_Placed]:
     taken = list(boxes)
     for number, (face, box) in enumerate(zip(faces, boxes, strict=True)):
-        panel = _panel(_rows(face, compact=compact), text, _accent(number))
+        panel = _panel(_rows(face, compact=compact), text, _accent(face, number))
         panel = _shrunk(panel, picture_size)
         (x, y), cost = _place(panel.size, box, taken, picture_size)
         taken.append((x, y, x + panel.width, y + panel.height))
@@ -117,7 +117,8 @@ def _place_all(
 
 def _rows(face: FaceState, *, compact: bool) -> list[_Row]:
     """What a panel says about a face; its first row is the title."""
-    title = _Row(face.emotion.label, "", face.emotion.score)
+    name = "" if face.track_id is None else f"{face.track_id}  "
+    title = _Row(f"{name}{face.emotion.label}", "", face.emotion.score)
     present = [(label, unit) for label, unit in face.action_units.items() if unit.present]
     if compact:
         rows = [_Row(" ".join(label for label, _ in present), "")] if present else []
@@ -244,8 +245,9 @@ def _inside(box: Box, zoom: float, picture_size: tuple[int, int]) -> Rect:
     )
 
 
-def _accent(number: int) -> Color:
-    return _ACCENTS[number % len(_ACCENTS)]
+def _accent(face: FaceState, number: int) -> Color:
+    """A colour that stays with a face that is followed."""
+    return _ACCENTS[(number if face.track_id is None else face.track_id) % len(_ACCENTS)]
 
 
 def _font(size: float) -> Font:
