@@ -1,0 +1,163 @@
+"""Lays out what the pages of the tests read, and says what the SDK answers to the same."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tarfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import sha256
+from io import BytesIO
+from pathlib import Path
+from typing import Any, Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from bindings.goldens import PATH as STAGE_GOLDENS
+from bindings.goldens import PORTRAIT
+from bindings.manifests import manifest_cases
+from mf2_edge import FaceStateAnalyzer
+from mf2_edge.bundle import MANIFEST, load_bundle
+from mf2_edge.image_file import read_image
+
+ROOT: Final = Path(__file__).parents[2]
+REAL_FACES: Final = ROOT.parent / "shared" / "data" / "rafdb_train.tar"
+TINY: Final = ROOT / "tests" / "fixtures" / "tiny_bundle"
+CROPS: Final = 200
+"""Real face crops compared, where the data folder is there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What the SDK says: verdicts on manifests, states of crops and of the portrait."""
+
+    manifests: list[bool]
+    crops: list[dict[str, Any]]
+    portrait: list[dict[str, Any]]
+
+
+def lay_out(folder: Path) -> Expected:
+    """Write everything into `folder`: goldens as plain arrays, cases, crops, broken bundles."""
+    folder.mkdir(parents=True)
+    write_arrays(folder, "stages", STAGE_GOLDENS)
+    write_arrays(folder, "bundle", load_bundle(None).path / "goldens.npz")
+    write_arrays(folder, "tiny", TINY / "goldens.npz")
+    shutil.copy(PORTRAIT, folder)
+    write_camera(folder / "camera.y4m")
+    shutil.copytree(TINY, folder / "tiny")
+    for name, spoil in SPOILT.items():
+        spoil(Path(shutil.copytree(TINY, folder / name)))
+    cases = manifest_cases()
+    (folder / "manifests.json").write_text(json.dumps([case["text"] for case in cases]))
+    crops = real_crops() if REAL_FACES.exists() else sample_crops()
+    write_crops(folder, crops)
+    analyzer = FaceStateAnalyzer()
+    states = analyzer.predict_crops(crops, color="rgb")
+    return Expected(
+        [case["valid"] for case in cases],
+        [state.to_dict() for state in states],
+        [state.to_dict() for state in analyzer.predict(PORTRAIT)],
+    )
+
+
+def write_arrays(folder: Path, name: str, archive: Path) -> None:
+    """The arrays of an .npz as raw little-endian files, and `NAME.json` that lists them."""
+    index = {}
+    with np.load(archive, allow_pickle=False) as arrays:
+        for number, key in enumerate(arrays.files):
+            array = np.ascontiguousarray(arrays[key])
+            file = f"{name}-{number}.bin"
+            (folder / file).write_bytes(array.tobytes())
+            index[key] = {"file": file, "dtype": str(array.dtype), "shape": list(array.shape)}
+    (folder / f"{name}.json").write_text(json.dumps(index))
+
+
+def write_camera(path: Path) -> None:
+    """A webcam's picture of the portrait, 640 x 480, for Chromium's fake camera (YUV4MPEG2)."""
+    frame = np.full((480, 640, 3), 96, np.uint8)
+    frame[:, 80:560] = cv2.resize(read_image(PORTRAIT), (480, 480), interpolation=cv2.INTER_AREA)
+    planes = cv2.cvtColor(frame, cv2.COLOR_RGB2YUV_I420).tobytes()
+    with path.open("wb") as stream:
+        stream.write(b"YUV4MPEG2 W640 H480 F60:1 Ip A1:1 C420jpeg\n")
+        for _ in range(4):
+            stream.write(b"FRAME\n" + planes)
+
+
+def real_crops() -> list[NDArray[np.uint8]]:
+    """RGB crops of RAF-DB, from all over the set."""
+    crops = []
+    with tarfile.open(REAL_FACES) as archive:
+        members = [member for member in archive if member.name.endswith(".jpg")]
+        for member in members[:: len(members) // CROPS][:CROPS]:
+            stream = archive.extractfile(member)
+            assert stream is not None
+            crops.append(np.array(Image.open(BytesIO(stream.read())).convert("RGB")))
+    return crops
+
+
+def sample_crops() -> list[NDArray[np.uint8]]:
+    """The face of the portrait in twelve sizes and lights, where the data folder is missing."""
+    face = read_image(PORTRAIT)[40:220, 140:320]
+    sizes = np.linspace(40, 300, 12).astype(int).tolist()
+    return [
+        np.asarray(cv2.resize(face, (size, size)) // (1 + number % 3), np.uint8)
+        for number, size in enumerate(sizes)
+    ]
+
+
+def write_crops(folder: Path, crops: list[NDArray[np.uint8]]) -> None:
+    """Each crop's pixels in a file of their own, and `crops.json` that lists them."""
+    index = []
+    for number, crop in enumerate(crops):
+        file = f"crop-{number}.bin"
+        (folder / file).write_bytes(np.ascontiguousarray(crop).tobytes())
+        index.append({"file": file, "height": crop.shape[0], "width": crop.shape[1]})
+    (folder / "crops.json").write_text(json.dumps(index))
+
+
+def _flip_a_byte(folder: Path) -> None:
+    data = bytearray((folder / "tiny.tflite").read_bytes())
+    data[900] ^= 4
+    (folder / "tiny.tflite").write_bytes(data)
+
+
+def _truncate(folder: Path) -> None:
+    data = (folder / "tiny.tflite").read_bytes()
+    (folder / "tiny.tflite").write_bytes(data[:-100])
+
+
+def _garbage(folder: Path) -> None:
+    """A file that is what the manifest says, and no model."""
+    data = bytes(range(256)) * 8
+    (folder / "tiny.tflite").write_bytes(data)
+    entry = {"bytes": len(data), "sha256": sha256(data).hexdigest()}
+    _edit(folder, lambda raw: raw["artifacts"][0].update(entry))
+
+
+def _lose_a_label(folder: Path) -> None:
+    def change(raw: dict[str, Any]) -> None:
+        label = raw["heads"][1]["labels"].pop()
+        del raw["calibration"]["action_units"][label]
+
+    _edit(folder, change)
+
+
+def _edit(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    raw = json.loads((folder / MANIFEST).read_text())
+    change(raw)
+    (folder / MANIFEST).write_text(json.dumps(raw))
+
+
+SPOILT: Final[dict[str, Callable[[Path], None]]] = {
+    "damaged": _flip_a_byte,
+    "truncated": _truncate,
+    "garbage": _garbage,
+    "newer": lambda folder: _edit(folder, lambda raw: raw.update(schema_version="2.0")),
+    "wrong": lambda folder: _edit(folder, lambda raw: raw["heads"][0].update(lables=[])),
+    "labels": _lose_a_label,
+}
+"""Bundles that no binding may load, by the name of their folder."""

@@ -1,0 +1,23 @@
+/** Facial state in the browser: emotion and FACS Action Units of every face in a picture. */
+export { FaceStateAnalyzer, type LoadOptions } from "./analyzer.js";
+export type { FrameSource } from "./frame.js";
+export type { Info } from "./pipeline.js";
+export type { Precision } from "./bundle.js";
+export type * from "./types.js";
+export type * from "./manifest_types.js";
+export { ACTION_UNIT_NAMES, LANDMARK_NAMES, SCHEMA_VERSION } from "./manifest_types.js";
+export {
+  BoxError,
+  BundleError,
+  ChecksumError,
+  FrameError,
+  InferenceError,
+  ManifestError,
+  Mf2EdgeError,
+  RuntimeUnavailableError,
+} from "./errors.js";
+// The stages that need no engine, each by itself.
+export { align, resizeCrop, similarity, warp, type Border, type Matrix } from "./align.js";
+export { Decoder } from "./decode.js";
+export { parseManifest } from "./manifest.js";
+export { toInput } from "./preprocess.js";

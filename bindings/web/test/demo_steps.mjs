@@ -1,0 +1,2 @@
+export async function demoOfCamera() { return null; }
+export async function demoWithoutCamera() { return null; }
