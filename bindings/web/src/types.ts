@@ -78,7 +78,7 @@ export interface Frame {
 export interface Pixels {
   readonly width: number;
   readonly height: number;
-  readonly data: Uint8Array;
+  readonly data: Uint8ClampedArray | Uint8Array;
 }
 
 /** How hard the detector looks for small and turned faces; as `BlazeFaceDetector` in Python. */
