@@ -73,6 +73,19 @@ export async function demoWithoutCamera(browser, url, screenshot) {
   return { title, text, errors, overflow: overflowing };
 }
 
+/** The page of the README, word by word: what it says of the face in front of the camera. */
+export async function quickStart(browser, url) {
+  const page = await browser.newPage();
+  await page.goto(url);
+  const shown = await page.waitForFunction(() => {
+    const text = document.querySelector("#state").textContent;
+    return /AU/.test(text) && text;
+  }, undefined, { timeout: 60000 });
+  const text = await shown.jsonValue();
+  await page.close();
+  return text;
+}
+
 /** Until several frames were shown. */
 async function settled(page) {
   await page.waitForFunction(() => document.querySelector("#notice").hidden, undefined, { timeout: 60000 });
