@@ -1,5 +1,5 @@
 /** The demo page: a camera or a photo in, the state of every face on the screen. */
-import { FaceStateAnalyzer, type FaceState, type Precision } from "../dist/lib/index.js";
+import { FaceStateAnalyzer, type FaceState, type FaceStateStream, type Precision } from "../dist/lib/index.js";
 import { closeCamera, explain, listCameras, openCamera, type Trouble } from "./camera.js";
 import { Bars, drawFaces, Timeline } from "./panels.js";
 
@@ -14,6 +14,7 @@ interface Choice {
 /** Everything that belongs to one loaded model. */
 interface Loaded {
   readonly analyzer: FaceStateAnalyzer;
+  readonly stream: FaceStateStream;
   readonly emotions: Bars;
   readonly units: Bars;
   readonly timeline: Timeline;
@@ -84,13 +85,14 @@ async function startCamera(deviceId?: string): Promise<void> {
 
 async function loop(mine: number): Promise<void> {
   const [latencies, ends]: [number[], number[]] = [[], []];
+  loaded!.stream.reset();
   while (mine === session) {
     await new Promise((resolve) => video.requestVideoFrameCallback(resolve));
     if (mine !== session) return;
     const began = performance.now();
     let faces: FaceState[];
     try {
-      faces = await loaded!.analyzer.predict(video);
+      faces = await loaded!.stream.update(video, began);
     } catch (error) {
       // Of what was stopped meanwhile there is nothing to tell.
       if (mine === session) end({ title: "The model stopped", text: String(error) });
@@ -139,6 +141,7 @@ async function load({ url, precision }: Choice): Promise<Loaded> {
   get("license").textContent = `Weights of ${manifest.name}: ${manifest.license.summary}`;
   return {
     analyzer,
+    stream: analyzer.stream(),
     emotions: new Bars(get("emotions"), Object.fromEntries(emotion!.labels.map((label) => [label, null]))),
     units: new Bars(get("units"), Object.fromEntries(limits)),
     timeline: new Timeline(get("timeline"), get("legend"), manifest),
