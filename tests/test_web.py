@@ -28,7 +28,7 @@ needs_browser = pytest.mark.skipif(MISSING is not None, reason=str(MISSING))
 @pytest.fixture(scope="module")
 def answers(tmp_path_factory: pytest.TempPathFactory) -> Answers:
     check.build()
-    return check.check(tmp_path_factory.mktemp("web"), turns=30)
+    return check.check(tmp_path_factory.mktemp("web"), turns=15)
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,7 @@ def main() -> int:
         return 1
     build()
     with TemporaryDirectory() as folder:
-        answers = check(Path(folder), turns=MANY_TURNS if options.measure else 30)
+        answers = check(Path(folder), turns=MANY_TURNS if options.measure else 15)
     report = conformance(answers)
     if options.write:
         _write(REPORT, report)

@@ -4,10 +4,10 @@
  * Two passes of BlazeFace: one finds faces, one looks again at each face upright and filling half
  * the view, which is what makes its landmarks good enough to align with.
  */
-import { warp, type Matrix } from "./align.js";
 import type { BlazeFace } from "./blazeface.js";
 import { LANDMARK_NAMES } from "./manifest_types.js";
 import type { Box, Detection, Frame, Landmarks, Point, Search } from "./types.js";
+import { warp, type Matrix } from "./warp.js";
 
 /** Smallest face looked for, as a part of the frame's longer side. */
 const MIN_FACE = 24 / 640;

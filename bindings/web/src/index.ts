@@ -19,8 +19,9 @@ export {
   TimestampError,
 } from "./errors.js";
 // The stages that need no engine, each by itself.
-export { align, resizeCrop, similarity, warp, type Border, type Matrix } from "./align.js";
+export { align, resizeCrop, similarity } from "./align.js";
 export { Decoder } from "./decode.js";
 export { parseManifest } from "./manifest.js";
 export { toInput } from "./preprocess.js";
 export { Smoother } from "./smooth.js";
+export { warp, type Border, type Matrix } from "./warp.js";
