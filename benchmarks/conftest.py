@@ -27,7 +27,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     report = {
         "what": "latency a stage, one thread, a 640x480 frame with one face",
         "provenance": "measured-host",
-        "machine": f"{platform.system()} {platform.machine()}, {_cpu()}, no GPU",
+        "machine": machine_line(),
         "date": datetime.now(UTC).date().isoformat(),
         "bundle": bundle.manifest.name,
         "bundle_sha256": bundle.manifest_sha256,
@@ -43,6 +43,11 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     }
     with replacing(path) as partial:
         partial.write_text(json.dumps(report, indent=1) + "\n")
+
+
+def machine_line() -> str:
+    """What figures were measured on."""
+    return f"{platform.system()} {platform.machine()}, {_cpu()}, no GPU"
 
 
 def _percentile(benchmark: object, percent: int) -> float:

@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SmoothedSeries:
-    """emotion_scores float64 [t, emotions], au_scores [t, units]; label [t], place in the labels;
-    present [t, units]."""
+    """Scores [t, labels], float64; the place of the emotion label [t]; units present [t, units]."""
 
     emotion_scores: NDArray[np.float64]
     au_scores: NDArray[np.float64]

@@ -1,0 +1,125 @@
+"""Rows of a stream in the columns that the field's scripts know: docs/video.md has the tables.
+
+`native`    this project's names
+`openface`  OpenFace 2's (Baltrusaitis et al. 2018): AU01_c is 0 or 1; AU01_r is OpenFace's
+            intensity of 0 to 5, which nothing here measures: it holds 5 times the score
+`pyfeat`    py-feat's (Cheong et al. 2023): AU01 is the score, 0..1
+
+Both call AU43, closed eyes, AU45 or AU43 as their own scripts expect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import radians
+from typing import TYPE_CHECKING, Final, Literal
+
+from mf2_edge.types import FaceState, Status
+
+if TYPE_CHECKING:
+    from mf2_edge.schema import Manifest
+
+Style = Literal["native", "openface", "pyfeat"]
+Row = dict[str, float | int | str]
+
+
+def row_maker(style: Style) -> Callable[[int, float, FaceState], Row]:
+    """What makes a row of a frame's number (from 0), its milliseconds and a state in it."""
+    return {"native": _native, "openface": _openface, "pyfeat": _pyfeat}[style]
+
+
+def columns(style: Style, manifest: Manifest) -> list[str]:
+    """The columns of a style for a bundle's labels, in order."""
+    units = manifest.head("action_units").labels
+    emotions = manifest.head("emotion").labels
+    if style == "openface":
+        return [
+            *("frame", "face_id", "timestamp", "confidence", "success"),
+            *("pose_Rx", "pose_Ry", "pose_Rz"),
+            *(f"{_padded(label, blink='AU45')}_r" for label in units),
+            *(f"{_padded(label, blink='AU45')}_c" for label in units),
+        ]
+    if style == "pyfeat":
+        return [
+            *("frame", "FaceRectX", "FaceRectY", "FaceRectWidth", "FaceRectHeight", "FaceScore"),
+            *("Pitch", "Roll", "Yaw"),
+            *(_padded(label, blink="AU43") for label in units),
+            *emotions,
+        ]
+    return [
+        *("frame", "timestamp_ms", "track_id", "status", "x", "y", "width", "height"),
+        *("detection_score", "yaw", "pitch", "roll", "quality"),
+        *("emotion", "emotion_score", "emotion_reason"),
+        *(f"emotion_{label}" for label in emotions),
+        *(column for label in units for column in (label, f"{label}_present")),
+    ]
+
+
+def _native(frame: int, time_ms: float, state: FaceState) -> Row:
+    box, pose, emotion = state.box, state.head_pose, state.emotion
+    row: Row = {
+        "frame": frame,
+        "timestamp_ms": round(time_ms, 3),
+        "track_id": state.track_id or 0,
+        "status": state.status.value,
+        "x": round(box.x, 1),
+        "y": round(box.y, 1),
+        "width": round(box.width, 1),
+        "height": round(box.height, 1),
+        "detection_score": round(state.detection_score, 4),
+        "yaw": "" if pose is None else round(pose.yaw, 2),
+        "pitch": "" if pose is None else round(pose.pitch, 2),
+        "roll": "" if pose is None else round(pose.roll, 2),
+        "quality": "" if state.quality is None else round(state.quality.overall, 3),
+        "emotion": emotion.label,
+        "emotion_score": round(emotion.score, 4),
+        "emotion_reason": emotion.reason.value,
+    }
+    row |= {f"emotion_{label}": round(score, 4) for label, score in emotion.scores.items()}
+    for label, unit in state.action_units.items():
+        row |= {label: round(unit.score, 4), f"{label}_present": int(unit.present)}
+    return row
+
+
+def _openface(frame: int, time_ms: float, state: FaceState) -> Row:
+    pose, units = state.head_pose, state.action_units.items()
+    row: Row = {
+        "frame": frame + 1,  # OpenFace counts from 1
+        "face_id": (state.track_id or 1) - 1,
+        "timestamp": round(time_ms / 1e3, 3),
+        "confidence": round(state.detection_score, 2),
+        "success": int(state.status is Status.OK),
+        # Radians, about axes of the camera: x right, y down, z away.
+        "pose_Rx": "" if pose is None else round(radians(-pose.pitch), 4),
+        "pose_Ry": "" if pose is None else round(radians(-pose.yaw), 4),
+        "pose_Rz": "" if pose is None else round(radians(pose.roll), 4),
+    }
+    row |= {f"{_padded(label, blink='AU45')}_r": round(5 * u.score, 2) for label, u in units}
+    row |= {f"{_padded(label, blink='AU45')}_c": int(u.present) for label, u in units}
+    return row
+
+
+def _pyfeat(frame: int, _time_ms: float, state: FaceState) -> Row:
+    box, pose = state.box, state.head_pose
+    row: Row = {
+        "frame": frame,
+        "FaceRectX": round(box.x, 1),
+        "FaceRectY": round(box.y, 1),
+        "FaceRectWidth": round(box.width, 1),
+        "FaceRectHeight": round(box.height, 1),
+        "FaceScore": round(state.detection_score, 4),
+        "Pitch": "" if pose is None else round(pose.pitch, 2),
+        "Roll": "" if pose is None else round(pose.roll, 2),
+        "Yaw": "" if pose is None else round(pose.yaw, 2),
+    }
+    units = state.action_units.items()
+    row |= {_padded(label, blink="AU43"): round(unit.score, 4) for label, unit in units}
+    return row | {label: round(score, 4) for label, score in state.emotion.scores.items()}
+
+
+def _padded(label: str, blink: str) -> str:
+    """AU1 as AU01; AU43 by the name that the style has for closed eyes."""
+    return blink if label == "AU43" else f"AU{int(label.removeprefix('AU')):02d}"
+
+
+STYLES: Final[tuple[Style, ...]] = ("native", "openface", "pyfeat")
