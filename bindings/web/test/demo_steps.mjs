@@ -1,9 +1,13 @@
 // What a person does on the demo page, and what the page answers.
 
+/** Milliseconds that a page may take for a step: a test machine can be very busy. */
+export const PATIENCE = 180_000;
+
 /** With a camera: started by keyboard, looked at, unplugged. */
 export async function demoOfCamera(browser, url, work) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 } });
   const page = await context.newPage();
+  page.setDefaultTimeout(PATIENCE);
   const [errors, requests] = [[], []];
   page.on("pageerror", (error) => errors.push(error.message));
   await page.goto(url);
@@ -59,6 +63,7 @@ export async function demoOfCamera(browser, url, work) {
 /** Without one: what the page says. */
 export async function demoWithoutCamera(browser, url, screenshot) {
   const page = await browser.newPage({ viewport: { width: 390, height: 800 }, colorScheme: "dark" });
+  page.setDefaultTimeout(PATIENCE);
   const errors = [];
   page.on("pageerror", (error) => errors.push(error.message));
   await page.goto(url);
@@ -76,11 +81,12 @@ export async function demoWithoutCamera(browser, url, screenshot) {
 /** The page of the README, word by word: what it says of the face in front of the camera. */
 export async function quickStart(browser, url) {
   const page = await browser.newPage();
+  page.setDefaultTimeout(PATIENCE);
   await page.goto(url);
   const shown = await page.waitForFunction(() => {
     const text = document.querySelector("#state").textContent;
     return /AU/.test(text) && text;
-  }, undefined, { timeout: 60000 });
+  });
   const text = await shown.jsonValue();
   await page.close();
   return text;
@@ -88,8 +94,8 @@ export async function quickStart(browser, url) {
 
 /** Until several frames were shown. */
 async function settled(page) {
-  await page.waitForFunction(() => document.querySelector("#notice").hidden, undefined, { timeout: 60000 });
-  await page.waitForFunction(() => document.querySelector("#fps").textContent !== "–", undefined, { timeout: 60000 });
+  await page.waitForFunction(() => document.querySelector("#notice").hidden);
+  await page.waitForFunction(() => document.querySelector("#fps").textContent !== "–");
 }
 
 async function tabTo(page, id) {

@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { chromium } from "playwright-core";
 import { serve } from "../scripts/serve.mjs";
-import { demoOfCamera, demoWithoutCamera, quickStart } from "./demo_steps.mjs";
+import { demoOfCamera, demoWithoutCamera, PATIENCE, quickStart } from "./demo_steps.mjs";
 import { sizes } from "./sizes.mjs";
 
 const here = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -71,6 +71,7 @@ function launch(flags) {
 /** What one function of page.ts gives in a page of its own. */
 async function answer(browser, call, args) {
   const page = await browser.newPage();
+  page.setDefaultTimeout(PATIENCE);
   page.on("pageerror", (error) => answers.errors.push(`${call}: ${error.message}`));
   try {
     await page.goto(url);
