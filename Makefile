@@ -9,12 +9,15 @@ CONFIGS := distill/configs
 FACES ?= 1000000
 EPOCHS ?= 10
 CORES := $(shell nproc)
+BUNDLES := $(notdir $(patsubst %/manifest.json,%,$(wildcard mf2_edge/bundles/*/manifest.json)))
+# Of an environment with the extra `pseudo`: `make peers` then times Face Landmarker as well.
+LANDMARKER_PYTHON ?=
 # One thread a process; and glibc gives memory back so eagerly that depthwise networks train
 # 2.5 times slower, unless it is told not to.
 TRAINING := OMP_NUM_THREADS=1 MALLOC_MMAP_MAX_=0 MALLOC_TOP_PAD_=100000000 \
 	MALLOC_TRIM_THRESHOLD_=1000000000000
 
-.PHONY: help predict test browser lint format bench wheel train evaluate scale export clean
+.PHONY: help predict test browser lint format bench peers wheel train evaluate scale export clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-9s %s\n", $$1, $$2}'
@@ -43,9 +46,17 @@ format: $(DEV)/.installed ## let ruff rewrite the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(DEV)/.installed ## latency a stage of predict, on this machine; updates the README
+bench: $(DEV)/.installed ## latency of every file and stage, on this machine; updates the README
 	$(BIN)/python -m pytest benchmarks --benchmark-enable --benchmark-only \
 		--benchmark-min-time=0.001 --benchmark-max-time=5 --write benchmarks/results/host/stages.json
+	for bundle in $(BUNDLES); do \
+		$(BIN)/python -m mf2_edge.bench --bundle $$bundle --save benchmarks/results || exit; done
+	$(BIN)/python -m benchmarks.table
+
+peers: $(DEV)/.installed ## networks of published peers beside ours, on this machine; updates docs/bench.md
+	$(BIN)/pip install --quiet --editable '.[reference]'
+	$(BIN)/python -m benchmarks.peers \
+		$(if $(LANDMARKER_PYTHON),--landmarker-python $(LANDMARKER_PYTHON))
 	$(BIN)/python -m benchmarks.table
 
 wheel: $(DEV)/.installed ## dist/*.whl

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from mf2_edge.atomic import replacing
+from mf2_edge.bench.machine import cpu_name
 from mf2_edge.bundle import load_bundle
 
 
@@ -47,16 +48,9 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 def machine_line() -> str:
     """What figures were measured on."""
-    return f"{platform.system()} {platform.machine()}, {_cpu()}, no GPU"
+    return f"{platform.system()} {platform.machine()}, {cpu_name()}, no GPU"
 
 
 def _percentile(benchmark: object, percent: int) -> float:
     seconds = benchmark.stats.sorted_data  # type: ignore[attr-defined]
     return round(float(np.percentile(seconds, percent)) * 1e3, 3)
-
-
-def _cpu() -> str:
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.is_file() else []
-    names = (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    return next(names, platform.processor() or "unknown CPU")

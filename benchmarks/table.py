@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks import models
+from benchmarks import bench_tables, models
 from distill.judging import tables
 from distill.judging.report import Evaluation, load_evaluation
 from mf2_edge.atomic import replacing
@@ -292,6 +292,9 @@ def _views(count: int) -> str:
 TABLES: dict[str, tuple[str, Callable[[], str]]] = {
     "accuracy": ("README.md", accuracy_table),
     "latency": ("README.md", latency_table),
+    "bench": ("README.md", bench_tables.reports_table),
+    "peers": ("docs/bench.md", bench_tables.peers_table),
+    "cost-model": ("docs/bench.md", bench_tables.cost_model_table),
     "detector": ("docs/detector.md", detector_table),
     "mfa-faults": ("docs/mfa.md", mfa_faults_table),
     "teacher": ("docs/training.md", teacher_table),

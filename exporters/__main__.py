@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from exporters.pack import Made
+    from exporters.spec import Operators
+    from mf2_edge.schema import ParitySpec
 
 _EXIT_FAILED, _EXIT_INTERRUPTED = 2, 130
 
@@ -36,11 +38,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--to", nargs="+", default=["tflite", "executorch"], metavar="FORMAT",
         help="FORMAT or FORMAT:PRECISION, first the one that runs by default: tflite executorch "
-        "(the default) coreml onnx",
+        "(the default) coreml onnx; variants: tflite/int8-io executorch/coreml executorch/vulkan",
     )  # fmt: skip
     parser.add_argument(
         "--precision", choices=("fp32", "fp16", "int8"), default="fp32",
         help="of the formats that name none (default: fp32)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--allow-outside-delegate", action="store_true",
+        help="take .pte files of which a part runs outside the delegate",
     )  # fmt: skip
     parser.add_argument(
         "--ios", help="oldest iOS for coreml (default: minimum_os of --about, else 17)"
@@ -57,6 +63,10 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="JSON of `python -m distill evaluate --bundle`, for the model card",
     )
+    parser.add_argument(
+        "--teacher", type=Path, metavar="FILE",
+        help="JSON of `python -m distill teacher`, for the points lost against it",
+    )  # fmt: skip
     parser.add_argument(
         "--integers", type=Path, metavar="PT2",
         help="the network in 8-bit integers, for int8 (default: all.pt2 beside CHECKPOINT)",
@@ -82,9 +92,11 @@ def _run(options: argparse.Namespace) -> None:
 
     from distill.checkpoint import load_network
     from exporters.about import FOLDER, load_about, load_calibration, load_evaluated, load_results
+    from exporters.agreement import agreement_rows
     from exporters.draft import Order
     from exporters.formats import choose_formats
     from exporters.pack import make_bundle
+    from exporters.teacher import load_teacher
 
     formats = choose_formats(options.to, options.precision)
     about_file = options.about
@@ -100,9 +112,14 @@ def _run(options: argparse.Namespace) -> None:
         accuracy=load_results(options.results),
         faces=options.faces,
         evaluation=None if options.evaluation is None else load_evaluated(options.evaluation),
+        teacher=None if options.teacher is None else load_teacher(options.teacher),
         ios=options.ios,
+        partial=options.allow_outside_delegate,
     )
-    sys.stdout.write(_summary(make_bundle(order, options.out)))
+    made = make_bundle(order, options.out)
+    sys.stdout.write(_summary(made.artifacts))
+    if made.agreements:
+        sys.stdout.write("\n" + _table(agreement_rows(made.agreements)))
     sys.stdout.write(f"bundle: {options.out}\n")
 
 
@@ -115,12 +132,15 @@ def _is_foreseen(error: Exception) -> bool:
     return isinstance(error, CheckpointError | ExportError | Mf2EdgeError | OSError)
 
 
-def _summary(made: list[Made]) -> str:
-    """One line an artifact, and what its file consists of."""
+def _summary(made: Sequence[Made]) -> str:
+    """One line an artifact, and what its file consists of.
+
+    "delegated": the part of the operators that the delegate takes, where the file fixes it.
+    """
     head = (
-        "format",
-        "precision",
+        "file",
         "MB",
+        "delegated",
         "max diff",
         "mean diff",
         "PSNR dB",
@@ -129,26 +149,41 @@ def _summary(made: list[Made]) -> str:
         "s",
         "operators",
     )
-    rows = [head]
+    rows: list[tuple[str, ...]] = [head]
     for each in made:
         artifact, conversion = each.artifact, each.conversion
-        parity = artifact.parity
-        assert parity is not None  # make_bundle measures every artifact
         rows.append(
             (
-                artifact.format,
-                artifact.precision,
+                artifact.file,
                 f"{artifact.bytes / 1e6:.2f}",
-                f"{parity.max_abs_difference:.1e}",
-                f"{parity.mean_abs_difference:.1e}",
-                "-" if parity.psnr_db is None else f"{parity.psnr_db:.1f}",
-                f"{parity.emotion_agreement:.2%}",
-                f"{parity.au_agreement:.2%}",
+                _delegated(conversion.operators),
+                *_figures(artifact.parity),
                 f"{conversion.seconds:.0f}",
                 ", ".join(f"{count} {name}" for name, count in conversion.operators.items()),
             )
         )
-    widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
+    return _table(rows)
+
+
+def _figures(parity: ParitySpec | None) -> tuple[str, ...]:
+    if parity is None:
+        return ("not run here", "", "", "", "")
+    return (
+        f"{parity.max_abs_difference:.1e}",
+        f"{parity.mean_abs_difference:.1e}",
+        "-" if parity.psnr_db is None else f"{parity.psnr_db:.1f}",
+        f"{parity.emotion_agreement:.2%}",
+        f"{parity.au_agreement:.2%}",
+    )
+
+
+def _delegated(operators: Operators) -> str:
+    inside = sum(count for name, count in operators.items() if name.startswith("in "))
+    return f"{inside / sum(operators.values()):.1%}" if inside else "-"
+
+
+def _table(rows: Sequence[Sequence[str]]) -> str:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
     return "\n".join(lines) + "\n"
 

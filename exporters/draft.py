@@ -23,6 +23,7 @@ from mf2_edge.schema import (
     LicenseSpec,
     Manifest,
     SizeSpec,
+    TeacherSpec,
     VectorSpec,
 )
 
@@ -51,8 +52,12 @@ class Order:
     """Store of real faces for the parity gate; None compares on synthetic pictures."""
     evaluation: Evaluation | None = None
     """What `distill evaluate --bundle` found on an export of this network, for the model card."""
+    teacher: TeacherSpec | None = None
+    """What the teacher reached; `exporters.teacher.load_teacher`."""
     ios: str | None = None
     """Oldest iOS for Core ML, instead of the one in `about`."""
+    partial: bool = False
+    """Whether operators may stay outside a delegate."""
 
 
 def draft_manifest(order: Order, checkpoint: Checkpoint) -> Manifest:
@@ -95,6 +100,7 @@ def draft_manifest(order: Order, checkpoint: Checkpoint) -> Manifest:
         provenance=trace(order.checkpoint, checkpoint, about.backbone, packages),
         size=SizeSpec(parameters=size.parameters, multiply_adds=size.macs),
         accuracy=order.accuracy,
+        teacher=order.teacher,
         card=CardSpec(
             intended_use=about.intended_use,
             misuse=about.misuse,
@@ -105,14 +111,18 @@ def draft_manifest(order: Order, checkpoint: Checkpoint) -> Manifest:
 
 def _artifact(order: Order, row: ExportFormat) -> ArtifactSpec:
     minimum_os = order.about.minimum_os.get(row.format, {})
-    if row.format == "coreml":
-        minimum_os = minimum_systems(order.ios or minimum_os.get("ios", DEFAULT_IOS))
+    if "coreml" in (row.format, row.delegate):
+        ios = order.ios or order.about.minimum_os.get("coreml", {}).get("ios", DEFAULT_IOS)
+        minimum_os = minimum_systems(ios, row.precision)
+    stem = "-".join(filter(None, (order.about.name, row.precision, row.variant)))
     return ArtifactSpec(
-        file=f"{order.about.name}-{row.precision}{row.suffix}",
+        file=f"{stem}{row.suffix}",
         format=row.format,
         precision=row.precision,
         layout=row.layout,
         input=row.input,
+        door=row.door,
+        delegate=row.delegate,
         bytes=1,
         sha256="0" * 64,
         minimum_os=minimum_os,

@@ -34,11 +34,17 @@ class Conversion:
 
 
 def convert(
-    weights: Path, export: Export, manifest: Manifest, artifact: ArtifactSpec, folder: Path
+    weights: Path,
+    export: Export,
+    manifest: Manifest,
+    artifact: ArtifactSpec,
+    folder: Path,
+    *,
+    partial: bool = False,
 ) -> Conversion:
     """Export the network of a checkpoint, or of a .pt2 of integers, as `artifact` into `folder`.
 
-    In a process of its own.
+    In a process of its own. `partial`: see `ExportSource`.
 
     Raises the exporter's ExportError, or ConversionError with the end of the converter's output if
     it fails otherwise or dies. Ctrl-C ends the process.
@@ -47,7 +53,7 @@ def convert(
     with TemporaryDirectory() as scratch:
         log = Path(scratch) / "log"
         receiver, sender = context.Pipe(duplex=False)
-        order = (weights, export, manifest, artifact, path)
+        order = (weights, export, manifest, artifact, path, partial)
         process = context.Process(target=_work, args=(*order, log, sender))
         started = perf_counter()
         process.start()
@@ -73,6 +79,7 @@ def _work(
     manifest: Manifest,
     artifact: ArtifactSpec,
     path: Path,
+    partial: bool,
     log: Path,
     sender: Connection,
 ) -> None:  # pragma: no cover  (runs in the other process)
@@ -88,7 +95,7 @@ def _work(
         network = (
             load_integers(weights) if integers else phone_network(load_network(weights).network)
         )
-        source = ExportSource(network, manifest, artifact)
+        source = ExportSource(network, manifest, artifact, partial)
         sender.send(dict(export(source, path)))
     except ExportError as error:
         sender.send(error)

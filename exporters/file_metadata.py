@@ -10,9 +10,10 @@ if TYPE_CHECKING:
 
 
 def file_metadata(manifest: Manifest) -> dict[str, str]:
-    """Key and text: bundle, version, licence, labels a head, preprocessing.
+    """Key and text: bundle, version, checkpoint, licence, labels a head, preprocessing.
 
-    Lists and objects are JSON. The bundle's manifest holds the same and more.
+    Lists and objects are JSON. The bundle's manifest holds the same and more. Its own hash cannot
+    stand here, since it holds this file's; the checkpoint's tells which network this is.
     """
     preprocessing = {
         "color": manifest.input.color,
@@ -21,9 +22,11 @@ def file_metadata(manifest: Manifest) -> dict[str, str]:
         "rule": "x = (pixel - mean) / std, pixels 0..255",
     }
     labels = {f"labels.{head.name}": json.dumps(head.labels) for head in manifest.heads}
+    checkpoint = manifest.provenance.checkpoint_sha256
     return {
         "bundle": manifest.name,
         "version": manifest.version,
+        **({} if checkpoint is None else {"checkpoint_sha256": checkpoint}),
         "license": f"{manifest.license.name}: {manifest.license.summary}",
         **labels,
         "preprocessing": json.dumps(preprocessing),

@@ -13,11 +13,14 @@ from exporters.mlpackage import SUFFIX
 from exporters.spec import ExportFormat
 from exporters.tflite_fp16 import export_tflite_fp16
 from exporters.tflite_int8 import export_tflite_int8
-from exporters.to_coreml import export_coreml_fp16, export_coreml_fp32
-from exporters.to_executorch import export_executorch
-from exporters.to_onnx import export_onnx
+from exporters.to_coreml import export_coreml_fp16, export_coreml_fp32, export_coreml_int8
+from exporters.to_executorch import (
+    export_executorch,
+    export_executorch_coreml,
+    export_executorch_vulkan,
+)
+from exporters.to_onnx import export_onnx, export_onnx_int8
 from exporters.to_tflite import export_tflite
-from mf2_edge.schema import ArtifactFormat, Precision
 
 _ROWS: Final = (
     ExportFormat(
@@ -45,6 +48,15 @@ _ROWS: Final = (
         export=export_tflite_int8,
     ),
     ExportFormat(
+        format="tflite",
+        precision="int8",
+        layout="NHWC",
+        suffix=".tflite",
+        packages=("litert-torch", "litert-converter", "ai-edge-litert", "torchao"),
+        export=export_tflite_int8,
+        door="int8",
+    ),
+    ExportFormat(
         format="executorch",
         precision="int8",
         layout="NCHW",
@@ -59,6 +71,33 @@ _ROWS: Final = (
         suffix=".pte",
         packages=("executorch",),
         export=export_executorch,
+    ),
+    ExportFormat(
+        format="executorch",
+        precision="fp32",
+        layout="NCHW",
+        suffix=".pte",
+        packages=("executorch", "coremltools"),
+        export=export_executorch_coreml,
+        delegate="coreml",
+    ),
+    ExportFormat(
+        format="executorch",
+        precision="fp16",
+        layout="NCHW",
+        suffix=".pte",
+        packages=("executorch", "coremltools"),
+        export=export_executorch_coreml,
+        delegate="coreml",
+    ),
+    ExportFormat(
+        format="executorch",
+        precision="fp32",
+        layout="NCHW",
+        suffix=".pte",
+        packages=("executorch",),
+        export=export_executorch_vulkan,
+        delegate="vulkan",
     ),
     ExportFormat(
         format="coreml",
@@ -79,6 +118,23 @@ _ROWS: Final = (
         input="image",
     ),
     ExportFormat(
+        format="coreml",
+        precision="int8",
+        layout="NCHW",
+        suffix=SUFFIX,
+        packages=("coremltools", "torchao"),
+        export=export_coreml_int8,
+        input="image",
+    ),
+    ExportFormat(
+        format="onnx",
+        precision="int8",
+        layout="NCHW",
+        suffix=".onnx",
+        packages=("onnx", "onnxscript", "onnxruntime", "torchao"),
+        export=export_onnx_int8,
+    ),
+    ExportFormat(
         format="onnx",
         precision="fp32",
         layout="NCHW",
@@ -88,22 +144,20 @@ _ROWS: Final = (
     ),
 )
 
-FORMATS: Final[dict[tuple[ArtifactFormat, Precision], ExportFormat]] = {
-    (row.format, row.precision): row for row in _ROWS
-}
-"""By format and precision. An int8 row exports the integers of `python -m distill quantize`."""
+FORMATS: Final[dict[str, ExportFormat]] = {row.name: row for row in _ROWS}
+"""By name. An int8 row exports the integers of `python -m distill quantize`."""
 
 
 def choose_formats(names: Sequence[str], precision: str) -> tuple[ExportFormat, ...]:
-    """The rows for FORMAT or FORMAT:PRECISION names, `precision` being that of bare ones.
+    """The rows for FORMAT[/VARIANT][:PRECISION] names, `precision` being that of bare ones.
 
     Raises PackError, which lists what there is, for one that does not exist or stands twice.
     """
-    held = ", ".join(f"{name}:{kind}" for name, kind in FORMATS)
+    held = ", ".join(FORMATS)
     chosen = []
     for name in names:
         form, _, own = name.partition(":")
-        row = next((r for r in _ROWS if (r.format, r.precision) == (form, own or precision)), None)
+        row = FORMATS.get(f"{form}:{own or precision}")
         if row is not None:
             chosen.append(row)
         else:

@@ -1,25 +1,37 @@
 """Writes goldens: recorded results of each stage, as `mf2_edge/verify.py` describes them.
 
+`python -m exporters.goldens BUNDLE` records the stage align anew in a bundle that exists; the other
+stages, the models and their figures stay as they are.
+
 They ship with the bundle, so the one face in them is a photograph in the public domain; the data
 sets that the network was trained on may not be passed on.
 """
 
 from __future__ import annotations
 
+import argparse
+import sys
+from collections.abc import Mapping
+from hashlib import sha256
+from io import BytesIO
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 import cv2
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-import mf2_edge
+from exporters.align_goldens import PORTRAIT, align_arrays
 from exporters.errors import PackError
 from exporters.parity import run_network
 from mf2_edge.align import align
 from mf2_edge.atomic import replacing
+from mf2_edge.bundle import MANIFEST, load_bundle
 from mf2_edge.decode import Decoder
 from mf2_edge.detect import BlazeFaceDetector
+from mf2_edge.errors import Mf2EdgeError
 from mf2_edge.image_file import read_image
 from mf2_edge.preprocess import to_input
 
@@ -28,10 +40,8 @@ if TYPE_CHECKING:
 
     from mf2_edge.schema import AlignmentSpec, Manifest
 
-PORTRAIT: Final = Path(mf2_edge.__file__).parent / "samples" / "astronaut.jpg"
-"""NASA's portrait of Eileen Collins, in the public domain."""
-
 TOLERANCES: Final = {
+    "align": 1.0,  # of pixels 0..255: a mean that lies between two values is rounded either way
     "preprocess": 1e-5,  # of inputs within about -1..1: float32, whatever the order of operations
     "model": 1e-3,  # of logits up to about 10: float32 sums in the order of any engine
     "model/fp16": 0.1,  # the same, each stored number rounded to one part in 2048
@@ -45,11 +55,12 @@ def write_goldens(
     path: Path,
     network: nn.Module,
     manifest: Manifest,
-    integers: list[NDArray[np.float32]] | None = None,
+    integers: Mapping[str, list[NDArray[np.float32]]] = MappingProxyType({}),
 ) -> None:
-    """Record preprocessing, logits and scores of `golden_faces` in a compressed `.npz` at `path`.
+    """Record every stage on `golden_faces`, and align on `golden_frame`, in an `.npz` at `path`.
 
-    `integers`: the logits that an int8 artifact gives for these faces, one array a head.
+    `integers`: by format, the logits that its int8 artifact gives for these faces, an array a head.
+    The first stands for formats that are not there.
 
     Raises PackError if the portrait's face cannot be found, or the logits are not finite.
     """
@@ -60,6 +71,7 @@ def write_goldens(
     emotion_scores, au_scores = Decoder(manifest).scores(outputs)
     inputs = [to_input(face, manifest.preprocessing, "NCHW") for face in aligned]
     arrays: dict[str, Any] = {
+        **align_arrays(manifest.alignment),
         "aligned": aligned,
         "preprocess": np.concatenate(inputs),
         "emotion_logits": outputs[manifest.head("emotion").output],
@@ -67,12 +79,36 @@ def write_goldens(
         "emotion_scores": emotion_scores.astype(np.float32),
         "au_scores": au_scores.astype(np.float32),
     }
-    if integers is not None:
-        arrays["emotion_logits/int8"] = integers[manifest.head("emotion").output]
-        arrays["au_logits/int8"] = integers[manifest.head("action_units").output]
+    for number, (kind, logits) in enumerate(integers.items()):
+        for suffix in ("int8", f"int8/{kind}") if number == 0 else (f"int8/{kind}",):
+            arrays[f"emotion_logits/{suffix}"] = logits[manifest.head("emotion").output]
+            arrays[f"au_logits/{suffix}"] = logits[manifest.head("action_units").output]
     arrays |= {f"tolerance/{stage}": np.float32(value) for stage, value in TOLERANCES.items()}
-    with replacing(path) as partial:
-        np.savez_compressed(partial, **arrays)
+    _save(path, arrays)
+
+
+def renew_align(folder: Path) -> None:
+    """Record the stage align anew in the goldens of the bundle in `folder`.
+
+    Its manifest gets the new size and sha256 of that file. Raises BundleError if it is no bundle
+    or its goldens are damaged, PackError if it has none.
+    """
+    bundle = load_bundle(folder)
+    if not bundle.manifest.goldens:
+        raise PackError(f"{folder} holds no goldens; make the bundle again")
+    entry = bundle.manifest.goldens[0]
+    path = folder / entry.file
+    with np.load(BytesIO(bundle.read(entry)), allow_pickle=False) as archive:
+        arrays: dict[str, Any] = {name: archive[name] for name in archive.files}
+    arrays |= align_arrays(bundle.manifest.alignment)
+    arrays["tolerance/align"] = np.float32(TOLERANCES["align"])
+    _save(path, arrays)
+    data = path.read_bytes()
+    # As JSON, so that a manifest of an older schema keeps its form.
+    manifest = msgspec.json.decode((folder / MANIFEST).read_bytes())
+    manifest["goldens"][0] |= {"bytes": len(data), "sha256": sha256(data).hexdigest()}
+    with replacing(folder / MANIFEST) as partial:
+        partial.write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n")
 
 
 def golden_faces(spec: AlignmentSpec) -> NDArray[np.uint8]:
@@ -91,6 +127,11 @@ def golden_faces(spec: AlignmentSpec) -> NDArray[np.uint8]:
     return np.stack([*faces, *_patterns(spec.width, spec.height)]).astype(np.uint8)
 
 
+def _save(path: Path, arrays: dict[str, Any]) -> None:
+    with replacing(path) as partial:
+        np.savez_compressed(partial, **arrays)
+
+
 def _noisy(face: NDArray[np.uint8]) -> NDArray[np.uint8]:
     noise = np.random.default_rng(0).normal(0, 6, face.shape)
     return np.clip(face + noise, 0, 255).astype(np.uint8)
@@ -104,3 +145,21 @@ def _patterns(width: int, height: int) -> list[NDArray[np.uint8]]:
     squares = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_NEAREST)
     black = np.zeros((height, width, 3), np.uint8)
     return [ramps, np.asarray(squares, np.uint8), black, np.full_like(black, 255)]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Renew the goldens of one bundle; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m exporters.goldens", description=renew_align.__doc__
+    )
+    parser.add_argument("bundle", type=Path, help="folder of the bundle")
+    try:
+        renew_align(parser.parse_args(arguments).bundle)
+    except (Mf2EdgeError, PackError) as error:
+        sys.stderr.write(f"exporters.goldens: {error}\n")
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

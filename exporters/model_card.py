@@ -6,11 +6,13 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from distill.judging import tables
+from exporters.agreement import agreement_rows
 from mf2_edge.facs import ACTION_UNIT_NAMES
 
 if TYPE_CHECKING:
     from distill.judging.report import Evaluation
     from exporters.about import About
+    from exporters.agreement import Agreement
     from mf2_edge.schema import AccuracySpec, LabelAccuracy, Manifest
 
 _NO_FAIRNESS: Final = (
@@ -28,10 +30,16 @@ def license_text(about: About, manifest: Manifest) -> str:
     )
 
 
-def model_card(about: About, manifest: Manifest, evaluation: Evaluation | None = None) -> str:
+def model_card(
+    about: About,
+    manifest: Manifest,
+    evaluation: Evaluation | None = None,
+    agreements: Sequence[Agreement] = (),
+) -> str:
     """The model card: what it is and is not for, its data, every figure with its interval.
 
     `evaluation`: what was measured on an exported file of this version, with slices and fairness.
+    `agreements`: how far its files of integers are from one another.
     """
     size = manifest.input
     units = ", ".join(
@@ -57,7 +65,7 @@ Action Units: {units}.{_size(manifest)}""",
         "## Accuracy, as measured\n\n" + _accuracy(manifest),
         *(_evaluated(evaluation) if evaluation else [f"## Fairness\n\n{_NO_FAIRNESS}"]),
         f"## Limits\n\n{_list((about.training, *about.limits))}",
-        "## Files\n\n" + _files(manifest),
+        "## Files\n\n" + _files(manifest) + _agreements(agreements),
         f"""## Licence and data
 
 {manifest.license.name}: {manifest.license.summary} See `LICENSE`.
@@ -170,12 +178,24 @@ def _files(manifest: Manifest) -> str:
     rows = []
     for artifact in manifest.artifacts:
         parity = artifact.parity
-        close = "not measured" if parity is None else f"{parity.max_abs_difference:.1e}"
+        unmeasured = "not measured" if artifact.delegate is None else "not run here"
+        close = unmeasured if parity is None else f"{parity.max_abs_difference:.1e}"
         shape = artifact.layout if artifact.input == "tensor" else "image"
+        if artifact.door == "int8":
+            shape += ", int8"
         size = f"{artifact.bytes / 1e6:.2f} MB"
         rows.append((f"`{artifact.file}`", artifact.format, artifact.precision, shape, size, close))
     head = ("file", "format", "precision", "input", "size", "largest difference of a score")
     return _table(head, rows)
+
+
+def _agreements(agreements: Sequence[Agreement]) -> str:
+    """A table of the int8 files, two by two; nothing where there are not two."""
+    if not agreements:
+        return ""
+    head, *rows = agreement_rows(agreements)
+    text = "Files of integers beside one another, scores and decisions on the same pictures:"
+    return f"\n\n{text}\n\n{_table(head, rows)}"
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from exporters.agreement import Agreement, compare_all
 from exporters.draft import Order, draft_manifest
 from exporters.errors import ExportError, PackError, RefusedError
 from exporters.evaluated import check_file, check_version
@@ -19,7 +20,7 @@ from exporters.export import Conversion, convert
 from exporters.faces import FaceSet, load_faces, synthetic_faces
 from exporters.goldens import golden_faces, write_goldens
 from exporters.model_card import license_text, model_card
-from exporters.parity import make_reference, measure_parity
+from exporters.parity import judge_parity, make_reference
 from exporters.running import run_artifact
 from exporters.staging import new_folder
 from mf2_edge.bundle import MANIFEST, Bundle, load_bundle
@@ -44,8 +45,16 @@ class Made:
     conversion: Conversion
 
 
-def make_bundle(order: Order, out: Path) -> list[Made]:
-    """Write the bundle of `order` to the folder `out`; returns each artifact and how it was made.
+@dataclass(frozen=True, slots=True)
+class MadeBundle:
+    """Each artifact, and how far those of integers are from one another."""
+
+    artifacts: tuple[Made, ...]
+    agreements: tuple[Agreement, ...]
+
+
+def make_bundle(order: Order, out: Path) -> MadeBundle:
+    """Write the bundle of `order` to the folder `out`; returns what was made.
 
     `out` appears whole at the end, with everything verified. If anything fails it does not appear,
     and a bundle that was there before stays as it was.
@@ -79,7 +88,7 @@ def make_bundle(order: Order, out: Path) -> list[Made]:
         network = phone_network(checkpoint.network)
         references = _references(order, network, faces, draft.preprocessing)
         progress.update()
-        made = _make_all(order, draft, references, folder, progress)
+        made, agreements = _make_all(order, draft, references, folder, progress)
         if order.evaluation is not None:
             check_file(order.evaluation, [each.artifact for each in made])
         progress.set_description("recording goldens")
@@ -90,14 +99,14 @@ def make_bundle(order: Order, out: Path) -> list[Made]:
             artifacts=tuple(each.artifact for each in made),
             goldens=(_recorded(folder, GOLDENS),),
         )
-        card = model_card(order.about, manifest, order.evaluation)
+        card = model_card(order.about, manifest, order.evaluation, agreements)
         (folder / "README.md").write_text(card, encoding="utf-8")
         (folder / "LICENSE").write_text(license_text(order.about, manifest), encoding="utf-8")
         progress.update()
         progress.set_description("verifying")
         _verify(_write(folder, manifest))
         progress.update()
-    return made
+    return MadeBundle(tuple(made), tuple(agreements))
 
 
 def _make_all(
@@ -106,40 +115,50 @@ def _make_all(
     references: dict[bool, Reference],
     folder: Path,
     progress: tqdm[object],
-) -> list[Made]:
-    """Convert and compare every artifact, past those that fail; raises RefusedError if one did."""
+) -> tuple[list[Made], list[Agreement]]:
+    """Convert and compare every artifact, past those that fail; raises RefusedError if one did.
+
+    Those for a phone's own delegate are converted only.
+    """
     made: list[Made] = []
+    answers: dict[str, list[NDArray[np.float32]]] = {}
     failed: dict[str, str] = {}
     for row, drafted in zip(order.formats, draft.artifacts, strict=True):
         try:
             progress.set_description(f"converting to {drafted.file}")
             integers = row.precision == "int8"
             weights = order.integers if integers and order.integers else order.checkpoint
-            conversion = convert(weights, row.export, draft, drafted, folder)
+            conversion = convert(weights, row.export, draft, drafted, folder, partial=order.partial)
             progress.update()
             progress.set_description(f"comparing {drafted.file}")
             file = _recorded(folder, drafted.file)
             artifact = msgspec.structs.replace(drafted, bytes=file.bytes, sha256=file.sha256)
             bundle = _write(folder, msgspec.structs.replace(draft, artifacts=(artifact,)))
-            parity = measure_parity(bundle, artifact, references[integers])
-            made.append(Made(msgspec.structs.replace(artifact, parity=parity), conversion))
+            if artifact.delegate is None:
+                parity, outputs = judge_parity(bundle, artifact, references[integers])
+                artifact = msgspec.structs.replace(artifact, parity=parity)
+                if integers:
+                    answers[artifact.file] = outputs
+            made.append(Made(artifact, conversion))
             progress.update()
         except ExportError as error:
             failed[drafted.file] = str(error)
     if failed:
         raise RefusedError([each.artifact.file for each in made], failed)
-    return made
+    return made, compare_all(draft, answers)
 
 
 def _integer_goldens(
     folder: Path, draft: Manifest, made: list[Made]
-) -> list[NDArray[np.float32]] | None:
-    """What the first int8 artifact, which has passed, answers to the goldens' faces."""
-    passed = [each.artifact for each in made if each.artifact.precision == "int8"]
-    if not passed:
-        return None
-    bundle = _write(folder, msgspec.structs.replace(draft, artifacts=(passed[0],)))
-    return run_artifact(bundle, passed[0], golden_faces(draft.alignment))[0]
+) -> dict[str, list[NDArray[np.float32]]]:
+    """By format, what its first int8 artifact, which has passed, answers to the goldens' faces."""
+    answers: dict[str, list[NDArray[np.float32]]] = {}
+    for artifact in (each.artifact for each in made):
+        if artifact.precision == "int8" and artifact.format not in answers:
+            bundle = _write(folder, msgspec.structs.replace(draft, artifacts=(artifact,)))
+            faces = golden_faces(draft.alignment)
+            answers[artifact.format] = run_artifact(bundle, artifact, faces)[0]
+    return answers
 
 
 def _references(
@@ -181,7 +200,12 @@ def _write(folder: Path, manifest: Manifest) -> Bundle:
 
 def _verify(bundle: Bundle) -> None:
     # What no Python runtime runs was skipped; the parity gate has run it by other means.
-    unseen = {f"model {a.file}" for a in bundle.manifest.artifacts if a.format == "coreml"}
+    # Those for a phone's own delegate are marked as not run.
+    unseen = {
+        f"model {a.file}"
+        for a in bundle.manifest.artifacts
+        if a.format == "coreml" or a.delegate is not None
+    }
     bad = [
         check
         for check in verify_bundle(bundle)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from exporters.agreement import compare_scores, score_differences
 from exporters.errors import ExportError, ParityError
 from exporters.faces import MIN_FACES, FaceSet, extreme_inputs
 from exporters.running import run_artifact
@@ -114,6 +115,13 @@ def measure_parity(bundle: Bundle, artifact: ArtifactSpec, reference: Reference)
 
     Raises ParityError with the figures if it is not within `TOLERANCES`, or cannot run.
     """
+    return judge_parity(bundle, artifact, reference)[0]
+
+
+def judge_parity(
+    bundle: Bundle, artifact: ArtifactSpec, reference: Reference
+) -> tuple[ParitySpec, list[NDArray[np.float32]]]:
+    """As `measure_parity`; also what the artifact gave for each image of the reference."""
     try:
         outputs, engine = run_artifact(bundle, artifact, reference.images)
     except (Mf2EdgeError, ExportError) as error:
@@ -122,7 +130,7 @@ def measure_parity(bundle: Bundle, artifact: ArtifactSpec, reference: Reference)
     _judge(artifact, figures)
     for vector in bundle.manifest.vectors:
         _judge_vector(artifact, vector, outputs[vector.output], reference.outputs[vector.output])
-    return figures
+    return figures, outputs
 
 
 def _compare(
@@ -132,20 +140,14 @@ def _compare(
     engine: str,
 ) -> ParitySpec:
     decoder = Decoder(manifest)
-    found, expected = decoder.scores(outputs), decoder.scores(reference.outputs)
-    units = manifest.head("action_units").labels
-    thresholds = np.array([manifest.calibration.action_units[unit].threshold for unit in units])
-    differences = np.concatenate(
-        [np.abs(a - b) for a, b in zip(found, expected, strict=True)], axis=1
-    )
-    same_emotion = found[0].argmax(axis=1) == expected[0].argmax(axis=1)
-    same_units = (found[1] >= thresholds) == (expected[1] >= thresholds)
+    differences = score_differences(decoder.scores(outputs), decoder.scores(reference.outputs))
+    same = compare_scores(manifest, ("", ""), (outputs, reference.outputs))
     return ParitySpec(
         images=reference.faces,
-        max_abs_difference=float(differences.max()),
-        mean_abs_difference=float(differences.mean()),
-        emotion_agreement=float(same_emotion.mean()),
-        au_agreement=float(same_units.mean()),
+        max_abs_difference=same.max_abs_difference,
+        mean_abs_difference=same.mean_abs_difference,
+        emotion_agreement=same.emotion,
+        au_agreement=same.action_units,
         psnr_db=_psnr(differences),
         reference=f"calibrated scores of {reference.network}",
         data=reference.description,

@@ -1,4 +1,4 @@
-"""Goldens of the stage smooth: scores of one face over time, and what the smoother makes of them."""
+"""Goldens of the stage smooth: one face's scores over time, and what the smoother makes of them."""
 
 from __future__ import annotations
 
@@ -46,10 +46,10 @@ def _scores(rng: np.random.Generator, count: int) -> NDArray[np.float64]:
     course = levels[places.astype(int)] * (1 - share) + levels[places.astype(int) + 1] * share
     trembling = course + rng.normal(0, 0.03, course.shape)
     trembling[100] = 1 - trembling[100]  # one odd frame
-    return np.clip(trembling, 0, 1)
+    return np.asarray(np.clip(trembling, 0, 1))
 
 
 def _shares(rng: np.random.Generator, count: int) -> NDArray[np.float64]:
     """The same, each row summing to 1."""
     raw = _scores(rng, count) ** 3 + 1e-3
-    return raw / raw.sum(axis=1, keepdims=True)
+    return np.asarray(raw / raw.sum(axis=1, keepdims=True))

@@ -7,7 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from mf2_edge.schema import ArtifactFormat, ArtifactSpec, Layout, Manifest, ModelInput, Precision
+from mf2_edge.schema import (
+    ArtifactFormat,
+    ArtifactSpec,
+    Delegate,
+    Door,
+    Layout,
+    Manifest,
+    ModelInput,
+    Precision,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -26,6 +35,8 @@ class ExportSource:
     """The bundle's, as far as it is known before the export."""
     artifact: ArtifactSpec
     """The file that is asked for; size, hash and parity are not known yet."""
+    partial: bool = False
+    """Whether operators may stay outside a delegate."""
 
     @property
     def outputs(self) -> tuple[str, ...]:
@@ -62,3 +73,17 @@ class ExportFormat:
     export: Export
     input: ModelInput = "tensor"
     """Who normalises the pixels: the caller ("tensor") or the model itself ("image")."""
+    door: Door = "float32"
+    """Type of the numbers that go in and come out."""
+    delegate: Delegate | None = None
+    """Of ExecuTorch: a delegate that only phones have; such a file is not compared."""
+
+    @property
+    def variant(self) -> str:
+        """What tells it from the plain file of its format and precision; mostly empty."""
+        return self.delegate or ("int8-io" if self.door == "int8" else "")
+
+    @property
+    def name(self) -> str:
+        """As `--to` takes it: FORMAT[/VARIANT]:PRECISION."""
+        return "/".join(filter(None, (self.format, self.variant))) + f":{self.precision}"

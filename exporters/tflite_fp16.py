@@ -8,7 +8,8 @@ from typing import Final
 
 from exporters.errors import ConversionError
 from exporters.spec import ExportSource, Operators
-from exporters.tflite_graph import count_operators, read_graph, write_graph
+from exporters.tflite_graph import count_operators, read_graph
+from exporters.tflite_metadata import write_described
 from exporters.to_tflite import export_tflite
 from mf2_edge.atomic import replacing
 from mf2_edge.extras import require
@@ -53,5 +54,5 @@ def export_tflite_fp16(source: ExportSource, path: Path) -> Operators:
             f"{dict(before)}, and {weights} DEQUANTIZE, one a weight"
         )
     with replacing(path) as partial:
-        partial.write_bytes(write_graph(model))
+        partial.write_bytes(write_described(model, source.manifest, source.outputs))
     return operators

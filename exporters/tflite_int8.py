@@ -1,4 +1,6 @@
-"""TFLite in 8-bit integers, from a network that was trained with its rounding; floats at the doors.
+"""TFLite in 8-bit integers, from a network that was trained with its rounding.
+
+With floats at the doors, which browsers need, or int8 there, too, for chips without floats.
 
 litert-torch folds integer weights to floats unless they stand in the pattern that its own quantizer
 knows, and then says nothing: so the weights are unfolded first, and the file is checked.
@@ -14,19 +16,21 @@ from exporters.errors import ConversionError
 from exporters.integers import unfold_weights
 from exporters.spec import ExportSource, Operators
 from exporters.tflite_doors import open_with_floats
-from exporters.tflite_graph import count_operators, name_tensors, read_graph, write_graph
+from exporters.tflite_graph import count_operators, name_tensors, read_graph
+from exporters.tflite_metadata import write_described
 from exporters.tflite_pad import fold_padding
 from mf2_edge.atomic import replacing
 from mf2_edge.extras import require
 
 _INTEGER: Final = {"CONV_2D", "DEPTHWISE_CONV_2D", "ADD", "FULLY_CONNECTED", "RESHAPE"}
-_DOORS: Final = {"QUANTIZE", "DEQUANTIZE"}
+_DOORS: Final = ("QUANTIZE", "DEQUANTIZE")
 
 
 def export_tflite_int8(source: ExportSource, path: Path) -> Operators:
-    """Write `source`, an integer network, as .tflite with float input [1, height, width, channels].
+    """Write `source`, an integer network, as .tflite with input [1, height, width, channels].
 
-    Outputs are float, in the order of `source.outputs`, and their tensors bear these names.
+    Input and outputs are what `source.artifact.door` asks for; int8 ones state their scale and zero
+    point. Outputs stand in the order of `source.outputs`, and their tensors bear these names.
 
     Raises ConversionError if anything but the doors computes in floats, MissingExtraError without
     litert-torch.
@@ -48,12 +52,14 @@ def export_tflite_int8(source: ExportSource, path: Path) -> Operators:
         ).export(str(raw))
         model = read_graph(raw.read_bytes())
     fold_padding(model)
-    open_with_floats(model)
+    floats = source.artifact.door == "float32"
+    if floats:
+        open_with_floats(model)
     name_tensors(model, ("image",), source.outputs)
     operators = count_operators(model)
-    _check_integers(model, operators, len(source.outputs), path.name)
+    _check_integers(model, operators, len(source.outputs) if floats else None, path.name)
     with replacing(path) as partial:
-        partial.write_bytes(write_graph(model))
+        partial.write_bytes(write_described(model, source.manifest, source.outputs))
     return operators
 
 
@@ -74,18 +80,21 @@ def _channels_last(network: Any) -> Any:
     return ChannelsLast()
 
 
-def _check_integers(model: Any, operators: Operators, outputs: int, name: str) -> None:
-    """Raise ConversionError unless floats are at the doors alone: one QUANTIZE, then integers."""
+def _check_integers(model: Any, operators: Operators, outputs: int | None, name: str) -> None:
+    """Raise ConversionError unless floats are at the doors alone: one QUANTIZE, then integers.
+
+    outputs: how many there are behind a DEQUANTIZE; None for a model with int8 doors.
+    """
     from ai_edge_litert import schema_py_generated as tfl
 
-    doors = {"QUANTIZE": 1, "DEQUANTIZE": outputs}
+    doors = dict.fromkeys(_DOORS, 0) if outputs is None else {"QUANTIZE": 1, "DEQUANTIZE": outputs}
     tensors = model.subgraphs[0].tensors
     floats = [tensor for tensor in tensors if tensor.type == tfl.TensorType.FLOAT32]
     used = {int(i) for op in model.subgraphs[0].operators for i in (*op.inputs, *op.outputs)}
     inside = sum(any(tensors[i] is tensor for tensor in floats) for i in used)
-    strange = {kind: count for kind, count in operators.items() if kind not in _INTEGER | _DOORS}
+    strange = {kind: count for kind, count in operators.items() if kind not in {*_INTEGER, *_DOORS}}
     found = {kind: operators.get(kind, 0) for kind in doors}
-    if strange or found != doors or inside != 1 + outputs:
+    if strange or found != doors or inside != sum(doors.values()):
         raise ConversionError(
             f"{name}: operators are {dict(operators)}, {inside} tensors are float32; expected only "
             f"{', '.join(sorted(_INTEGER))} between {doors}, and floats at the doors alone"

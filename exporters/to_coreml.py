@@ -12,6 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
+from exporters.coreml_int8 import OLDEST_IOS, check_integers
 from exporters.errors import ConversionError, PackError
 from exporters.file_metadata import file_metadata
 from exporters.mlpackage import WEIGHTS, zip_package
@@ -29,11 +30,16 @@ _MACOS: Final = {"15": "12.0", "16": "13.0", "17": "14.0", "18": "15.0"}
 """macOS that reads the ML programs of an iOS."""
 
 
-def minimum_systems(ios: str) -> dict[str, str]:
-    """Oldest systems for the deployment target `ios` (`17` or `17.0`); PackError if unknown."""
+def minimum_systems(ios: str, precision: Precision = "fp16") -> dict[str, str]:
+    """Oldest systems for the deployment target `ios` (`17` or `17.0`).
+
+    Raises PackError if it is unknown, or does not know the operations of `precision`.
+    """
     major = ios.removesuffix(".0")
     if major not in _MACOS:
         raise PackError(f"iOS {ios}: expected a deployment target of {', '.join(_MACOS)}")
+    if precision == "int8" and int(major) < OLDEST_IOS:
+        raise PackError(f"iOS {ios}: coreml:int8 needs iOS {OLDEST_IOS}; pass --ios {OLDEST_IOS}")
     return {"ios": f"{major}.0", "macos": _MACOS[major]}
 
 
@@ -45,6 +51,15 @@ def export_coreml_fp16(source: ExportSource, path: Path) -> Operators:
 def export_coreml_fp32(source: ExportSource, path: Path) -> Operators:
     """Write `source` as an ML program that stores and computes float32; see `_export`."""
     return _export(source, path, "fp32")
+
+
+def export_coreml_int8(source: ExportSource, path: Path) -> Operators:
+    """Write `source`, an integer network, as an ML program of integers (W8A8); see `_export`.
+
+    What stands between integers is float16. Raises ConversionError also if a layer reads floats
+    or its weights are stored as such.
+    """
+    return _export(source, path, "int8")
 
 
 def _export(source: ExportSource, path: Path, precision: Precision) -> Operators:
@@ -77,7 +92,7 @@ def _export(source: ExportSource, path: Path, precision: Precision) -> Operators
         inputs=[image],
         outputs=[ct.TensorType(name=name, dtype=np.float32) for name in source.outputs],
         minimum_deployment_target=ct.target[f"iOS{major}"],
-        compute_precision=ct.precision.FLOAT16 if precision == "fp16" else ct.precision.FLOAT32,
+        compute_precision=ct.precision.FLOAT32 if precision == "fp32" else ct.precision.FLOAT16,
         skip_model_load=True,
     )
     with TemporaryDirectory() as folder:
@@ -86,6 +101,8 @@ def _export(source: ExportSource, path: Path, precision: Precision) -> Operators
         spec = ct.utils.load_spec(str(raw))
         weights = (raw / "Data" / WEIGHTS).read_bytes()
     _check_doors(spec, source, path.name)
+    if precision == "int8":
+        check_integers(spec, path.name)
     _describe(spec, source.manifest)
     zip_package(path, spec.SerializeToString(deterministic=True), weights)
     return _operators(spec)

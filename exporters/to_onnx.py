@@ -1,4 +1,4 @@
-"""ONNX, for ONNX Runtime: fp32, channels first, one file."""
+"""ONNX, for ONNX Runtime: fp32 or QDQ int8, channels first, one file."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from exporters.errors import ConversionError
 from exporters.file_metadata import file_metadata
+from exporters.onnx_int8 import check_integers, quantize_biases
 from exporters.spec import ExportSource, Operators
 from mf2_edge.atomic import replacing
 from mf2_edge.extras import require
@@ -20,15 +21,33 @@ OPSET: Final = 20
 
 
 def export_onnx(source: ExportSource, path: Path) -> Operators:
-    """Write `source` as float32 .onnx: `image` [1, channels, height, width] in, the heads out.
+    """Write `source` as float32 .onnx; see `_export`."""
+    model = _export(source, path.name)
+    _save(model, path)
+    return Counter(node.op_type for node in model.graph.node)
+
+
+def export_onnx_int8(source: ExportSource, path: Path) -> Operators:
+    """Write `source`, an integer network, as .onnx in QDQ form, floats at the doors; see `_export`.
+
+    Raises ConversionError also if a layer reads floats or its weights are not int8.
+    """
+    model = _export(source, path.name)
+    quantize_biases(model)
+    check_integers(model, path.name)
+    _save(model, path)
+    return Counter(node.op_type for node in model.graph.node)
+
+
+def _export(source: ExportSource, name: str) -> Any:
+    """The model: float32 `image` [1, channels, height, width] in, the heads out.
 
     The heads bear their names; `metadata_props` hold what `file_metadata` says. Notes of the
     exporter on each node, among them paths of this machine, are left out.
 
-    Raises ConversionError if the model is of another opset or not valid, MissingExtraError without
-    onnx.
+    Raises ConversionError if the model is of another opset, MissingExtraError without onnx.
     """
-    onnx = require("onnx", extra="export")
+    require("onnx", extra="export")
     require("onnxscript", extra="export")
     import torch
 
@@ -45,16 +64,22 @@ def export_onnx(source: ExportSource, path: Path) -> Operators:
     assert program is not None  # `dynamo` always gives one
     model = program.model_proto
     _describe(model, source.manifest)
+    opsets = {entry.domain or "ai.onnx": entry.version for entry in model.opset_import}
+    if opsets != {"ai.onnx": OPSET}:
+        raise ConversionError(f"{name}: opsets {opsets}; expected ai.onnx {OPSET} alone")
+    return model
+
+
+def _save(model: Any, path: Path) -> None:
+    """Write the file; raises ConversionError if the model is not valid."""
+    import onnx
+
     try:
         onnx.checker.check_model(model, full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
         raise ConversionError(f"{path.name}: not a valid ONNX model: {error}") from error
-    opsets = {entry.domain or "ai.onnx": entry.version for entry in model.opset_import}
-    if opsets != {"ai.onnx": OPSET}:
-        raise ConversionError(f"{path.name}: opsets {opsets}; expected ai.onnx {OPSET} alone")
     with replacing(path) as partial:
         partial.write_bytes(model.SerializeToString(deterministic=True))
-    return Counter(node.op_type for node in model.graph.node)
 
 
 def _describe(model: Any, manifest: Manifest) -> None:

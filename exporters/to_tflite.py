@@ -12,8 +12,8 @@ from exporters.tflite_graph import (
     fuse_prelu,
     name_tensors,
     read_graph,
-    write_graph,
 )
+from exporters.tflite_metadata import write_described
 from mf2_edge.atomic import replacing
 from mf2_edge.extras import require
 
@@ -48,5 +48,5 @@ def export_tflite(source: ExportSource, path: Path) -> Operators:
             "writes another pattern than tflite_graph.py knows: use the pinned litert-torch"
         )
     with replacing(path) as partial:
-        partial.write_bytes(write_graph(model))
+        partial.write_bytes(write_described(model, source.manifest, source.outputs))
     return operators

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from mf2_edge.errors import MissingExtraError as MissingExtraError
     from mf2_edge.errors import RuntimeUnavailableError as RuntimeUnavailableError
     from mf2_edge.errors import TimestampError as TimestampError
-    from mf2_edge.errors import VideoError as VideoError
     from mf2_edge.neutral import Baseline as Baseline
     from mf2_edge.neutral import NeutralRecorder as NeutralRecorder
     from mf2_edge.neutral import RunningRest as RunningRest
@@ -71,7 +70,6 @@ _EXPORTS: Final[dict[str, tuple[str, ...]]] = {
         "MissingExtraError",
         "RuntimeUnavailableError",
         "TimestampError",
-        "VideoError",
     ),
     "neutral": ("Baseline", "NeutralRecorder", "RunningRest", "load_baseline"),
     "stream": ("FaceStateStream",),

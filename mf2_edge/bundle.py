@@ -96,10 +96,13 @@ class Bundle:
     ) -> ArtifactSpec:
         """The artifact of a format and precision; None takes the first listed of the format.
 
+        One for a phone's own delegate is left out: only a phone runs it.
+
         Raises BundleError, which lists what there is.
         """
         for artifact in self.manifest.artifacts:
-            if artifact.format == artifact_format and precision in (None, artifact.precision):
+            fits = artifact.format == artifact_format and artifact.delegate is None
+            if fits and precision in (None, artifact.precision):
                 return artifact
         held = ", ".join(f"{a.format} {a.precision}" for a in self.manifest.artifacts)
         raise BundleError(

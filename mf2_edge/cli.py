@@ -1,4 +1,4 @@
-"""The command line: `mf2-edge predict|watch|info|verify|export`.
+"""The command line: `mf2-edge predict|info|verify|export|bench`.
 
 Results go to stdout, everything else to stderr. Exit codes: 0 all well; 1 some input could not be
 read, or a check failed; 2 wrong usage, or the bundle or runtime cannot be used; 130 interrupted.
@@ -22,7 +22,8 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 
-from mf2_edge import __version__, cli_export, cli_watch
+from mf2_edge import __version__, cli_export
+from mf2_edge.bench.options import add_arguments as _bench_arguments
 from mf2_edge.errors import Mf2EdgeError
 
 if TYPE_CHECKING:
@@ -96,21 +97,16 @@ def _predict_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--annotate", type=Path, metavar="DIR", help="write annotated pictures into this folder"
     )
-    _model_arguments(parser)
-
-
-def _watch_arguments(parser: argparse.ArgumentParser) -> None:
-    cli_watch.add_arguments(parser)
-    _model_arguments(parser)
-
-
-def _model_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--search",
         choices=("adaptive", "exhaustive", "single"),
         default="adaptive",
         help="how hard to look for small and turned faces (default: adaptive)",
     )
+    _model_arguments(parser)
+
+
+def _model_arguments(parser: argparse.ArgumentParser) -> None:
     _bundle_argument(parser)
     parser.add_argument(
         "--runtime", choices=("auto", "litert", "executorch", "onnx"), default="auto"
@@ -150,14 +146,6 @@ def _predict(arguments: argparse.Namespace) -> int:
         for failure in failures:
             print(f"  {failure}", file=sys.stderr)
     return _EXIT_INPUT if failures else 0
-
-
-def _watch(arguments: argparse.Namespace) -> int:
-    def open_analyzer() -> FaceStateAnalyzer:
-        with _quiet_native_logs():
-            return _analyzer(arguments)
-
-    return cli_watch.run(arguments, open_analyzer)
 
 
 def _analyzer(arguments: argparse.Namespace) -> FaceStateAnalyzer:
@@ -201,6 +189,12 @@ def _verify(arguments: argparse.Namespace) -> int:
     return _EXIT_INPUT if failed else 0
 
 
+def _bench(arguments: argparse.Namespace) -> int:
+    from mf2_edge.bench.command import run
+
+    return run(arguments)
+
+
 def _positive(text: str) -> int:
     number = int(text)
     if number < 1:
@@ -228,9 +222,9 @@ def _quiet_native_logs() -> Iterator[None]:
 
 COMMANDS: tuple[Command, ...] = (
     Command("predict", "Analyse photographs.", _predict_arguments, _predict),
-    Command("watch", "Analyse a video, a camera or a stream.", _watch_arguments, _watch),
     Command("info", "Describe a bundle: labels, licence, accuracy.", _info_arguments, _info),
     Command("verify", "Check a bundle's files and replay its goldens.", _bundle_argument, _verify),
     Command("export", "Copy a model out for an app, with code.", _export_arguments, cli_export.run),
+    Command("bench", "Latency on a device, beside accuracy.", _bench_arguments, _bench),
 )
 """What `mf2-edge` can do, in the order of `--help`."""

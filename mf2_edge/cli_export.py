@@ -17,6 +17,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--precision", choices=("fp32", "fp16", "int8"), help="(default: the first in the bundle)"
     )
+    parser.add_argument(
+        "--delegate", choices=("coreml", "vulkan"),
+        help="of a pte, instead of XNNPACK, which runs on every CPU",
+    )  # fmt: skip
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="made if need be")
 
 
@@ -31,7 +35,9 @@ def run(arguments: argparse.Namespace) -> int:
 
     bundle = load_bundle(arguments.bundle)
     try:
-        written = export_artifact(bundle, arguments.kind, arguments.out, arguments.precision)
+        written = export_artifact(
+            bundle, arguments.kind, arguments.out, arguments.precision, arguments.delegate
+        )
     except BundleError:
         raise
     except OSError as error:

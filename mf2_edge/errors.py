@@ -20,10 +20,6 @@ class ImageFileError(Mf2EdgeError, OSError):
     """An image file is missing, truncated, or not an image."""
 
 
-class VideoError(Mf2EdgeError, OSError):
-    """A video file, camera or stream cannot be opened, or ended before its time."""
-
-
 class BoxError(Mf2EdgeError, ValueError):
     """A face box given by the caller is malformed or lies outside the frame."""
 

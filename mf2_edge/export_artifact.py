@@ -19,7 +19,7 @@ from mf2_edge.facs import ACTION_UNIT_NAMES
 from mf2_edge.snippet import snippet
 
 if TYPE_CHECKING:
-    from mf2_edge.schema import ArtifactFormat, ArtifactSpec, Manifest, Precision
+    from mf2_edge.schema import ArtifactFormat, ArtifactSpec, Delegate, Manifest, Precision
 
 FORMATS: Final[dict[str, ArtifactFormat]] = {
     "pte": "executorch",
@@ -31,18 +31,23 @@ FORMATS: Final[dict[str, ArtifactFormat]] = {
 
 
 def export_artifact(
-    bundle: Bundle, kind: str, folder: Path, precision: Precision | None = None
+    bundle: Bundle,
+    kind: str,
+    folder: Path,
+    precision: Precision | None = None,
+    delegate: Delegate | None = None,
 ) -> list[Path]:
     """Copy the artifact of `kind` (a key of `FORMATS`) into `folder`; returns what was written.
 
     The model as the platform's tools take it (an `.mlpackage` is unpacked), `labels.json`, the
     manifest, the weights' `LICENSE` if the bundle holds one, and a source file that runs the
     model. Files of these names that lie there are replaced. None takes the first precision listed.
+    Models with int8 at the doors are not handed out: the code fills them with floats.
 
     Raises BundleError, which lists what there is, if the bundle holds no such artifact;
     ChecksumError if it is damaged; OSError if the folder cannot be written.
     """
-    artifact = _select(bundle, kind, precision)
+    artifact = _select(bundle, kind, precision, delegate)
     data = bundle.read(artifact)
     if kind == "mlpackage":
         model = _unpack(data, artifact.file, folder)
@@ -61,15 +66,22 @@ def export_artifact(
     return written
 
 
-def _select(bundle: Bundle, kind: str, precision: Precision | None) -> ArtifactSpec:
+def _select(
+    bundle: Bundle, kind: str, precision: Precision | None, delegate: Delegate | None
+) -> ArtifactSpec:
     names = {form: name for name, form in FORMATS.items()}
-    artifacts = bundle.manifest.artifacts
+    artifacts = [a for a in bundle.manifest.artifacts if a.door == "float32"]
     for artifact in artifacts:
-        if names[artifact.format] == kind and precision in (None, artifact.precision):
+        fits = (names[artifact.format], artifact.delegate) == (kind, delegate)
+        if fits and precision in (None, artifact.precision):
             return artifact
-    held = ", ".join(f"{names[a.format]} {a.precision}" for a in artifacts)
+    held = ", ".join(
+        f"{names[a.format]} {a.precision}{f' for {a.delegate}' if a.delegate else ''}"
+        for a in artifacts
+    )
     raise BundleError(
         f"bundle {bundle.manifest.name} {bundle.manifest.version} holds no {kind}"
+        f"{f' for {delegate}' if delegate else ''}"
         f"{f' of precision {precision}' if precision else ''}; it holds: {held}. Choose one of "
         "these, or another bundle; docs/export.md of the repository tells how one is made"
     )

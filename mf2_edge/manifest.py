@@ -43,6 +43,7 @@ from mf2_edge.schema import (
     ProvenanceSpec,
     SizeSpec,
     SmoothingSpec,
+    TeacherSpec,
 )
 from mf2_edge.types import Landmarks
 
@@ -74,6 +75,7 @@ __all__ = [
     "ProvenanceSpec",
     "SizeSpec",
     "SmoothingSpec",
+    "TeacherSpec",
     "dump_manifest",
     "manifest_schema",
     "parse_manifest",
@@ -207,7 +209,10 @@ def _contradictions(manifest: Manifest) -> Iterator[str]:
         yield "$.preprocessing.std: 0 would divide by zero; expected numbers other than 0"
     if not manifest.artifacts:
         yield "$.artifacts: empty; expected at least one model file"
-    variants = [(artifact.format, artifact.precision) for artifact in manifest.artifacts]
+    variants = [
+        (a.format, a.precision, *(["int8 doors"] if a.door == "int8" else []), a.delegate or "")
+        for a in manifest.artifacts
+    ]
     for variant in sorted({v for v in variants if variants.count(v) > 1}):
         yield f"$.artifacts: {' '.join(variant)} more than once; expected one file of a kind"
     files = [a.file for a in manifest.artifacts] + [golden.file for golden in manifest.goldens]

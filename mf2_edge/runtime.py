@@ -63,24 +63,30 @@ class LiteRTRuntime:
         self._input = inputs[0]
         self._outputs = _in_model_order(self._interpreter)
         for tensor in (self._input, *self._outputs):
-            if tensor["dtype"] is not np.float32:
+            if tensor["dtype"] not in (np.float32, np.int8):
                 raise BundleError(
-                    f"tensor {tensor['name']} is {np.dtype(tensor['dtype'])}; expected float32 at "
-                    "the model's door: export it with float inputs and outputs"
+                    f"tensor {tensor['name']} is {np.dtype(tensor['dtype'])}; expected float32 or "
+                    "int8 at the model's door: export it with float inputs and outputs"
                 )
         self._shape = tuple(int(n) for n in self._input["shape"])
         self._lock = Lock()
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Of the one input, batch first."""
+        return self._shape
 
     def run(self, x: NDArray[np.float32]) -> list[NDArray[np.float32]]:
         """See `ModelRuntime.run`."""
         _check_input(x, self._shape)
         with self._lock:
-            self._interpreter.set_tensor(self._input["index"], x)
+            self._interpreter.set_tensor(self._input["index"], _to_door(x, self._input))
             try:
                 self._interpreter.invoke()
             except RuntimeError as error:
                 raise InferenceError(f"LiteRT failed to run the model: {error}") from error
-            outputs = [self._interpreter.get_tensor(out["index"]) for out in self._outputs]
+            tensors = [self._interpreter.get_tensor(out["index"]) for out in self._outputs]
+        outputs = [_from_door(*pair) for pair in zip(tensors, self._outputs, strict=True)]
         return _finite(outputs, self.name)
 
 
@@ -205,7 +211,8 @@ def choose_artifact(
     artifacts = bundle.manifest.artifacts
     for engine in filter(lambda engine: engine.is_installed, _ENGINES.values()):
         for artifact in artifacts:
-            if artifact.format == engine.format and precision in (None, artifact.precision):
+            fits = artifact.format == engine.format and artifact.delegate is None
+            if fits and precision in (None, artifact.precision):
                 return artifact
     held = ", ".join(f"{artifact.format} {artifact.precision}" for artifact in artifacts)
     raise RuntimeUnavailableError(
@@ -222,10 +229,10 @@ def open_artifact(bundle: Bundle, artifact: ArtifactSpec, num_threads: int = 1) 
     outputs are not what the heads say, RuntimeUnavailableError if its engine is not installed.
     """
     engine = next((e for e in _ENGINES.values() if e.format == artifact.format), None)
-    if engine is None:
+    if engine is None or artifact.delegate is not None:
         raise RuntimeUnavailableError(
-            f"no Python runtime runs {artifact.format} artifacts; expected one of "
-            f"{[e.format for e in _ENGINES.values()]}"
+            f"no Python runtime runs artifacts of {artifact.delegate or artifact.format}; expected "
+            f"one of {[e.format for e in _ENGINES.values()]}"
         )
     model = engine.open(bundle.read(artifact), num_threads)
     _check_outputs(model, bundle.manifest, artifact)
@@ -239,6 +246,8 @@ def open_model(model: bytes, kind: ArtifactFormat, num_threads: int = 1) -> Mode
 
 def runs_here(artifact: ArtifactSpec) -> bool:
     """Whether an engine for `artifact` is installed."""
+    if artifact.delegate is not None:
+        return False  # a phone's own; no Python runtime holds it
     return any(e.format == artifact.format and e.is_installed for e in _ENGINES.values())
 
 
@@ -280,6 +289,23 @@ def _interpreter_class() -> Any:
     raise RuntimeUnavailableError(
         "no TFLite interpreter is installed: pip install ai-edge-litert (or tflite-runtime)"
     )
+
+
+def _to_door(x: NDArray[np.float32], tensor: dict[str, Any]) -> NDArray[Any]:
+    """The input as the model's tensor takes it: as it is, or in int8 of the tensor's own scale."""
+    if tensor["dtype"] is np.float32:
+        return x
+    scale, zero = tensor["quantization"]
+    return np.clip(np.round(x / np.float32(scale)) + zero, -128, 127).astype(np.int8)
+
+
+def _from_door(values: NDArray[Any], tensor: dict[str, Any]) -> NDArray[np.float32]:
+    """An output in floats; see `_to_door`."""
+    if tensor["dtype"] is np.float32:
+        return values
+    scale, zero = tensor["quantization"]
+    floats: NDArray[np.float32] = values.astype(np.float32)
+    return (floats - np.float32(zero)) * np.float32(scale)
 
 
 def _in_model_order(interpreter: Any) -> list[dict[str, Any]]:

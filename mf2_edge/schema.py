@@ -18,6 +18,8 @@ ArtifactFormat = Literal["tflite", "executorch", "coreml", "onnx"]
 Precision = Literal["fp32", "fp16", "int8"]
 Layout = Literal["NCHW", "NHWC"]
 ModelInput = Literal["tensor", "image"]
+Door = Literal["float32", "int8"]
+Delegate = Literal["coreml", "vulkan"]
 
 Count = Annotated[int, Meta(ge=0)]
 Positive = Annotated[int, Meta(gt=0)]
@@ -218,6 +220,12 @@ class ArtifactSpec(_Spec, frozen=True, kw_only=True):
     input: ModelInput = "tensor"
     """`tensor`: numbers that the caller has preprocessed; `image`: the pixels of the aligned face
     as they are, preprocessing being part of the model (schema 1.1)."""
+    door: Door = "float32"
+    """Type of the numbers that go in and come out; `int8` ones with the scale and zero point that
+    the file itself states (schema 1.1)."""
+    delegate: Delegate | None = None
+    """Of ExecuTorch: the backend that the program was lowered for, where it is not XNNPACK, which
+    runs on every CPU (schema 1.1)."""
     bytes: Positive
     """Size of the file."""
     sha256: Sha256
@@ -316,6 +324,15 @@ class AccuracySpec(_Spec, frozen=True, kw_only=True):
     """What it ran on."""
 
 
+class TeacherSpec(_Spec, frozen=True, kw_only=True):
+    """The network that taught this one, so that what was lost on the way can be told."""
+
+    name: Text
+    """Which network, and how it was read."""
+    accuracy: tuple[AccuracySpec, ...]
+    """Measured in the same way as the bundle's own."""
+
+
 class CardSpec(_Spec, frozen=True, kw_only=True):
     """What a model is for and what it is not; the model card says the same at length."""
 
@@ -357,6 +374,8 @@ class Manifest(_Spec, frozen=True, kw_only=True):
     """How much it computes (schema 1.1)."""
     accuracy: tuple[AccuracySpec, ...] = ()
     """As measured, never as hoped."""
+    teacher: TeacherSpec | None = None
+    """Null where nobody measured it, and in bundles of schema 1.0 (schema 1.1)."""
     card: CardSpec | None = None
     """Use, misuse and limits; null in bundles of schema 1.0."""
 

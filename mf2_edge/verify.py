@@ -3,6 +3,10 @@
 Goldens are recorded results of each stage, which every implementation must reproduce. One golden
 file is a NumPy `.npz` (no pickles) with these arrays for n faces, k labels of a head:
 
+    frame                 uint8   [h, w, 3]     optional, with the three below: an RGB picture
+    frame/landmarks       float64 [m, 6, 2]     places (x, y) in it, in the order of `Landmarks`
+    frame/aligned         uint8   [m, H, W, 3]  what align makes of each
+    tolerance/align       float                 largest difference of a pixel, 0..255
     aligned               uint8   [n, H, W, 3]  RGB faces on the template
     preprocess            float32 [n, 3, H, W]  the network's input made from them
     emotion_logits        float32 [n, k]        what the model that was exported gives for it
@@ -13,11 +17,13 @@ file is a NumPy `.npz` (no pickles) with these arrays for n faces, k labels of a
     tolerance/model       float                 of the logits,
     tolerance/decode      float                 and of the scores
     emotion_logits/int8   float32 [n, emotions] optional: instead of the above for artifacts of that
-    au_logits/int8        float32 [n, units]    precision, whose rounding is part of the model
+    au_logits/int8        float32 [n, units]    precision, whose rounding is part of the model;
+                                                `.../int8/onnx` for those of one format
     tolerance/model/int8  float                 optional: instead of tolerance/model for artifacts
                                                 of that precision (also fp16, fp32)
 
-Each stage starts from the recorded result of the one before, so a failure names its stage.
+Each stage starts from the recorded result of the one before, so a failure names its stage. Stages
+that a file does not hold, as those of older bundles, are not replayed.
 """
 
 from __future__ import annotations
@@ -29,19 +35,23 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from mf2_edge.align import align
 from mf2_edge.decode import Decoder
 from mf2_edge.errors import BundleError, Mf2EdgeError
 from mf2_edge.preprocess import to_input
 from mf2_edge.runtime import open_artifact, runs_here
+from mf2_edge.types import Landmarks, Point
 
 if TYPE_CHECKING:
     from mf2_edge.bundle import Bundle
     from mf2_edge.manifest import ArtifactSpec, FileSpec
 
 _ARRAYS = ("aligned", "preprocess", "emotion_logits", "au_logits", "emotion_scores", "au_scores")
+_ALIGN = ("frame", "frame/landmarks", "frame/aligned", "tolerance/align")
 _TOLERANCES = ("tolerance/preprocess", "tolerance/model", "tolerance/decode")
 
 
@@ -86,6 +96,8 @@ def _replay(bundle: Bundle, golden: FileSpec) -> Iterator[Check]:
     except BundleError as error:
         yield Check(f"goldens {golden.file}", Outcome.FAILED, str(error))
         return
+    if "frame" in recorded:
+        yield _replay_align(bundle, recorded)
     yield _replay_preprocess(bundle, recorded)
     for artifact in bundle.manifest.artifacts:
         yield _replay_model(bundle, artifact, recorded)
@@ -98,13 +110,27 @@ def _load(data: bytes, source: str) -> dict[str, NDArray[Any]]:
             recorded = {name: archive[name] for name in archive.files}
     except (ValueError, OSError, BadZipFile) as error:
         raise BundleError(f"{source}: not a golden file ({error})") from error
-    missing = [name for name in (*_ARRAYS, *_TOLERANCES) if name not in recorded]
+    expected = (*_ARRAYS, *_TOLERANCES, *(_ALIGN if "frame" in recorded else ()))
+    missing = [name for name in expected if name not in recorded]
     if missing:
         raise BundleError(f"{source}: lacks {', '.join(missing)}; expected as verify.py describes")
     counts = {name: len(recorded[name]) for name in _ARRAYS}
     if len(set(counts.values())) != 1 or counts["aligned"] == 0:
         raise BundleError(f"{source}: {counts} faces; expected the same number, at least 1, in all")
     return recorded
+
+
+def _replay_align(bundle: Bundle, recorded: dict[str, NDArray[Any]]) -> Check:
+    spec, frame = bundle.manifest.alignment, recorded["frame"]
+    try:
+        found = [
+            align(frame, Landmarks(*(Point(float(x), float(y)) for x, y in places)), spec)
+            for places in recorded["frame/landmarks"]
+        ]
+    except (TypeError, ValueError, cv2.error) as error:
+        return Check("align", Outcome.FAILED, f"the recorded frame cannot be aligned: {error}")
+    pair = (np.array(found, np.float32), recorded["frame/aligned"].astype(np.float32))
+    return _compare("align", [pair], float(recorded["tolerance/align"]))
 
 
 def _replay_preprocess(bundle: Bundle, recorded: dict[str, NDArray[Any]]) -> Check:
@@ -122,7 +148,8 @@ def _replay_model(
 ) -> Check:
     name = f"model {artifact.file}"
     if not runs_here(artifact):
-        return Check(name, Outcome.SKIPPED, f"no runtime for {artifact.format} is installed here")
+        kind = artifact.delegate or artifact.format
+        return Check(name, Outcome.SKIPPED, f"no runtime for {kind} is installed here")
     inputs = recorded["preprocess"]
     if artifact.layout == "NHWC":
         inputs = inputs.transpose(0, 2, 3, 1)
@@ -134,7 +161,9 @@ def _replay_model(
     pairs = []
     for head, key in (("emotion", "emotion_logits"), ("action_units", "au_logits")):
         position = next(h.output for h in bundle.manifest.heads if h.name == head)
-        expected = recorded.get(f"{key}/{artifact.precision}", recorded[key])
+        kinds = (f"{artifact.precision}/{artifact.format}", artifact.precision)
+        own = [f"{key}/{kind}" for kind in kinds if f"{key}/{kind}" in recorded]
+        expected = recorded[own[0] if own else key]
         pairs.append((np.concatenate([out[position] for out in outputs]), expected))
     tolerance = recorded.get(f"tolerance/model/{artifact.precision}", recorded["tolerance/model"])
     return _compare(name, pairs, float(tolerance))

@@ -110,7 +110,8 @@ def pressed_integers() -> Path:
         simulated((faces - 127.5) / 128)
     save_program(convert(simulated), (2, 3, 112, 112), folder / "all.pt2")
     arguments = pressed().arguments(folder / NAME, checkpoint=folder / "network.pt")
-    files = ["tflite", "tflite:int8", "executorch", "executorch:int8"]
+    files = ["tflite", "tflite:int8", "tflite/int8-io:int8", "executorch", "executorch:int8"]
+    files += ["coreml:int8", "onnx", "onnx:int8"]
     with patch.dict("exporters.parity.TOLERANCES", {"int8": LENIENT}):
         assert main([*arguments, "--to", *files]) == 0, "the press refused a sound network"
     return folder / NAME

@@ -89,7 +89,9 @@ def test_operators_outside_the_delegate_are_listed() -> None:
         check_delegation(SimpleNamespace(nodes=nodes), "m.pte")
     with pytest.raises(DelegationError, match="everything"):
         check_delegation(SimpleNamespace(nodes=[]), "m.pte")
-    assert check_delegation(SimpleNamespace(nodes=nodes[:1]), "m.pte") == 1
+    assert check_delegation(SimpleNamespace(nodes=nodes[:1]), "m.pte") == {}
+    graph = SimpleNamespace(nodes=nodes)
+    assert check_delegation(graph, "m.pte", partial=True) == {"aten.cumsum.default": 1}
 
 
 def test_a_network_that_xnnpack_cannot_take_is_refused(bundle: Bundle, tmp_path: Path) -> None:

@@ -111,6 +111,40 @@ def test_add_and_mul_broadcast(shape: tuple[int, ...]) -> None:
     same(execute("mul", {"x": x, "y": y}), torch.mul(x, y))
 
 
+@pytest.mark.parametrize(
+    ("kind", "dtype", "zero"), [("int8", torch.qint8, -3), ("uint8", torch.quint8, 7)]
+)
+def test_quantize_and_dequantize(kind: str, dtype: torch.dtype, zero: int) -> None:
+    x = torch.cat([noise(100) * 9, torch.arange(-8, 8) * 0.125])  # ties, too
+    x = torch.cat([x, torch.tensor([1e4, -1e4])])
+    scale = torch.tensor(0.25)
+    inputs = {"scale": scale, "zero_point": torch.tensor(zero)}
+    expected = torch.quantize_per_tensor(x, 0.25, zero, dtype)
+    found = execute("quantize", {"input": x, "output_dtype": kind, **inputs})
+    assert torch.equal(found, expected.int_repr().long())
+    same(execute("dequantize", {"input": found, **inputs}), expected.dequantize())
+    no_zero = {"input": found, "scale": scale.reshape(1)}
+    same(execute("dequantize", no_zero), found.float() * 0.25)
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_weights_stored_as_integers(axis: int) -> None:
+    weight = noise(4, 4, 3, 3)
+    scales, zeros = noise(4).abs() + 0.01, torch.zeros(4, dtype=torch.long)
+    expected = torch.quantize_per_channel(weight, scales, zeros, axis, torch.qint8)
+    inputs = {
+        "quantized_data": expected.int_repr().long(),
+        "scale": scales,
+        "zero_point": torch.tensor(0),
+        "axis": torch.tensor(axis),
+    }
+    same(execute("constexpr_affine_dequantize", inputs), expected.dequantize())
+    inputs["zero_point"] = zeros + 2
+    shape = [-1 if place == axis else 1 for place in range(4)]
+    moved = expected.dequantize() - 2 * scales.reshape(shape)
+    same(execute("constexpr_affine_dequantize", inputs), moved)
+
+
 def test_the_rest() -> None:
     x = noise(1, 3, 4, 5) * 8
     same(execute("relu", {"x": x}), nn.ReLU()(x))
@@ -135,6 +169,7 @@ def test_an_unknown_operation_is_named() -> None:
         ("conv", {"pad_type": "same_lower"}, "pad_type same_lower"),
         ("pad", {"mode": "reflect"}, "mode reflect"),
         ("cast", {"dtype": "int32"}, "cast to int32"),
+        ("quantize", {"output_dtype": "int4"}, "quantize to int4"),
     ],
 )
 def test_unknown_ways_of_known_operations_are_refused(

@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 
 import mf2_edge.verify as verify
+from exporters.align_goldens import align_arrays
+from exporters.goldens import main as renew
 from mf2_edge.bundle import load_bundle
 from mf2_edge.extras import installed
 from mf2_edge.verify import Outcome, verify_bundle
@@ -123,6 +125,47 @@ def test_other_calibration_fails_decode_only(folder: Path) -> None:
     assert set(failed(folder)) == {"decode"}
 
 
+def test_align_is_replayed_where_it_was_recorded(folder: Path) -> None:
+    spec = load_bundle(folder).manifest.alignment
+    recorded = align_arrays(spec) | {"tolerance/align": np.float32(1)}
+    edit_goldens(folder, **recorded)
+    assert outcomes(folder)["align"] is Outcome.OK
+    edit_goldens(folder, **{"frame/aligned": np.roll(recorded["frame/aligned"], 1, axis=2)})
+    assert set(failed(folder)) == {"align"}
+    edit_goldens(folder, **recorded | {"frame/landmarks": np.zeros((4, 6, 2))})
+    assert "landmarks coincide" in failed(folder)["align"]
+    edit_goldens(folder, **recorded | {"frame/landmarks": None})
+    assert "lacks frame/landmarks" in failed(folder)["goldens goldens.npz"]
+
+
+def test_another_template_fails_align_only(folder: Path) -> None:
+    edit_goldens(
+        folder,
+        **align_arrays(load_bundle(folder).manifest.alignment),
+        **{"tolerance/align": np.float32(1)},
+    )
+    edit_manifest(folder, lambda raw: raw["alignment"]["points"].update(nose_tip=[58.0, 66.0]))
+    assert set(failed(folder)) == {"align"}
+
+
+def test_goldens_of_align_are_renewed_and_nothing_else(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = json.loads((folder / "manifest.json").read_text())
+    assert renew(["--", str(folder)]) == 0
+    assert outcomes(folder)["align"] is Outcome.OK
+    assert failed(folder) == {}
+    after = json.loads((folder / "manifest.json").read_text())
+    assert after.pop("goldens") != before.pop("goldens")
+    assert after == before
+    bytes_of_it = (folder / "goldens.npz").read_bytes()
+    assert renew([str(folder)]) == 0
+    assert (folder / "goldens.npz").read_bytes() == bytes_of_it
+    edit_manifest(folder, lambda raw: raw.update(goldens=[]))
+    assert renew([str(folder)]) == 2
+    assert "holds no goldens" in capsys.readouterr().err
+
+
 def test_tolerance_of_a_precision_comes_before_the_general_one(folder: Path) -> None:
     edit_goldens(
         folder,
@@ -132,6 +175,14 @@ def test_tolerance_of_a_precision_comes_before_the_general_one(folder: Path) -> 
     assert failed(folder) == {}
     edit_goldens(folder, **{"tolerance/model/fp32": np.float32(0.005)})
     assert set(failed(folder)) == {"model tiny.tflite"}
+
+
+def test_logits_of_a_format_come_before_those_of_its_precision(folder: Path) -> None:
+    wrong = recorded("emotion_logits") + 1
+    edit_goldens(folder, **{"emotion_logits/fp32": wrong})
+    assert set(failed(folder)) == {"model tiny.tflite"}
+    edit_goldens(folder, **{"emotion_logits/fp32/tflite": recorded("emotion_logits")})
+    assert failed(folder) == {}
 
 
 @pytest.mark.parametrize(

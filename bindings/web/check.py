@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
 import shutil
 import subprocess
@@ -176,6 +177,7 @@ def measured_loop(answers: Answers) -> dict[str, Any]:
         "bundle_sha256": bundle.manifest_sha256,
         "runtime": "LiteRT.js fp32 in a worker, fake webcam with one face",
         "frame": answers.pages["loop"]["frame"],
+        "load_average": round(os.getloadavg()[0], 1),
         "loops": loops,
     }
 

@@ -10,5 +10,6 @@ Apple's kernels, which may also add up in float16.
 
     reading.py      the file -> a list of operations and constants
     operators.py    what each operation computes
+    integers.py     those on 8-bit integers
     interpreter.py  image in, named outputs out
 """

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
 from exporters.errors import MilError, UnknownOperatorError
+from exporters.mil_reference.integers import constant_dequantize, dequantize, quantize
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -117,11 +118,14 @@ OPERATORS: Final[dict[str, Callable[[Inputs], Tensor]]] = {
     "add": _add,
     "cast": _cast,
     "clip": _clip,
+    "constexpr_affine_dequantize": constant_dequantize,
     "conv": _conv,
+    "dequantize": dequantize,
     "linear": _linear,
     "mul": _mul,
     "pad": _pad,
     "prelu": _prelu,
+    "quantize": quantize,
     "reduce_mean": _reduce_mean,
     "relu": _relu,
     "reshape": _reshape,

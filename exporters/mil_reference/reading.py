@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,9 +21,23 @@ Value: TypeAlias = "Tensor | str"
 """Numbers: floats as float32 (float16 fits into it), integers as int64, truths as bool. Or text."""
 
 
+_BYTES: Final = {"FLOAT16": np.float16, "INT8": np.int8, "UINT8": np.uint8}
+"""Types that a program holds as bytes."""
+
+_WIDE: Final = {
+    "FLOAT16": np.float32,
+    "FLOAT32": np.float32,
+    "BOOL": np.bool_,
+    **dict.fromkeys(("INT8", "UINT8", "INT32"), np.int64),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One operation with one result; constants are results that were there before."""
+    """One operation with one result; constants are results that were there before.
+
+    Those that it holds itself are named after it.
+    """
 
     type: str
     inputs: Mapping[str, str]
@@ -65,7 +79,11 @@ def read_program(package: Path) -> Program:
         if entry.type == "const":
             constants[entry.outputs[0].name] = blobs.value(entry.attributes["val"])
         else:
-            operations.append(_operation(entry))
+            # Compressed constants hold their parameters as attributes; the others have inputs.
+            stored = {key: value for key, value in entry.attributes.items() if key != "name"}
+            named = {key: f"{entry.outputs[0].name}/{key}" for key in stored}
+            constants |= {named[key]: blobs.value(value) for key, value in stored.items()}
+            operations.append(_operation(entry, named))
     image = doors[0].type.imageType
     return Program(
         image=doors[0].name,
@@ -77,8 +95,8 @@ def read_program(package: Path) -> Program:
     )
 
 
-def _operation(entry: Any) -> Operation:
-    inputs = {}
+def _operation(entry: Any, stored: Mapping[str, str]) -> Operation:
+    inputs = dict(stored)
     for parameter, argument in entry.inputs.items():
         if len(argument.arguments) != 1 or not argument.arguments[0].name:
             raise MilError(f"operation {entry.type}: {parameter} is not one named value")
@@ -108,8 +126,7 @@ class _Blobs:
             data = _immediate(spec.immediateValue.tensor, kind)
         if kind == "STRING":
             return str(data[0])
-        wide = {"FLOAT16": np.float32, "FLOAT32": np.float32, "INT32": np.int64, "BOOL": np.bool_}
-        array: NDArray[Any] = np.asarray(data).astype(wide[kind]).reshape(_shape(tensor))
+        array: NDArray[Any] = np.asarray(data).astype(_WIDE[kind]).reshape(_shape(tensor))
         return torch.from_numpy(np.ascontiguousarray(array))
 
     def _stored(self, place: Any, kind: str) -> Any:
@@ -121,15 +138,17 @@ class _Blobs:
             return np.asarray(reader.read_fp16_data(place.offset), np.uint16).view(np.float16)
         if kind == "FLOAT32":
             return reader.read_float_data(place.offset)
-        raise MilError(f"{file} holds a constant of type {kind}; expected FLOAT16 or FLOAT32")
+        if kind == "INT8":
+            return np.asarray(reader.read_int8_data(place.offset)).view(np.int8)
+        raise MilError(f"{file} holds a constant of type {kind}; expected floats or INT8")
 
 
 def _immediate(tensor: Any, kind: str) -> Any:
-    if kind == "FLOAT16":
-        return np.frombuffer(tensor.bytes.values, np.float16)
+    if kind in _BYTES:
+        return np.frombuffer(tensor.bytes.values, _BYTES[kind])
     fields = {"FLOAT32": "floats", "INT32": "ints", "BOOL": "bools", "STRING": "strings"}
     if kind not in fields:
-        raise MilError(f"a constant of type {kind}; expected FLOAT16 or one of {', '.join(fields)}")
+        raise MilError(f"a constant of type {kind}; expected {', '.join([*_BYTES, *fields])}")
     return list(getattr(tensor, fields[kind]).values)
 
 

@@ -33,12 +33,13 @@ export class Bundle {
     return downloadChecked(new URL(file.file, this.url).href, file.sha256, file.bytes);
   }
 
-  /** The .tflite of a precision; without one the first listed. Throws BundleError. */
+  /** The .tflite of a precision with float doors; without one the first. Throws BundleError. */
   select(precision?: Precision): ArtifactSpec {
     const { artifacts, name } = this.manifest;
-    const fits = (each: ArtifactSpec) =>
-      each.format === "tflite" && (precision === undefined || each.precision === precision);
-    const found = artifacts.find(fits);
+    const found = artifacts.find(
+      ({ format, door, delegate, precision: own }) =>
+        format === "tflite" && door === "float32" && delegate === null && own === (precision ?? own),
+    );
     if (found) return found;
     const held = artifacts.map((each) => `${each.format} ${each.precision}`).join(", ");
     const wanted = precision === undefined ? "" : ` of precision ${precision}`;

@@ -140,7 +140,10 @@ function* contradictions(manifest: Manifest): Generator<string> {
     yield "$.preprocessing.std: 0 would divide by zero; expected numbers other than 0";
   }
   if (artifacts.length === 0) yield "$.artifacts: empty; expected at least one model file";
-  for (const twice of repeated(artifacts.map((each) => `${each.format} ${each.precision}`))) {
+  const kinds = artifacts.map(({ format, precision, door, delegate }) =>
+    [format, precision, ...(door === "int8" ? ["int8 doors"] : []), delegate ?? ""].join(" ").trim(),
+  );
+  for (const twice of repeated(kinds)) {
     yield `$.artifacts: ${twice} more than once; expected one file of a kind`;
   }
   for (const { file } of [...artifacts, ...goldens]) {

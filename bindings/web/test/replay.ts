@@ -61,7 +61,9 @@ export async function network(bundle: string, name: string): Promise<Record<stri
   const [n, height, width] = recorded["aligned"]!.shape as [number, number, number];
   const decoder = new mf2.Decoder(manifest);
   const most = { preprocess: 0, run: 0, decode: 0 };
-  const logits = (key: string) => recorded[`${key}/${artifact.precision}`] ?? recorded[key]!;
+  const { precision, format } = artifact;
+  const logits = (key: string) =>
+    recorded[`${key}/${precision}/${format}`] ?? recorded[`${key}/${precision}`] ?? recorded[key]!;
   const output = (head: string) => manifest.heads.find((each) => each.name === head)!.output;
   for (let i = 0; i < n; i++) {
     const aligned = { width, height, data: row(recorded["aligned"]!, i) as Uint8Array };

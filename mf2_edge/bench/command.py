@@ -1,0 +1,197 @@
+"""What the bench does with its options: measure, import or estimate; then show and keep."""
+
+# ruff: noqa: T201 - printing is what a command line is for
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from mf2_edge.bench.options import add_arguments
+from mf2_edge.errors import Mf2EdgeError
+
+if TYPE_CHECKING:
+    from mf2_edge.bench.devices import Device
+    from mf2_edge.bench.report import Report
+    from mf2_edge.bundle import Bundle
+    from mf2_edge.schema import ArtifactSpec
+
+_EXIT_CUT_SHORT, _EXIT_USAGE, _EXIT_INTERRUPTED = 1, 2, 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """`python -m mf2_edge.bench`; returns the exit code, as `mf2-edge` does."""
+    parser = argparse.ArgumentParser(
+        prog="python -m mf2_edge.bench",
+        description="Latency of a bundle's files on a device, beside their accuracy.",
+    )
+    add_arguments(parser)
+    try:
+        return run(parser.parse_args(arguments))
+    except Mf2EdgeError as error:
+        print(f"mf2-edge: {error}", file=sys.stderr)
+        return _EXIT_USAGE
+    except KeyboardInterrupt:
+        print("mf2-edge: interrupted", file=sys.stderr)
+        return _EXIT_INTERRUPTED
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Do what the options say; returns 0, or 1 if a phone vanished before all was measured.
+
+    Raises Mf2EdgeError for everything that the user can put right.
+    """
+    from mf2_edge.bench.device_report import device_report_schema
+    from mf2_edge.bench.devices import HOST, find_device
+    from mf2_edge.bundle import load_bundle
+
+    if arguments.schema:
+        print(json.dumps(device_report_schema(), indent=1))
+        return 0
+    name = arguments.device or HOST
+    device = None if name == HOST else find_device(name)
+    if arguments.errors:
+        return _print_errors(device)
+    bundle = load_bundle(arguments.bundle)
+    artifacts = _choose(bundle, arguments)
+    reports = _reports(arguments, bundle, artifacts, device)
+    _keep(arguments, bundle, reports, device)
+    return 0 if all(report.complete for report in reports) else _EXIT_CUT_SHORT
+
+
+def _choose(bundle: Bundle, arguments: argparse.Namespace) -> list[ArtifactSpec]:
+    """The artifacts of the format and precision asked for; BundleError lists what there is."""
+    found = [
+        artifact
+        for artifact in bundle.manifest.artifacts
+        if arguments.format in (None, artifact.format)
+        and arguments.precision in (None, artifact.precision)
+    ]
+    if not found:
+        from mf2_edge.errors import BundleError
+
+        held = ", ".join(f"{a.format} {a.precision}" for a in bundle.manifest.artifacts)
+        wanted = " ".join(filter(None, (arguments.format, arguments.precision)))
+        raise BundleError(f"bundle {bundle.manifest.name} holds no {wanted}; it holds: {held}")
+    return found
+
+
+def _reports(
+    arguments: argparse.Namespace,
+    bundle: Bundle,
+    artifacts: list[ArtifactSpec],
+    device: Device | None,
+) -> tuple[Report, ...]:
+    from mf2_edge.bench.errors import BenchError
+    from mf2_edge.bench.estimate import HOW_TO, estimate
+    from mf2_edge.bench.host import FULL, QUICK, measure_host
+    from mf2_edge.bench.import_report import import_report
+
+    effort = QUICK if arguments.quick else FULL
+    if arguments.imported is not None:
+        # `iphone` and the like stand for whichever phone wrote the report.
+        asked = None if _takes_any(arguments.device) else device
+        return import_report(arguments.imported, bundle, asked)
+    if device is None:
+        return measure_host(bundle, artifacts, arguments.threads, effort)
+    measured = _attached(arguments, bundle, artifacts, device)
+    if measured is not None:
+        return measured
+    if arguments.require_measured:
+        raise BenchError(
+            f"{device.model}: nothing is attached to measure on, and --require-measured refuses "
+            f"an estimate; {HOW_TO[device.platform]}"
+        )
+    return estimate(bundle, artifacts, device)
+
+
+def _attached(
+    arguments: argparse.Namespace,
+    bundle: Bundle,
+    artifacts: list[ArtifactSpec],
+    device: Device,
+) -> tuple[Report, ...] | None:
+    """Measured on the attached phone; None if there is none of the platform."""
+    from mf2_edge.bench.adb import attached_phone
+    from mf2_edge.bench.android import measure_android
+    from mf2_edge.bench.apple import attached_iphone, measure_iphone
+    from mf2_edge.bench.errors import BenchError
+    from mf2_edge.bench.host import FULL, QUICK
+
+    effort = QUICK if arguments.quick else FULL
+    if device.platform == "android" and (phone := attached_phone(arguments.serial)) is not None:
+        info = phone.info()
+        _check_model(arguments.device, device, info.name, info.model)
+        if arguments.runner is None:
+            raise BenchError(
+                f"{info.model} is attached; give --runner benchmark_model (LiteRT) or "
+                "executor_runner (ExecuTorch), built for it (docs/bench.md)"
+            )
+        return measure_android(
+            phone, info, bundle, artifacts, arguments.runner,
+            threads=arguments.threads, queries=effort.queries, rounds=min(effort.rounds, 8),
+        )  # fmt: skip
+    if device.platform == "ios" and (iphone := attached_iphone()) is not None:
+        _check_model(arguments.device, device, iphone.info.name, iphone.info.model)
+        return measure_iphone(iphone, bundle, artifacts, effort.queries)
+    return None
+
+
+def _check_model(asked: str, device: Device, found: str, model: str) -> None:
+    """A phone is never measured under another one's name."""
+    from mf2_edge.bench.errors import PhoneError
+
+    if not _takes_any(asked) and found != device.name:
+        raise PhoneError(
+            f"the phone attached is {model}; expected {device.model}: attach that one, or give "
+            f"--device {'iphone' if device.platform == 'ios' else 'android'} for whichever is there"
+        )
+
+
+def _takes_any(asked: str | None) -> bool:
+    from mf2_edge.bench.devices import ANY_OF
+
+    return asked is None or asked.lower() in ANY_OF
+
+
+def _keep(
+    arguments: argparse.Namespace,
+    bundle: Bundle,
+    reports: tuple[Report, ...],
+    device: Device | None,
+) -> None:
+    from mf2_edge.bench.page import write_page
+    from mf2_edge.bench.published import published_figures
+    from mf2_edge.bench.report import save_reports, write_reports
+    from mf2_edge.bench.table import published_table, text_table
+
+    kinds = {(report.model.format, report.model.precision) for report in reports}
+    published = [
+        figure
+        for figure in published_figures()
+        if device is not None
+        and figure.device == device.name
+        and (figure.format, figure.precision) in kinds
+    ]
+    print(text_table(bundle, reports))
+    if published:
+        print("\n" + published_table(published))
+    if arguments.json is not None:
+        write_reports(arguments.json, reports)
+    if arguments.html is not None:
+        write_page(arguments.html, bundle, reports, published)
+    if arguments.save is not None:
+        for path in save_reports(arguments.save, reports):
+            print(f"mf2-edge: wrote {path}", file=sys.stderr)
+
+
+def _print_errors(device: Device | None) -> int:
+    from mf2_edge.bench.devices import known_devices
+    from mf2_edge.bench.estimate import left_out_table
+
+    tables = map(left_out_table, known_devices() if device is None else (device,))
+    print("\n\n".join(filter(None, tables)) or "no cost model: nothing published to fit on")
+    return 0

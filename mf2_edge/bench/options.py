@@ -1,0 +1,50 @@
+"""The options of the bench; imports nothing that is slow."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """All of `mf2-edge bench` and `python -m mf2_edge.bench`."""
+    parser.add_argument(
+        "--device", metavar="NAME",
+        help="host (the default), iphone, iphone-15-pro, pixel-8, galaxy-s24, rpi5, ...; an "
+        "unknown name lists all",
+    )  # fmt: skip
+    parser.add_argument("--bundle", help="name or folder of a bundle (default: the one that ships)")
+    parser.add_argument("--format", choices=("tflite", "executorch", "coreml", "onnx"))
+    parser.add_argument("--precision", choices=("fp32", "fp16", "int8"))
+    parser.add_argument("--threads", type=_positive, default=1, help="(default: 1)")
+    parser.add_argument("--quick", action="store_true", help="64 queries instead of 1,024 or 60 s")
+    parser.add_argument("--require-measured", action="store_true", help="an estimate is an error")
+    parser.add_argument(
+        "--import", type=Path, metavar="FILE", dest="imported",
+        help="a report written on a phone by a bench target",
+    )  # fmt: skip
+    parser.add_argument(
+        "--runner", type=Path, metavar="FILE",
+        help="benchmark_model (tflite) or executor_runner (executorch), for an Android phone",
+    )  # fmt: skip
+    parser.add_argument("--serial", help="which phone of adb, if there are several")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the reports as JSON")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write a page with a picture")
+    parser.add_argument(
+        "--save", type=Path, metavar="DIR",
+        help="write DIR/<device>/<bundle>-<format>-<precision>.json",
+    )  # fmt: skip
+    parser.add_argument(
+        "--errors", action="store_true",
+        help="print the cost model's error, network by network, and measure nothing",
+    )  # fmt: skip
+    parser.add_argument(
+        "--schema", action="store_true", help="print the JSON Schema of reports to --import"
+    )
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text}: expected 1 or more")
+    return number
