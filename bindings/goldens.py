@@ -70,7 +70,7 @@ def main() -> int:
     return 0
 
 
-def make_goldens() -> dict[str, NDArray[Any]]:
+def make_goldens() -> dict[str, Any]:
     """All arrays of the file, as the SDK computes them now."""
     frame = np.ascontiguousarray(read_image(PORTRAIT)[CUT])
     [face] = BlazeFaceDetector(search="single").detect(frame)
