@@ -25,12 +25,16 @@ help: ## what can be made
 predict: $(SDK)/.installed ## the state of the face in PHOTO, with the shipped model
 	$(SDK)/bin/mf2-edge predict $(PHOTO) --annotate annotated
 
-test: $(DEV)/.installed browser lint ## everything: lint, types, import rules, the whole test suite
+test: $(DEV)/.installed lint browser ## everything: lint, types, import rules, the whole test suite
 	$(BIN)/python -m pytest
 
-browser: # looks at pages in the tests; where only root could install it, they say that they skip
-	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get update -qq && \
-		apt-get install -qq -y --no-install-recommends chromium; } || echo "no chromium here"
+# Debian's packages, where they are missing and can be installed; else the tests of pages skip.
+browser:
+	@missing=""; for pair in chromium:chromium node:nodejs npm:npm; do \
+		command -v $${pair%:*} >/dev/null || missing="$$missing $${pair#*:}"; done; \
+	if [ -n "$$missing" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update -qq && apt-get install -y -qq $$missing >/dev/null || \
+		echo "could not install:$$missing" >&2; fi
 
 lint: $(DEV)/.installed ## ruff, mypy (strict), import rules
 	$(BIN)/ruff check .

@@ -1,0 +1,209 @@
+"""Lays out what the pages of the tests read, and says what the SDK answers to the same."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tarfile
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from io import BytesIO
+from pathlib import Path
+from typing import Any, Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from bindings.goldens import PATH as STAGE_GOLDENS
+from bindings.goldens import PORTRAIT
+from bindings.manifests import manifest_cases
+from exporters.smooth_goldens import smooth_arrays
+from mf2_edge import FaceStateAnalyzer
+from mf2_edge.bundle import MANIFEST, load_bundle
+from mf2_edge.image_file import read_image
+
+ROOT: Final = Path(__file__).parents[2]
+REAL_FACES: Final = ROOT.parent / "shared" / "data" / "rafdb_train.tar"
+TINY: Final = ROOT / "tests" / "fixtures" / "tiny_bundle"
+CROPS: Final = 200
+"""Real face crops compared, where the data folder is there."""
+
+SMOOTH_TOLERANCE: Final = 1e-9
+"""Of smoothed scores: float64, whatever the exponential of the platform."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What the SDK says: verdicts on manifests, states of crops, of the portrait and of a film."""
+
+    manifests: list[bool]
+    crops: list[dict[str, Any]]
+    portrait: list[dict[str, Any]]
+    film: list[list[dict[str, Any]]]
+    events: list[dict[str, Any]]
+
+
+def lay_out(folder: Path) -> Expected:
+    """Write everything into `folder`: goldens as plain arrays, cases, crops, broken bundles."""
+    folder.mkdir(parents=True)
+    write_arrays(folder, "stages", STAGE_GOLDENS)
+    write_arrays(folder, "bundle", load_bundle(None).path / "goldens.npz")
+    write_arrays(folder, "tiny", TINY / "goldens.npz")
+    with (folder / "smooth.npz").open("wb") as archive:
+        np.savez(archive, **smoothing())
+    write_arrays(folder, "smooth", folder / "smooth.npz")
+    shutil.copy(PORTRAIT, folder)
+    write_camera(folder / "camera.y4m")
+    shutil.copytree(TINY, folder / "tiny")
+    for name, spoil in SPOILT.items():
+        spoil(Path(shutil.copytree(TINY, folder / name)))
+    cases = manifest_cases()
+    (folder / "manifests.json").write_text(json.dumps([case["text"] for case in cases]))
+    crops = real_crops() if REAL_FACES.exists() else sample_crops()
+    write_pictures(folder, "crops", crops)
+    frames = film()
+    write_pictures(folder, "film", list(frames.values()), list(frames))
+    analyzer = FaceStateAnalyzer()
+    states = analyzer.predict_crops(crops, color="rgb")
+    stream = analyzer.stream()
+    seen = [stream.update(frame, moment, color="rgb") for moment, frame in frames.items()]
+    return Expected(
+        [case["valid"] for case in cases],
+        [state.to_dict() for state in states],
+        [state.to_dict() for state in analyzer.predict(PORTRAIT)],
+        [[state.to_dict() for state in states] for states in seen],
+        [asdict(event) for event in stream.take_events()],
+    )
+
+
+def write_arrays(folder: Path, name: str, archive: Path) -> None:
+    """The arrays of an .npz as raw little-endian files, and `NAME.json` that lists them."""
+    index = {}
+    with np.load(archive, allow_pickle=False) as arrays:
+        for number, key in enumerate(arrays.files):
+            array = np.ascontiguousarray(arrays[key])
+            if array.dtype.kind in "bi":  # what the pages read are bytes and floats
+                array = array.astype(np.float64)
+            file = f"{name}-{number}.bin"
+            (folder / file).write_bytes(array.tobytes())
+            index[key] = {"file": file, "dtype": str(array.dtype), "shape": list(array.shape)}
+    (folder / f"{name}.json").write_text(json.dumps(index))
+
+
+def smoothing() -> dict[str, Any]:
+    """Goldens of smoothing: the bundle's; of a bundle that holds none, what the SDK makes now."""
+    bundle = load_bundle(None)
+    with np.load(bundle.path / "goldens.npz", allow_pickle=False) as archive:
+        held = {key: archive[key] for key in archive.files if "smooth" in key}
+    made = {"tolerance/smooth": np.float64(SMOOTH_TOLERANCE)} | smooth_arrays(bundle.manifest)
+    return made if "smooth/label" not in held else made | held
+
+
+def write_camera(path: Path) -> None:
+    """A webcam's picture of the portrait, 640 x 480, for Chromium's fake camera (YUV4MPEG2)."""
+    frame = np.full((480, 640, 3), 96, np.uint8)
+    frame[:, 80:560] = cv2.resize(read_image(PORTRAIT), (480, 480), interpolation=cv2.INTER_AREA)
+    planes = cv2.cvtColor(frame, cv2.COLOR_RGB2YUV_I420).tobytes()
+    with path.open("wb") as stream:
+        stream.write(b"YUV4MPEG2 W640 H480 F60:1 Ip A1:1 C420jpeg\n")
+        for _ in range(4):
+            stream.write(b"FRAME\n" + planes)
+
+
+def real_crops() -> list[NDArray[np.uint8]]:
+    """RGB crops of RAF-DB, from all over the set."""
+    crops = []
+    with tarfile.open(REAL_FACES) as archive:
+        members = [member for member in archive if member.name.endswith(".jpg")]
+        for member in members[:: len(members) // CROPS][:CROPS]:
+            stream = archive.extractfile(member)
+            assert stream is not None
+            crops.append(np.array(Image.open(BytesIO(stream.read())).convert("RGB")))
+    return crops
+
+
+def sample_crops() -> list[NDArray[np.uint8]]:
+    """The face of the portrait in twelve sizes and lights, where the data folder is missing."""
+    face = read_image(PORTRAIT)[40:220, 140:320]
+    sizes = np.linspace(40, 300, 12).astype(int).tolist()
+    return [
+        np.asarray(cv2.resize(face, (size, size)) // (1 + number % 3), np.uint8)
+        for number, size in enumerate(sizes)
+    ]
+
+
+def film() -> dict[float, NDArray[np.uint8]]:
+    """RGB frames by their time, ms: two faces drift, one goes, and is gone a second later."""
+    frames = {}
+    for number in range(14):
+        frame = np.full((360, 640, 3), 96, np.uint8)
+        _paste(frame, 300, 20 + 4 * number, 30)
+        if number < 9:
+            _paste(frame, 240, 380, 60 + 2 * number)
+        frames[40.0 * number + (1500 if number > 11 else 0)] = frame
+    return frames
+
+
+def _paste(frame: NDArray[np.uint8], side: int, x: int, y: int) -> None:
+    portrait = cv2.resize(read_image(PORTRAIT), (side, side), interpolation=cv2.INTER_AREA)
+    frame[y : y + side, x : x + side] = portrait
+
+
+def write_pictures(
+    folder: Path, name: str, images: list[NDArray[np.uint8]], moments: list[float] | None = None
+) -> None:
+    """Each picture's pixels in a file of their own, and `NAME.json` that lists them."""
+    index = []
+    for number, image in enumerate(images):
+        file = f"{name}-{number}.bin"
+        (folder / file).write_bytes(np.ascontiguousarray(image).tobytes())
+        entry = {"file": file, "height": image.shape[0], "width": image.shape[1]}
+        index.append(entry | ({} if moments is None else {"timestamp": moments[number]}))
+    (folder / f"{name}.json").write_text(json.dumps(index))
+
+
+def _flip_a_byte(folder: Path) -> None:
+    data = bytearray((folder / "tiny.tflite").read_bytes())
+    data[900] ^= 4
+    (folder / "tiny.tflite").write_bytes(data)
+
+
+def _truncate(folder: Path) -> None:
+    data = (folder / "tiny.tflite").read_bytes()
+    (folder / "tiny.tflite").write_bytes(data[:-100])
+
+
+def _garbage(folder: Path) -> None:
+    """A file that is what the manifest says, and no model."""
+    data = bytes(range(256)) * 8
+    (folder / "tiny.tflite").write_bytes(data)
+    entry = {"bytes": len(data), "sha256": sha256(data).hexdigest()}
+    _edit(folder, lambda raw: raw["artifacts"][0].update(entry))
+
+
+def _lose_a_label(folder: Path) -> None:
+    def change(raw: dict[str, Any]) -> None:
+        label = raw["heads"][1]["labels"].pop()
+        del raw["calibration"]["action_units"][label]
+
+    _edit(folder, change)
+
+
+def _edit(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    raw = json.loads((folder / MANIFEST).read_text())
+    change(raw)
+    (folder / MANIFEST).write_text(json.dumps(raw))
+
+
+SPOILT: Final[dict[str, Callable[[Path], None]]] = {
+    "damaged": _flip_a_byte,
+    "truncated": _truncate,
+    "garbage": _garbage,
+    "newer": lambda folder: _edit(folder, lambda raw: raw.update(schema_version="2.0")),
+    "wrong": lambda folder: _edit(folder, lambda raw: raw["heads"][0].update(lables=[])),
+    "labels": _lose_a_label,
+}
+"""Bundles that no binding may load, by the name of their folder."""

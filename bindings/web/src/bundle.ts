@@ -1,0 +1,93 @@
+/**
+ * A bundle on a server: a folder with `manifest.json` and the files it vouches for.
+ *
+ * No byte of a model is parsed before its size and sha256 are those that the manifest records.
+ */
+import { BundleError, ChecksumError, RuntimeUnavailableError, said } from "./errors.js";
+import { parseManifest } from "./manifest.js";
+import type { ArtifactSpec, FileSpec, Manifest } from "./manifest_types.js";
+
+export type Precision = ArtifactSpec["precision"];
+
+/** A folder whose manifest has been read and checked; its other files are not yet. */
+export class Bundle {
+  private constructor(
+    /** The folder, absolute, ending in a slash. */
+    readonly url: string,
+    readonly manifest: Manifest,
+    /** Of the bytes of `manifest.json`: names this very bundle in records. */
+    readonly manifestSha256: string,
+  ) {}
+
+  /** Read the manifest in the folder at `url`. Throws BundleError or ManifestError. */
+  static async load(url: string): Promise<Bundle> {
+    const folder = url.endsWith("/") ? url : `${url}/`;
+    const file = new URL("manifest.json", folder).href;
+    const bytes = await download(file);
+    const text = new TextDecoder().decode(bytes);
+    return new Bundle(folder, parseManifest(text, file), await sha256(bytes));
+  }
+
+  /** The checked bytes of a file of the manifest. Throws BundleError or ChecksumError. */
+  async read(file: ArtifactSpec | FileSpec): Promise<Uint8Array<ArrayBuffer>> {
+    return downloadChecked(new URL(file.file, this.url).href, file.sha256, file.bytes);
+  }
+
+  /** The .tflite of a precision with float doors; without one the first. Throws BundleError. */
+  select(precision?: Precision): ArtifactSpec {
+    const { artifacts, name } = this.manifest;
+    const found = artifacts.find(
+      ({ format, door, delegate, precision: own }) =>
+        format === "tflite" && door === "float32" && delegate === null && own === (precision ?? own),
+    );
+    if (found) return found;
+    const held = artifacts.map((each) => `${each.format} ${each.precision}`).join(", ");
+    const wanted = precision === undefined ? "" : ` of precision ${precision}`;
+    throw new BundleError(`bundle ${name} holds no tflite artifact${wanted}; it holds: ${held}`);
+  }
+}
+
+/** A file whose sha256, and size where it is given, are as expected. */
+export async function downloadChecked(
+  url: string,
+  expected: string,
+  size?: number,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const bytes = await download(url);
+  if (size !== undefined && bytes.length !== size) {
+    throw new ChecksumError(`${url}: ${bytes.length} bytes, expected ${size}; copy it again`);
+  }
+  const digest = await sha256(bytes);
+  if (digest !== expected) {
+    throw new ChecksumError(
+      `${url}: sha256 is ${digest}, expected ${expected}; the file is damaged, copy it again`,
+    );
+  }
+  return bytes;
+}
+
+/** The bytes at a URL. Throws BundleError if they cannot be had. */
+export async function download(url: string): Promise<Uint8Array<ArrayBuffer>> {
+  let response: Response;
+  try {
+    response = await fetch(url);
+  } catch (error) {
+    throw new BundleError(`${url}: cannot be fetched (${said(error)}); is its server reachable?`);
+  }
+  if (!response.ok) {
+    throw new BundleError(`${url}: the server answers ${response.status}; expected the file`);
+  }
+  return new Uint8Array(await response.arrayBuffer());
+}
+
+async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
+  // Browsers have it on https and localhost only, and cameras too.
+  if (!globalThis.crypto?.subtle) {
+    throw new RuntimeUnavailableError(
+      "the page is not a secure context, so files cannot be checked; serve it by https, " +
+        "or from localhost",
+    );
+  }
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+  return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

@@ -1,0 +1,27 @@
+/** Facial state in the browser: emotion and FACS Action Units of every face in a picture. */
+export { FaceStateAnalyzer, type LoadOptions } from "./analyzer.js";
+export { FaceStateStream } from "./stream.js";
+export type { FrameSource } from "./frame.js";
+export type { Info } from "./pipeline.js";
+export type { Precision } from "./bundle.js";
+export type * from "./types.js";
+export type * from "./manifest_types.js";
+export { ACTION_UNIT_NAMES, LANDMARK_NAMES, SCHEMA_VERSION } from "./manifest_types.js";
+export {
+  BoxError,
+  BundleError,
+  ChecksumError,
+  FrameError,
+  InferenceError,
+  ManifestError,
+  Mf2EdgeError,
+  RuntimeUnavailableError,
+  TimestampError,
+} from "./errors.js";
+// The stages that need no engine, each by itself.
+export { align, resizeCrop, similarity } from "./align.js";
+export { Decoder } from "./decode.js";
+export { parseManifest } from "./manifest.js";
+export { toInput } from "./preprocess.js";
+export { Smoother } from "./smooth.js";
+export { warp, type Border, type Matrix } from "./warp.js";

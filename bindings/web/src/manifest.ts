@@ -1,0 +1,193 @@
+/**
+ * Reading and checking `manifest.json`, the only place of facts about a model.
+ *
+ * The same verdicts as `mf2_edge.manifest.parse_manifest`: the JSON Schema that Python generates
+ * says what each key is, and `contradictions` what no schema can say.
+ */
+import { Validator, type OutputUnit } from "@cfworker/json-schema";
+import { ManifestError, said } from "./errors.js";
+import {
+  ACTION_UNIT_NAMES,
+  LANDMARK_NAMES,
+  MANIFEST_SCHEMA,
+  SCHEMA_VERSION,
+  type HeadSpec,
+  type Manifest,
+} from "./manifest_types.js";
+
+const ACTIVATIONS = { emotion: "softmax", action_units: "sigmoid" } as const;
+const HEADS = Object.keys(ACTIVATIONS) as (keyof typeof ACTIVATIONS)[];
+
+/**
+ * The manifest in a JSON text; `source` (its URL) is named in errors.
+ *
+ * Throws ManifestError: not JSON, a missing, unknown or ill-typed key, a newer major schema, or
+ * parts that contradict each other.
+ */
+export function parseManifest(text: string, source: string): Manifest {
+  let raw: unknown;
+  try {
+    raw = JSON.parse(text);
+  } catch (error) {
+    throw new ManifestError(`${source}: not valid JSON (${said(error)}); expected a manifest`);
+  }
+  checkVersion((raw as { schema_version?: unknown } | null)?.schema_version, source);
+  const { valid, errors } = validator().validate(raw);
+  if (!valid) throw new ManifestError(`${source}: ${explain(errors)}`);
+  const manifest = withDefaults(raw, MANIFEST_SCHEMA as Schema) as Manifest;
+  const problems = [...contradictions(manifest)];
+  if (problems.length > 0) throw new ManifestError(`${source}: ${problems.join("; ")}`);
+  return manifest;
+}
+
+/** The head of a name; `parseManifest` makes sure that there is one. */
+export function headOf(manifest: Manifest, name: HeadSpec["name"]): HeadSpec {
+  return manifest.heads.find((head) => head.name === name)!;
+}
+
+let compiled: Validator | undefined;
+
+/** Made when first needed, so that importing the package costs nothing. */
+function validator(): Validator {
+  return (compiled ??= new Validator(MANIFEST_SCHEMA as object, "2020-12", false));
+}
+
+function checkVersion(version: unknown, source: string): void {
+  const parts = typeof version === "string" ? /^(\d+)\.(\d+)$/.exec(version) : null;
+  if (parts === null) {
+    throw new ManifestError(
+      `${source}: schema_version is ${JSON.stringify(version)}; expected "MAJOR.MINOR", ` +
+        `such as "${SCHEMA_VERSION}"`,
+    );
+  }
+  const [major, ours] = [Number(parts[1]), Number(SCHEMA_VERSION.split(".")[0])];
+  if (major > ours) {
+    throw new ManifestError(
+      `${source}: schema ${major}.x needs a newer mf2-edge; this release reads ${ours}.x`,
+    );
+  }
+  if (major < ours) {
+    throw new ManifestError(
+      `${source}: schema ${major}.x is older than what this release reads (${ours}.x); ` +
+        "export the model again",
+    );
+  }
+}
+
+/** The innermost complaint with its place in the file. */
+function explain(errors: readonly OutputUnit[]): string {
+  const depth = (unit: OutputUnit) => unit.instanceLocation.split("/").length;
+  const [worst] = [...errors].sort((a, b) => depth(b) - depth(a));
+  const place = worst!.instanceLocation.replace(/^#/, "$").replaceAll("/", ".");
+  const closed = worst!.keyword === "false" || worst!.keyword === "additionalProperties";
+  const what = closed ? "unknown key; remove it or correct its spelling" : worst!.error;
+  return `${what} - at \`${place}\``;
+}
+
+interface Schema {
+  readonly $ref?: string;
+  readonly properties?: Record<string, Schema & { readonly default?: unknown }>;
+  readonly items?: Schema | false;
+  readonly additionalProperties?: Schema | false;
+  readonly anyOf?: readonly Schema[];
+}
+
+/** A checked value with the keys that the file left out, as the schema fills them in. */
+function withDefaults(value: unknown, schema: Schema): unknown {
+  if (schema.$ref) {
+    const definitions = MANIFEST_SCHEMA["$defs"] as Record<string, Schema>;
+    return withDefaults(value, definitions[schema.$ref.split("/").at(-1)!]!);
+  }
+  if (schema.anyOf) return value === null ? null : withDefaults(value, schema.anyOf[0]!);
+  if (Array.isArray(value)) {
+    const { items } = schema;
+    return items ? value.map((item) => withDefaults(item, items)) : value;
+  }
+  if (typeof value !== "object" || value === null) return value;
+  const given = value as Record<string, unknown>;
+  const filled: [string, unknown][] = Object.entries(given).map(([key, part]) => {
+    const below = schema.properties?.[key] ?? schema.additionalProperties;
+    return [key, below ? withDefaults(part, below) : part];
+  });
+  const absent = Object.entries(schema.properties ?? {}).filter(([key]) => !(key in given));
+  return Object.fromEntries([...filled, ...absent.map(([key, part]) => [key, part.default])]);
+}
+
+/** Every way in which the parts of a manifest can disagree. */
+function* contradictions(manifest: Manifest): Generator<string> {
+  const names = manifest.heads.map((head) => head.name);
+  if (names.length !== HEADS.length || !HEADS.every((name) => names.includes(name))) {
+    yield `$.heads: expected one head each of ${HEADS.join(", ")}, found ${names.join(", ")}`;
+    return;
+  }
+  yield* headContradictions(manifest);
+  const { alignment, input, preprocessing, artifacts, goldens } = manifest;
+  if (alignment.width !== input.width || alignment.height !== input.height) {
+    yield `$.alignment is ${alignment.width}x${alignment.height} px, but $.input takes ` +
+      `${input.width}x${input.height} px; expected the same size`;
+  }
+  const strange = Object.keys(alignment.points).filter(
+    (name) => !(LANDMARK_NAMES as readonly string[]).includes(name),
+  );
+  if (strange.length > 0) {
+    yield `$.alignment.points: unknown landmarks ${strange.join(", ")}; ` +
+      `expected some of ${LANDMARK_NAMES.join(", ")}`;
+  }
+  if (new Set(Object.values(alignment.points).map(String)).size < 2) {
+    yield "$.alignment.points: expected at least two different points";
+  }
+  if (preprocessing.std.includes(0)) {
+    yield "$.preprocessing.std: 0 would divide by zero; expected numbers other than 0";
+  }
+  if (artifacts.length === 0) yield "$.artifacts: empty; expected at least one model file";
+  const kinds = artifacts.map(({ format, precision, door, delegate }) =>
+    [format, precision, ...(door === "int8" ? ["int8 doors"] : []), delegate ?? ""].join(" ").trim(),
+  );
+  for (const twice of repeated(kinds)) {
+    yield `$.artifacts: ${twice} more than once; expected one file of a kind`;
+  }
+  for (const { file } of [...artifacts, ...goldens]) {
+    if (leaves(file)) yield `\`${file}\` is not a path inside the bundle`;
+  }
+}
+
+function* headContradictions(manifest: Manifest): Generator<string> {
+  for (const name of HEADS) {
+    const { labels, activation } = headOf(manifest, name);
+    const where = `$.heads (${name})`;
+    if (labels.length === 0) yield `${where}: no labels; expected one a logit`;
+    const twice = repeated(labels);
+    if (twice.length > 0) yield `${where}: labels ${twice.join(", ")} more than once`;
+    if (activation !== ACTIVATIONS[name]) {
+      yield `${where}: activation ${activation}; expected ${ACTIVATIONS[name]}`;
+    }
+  }
+  const outputs = [...manifest.heads, ...manifest.vectors].map((each) => each.output);
+  if (repeated(outputs).length > 0) {
+    yield `$.heads, $.vectors: outputs ${outputs.join(", ")}; expected different outputs`;
+  }
+  const units = headOf(manifest, "action_units").labels;
+  const unknown = units.filter((label) => !Object.hasOwn(ACTION_UNIT_NAMES, label));
+  if (unknown.length > 0) {
+    yield `$.heads (action_units): ${unknown.join(", ")} are not FACS Action Units such as AU12`;
+  }
+  const calibrated = Object.keys(manifest.calibration.action_units);
+  const odd = [
+    ...units.filter((label) => !calibrated.includes(label)),
+    ...calibrated.filter((label) => !units.includes(label)),
+  ];
+  if (odd.length > 0) {
+    yield `$.calibration.action_units and the labels of head action_units differ in ` +
+      `${odd.join(", ")}; expected one entry a label`;
+  }
+}
+
+function repeated<T>(values: readonly T[]): T[] {
+  return [...new Set(values.filter((value, index) => values.indexOf(value) !== index))];
+}
+
+/** Whether a path is anything but a plain relative path with forward slashes. */
+function leaves(file: string): boolean {
+  const parts = file.split("/");
+  return /[\\:\0]/.test(file) || parts.some((part) => ["", ".", ".."].includes(part));
+}

@@ -1,0 +1,164 @@
+/** The goldens, replayed stage by stage on the package as it ships. */
+import * as mf2 from "../dist/lib/index.js";
+import type { FaceState, Landmarks, Manifest, Matrix } from "../dist/lib/index.js";
+import { apart, ASSETS, goldens, rgba, row, type Numbers } from "./arrays.js";
+
+/** Largest difference found, what is allowed, and how many cases were compared. */
+interface Figures {
+  readonly max_difference: number;
+  readonly tolerance: number;
+  readonly n: number;
+}
+
+/** detect and align on the goldens of all bindings. */
+export async function geometry(bundle: string): Promise<Record<string, Figures>> {
+  const recorded = await goldens("stages");
+  const tolerance = (name: string) => recorded[`tolerance/${name}`]!.data[0]!;
+  const [height, width] = recorded["frame"]!.shape as [number, number];
+  const frame = rgba(recorded["frame"]!.data, width, height);
+  const analyzer = await mf2.FaceStateAnalyzer.load(bundle, { assets: ASSETS, search: "single" });
+  const faces = await analyzer.detect(frame);
+  const spec = analyzer.info.manifest.alignment;
+  analyzer.close();
+  const [{ box, score, landmarks }] = faces as [(typeof faces)[0]];
+  const points = mf2.LANDMARK_NAMES.flatMap((name) => [landmarks![name].x, landmarks![name].y]);
+  const positions = Math.max(
+    faces.length === 1 ? 0 : Infinity,
+    apart([box.x, box.y, box.width, box.height], recorded["detect/box"]!.data),
+    apart(points, recorded["detect/landmarks"]!.data),
+  );
+  const sure = Math.abs(score - recorded["detect/score"]!.data[0]!) <= tolerance("score");
+  const matrices: number[] = [];
+  const levels: number[] = [];
+  for (let i = 0; i < recorded["align/landmarks"]!.shape[0]!; i++) {
+    const given = landmarksOf(row(recorded["align/landmarks"]!, i));
+    const { a, b, tx, c, d, ty } = mf2.similarity(given, spec);
+    matrices.push(apart([a, b, tx, c, d, ty], row(recorded["align/matrix"]!, i)));
+    levels.push(apart(mf2.align(frame, given, spec).data, row(recorded["align/aligned"]!, i)));
+  }
+  for (let i = 0; i < recorded["warp/matrix"]!.shape[0]!; i++) {
+    const [, rows, columns] = recorded["warp/view"]!.shape as [number, number, number];
+    const matrix = matrixOf(row(recorded["warp/matrix"]!, i));
+    const view = mf2.warp(frame, matrix, columns, rows, "black");
+    levels.push(apart(view.data, row(recorded["warp/view"]!, i)));
+  }
+  const similar = Math.max(...matrices) <= tolerance("matrix");
+  return {
+    detect: { max_difference: sure ? positions : Infinity, tolerance: tolerance("detect"), n: 1 },
+    align: {
+      max_difference: similar ? Math.max(...levels) : Infinity,
+      tolerance: tolerance("align"),
+      n: levels.length,
+    },
+  };
+}
+
+/** preprocess, run and decode on the goldens of a bundle. */
+export async function network(bundle: string, name: string): Promise<Record<string, Figures>> {
+  const recorded = await goldens(name);
+  const analyzer = await mf2.FaceStateAnalyzer.load(bundle, { assets: ASSETS });
+  const { manifest, artifact } = analyzer.info;
+  const [n, height, width] = recorded["aligned"]!.shape as [number, number, number];
+  const decoder = new mf2.Decoder(manifest);
+  const most = { preprocess: 0, run: 0, decode: 0 };
+  const { precision, format } = artifact;
+  const logits = (key: string) =>
+    recorded[`${key}/${precision}/${format}`] ?? recorded[`${key}/${precision}`] ?? recorded[key]!;
+  const output = (head: string) => manifest.heads.find((each) => each.name === head)!.output;
+  for (let i = 0; i < n; i++) {
+    const aligned = { width, height, data: row(recorded["aligned"]!, i) as Uint8Array };
+    const input = mf2.toInput(aligned, manifest.preprocessing, "NCHW");
+    most.preprocess = Math.max(most.preprocess, apart(input, row(recorded["preprocess"]!, i)));
+    const found = await analyzer.run(inLayout(row(recorded["preprocess"]!, i), manifest, artifact.layout));
+    const outputs: Float32Array[] = [];
+    for (const [head, key] of [["emotion", "emotion_logits"], ["action_units", "au_logits"]] as const) {
+      most.run = Math.max(most.run, apart(found[output(head)]!, row(logits(key), i)));
+      outputs[output(head)] = row(recorded[key]!, i) as Float32Array;
+    }
+    const [emotion, units] = decoder.scores(outputs);
+    most.decode = Math.max(
+      most.decode,
+      apart(emotion, row(recorded["emotion_scores"]!, i)),
+      apart(units, row(recorded["au_scores"]!, i)),
+    );
+  }
+  analyzer.close();
+  const tolerance = (stage: string) =>
+    (recorded[`tolerance/${stage}/${artifact.precision}`] ?? recorded[`tolerance/${stage}`]!).data[0]!;
+  return {
+    preprocess: { max_difference: most.preprocess, tolerance: tolerance("preprocess"), n },
+    run: { max_difference: most.run, tolerance: tolerance("model"), n },
+    decode: { max_difference: most.decode, tolerance: tolerance("decode"), n },
+  };
+}
+
+/** smooth, on a recorded series of scores. */
+export async function smooth(bundle: string, name: string): Promise<Record<string, Figures>> {
+  const recorded = await goldens(name);
+  const url = `${bundle}manifest.json`;
+  const manifest = mf2.parseManifest(await (await fetch(url)).text(), url);
+  const [emotions, units] = (["emotion", "action_units"] as const).map(
+    (head) => manifest.heads.find((each) => each.name === head)!.labels,
+  ) as [readonly string[], readonly string[]];
+  const smoother = new mf2.Smoother(manifest, 1);
+  const times = recorded["smooth/timestamps_ms"]!.data;
+  const series = (key: string, i: number) => row(recorded[`smooth/${key}`]!, i);
+  let most = 0;
+  for (let i = 0; i < times.length; i++) {
+    const raw = rawState(manifest, emotions, units, series("emotion_scores", i), series("au_scores", i));
+    const { state } = smoother.update(raw, times[i]!);
+    const calm = Object.values(state.action_units);
+    most = Math.max(
+      most,
+      apart(emotions.map((label) => state.emotion.scores[label]!), series("smoothed_emotion_scores", i)),
+      apart(calm.map((unit) => unit.score), series("smoothed_au_scores", i)),
+      // A decision that differs is beyond every tolerance.
+      state.emotion.label === emotions[recorded["smooth/label"]!.data[i]!] ? 0 : Infinity,
+      apart(calm.map((unit) => Number(unit.present)), series("present", i)) && Infinity,
+    );
+  }
+  const tolerance = recorded["tolerance/smooth"]!.data[0]!;
+  return { smooth: { max_difference: most, tolerance, n: times.length } };
+}
+
+function rawState(
+  manifest: Manifest,
+  emotions: readonly string[],
+  units: readonly string[],
+  emotionScores: Numbers,
+  unitScores: Numbers,
+): FaceState {
+  const best = emotions[emotionScores.indexOf(Math.max(...emotionScores) as never)]!;
+  const scores = Object.fromEntries(emotions.map((label, i) => [label, emotionScores[i]!]));
+  const states = units.map((label, i) => {
+    const [score, { threshold }] = [unitScores[i]!, manifest.calibration.action_units[label]!];
+    return [label, { name: label, score, present: score >= threshold, reason: "confident" }];
+  });
+  const [part, box] = [1, { x: 0, y: 0, width: 1, height: 1 }];
+  return {
+    box,
+    landmarks: null,
+    detection_score: 1,
+    emotion: { label: best, raw_label: best, score: scores[best]!, scores, reason: "confident" },
+    action_units: Object.fromEntries(states) as FaceState["action_units"],
+    status: "ok",
+    head_pose: null,
+    quality: { overall: part, size: part, sharpness: part, pose: part, light: part },
+    track_id: null,
+  };
+}
+
+function inLayout(planes: Numbers, { input }: Manifest, layout: "NCHW" | "NHWC"): Float32Array<ArrayBuffer> {
+  if (layout === "NCHW") return Float32Array.from(planes);
+  const size = input.width * input.height;
+  return Float32Array.from(planes, (_, i) => planes[(i % 3) * size + Math.floor(i / 3)]!);
+}
+
+function landmarksOf(points: Numbers): Landmarks {
+  const named = mf2.LANDMARK_NAMES.map((name, i) => [name, { x: points[2 * i]!, y: points[2 * i + 1]! }]);
+  return Object.fromEntries(named) as Landmarks;
+}
+
+function matrixOf([a, b, tx, c, d, ty]: Numbers): Matrix {
+  return { a: a!, b: b!, tx: tx!, c: c!, d: d!, ty: ty! };
+}
