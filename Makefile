@@ -76,7 +76,7 @@ RESULTS := benchmarks/results
 evaluate: $(DEV)/.installed ## the shipped files on held-out faces (resumes); updates docs/evaluation.md
 	$(EVALUATE) --bundle mf2-edge-base --config $(CONFIGS)/mf2-edge-base.toml \
 		--plot docs/reliability.png --out $(RESULTS)/mf2-edge-base/evaluation-tflite-fp32.json
-	for numbers in int8 fp32; do $(EVALUATE) --bundle mf2-edge-m \
+	for numbers in int8 fp16; do $(EVALUATE) --bundle mf2-edge-m \
 		--artifact mf2-edge-m-$$numbers.tflite --config $(CONFIGS)/mf2-edge-m.toml \
 		--out $(RESULTS)/mf2-edge-m/evaluation-tflite-$$numbers.json || exit 1; done
 	$(BIN)/python -m benchmarks.table
