@@ -8,9 +8,9 @@ A report is `bindings/<name>/conformance.json`, written by the binding's tests:
      "stages": {"align": {"outcome": "passed", "max_difference": 1, "tolerance": 1, "n": 8,
                           "why": null}, ...}}
 
-`outcome` is passed, failed or skipped; a skip says `why`, and its figures are null. A stage that a
-report lacks counts as a skip that nobody explained, and so as an error. `--check` changes nothing
-and exits with 1 if the table is stale, or if a report is not of this form.
+`bundle_sha256` is that of the bundle's manifest. `outcome` is passed, failed or skipped; a skip
+says `why`, and its figures are null. A stage that a report lacks is an error: nobody explained it.
+`--check` changes nothing and exits with 1 if the table is stale, or a report not of this form.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ CHANGED: Final = 300
 
 TRUNCATED: Final = 20
 
-STRANGE: Final = (None, True, -1, 0, 1.5, 3, 1e300, "", "x", "AU12", "../x", [], [1], {}, {"x": 1})
+STRANGE: Final = (None, True, -1, 0, 1.5, 3, 10**9, "", "x", "AU12", "../x", [], [1], {}, {"x": 1})
 
 PICKED: Final[tuple[tuple[tuple[str | int, ...], Any], ...]] = (
     (("schema_version",), "2.0"),

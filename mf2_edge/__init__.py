@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mf2_edge.bundle import load_bundle as load_bundle
     from mf2_edge.detect import BlazeFaceDetector as BlazeFaceDetector
     from mf2_edge.detect import FaceDetector as FaceDetector
+    from mf2_edge.errors import BaselineError as BaselineError
     from mf2_edge.errors import BoxError as BoxError
     from mf2_edge.errors import BundleError as BundleError
     from mf2_edge.errors import ChecksumError as ChecksumError
@@ -30,11 +31,20 @@ if TYPE_CHECKING:
     from mf2_edge.errors import Mf2EdgeError as Mf2EdgeError
     from mf2_edge.errors import MissingExtraError as MissingExtraError
     from mf2_edge.errors import RuntimeUnavailableError as RuntimeUnavailableError
+    from mf2_edge.errors import TimestampError as TimestampError
+    from mf2_edge.neutral import Baseline as Baseline
+    from mf2_edge.neutral import NeutralRecorder as NeutralRecorder
+    from mf2_edge.neutral import RunningRest as RunningRest
+    from mf2_edge.neutral import load_baseline as load_baseline
+    from mf2_edge.stream import FaceStateStream as FaceStateStream
     from mf2_edge.types import ActionUnit as ActionUnit
+    from mf2_edge.types import ActionUnitEvent as ActionUnitEvent
     from mf2_edge.types import Box as Box
     from mf2_edge.types import Detection as Detection
     from mf2_edge.types import Emotion as Emotion
+    from mf2_edge.types import FaceQuality as FaceQuality
     from mf2_edge.types import FaceState as FaceState
+    from mf2_edge.types import HeadPose as HeadPose
     from mf2_edge.types import Landmarks as Landmarks
     from mf2_edge.types import Point as Point
     from mf2_edge.types import Reason as Reason
@@ -47,6 +57,7 @@ _EXPORTS: Final[dict[str, tuple[str, ...]]] = {
     "bundle": ("Bundle", "list_bundles", "load_bundle"),
     "detect": ("BlazeFaceDetector", "FaceDetector"),
     "errors": (
+        "BaselineError",
         "BoxError",
         "BundleError",
         "ChecksumError",
@@ -58,13 +69,19 @@ _EXPORTS: Final[dict[str, tuple[str, ...]]] = {
         "Mf2EdgeError",
         "MissingExtraError",
         "RuntimeUnavailableError",
+        "TimestampError",
     ),
+    "neutral": ("Baseline", "NeutralRecorder", "RunningRest", "load_baseline"),
+    "stream": ("FaceStateStream",),
     "types": (
         "ActionUnit",
+        "ActionUnitEvent",
         "Box",
         "Detection",
         "Emotion",
+        "FaceQuality",
         "FaceState",
+        "HeadPose",
         "Landmarks",
         "Point",
         "Reason",

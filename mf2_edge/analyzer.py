@@ -21,15 +21,19 @@ from mf2_edge.decode import Decoder
 from mf2_edge.detect import BlazeFaceDetector, FaceDetector
 from mf2_edge.errors import FrameError
 from mf2_edge.media import ColorOrder, check_boxes, check_crop, check_frame
+from mf2_edge.pose import head_pose
 from mf2_edge.preprocess import to_input
+from mf2_edge.quality import LOW, face_quality
 from mf2_edge.runtime import RuntimeName, choose_artifact, open_artifact
 from mf2_edge.task_head import TaskHead
-from mf2_edge.types import Box, Detection, FaceState, Landmarks, Status
+from mf2_edge.types import Box, Detection, FaceState, Landmarks, Reason, Status
 
 if TYPE_CHECKING:
     from PIL import Image
 
     from mf2_edge.manifest import Precision
+    from mf2_edge.neutral import Baseline
+    from mf2_edge.stream import FaceStateStream
 
 
 class FaceStateAnalyzer:
@@ -83,9 +87,9 @@ class FaceStateAnalyzer:
         image = check_frame(frame, color)
         if boxes is None:
             faces = sorted(self.detector.detect(image), key=lambda f: f.box.area, reverse=True)
-            return [self._analyze(image, face) for face in faces]
+            return [self.analyze(image, face) for face in faces]
         checked = check_boxes(boxes, image.shape)
-        return [self._analyze(image, Detection(box, score=1.0)) for box in checked]
+        return [self.analyze(image, Detection(box, score=1.0)) for box in checked]
 
     def predict_crops(
         self,
@@ -116,6 +120,28 @@ class FaceStateAnalyzer:
             for index, crop in enumerate(crops)
         ]
 
+    def analyze(self, image: NDArray[np.uint8], face: Detection) -> FaceState:
+        """One face of an RGB image; its landmarks are looked for if the detector gave none."""
+        if face.landmarks is None:
+            found = self.landmark_finder.refine(image, face.box)
+            face = Detection(face.box, face.score, found.landmarks if found else None)
+        aligned, status = self.align(image, face)
+        return self._read_face(aligned, face, status)
+
+    def stream(
+        self, *, detect_every_ms: float = 200, baseline: Baseline | None = None
+    ) -> FaceStateStream:
+        """A stream of frames of one scene: track ids, smoothed answers, events of Action Units.
+
+        Between searches for new faces, `detect_every_ms` apart, known ones are followed by one
+        cheap look each. `baseline` is a person's resting face (`neutral.py`).
+
+        Raises BaselineError for a baseline of another bundle.
+        """
+        from mf2_edge.stream import FaceStateStream
+
+        return FaceStateStream(self, detect_every_ms=detect_every_ms, baseline=baseline)
+
     def align(self, image: NDArray[np.uint8], face: Detection) -> tuple[NDArray[np.uint8], Status]:
         """One face of an RGB image brought to the template, uint8 [H, W, 3], and how well it went.
 
@@ -145,18 +171,10 @@ class FaceStateAnalyzer:
             "num_threads": self.num_threads,
         }
 
-    def _analyze(self, image: NDArray[np.uint8], face: Detection) -> FaceState:
-        """A detected face; its landmarks are looked for if the detector gave none."""
-        if face.landmarks is None:
-            found = self._landmark_finder.refine(image, face.box)
-            face = Detection(face.box, face.score, found.landmarks if found else None)
-        aligned, status = self.align(image, face)
-        return self._read_face(aligned, face, status)
-
     def _analyze_crop(self, crop: NDArray[np.uint8], *, find_landmarks: bool) -> FaceState:
         whole = Detection(Box(0, 0, crop.shape[1], crop.shape[0]), score=1.0)
         if find_landmarks:
-            face = self._landmark_finder.refine(crop, whole.box) or whole
+            face = self.landmark_finder.refine(crop, whole.box) or whole
             aligned, status = self.align(crop, face)
             return self._read_face(aligned, face, status)
         small = min(crop.shape[:2]) < self._min_face_size
@@ -164,17 +182,30 @@ class FaceStateAnalyzer:
         return self._read_face(aligned, whole, Status.SMALL if small else Status.OK)
 
     def _read_face(self, aligned: NDArray[np.uint8], face: Detection, status: Status) -> FaceState:
+        pose = head_pose(face.landmarks) if _usable(face.landmarks) else None
+        quality = face_quality(aligned, face.box, pose)
+        doubt = Reason.LOW_QUALITY if quality.overall < LOW else None
         outputs = self.runtime.run(self.preprocess(aligned))
-        emotion, action_units = self.decoder.decode(outputs, status)
+        emotion, action_units = self.decoder.decode(outputs, status, doubt)
         tasks = {task: head.answer(outputs) for task, head in self.heads.items()}
-        return FaceState(face.box, face.landmarks, face.score, emotion, action_units, status, tasks)
+        return FaceState(
+            face.box,
+            face.landmarks,
+            face.score,
+            emotion,
+            action_units,
+            status,
+            tasks,
+            head_pose=pose,
+            quality=quality,
+        )
 
     @property
     def _min_face_size(self) -> float:
         return self.bundle.manifest.decoding.min_face_size
 
     @cached_property
-    def _landmark_finder(self) -> BlazeFaceDetector:
+    def landmark_finder(self) -> BlazeFaceDetector:
         """Finds landmarks inside boxes and crops; made when first needed."""
         if isinstance(self.detector, BlazeFaceDetector):
             return self.detector

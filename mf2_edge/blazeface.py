@@ -79,11 +79,12 @@ class BlazeFace:
         pixels -= self.spec.mean
         pixels *= 1 / self.spec.std
         outputs = {out.shape[-1]: out[0] for out in self.runtime.run(pixels)}
-        logits = outputs[1][:, 0]
+        # In float64, whose sums are the same in whatever order a binding adds them up.
+        logits = outputs[1][:, 0].astype(np.float64)
         threshold = self.spec.min_score if min_score is None else min_score
         chosen = np.flatnonzero(logits >= log(threshold / (1 - threshold)))
         pairs = 2 + len(self.spec.keypoints)  # the box's centre and size, then the keypoints
-        values = outputs[2 * pairs][chosen].reshape(len(chosen), pairs, 2)
+        values = outputs[2 * pairs][chosen].astype(np.float64).reshape(len(chosen), pairs, 2)
         points = values + self._anchors[chosen, None]
         points[:, 1] = values[:, 1]  # a size, not a position
         scores = 1 / (1 + np.exp(-logits[chosen]))
@@ -101,7 +102,7 @@ class BlazeFace:
                 kept.append(face)
         return kept
 
-    def _detection(self, points: NDArray[np.float32], score: float) -> Detection:
+    def _detection(self, points: NDArray[np.float64], score: float) -> Detection:
         (cx, cy), (width, height) = points[0].tolist(), points[1].tolist()
         box = Box(cx - width / 2, cy - height / 2, width, height)
         named = zip(self.spec.keypoints, points[2:].tolist(), strict=True)
@@ -109,8 +110,8 @@ class BlazeFace:
 
 
 def merge(
-    points: NDArray[np.float32], scores: NDArray[np.float32], overlap: float
-) -> list[tuple[NDArray[np.float32], float]]:
+    points: NDArray[np.float64], scores: NDArray[np.float64], overlap: float
+) -> list[tuple[NDArray[np.float64], float]]:
     """One face a group of overlapping anchors, best first: their mean, weighted by score.
 
     points: [n, pairs, 2], the box's centre, its size, then keypoints. scores: [n]. The weighting is

@@ -43,14 +43,17 @@ class Decoder:
         self._au_margin = manifest.decoding.au_margin
 
     def decode(
-        self, outputs: Sequence[NDArray[np.float32]], status: Status = Status.OK
+        self,
+        outputs: Sequence[NDArray[np.float32]],
+        status: Status = Status.OK,
+        doubt: Reason | None = None,
     ) -> tuple[Emotion, Mapping[str, ActionUnit]]:
         """The results for one face from the model's outputs [1, labels] each.
 
-        A `status` other than OK is the reason of every answer, whatever its score.
+        A `status` other than OK is the reason of every answer, whatever its score; else `doubt`.
         """
         emotion_scores, au_scores = self.scores(outputs)
-        cause = _CAUSE.get(status)
+        cause = _CAUSE.get(status, doubt)
         return (
             self._emotion(emotion_scores[0].tolist(), cause),
             self._action_units(au_scores[0].tolist(), cause),

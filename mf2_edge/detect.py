@@ -86,6 +86,10 @@ class BlazeFaceDetector:
                 return self._look_closer(frame, nearest) or nearest
         return None
 
+    def follow(self, frame: NDArray[np.uint8], face: Detection) -> Detection | None:
+        """A face that was at `face` (with landmarks) a moment ago, by one look there; or None."""
+        return self._look_closer(frame, face)
+
     def _rounds(self, height: int, width: int) -> Iterator[list[View]]:
         """Sets of views, cheapest first: the frame, the frame turned, ever smaller tiles of it."""
         long, short = max(height, width), min(height, width)

@@ -50,3 +50,11 @@ class DescriptionError(Mf2EdgeError, ValueError):
 
 class InferenceError(Mf2EdgeError, RuntimeError):
     """A model ran but its answer is unusable (wrong shape, or not finite)."""
+
+
+class TimestampError(Mf2EdgeError, ValueError):
+    """A frame of a stream is older than the one before, or its time is no number."""
+
+
+class BaselineError(Mf2EdgeError, ValueError):
+    """A person's resting face cannot be used: too few frames, a damaged file, another model's."""

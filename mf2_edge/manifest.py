@@ -36,10 +36,13 @@ from mf2_edge.schema import (
     LicenseSpec,
     Manifest,
     ModelInput,
+    OneEuroSpec,
     ParitySpec,
     Precision,
     PreprocessingSpec,
     ProvenanceSpec,
+    SizeSpec,
+    SmoothingSpec,
 )
 from mf2_edge.types import Landmarks
 
@@ -64,10 +67,13 @@ __all__ = [
     "LicenseSpec",
     "Manifest",
     "ModelInput",
+    "OneEuroSpec",
     "ParitySpec",
     "Precision",
     "PreprocessingSpec",
     "ProvenanceSpec",
+    "SizeSpec",
+    "SmoothingSpec",
     "dump_manifest",
     "manifest_schema",
     "parse_manifest",

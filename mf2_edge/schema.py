@@ -154,6 +154,32 @@ class DecodingSpec(_Spec, frozen=True, kw_only=True):
     """Shorter side of the face box in source pixels below which the status is `small`."""
 
 
+class OneEuroSpec(_Spec, frozen=True, kw_only=True):
+    """One filter of `one_euro.py`."""
+
+    min_cutoff_hz: PositiveNumber
+    """Cut-off where nothing moves: lower is calmer."""
+    beta: Annotated[float, Meta(ge=0)]
+    """Hertz of cut-off that each unit of change a second adds: higher lags less."""
+    speed_cutoff_hz: PositiveNumber = 1.0
+    """Of the filter that the speed is taken through."""
+
+
+class SmoothingSpec(_Spec, frozen=True, kw_only=True):
+    """How a stream calms what single frames say (schema 1.1; see `smooth.py`)."""
+
+    emotion: OneEuroSpec = OneEuroSpec(min_cutoff_hz=1.5, beta=0.5)
+    """Of the emotions' scores together."""
+    action_units: OneEuroSpec = OneEuroSpec(min_cutoff_hz=1.5, beta=0.5)
+    """Of each unit's score."""
+    landmarks: OneEuroSpec = OneEuroSpec(min_cutoff_hz=2.0, beta=12.0)
+    """Of box and landmarks, in widths of the face."""
+    emotion_margin: Probability = 0.05
+    """How far another emotion's score must lead before it becomes the label."""
+    au_hysteresis: Probability = 0.04
+    """A unit becomes present this far above its threshold, and absent this far below."""
+
+
 class ParitySpec(_Spec, frozen=True, kw_only=True):
     """How far an artifact's outputs are from the model it was exported from."""
 
@@ -321,6 +347,8 @@ class Manifest(_Spec, frozen=True, kw_only=True):
     """What else the network tells (schema 1.1)."""
     calibration: CalibrationSpec
     decoding: DecodingSpec
+    smoothing: SmoothingSpec = SmoothingSpec()
+    """For streams (schema 1.1)."""
     artifacts: tuple[ArtifactSpec, ...]
     goldens: tuple[FileSpec, ...] = ()
     """Recorded results of each stage, which every implementation must reproduce."""

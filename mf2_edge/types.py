@@ -33,6 +33,10 @@ class Reason(StrEnum):
     LOW_CONFIDENCE = "low_confidence"
     UNALIGNED = "unaligned"
     FACE_TOO_SMALL = "face_too_small"
+    LOW_QUALITY = "low_quality"
+    """Blurred, badly lit, turned away or few pixels: see `FaceState.quality`."""
+    SMOOTHED = "smoothed"
+    """Of a stream: the frames before say otherwise than this one alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,12 +150,55 @@ class TaskAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class HeadPose:
+    """How a head is turned, degrees; 0, 0, 0 looks into the camera.
+
+    `yaw` is positive where the face turns to its own left (the viewer's right), `pitch` where it
+    looks up, `roll` where the head tips towards its own left shoulder (clockwise as seen).
+    """
+
+    yaw: float
+    pitch: float
+    roll: float
+
+
+@dataclass(frozen=True, slots=True)
+class FaceQuality:
+    """How much a face's picture lets one read, each part 0 (nothing) to 1 (nothing in the way).
+
+    `overall` is the least of `size`, `sharpness`, `pose` and `light`.
+    """
+
+    overall: float
+    size: float
+    sharpness: float
+    pose: float
+    light: float
+
+
+@dataclass(frozen=True, slots=True)
+class ActionUnitEvent:
+    """One moment of an Action Unit's course in a stream (FACS: onset, apex, offset).
+
+    `kind` is "onset" when it becomes present, "apex" where its score was highest, "offset" when it
+    is gone. Apex and offset are told together, at the end.
+    """
+
+    track_id: int
+    label: str
+    kind: Literal["onset", "apex", "offset"]
+    timestamp_ms: float
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
 class FaceState:
     """What one face shows in one frame.
 
     `box` and `landmarks` are in pixels of the frame; `detection_score` is 0..1 (1.0 for boxes
     given by the caller). `action_units` maps "AU12" to its result, in the manifest's order;
-    `tasks` the names of the analyzer's further heads to their answers.
+    `tasks` the names of the analyzer's further heads to their answers. `head_pose` and `quality`
+    are None where nothing shows them (no landmarks); `track_id` where there is no stream.
     """
 
     box: Box
@@ -161,6 +208,9 @@ class FaceState:
     action_units: Mapping[str, ActionUnit]
     status: Status
     tasks: Mapping[str, TaskAnswer] = field(default_factory=dict)
+    head_pose: HeadPose | None = None
+    quality: FaceQuality | None = None
+    track_id: int | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "action_units", MappingProxyType(dict(self.action_units)))
@@ -170,7 +220,8 @@ class FaceState:
         """Copies and pickles as plain dicts; a mapping proxy alone could not."""
         units, tasks = dict(self.action_units), dict(self.tasks)
         found = (self.box, self.landmarks, self.detection_score)
-        return FaceState, (*found, self.emotion, units, self.status, tasks)
+        seen = (self.head_pose, self.quality, self.track_id)
+        return FaceState, (*found, self.emotion, units, self.status, tasks, *seen)
 
     def describe(self, level: Literal["au", "emotion", "face"] = "face", seed: int = 0) -> str:
         """This state in English: its units, its emotion, or both together.
@@ -194,6 +245,7 @@ class FaceState:
     def to_dict(self) -> dict[str, Any]:
         """Plain dicts, strings, numbers and None, as `json.dumps` takes them."""
         emotion, landmarks = self.emotion, self.landmarks
+        pose, quality = self.head_pose, self.quality
         return {
             "box": asdict(self.box),
             "landmarks": None if landmarks is None else asdict(landmarks),
@@ -216,4 +268,7 @@ class FaceState:
             },
             "status": self.status.value,
             "tasks": {task: answer.to_dict() for task, answer in self.tasks.items()},
+            "head_pose": None if pose is None else asdict(pose),
+            "quality": None if quality is None else asdict(quality),
+            "track_id": self.track_id,
         }

@@ -103,9 +103,9 @@ def test_an_unknown_search_is_refused() -> None:
 
 
 def test_merging_keeps_strangers_apart_and_weights_by_score() -> None:
-    centres = np.array([[200, 0], [0, 0], [2, 0]], dtype=np.float32)
-    points = np.stack([centres, np.full((3, 2), 50, np.float32), centres + 7], axis=1)
-    scores = np.array([0.5, 0.9, 0.3], dtype=np.float32)
+    centres = np.array([[200, 0], [0, 0], [2, 0]], dtype=np.float64)
+    points = np.stack([centres, np.full((3, 2), 50, np.float64), centres + 7], axis=1)
+    scores = np.array([0.5, 0.9, 0.3], dtype=np.float64)
     merged = merge(points, scores, overlap=0.3)
     assert [score for _, score in merged] == pytest.approx([0.9, 0.5])
     assert merged[0][0] == pytest.approx(np.array([[0.5, 0], [50, 50], [7.5, 7]]))

@@ -19,6 +19,7 @@ PAGES = (
     "README.md",
     "CONTRIBUTING.md",
     "bindings/README.md",
+    *sorted(f"bindings/{path.parent.name}/README.md" for path in ROOT.glob("bindings/*/README.md")),
     *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")),
 )
 
@@ -37,6 +38,21 @@ def test_the_readme_python_prints_what_the_readme_says(monkeypatch: pytest.Monke
     with contextlib.redirect_stdout(output):
         exec(compile(code, "README.md", "exec"), {})
     assert output.getvalue() == expected
+
+
+def test_the_stream_page_prints_what_it_says(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    first, then = blocks("docs/stream.md", "python")
+    [expected] = blocks("docs/stream.md", "text")
+    (tmp_path / "mf2_edge").symlink_to(ROOT / "mf2_edge")
+    monkeypatch.chdir(tmp_path)
+    output, names = io.StringIO(), dict[str, object]()
+    with contextlib.redirect_stdout(output):
+        exec(compile(first, "stream.md", "exec"), names)
+        exec(compile(then, "stream.md", "exec"), names)
+    assert output.getvalue() == expected
+    assert (tmp_path / "ada.json").is_file()
 
 
 @pytest.mark.parametrize("page", PAGES)

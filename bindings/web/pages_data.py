@@ -6,7 +6,7 @@ import json
 import shutil
 import tarfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
@@ -20,6 +20,7 @@ from PIL import Image
 from bindings.goldens import PATH as STAGE_GOLDENS
 from bindings.goldens import PORTRAIT
 from bindings.manifests import manifest_cases
+from exporters.smooth_goldens import smooth_arrays
 from mf2_edge import FaceStateAnalyzer
 from mf2_edge.bundle import MANIFEST, load_bundle
 from mf2_edge.image_file import read_image
@@ -30,14 +31,19 @@ TINY: Final = ROOT / "tests" / "fixtures" / "tiny_bundle"
 CROPS: Final = 200
 """Real face crops compared, where the data folder is there."""
 
+SMOOTH_TOLERANCE: Final = 1e-9
+"""Of smoothed scores: float64, whatever the exponential of the platform."""
+
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What the SDK says: verdicts on manifests, states of crops and of the portrait."""
+    """What the SDK says: verdicts on manifests, states of crops, of the portrait and of a film."""
 
     manifests: list[bool]
     crops: list[dict[str, Any]]
     portrait: list[dict[str, Any]]
+    film: list[list[dict[str, Any]]]
+    events: list[dict[str, Any]]
 
 
 def lay_out(folder: Path) -> Expected:
@@ -46,6 +52,10 @@ def lay_out(folder: Path) -> Expected:
     write_arrays(folder, "stages", STAGE_GOLDENS)
     write_arrays(folder, "bundle", load_bundle(None).path / "goldens.npz")
     write_arrays(folder, "tiny", TINY / "goldens.npz")
+    smoothing = smooth_arrays(load_bundle(None).manifest)
+    with (folder / "smooth.npz").open("wb") as archive:
+        np.savez(archive, **smoothing, **{"tolerance/smooth": np.float64(SMOOTH_TOLERANCE)})
+    write_arrays(folder, "smooth", folder / "smooth.npz")
     shutil.copy(PORTRAIT, folder)
     write_camera(folder / "camera.y4m")
     shutil.copytree(TINY, folder / "tiny")
@@ -54,13 +64,19 @@ def lay_out(folder: Path) -> Expected:
     cases = manifest_cases()
     (folder / "manifests.json").write_text(json.dumps([case["text"] for case in cases]))
     crops = real_crops() if REAL_FACES.exists() else sample_crops()
-    write_crops(folder, crops)
+    write_pictures(folder, "crops", crops)
+    frames = film()
+    write_pictures(folder, "film", list(frames.values()), list(frames))
     analyzer = FaceStateAnalyzer()
     states = analyzer.predict_crops(crops, color="rgb")
+    stream = analyzer.stream()
+    seen = [stream.update(frame, moment, color="rgb") for moment, frame in frames.items()]
     return Expected(
         [case["valid"] for case in cases],
         [state.to_dict() for state in states],
         [state.to_dict() for state in analyzer.predict(PORTRAIT)],
+        [[state.to_dict() for state in states] for states in seen],
+        [asdict(event) for event in stream.take_events()],
     )
 
 
@@ -70,6 +86,8 @@ def write_arrays(folder: Path, name: str, archive: Path) -> None:
     with np.load(archive, allow_pickle=False) as arrays:
         for number, key in enumerate(arrays.files):
             array = np.ascontiguousarray(arrays[key])
+            if array.dtype.kind in "bi":  # what the pages read are bytes and floats
+                array = array.astype(np.float64)
             file = f"{name}-{number}.bin"
             (folder / file).write_bytes(array.tobytes())
             index[key] = {"file": file, "dtype": str(array.dtype), "shape": list(array.shape)}
@@ -109,14 +127,34 @@ def sample_crops() -> list[NDArray[np.uint8]]:
     ]
 
 
-def write_crops(folder: Path, crops: list[NDArray[np.uint8]]) -> None:
-    """Each crop's pixels in a file of their own, and `crops.json` that lists them."""
+def film() -> dict[float, NDArray[np.uint8]]:
+    """RGB frames by their time, ms: two faces drift, one goes, and is gone a second later."""
+    frames = {}
+    for number in range(14):
+        frame = np.full((360, 640, 3), 96, np.uint8)
+        _paste(frame, 300, 20 + 4 * number, 30)
+        if number < 9:
+            _paste(frame, 240, 380, 60 + 2 * number)
+        frames[40.0 * number + (1500 if number > 11 else 0)] = frame
+    return frames
+
+
+def _paste(frame: NDArray[np.uint8], side: int, x: int, y: int) -> None:
+    portrait = cv2.resize(read_image(PORTRAIT), (side, side), interpolation=cv2.INTER_AREA)
+    frame[y : y + side, x : x + side] = portrait
+
+
+def write_pictures(
+    folder: Path, name: str, images: list[NDArray[np.uint8]], moments: list[float] | None = None
+) -> None:
+    """Each picture's pixels in a file of their own, and `NAME.json` that lists them."""
     index = []
-    for number, crop in enumerate(crops):
-        file = f"crop-{number}.bin"
-        (folder / file).write_bytes(np.ascontiguousarray(crop).tobytes())
-        index.append({"file": file, "height": crop.shape[0], "width": crop.shape[1]})
-    (folder / "crops.json").write_text(json.dumps(index))
+    for number, image in enumerate(images):
+        file = f"{name}-{number}.bin"
+        (folder / file).write_bytes(np.ascontiguousarray(image).tobytes())
+        entry = {"file": file, "height": image.shape[0], "width": image.shape[1]}
+        index.append(entry | ({} if moments is None else {"timestamp": moments[number]}))
+    (folder / f"{name}.json").write_text(json.dumps(index))
 
 
 def _flip_a_byte(folder: Path) -> None:

@@ -16,6 +16,9 @@ execFileSync(process.execPath, [join(modules, "typescript/bin/tsc"), "-p", here]
 const bundled = { bundle: true, minify: true, target: "es2022", logLevel: "warning" };
 const worker = join(lib, "worker.js");
 await build({ ...bundled, entryPoints: [worker], outfile: join(assets, "worker.js"), format: "iife" });
+// For pages without a bundler: one module that needs no other.
+const index = join(lib, "index.js");
+await build({ ...bundled, entryPoints: [index], outfile: join(lib, "mf2-edge.js"), format: "esm" });
 for (const kind of ["internal", "compat_internal", "threaded_internal"]) {
   for (const end of ["js", "wasm"]) {
     const file = `wasm/litert_wasm_${kind}.${end}`;

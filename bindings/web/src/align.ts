@@ -4,6 +4,9 @@
  * The resampler is the one that mf2_edge/align.py specifies: a frame that shrinks by half or more
  * is first reduced by an integer, each block to its rounded mean; then bilinear, pixel centres at
  * integers, and what lies outside is the nearest edge pixel (`replicate`) or 0 (`black`).
+ *
+ * BlazeFace moves its points by tenths of a pixel where a few input pixels differ by one level, so
+ * numbers are rounded here as OpenCV rounds them (bindings/README.md says how).
  */
 import type { AlignmentSpec, LandmarkName } from "./manifest_types.js";
 import type { Box, Frame, Landmarks, Pixels } from "./types.js";
@@ -64,10 +67,21 @@ export function resizeCrop(frame: Frame, box: Box, spec: AlignmentSpec): Pixels 
   return warp(part, matrix, spec.width, spec.height, "replicate");
 }
 
+/** A part of a frame that is read as if it were all there is. */
+interface Window {
+  readonly data: Frame["data"];
+  /** Pixels from one row of `data` to the next. */
+  readonly stride: number;
+  /** Position of the first pixel. */
+  readonly start: number;
+  readonly width: number;
+  readonly height: number;
+}
+
 /**
  * Resample a frame through `matrix` into an RGB image of `width` x `height`.
  *
- * Only the part of the frame that the output sees is reduced, so the cost does not grow with it.
+ * Only the part of the frame that the output sees is touched, so the cost does not grow with it.
  */
 export function warp(
   frame: Frame,
@@ -76,135 +90,146 @@ export function warp(
   height: number,
   border: Border,
 ): Pixels {
-  const { a, b, tx, c, d, ty } = matrix;
+  let { a, b, tx, c, d, ty } = matrix;
   const determinant = a * d - b * c;
   const step = Math.max(1, Math.floor(1 / Math.sqrt(Math.abs(determinant)) + 1e-9));
-  // Output -> frame, in steps of the reduced frame.
-  const scale = 1 / (determinant * step);
-  const inverse = { xx: d * scale, xy: -b * scale, yx: -c * scale, yy: a * scale };
-  const x0 = (b * ty - d * tx) * scale;
-  const y0 = (c * tx - a * ty) * scale;
-  if (step === 1) return bilinear(frame, inverse, x0, y0, width, height, border);
-  const reach = (start: number, across: number, down: number, length: number): Span => {
-    const corners = [0, width * across, height * down, width * across + height * down];
-    const blocks = Math.ceil(length / step);
-    const first = clamp(Math.floor(start + Math.min(...corners)) - 2, 0, blocks - 1);
-    const end = clamp(Math.ceil(start + Math.max(...corners)) + 3, first + 1, blocks);
-    return { first, end };
-  };
-  const columns = reach(x0, inverse.xx, inverse.xy, frame.width);
-  const rows = reach(y0, inverse.yx, inverse.yy, frame.height);
-  const reduced = reduce(frame, step, columns, rows, border);
-  // Pixel 0 of the reduced frame has its centre at (step - 1) / 2 of the frame.
-  const middle = (step - 1) / (2 * step);
-  const [left, top] = [x0 - middle - columns.first, y0 - middle - rows.first];
-  return bilinear(reduced, inverse, left, top, width, height, border);
+  const corners = [0, width].flatMap((x) =>
+    [0, height].map((y) => ({ x: x - 0.5 - tx, y: y - 0.5 - ty })),
+  );
+  const across = corners.map(({ x, y }) => (d * x - b * y) / determinant);
+  const down = corners.map(({ x, y }) => (a * y - c * x) / determinant);
+  const [x0, x1] = span(across, frame.width, step);
+  const [y0, y1] = span(down, frame.height, step);
+  const { data, width: stride } = frame;
+  let window: Window = { data, stride, start: y0 * stride + x0, width: x1 - x0, height: y1 - y0 };
+  tx += a * x0 + b * y0;
+  ty += c * x0 + d * y0;
+  if (step > 1) {
+    window = reduce(window, step, border);
+    const middle = (step - 1) / 2;
+    tx += (a + b) * middle;
+    ty += (c + d) * middle;
+    [a, b, c, d] = [a * step, b * step, c * step, d * step];
+  }
+  return bilinear(window, invert({ a, b, tx, c, d, ty }), width, height, border);
 }
 
-/** Source position of output pixel (0, 0) is (x0, y0); `step` is where its neighbours look. */
+/** First and end of the pixels that the output reads, never empty; the first a multiple of `step`. */
+function span(seen: readonly number[], length: number, step: number): [number, number] {
+  const reach = 2 * step + 1;
+  const first = clamp(Math.floor(Math.min(...seen)) - reach, 0, length - 1);
+  const low = first - (first % step);
+  return [low, Math.min(Math.max(Math.ceil(Math.max(...seen)) + reach, low + 1), length)];
+}
+
+/** Output -> source, in float32, as OpenCV inverts it. */
+function invert({ a, b, tx, c, d, ty }: Matrix): Float32Array {
+  const inverse = 1 / (a * d - b * c);
+  const [xx, xy, yx, yy] = [d * inverse, b * -inverse, c * -inverse, a * inverse];
+  return Float32Array.of(xx, xy, -xx * tx - xy * ty, yx, yy, -yx * tx - yy * ty);
+}
+
 function bilinear(
-  source: Frame,
-  step: { xx: number; xy: number; yx: number; yy: number },
-  x0: number,
-  y0: number,
+  source: Window,
+  inverse: Float32Array,
   width: number,
   height: number,
   border: Border,
 ): Pixels {
-  const { data, width: w, height: h } = source;
-  const made = new Uint8Array(width * height * 3);
+  const { data, stride, start, width: w, height: h } = source;
+  const [xx, xy, xt, yx, yy, yt] = inverse as unknown as [number, number, number, number, number, number];
+  // Of this kind of array, writing rounds to the nearest, halves to the even.
+  const made = new Uint8ClampedArray(width * height * 3);
   const black = border === "black";
+  const round = Math.fround;
   let at = 0;
   for (let row = 0; row < height; row++) {
+    const rowX = round(round(row * xy) + xt);
+    const rowY = round(round(row * yy) + yt);
     for (let column = 0; column < width; column++, at += 3) {
-      const x = x0 + step.xx * column + step.xy * row;
-      const y = y0 + step.yx * column + step.yy * row;
+      const x = round(column * xx + rowX);
+      const y = round(column * yx + rowY);
       let left = Math.floor(x);
       let top = Math.floor(y);
-      const u = x - left;
-      const v = y - top;
+      const u = round(x - left);
+      const v = round(y - top);
       let right = left + 1;
       let below = top + 1;
-      let w00 = (1 - u) * (1 - v);
-      let w01 = u * (1 - v);
-      let w10 = (1 - u) * v;
-      let w11 = u * v;
+      // What a neighbour counts: 0 where it is black.
+      let k00 = 1;
+      let k01 = 1;
+      let k10 = 1;
+      let k11 = 1;
       if (left < 0 || top < 0 || right >= w || below >= h) {
         if (black) {
-          if (left < 0 || left >= w) w00 = w10 = 0;
-          if (right < 0 || right >= w) w01 = w11 = 0;
-          if (top < 0 || top >= h) w00 = w01 = 0;
-          if (below < 0 || below >= h) w10 = w11 = 0;
+          if (left < 0 || left >= w) k00 = k10 = 0;
+          if (right < 0 || right >= w) k01 = k11 = 0;
+          if (top < 0 || top >= h) k00 = k01 = 0;
+          if (below < 0 || below >= h) k10 = k11 = 0;
         }
         left = clamp(left, 0, w - 1);
         right = clamp(right, 0, w - 1);
         top = clamp(top, 0, h - 1);
         below = clamp(below, 0, h - 1);
       }
-      const p00 = (top * w + left) * 4;
-      const p01 = (top * w + right) * 4;
-      const p10 = (below * w + left) * 4;
-      const p11 = (below * w + right) * 4;
+      const p00 = (start + top * stride + left) * 4;
+      const p01 = (start + top * stride + right) * 4;
+      const p10 = (start + below * stride + left) * 4;
+      const p11 = (start + below * stride + right) * 4;
       for (let k = 0; k < 3; k++) {
-        // Writing into bytes cuts off, so a half makes it round.
-        made[at + k] =
-          data[p00 + k]! * w00 +
-          data[p01 + k]! * w01 +
-          data[p10 + k]! * w10 +
-          data[p11 + k]! * w11 +
-          0.5;
+        const q00 = data[p00 + k]! * k00;
+        const q10 = data[p10 + k]! * k10;
+        const upper = round(u * (data[p01 + k]! * k01 - q00) + q00);
+        const lower = round(u * (data[p11 + k]! * k11 - q10) + q10);
+        made[at + k] = round(v * round(lower - upper) + upper);
       }
     }
   }
   return { width, height, data: made };
 }
 
-/** Blocks of a reduced frame, from `first` up to but without `end`. */
-interface Span {
-  readonly first: number;
-  readonly end: number;
-}
-
 /** Rounded mean of `step` x `step` blocks; a last incomplete block is completed by the border. */
-function reduce(frame: Frame, step: number, columns: Span, rows: Span, border: Border): Frame {
-  const { width: w, height: h, data } = frame;
-  const [width, height] = [columns.end - columns.first, rows.end - rows.first];
-  const made = new Uint8Array(width * height * 4);
+function reduce(window: Window, step: number, border: Border): Window {
+  const { data, stride, start, width: w, height: h } = window;
+  const [width, height] = [Math.ceil(w / step), Math.ceil(h / step)];
+  const made = new Uint8ClampedArray(width * height * 4);
   const sums = new Uint32Array(width * 3);
-  const count = step * step;
+  const share = Math.fround(1 / (step * step));
   for (let row = 0; row < height; row++) {
     sums.fill(0);
-    const first = (rows.first + row) * step;
-    for (let y = first; y < first + step; y++) {
+    for (let y = row * step; y < (row + 1) * step; y++) {
       if (y >= h && border === "black") break;
-      addRow(data, Math.min(y, h - 1) * w, w, columns.first * step, step, border, sums);
+      addRow(data, start + Math.min(y, h - 1) * stride, w, step, border, sums);
     }
     for (let column = 0; column < width; column++) {
       const [to, from] = [(row * width + column) * 4, column * 3];
-      for (let k = 0; k < 3; k++) made[to + k] = sums[from + k]! / count + 0.5;
+      for (let k = 0; k < 3; k++) {
+        const sum = sums[from + k]!;
+        // OpenCV rounds halves up in blocks of 2 x 2, to the even in larger ones.
+        made[to + k] = step === 2 ? (sum + 2) >> 2 : Math.fround(sum * share);
+      }
     }
   }
-  return { width, height, data: made };
+  return { data: made, stride: width, start: 0, width, height };
 }
 
-/** Add one row of the frame, which begins at pixel `start`, to the sums of its blocks. */
+/** Add the row of `w` pixels at `start` to the sums of its blocks. */
 function addRow(
   data: Frame["data"],
   start: number,
   w: number,
-  left: number,
   step: number,
   border: Border,
   sums: Uint32Array,
 ): void {
-  let x = left;
+  let x = 0;
+  let at = start * 4;
   for (let to = 0; to < sums.length; to += 3) {
     const end = Math.min(x + step, w);
     const missing = x + step - end;
     let r = 0;
     let g = 0;
     let b = 0;
-    let at = (start + x) * 4;
     for (; x < end; x++, at += 4) {
       r += data[at]!;
       g += data[at + 1]!;

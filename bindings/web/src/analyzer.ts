@@ -4,6 +4,7 @@ import { BoxError, Mf2EdgeError, reviveError, RuntimeUnavailableError, said } fr
 import { toMessage, transferOf, type FrameSource } from "./frame.js";
 import type { Answer, Calls, Question } from "./messages.js";
 import type { Info } from "./pipeline.js";
+import { FaceStateStream } from "./stream.js";
 import type { Box, Detection, FaceState, Search } from "./types.js";
 
 export interface LoadOptions {
@@ -29,6 +30,7 @@ interface Waiting {
 export class FaceStateAnalyzer {
   private readonly waiting = new Map<number, Waiting>();
   private asked = 0;
+  private streams = 0;
   private stopped: Error | undefined;
   private loaded: Info | undefined;
 
@@ -102,6 +104,26 @@ export class FaceStateAnalyzer {
       states.push(await this.ask("predictCrop", frame, transferOf(frame)));
     }
     return states;
+  }
+
+  /**
+   * A stream of frames of one scene: track ids, smoothed answers, events of Action Units.
+   *
+   * Between searches for new faces, `detectEveryMs` apart, known ones are followed by one cheap look.
+   */
+  stream({ detectEveryMs = 200 }: { detectEveryMs?: number } = {}): FaceStateStream {
+    if (!(detectEveryMs >= 0)) {
+      throw new RangeError(`detectEveryMs is ${detectEveryMs}; expected 0 or more milliseconds`);
+    }
+    const stream = this.streams++;
+    return new FaceStateStream({
+      update: async (source, timestamp) => {
+        const frame = await toMessage(source);
+        return this.ask("stream", { stream, frame, timestamp, detectEveryMs }, transferOf(frame));
+      },
+      // Of a closed analyzer there is nothing left to forget.
+      reset: () => void this.ask("forget", stream).catch(() => undefined),
+    });
   }
 
   /** The faces of a frame and their landmarks, largest first. */

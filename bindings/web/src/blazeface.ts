@@ -60,7 +60,8 @@ export class BlazeFace {
   async run(view: Pixels, minScore: number): Promise<Detection[]> {
     const { mean, std, keypoints, overlap } = this.spec;
     const factor = Math.fround(1 / std);
-    const input = Float32Array.from(view.data, (pixel) => (pixel - mean) * factor);
+    const input = new Float32Array(view.data.length);
+    for (let i = 0; i < input.length; i++) input[i] = (view.data[i]! - mean) * factor;
     const outputs = await this.model.run(input);
     const [few, many] = outputs.sort((a, b) => a.length - b.length) as [Float32Array, Float32Array];
     const least = Math.log(minScore / (1 - minScore));

@@ -14,13 +14,14 @@ const CAUSE: Partial<Record<Status, Reason>> = { unaligned: "unaligned", small: 
 export class Decoder {
   constructor(private readonly manifest: Manifest) {}
 
-  /** The results for one face from the model's outputs; a status other than ok is their reason. */
+  /** The results for one face; a status other than ok is the reason of each, else `doubt`. */
   decode(
     outputs: readonly Float32Array[],
     status: Status = "ok",
+    doubt?: Reason,
   ): { emotion: Emotion; action_units: Readonly<Record<string, ActionUnit>> } {
     const [emotion, units] = this.scores(outputs);
-    const cause = CAUSE[status];
+    const cause = CAUSE[status] ?? doubt;
     return { emotion: this.emotion(emotion, cause), action_units: this.units(units, cause) };
   }
 

@@ -60,6 +60,11 @@ export class BlazeFaceDetector {
     return null;
   }
 
+  /** A face that was at `face` a moment ago, by one look there; or null. */
+  follow(frame: Frame, face: Detection): Promise<Detection | null> {
+    return this.lookCloser(frame, face);
+  }
+
   /** Sets of views, cheapest first: the frame, the frame turned, ever smaller tiles of it. */
   private rounds({ width, height }: Frame): View[][] {
     const [long, short] = [Math.max(width, height), Math.min(width, height)];

@@ -38,6 +38,11 @@ export class InferenceError extends Mf2EdgeError {
   override name = "InferenceError";
 }
 
+/** A frame of a stream is older than the one before. */
+export class TimestampError extends Mf2EdgeError {
+  override name = "TimestampError";
+}
+
 const CLASSES = {
   Mf2EdgeError,
   FrameError,
@@ -47,6 +52,7 @@ const CLASSES = {
   ChecksumError,
   RuntimeUnavailableError,
   InferenceError,
+  TimestampError,
 };
 
 /** An error as it crosses from the worker to the page, which keeps no classes. */

@@ -1,5 +1,6 @@
 /** Facial state in the browser: emotion and FACS Action Units of every face in a picture. */
 export { FaceStateAnalyzer, type LoadOptions } from "./analyzer.js";
+export { FaceStateStream } from "./stream.js";
 export type { FrameSource } from "./frame.js";
 export type { Info } from "./pipeline.js";
 export type { Precision } from "./bundle.js";
@@ -15,9 +16,11 @@ export {
   ManifestError,
   Mf2EdgeError,
   RuntimeUnavailableError,
+  TimestampError,
 } from "./errors.js";
 // The stages that need no engine, each by itself.
 export { align, resizeCrop, similarity, warp, type Border, type Matrix } from "./align.js";
 export { Decoder } from "./decode.js";
 export { parseManifest } from "./manifest.js";
 export { toInput } from "./preprocess.js";
+export { Smoother } from "./smooth.js";

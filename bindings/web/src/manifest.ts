@@ -74,12 +74,14 @@ function checkVersion(version: unknown, source: string): void {
   }
 }
 
-/** The innermost complaint with its place in the file, and how many more there are. */
+/** The innermost complaint with its place in the file. */
 function explain(errors: readonly OutputUnit[]): string {
   const depth = (unit: OutputUnit) => unit.instanceLocation.split("/").length;
   const [worst] = [...errors].sort((a, b) => depth(b) - depth(a));
   const place = worst!.instanceLocation.replace(/^#/, "$").replaceAll("/", ".");
-  return `${worst!.error} - at \`${place}\` (${errors.length} complaints in all)`;
+  const closed = worst!.keyword === "false" || worst!.keyword === "additionalProperties";
+  const what = closed ? "unknown key; remove it or correct its spelling" : worst!.error;
+  return `${what} - at \`${place}\``;
 }
 
 interface Schema {

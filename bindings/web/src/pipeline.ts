@@ -5,7 +5,9 @@ import { Bundle, type Precision } from "./bundle.js";
 import { Decoder } from "./decode.js";
 import { BlazeFaceDetector } from "./detect.js";
 import type { ArtifactSpec, Manifest, Status } from "./manifest_types.js";
+import { headPose } from "./pose.js";
 import { asInput, toInput } from "./preprocess.js";
+import { faceQuality, LOW } from "./quality.js";
 import { openArtifact, startEngine, type Model } from "./run.js";
 import type { Box, Detection, FaceState, Frame, Landmarks, Pixels, Search } from "./types.js";
 
@@ -69,7 +71,7 @@ export class Pipeline {
   }
 
   /** A detected face; its landmarks are looked for if there are none. */
-  private async analyze(frame: Frame, face: Detection): Promise<FaceState> {
+  async analyze(frame: Frame, face: Detection): Promise<FaceState> {
     if (face.landmarks !== null) return this.readFace(frame, face);
     const found = await this.detector.refine(frame, face.box);
     return this.readFace(frame, { ...face, landmarks: found?.landmarks ?? null });
@@ -77,10 +79,14 @@ export class Pipeline {
 
   private async readFace(frame: Frame, face: Detection): Promise<FaceState> {
     const [aligned, status] = this.align(frame, face);
-    const outputs = await this.model.run(this.preprocess(aligned));
-    const { emotion, action_units } = this.decoder.decode(outputs, status);
     const { box, landmarks, score } = face;
-    return { box, landmarks, detection_score: score, emotion, action_units, status };
+    const head_pose = usable(landmarks) ? headPose(landmarks) : null;
+    const quality = faceQuality(aligned, box, head_pose);
+    const doubt = quality.overall < LOW ? "low_quality" : undefined;
+    const outputs = await this.model.run(this.preprocess(aligned));
+    const answers = this.decoder.decode(outputs, status, doubt);
+    const seen = { head_pose, quality, track_id: null };
+    return { box, landmarks, detection_score: score, ...answers, status, ...seen };
   }
 
   /** One face brought to the template; without usable landmarks the box is resized as it is. */

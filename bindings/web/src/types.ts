@@ -65,6 +65,40 @@ export interface FaceState {
   /** "AU12" and so on, in the manifest's order. */
   readonly action_units: Readonly<Record<string, ActionUnit>>;
   readonly status: Status;
+  /** Null where there are no usable landmarks. */
+  readonly head_pose: HeadPose | null;
+  readonly quality: FaceQuality;
+  /** Null where there is no stream. */
+  readonly track_id: number | null;
+}
+
+/** How a head is turned, degrees; 0, 0, 0 looks into the camera. */
+export interface HeadPose {
+  /** Positive where the face turns to its own left. */
+  readonly yaw: number;
+  /** Positive where it looks up. */
+  readonly pitch: number;
+  /** Positive where the head tips towards its own left shoulder. */
+  readonly roll: number;
+}
+
+/** How much a face's picture lets one read, 0 to 1; `overall` is the least part. */
+export interface FaceQuality {
+  readonly overall: number;
+  readonly size: number;
+  readonly sharpness: number;
+  readonly pose: number;
+  readonly light: number;
+}
+
+/** One moment of an Action Unit's course in a stream. */
+export interface ActionUnitEvent {
+  readonly track_id: number;
+  readonly label: string;
+  /** Apex (where the score was highest) and offset are told together, at the end. */
+  readonly kind: "onset" | "apex" | "offset";
+  readonly timestamp_ms: number;
+  readonly score: number;
 }
 
 /** Pixels of a frame in memory, RGBA, row by row; alpha is not looked at. */
@@ -78,7 +112,7 @@ export interface Frame {
 export interface Pixels {
   readonly width: number;
   readonly height: number;
-  readonly data: Uint8Array;
+  readonly data: Uint8ClampedArray | Uint8Array;
 }
 
 /** How hard the detector looks for small and turned faces; as `BlazeFaceDetector` in Python. */

@@ -3,6 +3,7 @@ import { describeError, RuntimeUnavailableError } from "./errors.js";
 import { toFrame } from "./frame.js";
 import type { Answer, Question } from "./messages.js";
 import { Pipeline } from "./pipeline.js";
+import { Scene } from "./scene.js";
 
 /** The part of a worker's global scope that is used here. */
 interface Scope {
@@ -13,6 +14,8 @@ interface Scope {
 const scope = globalThis as unknown as Scope;
 
 let opened: Pipeline | undefined;
+/** What each stream of the page remembers. */
+const scenes = new Map<number, Scene>();
 let last: Promise<void> = Promise.resolve();
 
 scope.onmessage = ({ data }) => {
@@ -40,6 +43,14 @@ async function call(question: Question): Promise<unknown> {
       return opened.predictCrop(toFrame(question.ask));
     case "detect":
       return opened.detector.detect(toFrame(question.ask));
+    case "stream": {
+      const { stream, frame, timestamp, detectEveryMs } = question.ask;
+      const scene = scenes.get(stream) ?? new Scene(opened, detectEveryMs);
+      scenes.set(stream, scene);
+      return scene.update(toFrame(frame), timestamp);
+    }
+    case "forget":
+      return void scenes.delete(question.ask);
     case "run":
       return opened.model.run(question.ask);
   }

@@ -1,6 +1,6 @@
 // Runs the pages of the tests in headless Chromium and writes what they answer as JSON.
 //   node test/drive.mjs WORK
-// WORK/plan.json: {chromium, data, bundles, tiny, video, turns, threads}; the answers go to
+// WORK/plan.json: {chromium, data, bundles, quick_start, video, calls}; the answers go to
 // WORK/answers.json, screenshots to WORK/*.png.
 import { readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -8,7 +8,8 @@ import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { chromium } from "playwright-core";
 import { serve } from "../scripts/serve.mjs";
-import { demoOfCamera, demoWithoutCamera } from "./demo_steps.mjs";
+import { demoOfCamera, demoWithoutCamera, quickStart } from "./demo_steps.mjs";
+import { sizes } from "./sizes.mjs";
 
 const here = dirname(dirname(fileURLToPath(import.meta.url)));
 const work = process.argv[2];
@@ -30,8 +31,9 @@ const { server, url } = await serve({
   "/data/": plan.data,
   "/bundles/": plan.bundles,
   "/demo/": join(here, "dist/demo"),
+  "/quick_start/": plan.quick_start,
 });
-const answers = { errors: [] };
+const answers = { errors: [], sizes: await sizes(here) };
 try {
   const camera = await launch([
     "--use-fake-ui-for-media-stream",
@@ -42,6 +44,7 @@ try {
     answers[name] = await answer(camera, call, args);
   }
   answers.demo = await demoOfCamera(camera, `${url}demo/`, work);
+  answers.quick_start = await quickStart(camera, `${url}quick_start/`);
   answers.chromium = camera.version();
   await camera.close();
   const denied = await launch(["--use-fake-device-for-media-stream", "--deny-permission-prompts"]);
@@ -68,9 +71,6 @@ function launch(flags) {
 /** What one function of page.ts gives in a page of its own. */
 async function answer(browser, call, args) {
   const page = await browser.newPage();
-  page.on("console", (message) => process.env.DEBUG_PAGES && console.error(call, message.text()));
-  page.on("requestfailed", (r) => process.env.DEBUG_PAGES && console.error(call, r.url(), r.failure()));
-  page.on("response", (r) => process.env.DEBUG_PAGES && console.error(call, r.url(), r.status()));
   page.on("pageerror", (error) => answers.errors.push(`${call}: ${error.message}`));
   try {
     await page.goto(url);

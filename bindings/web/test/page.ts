@@ -145,6 +145,99 @@ export async function network(bundle: string, name: string): Promise<Record<stri
   };
 }
 
+/** smooth, on a recorded series of scores. */
+export async function smooth(bundle: string, name: string): Promise<Record<string, Figures>> {
+  const recorded = await goldens(name);
+  const url = `${bundle}manifest.json`;
+  const manifest = mf2.parseManifest(await (await fetch(url)).text(), url);
+  const [emotions, units] = (["emotion", "action_units"] as const).map(
+    (head) => manifest.heads.find((each) => each.name === head)!.labels,
+  ) as [readonly string[], readonly string[]];
+  const smoother = new mf2.Smoother(manifest, 1);
+  const times = recorded["smooth/timestamps_ms"]!.data;
+  const series = (key: string, i: number) => row(recorded[`smooth/${key}`]!, i);
+  let most = 0;
+  for (let i = 0; i < times.length; i++) {
+    const raw = rawState(manifest, emotions, units, series("emotion_scores", i), series("au_scores", i));
+    const { state } = smoother.update(raw, times[i]!);
+    const calm = Object.values(state.action_units);
+    most = Math.max(
+      most,
+      apart(emotions.map((label) => state.emotion.scores[label]!), series("smoothed_emotion_scores", i)),
+      apart(calm.map((unit) => unit.score), series("smoothed_au_scores", i)),
+      // A decision that differs is beyond every tolerance.
+      state.emotion.label === emotions[recorded["smooth/label"]!.data[i]!] ? 0 : Infinity,
+      apart(calm.map((unit) => Number(unit.present)), series("present", i)) && Infinity,
+    );
+  }
+  const tolerance = recorded["tolerance/smooth"]!.data[0]!;
+  return { smooth: { max_difference: most, tolerance, n: times.length } };
+}
+
+function rawState(
+  manifest: Manifest,
+  emotions: readonly string[],
+  units: readonly string[],
+  emotionScores: Numbers,
+  unitScores: Numbers,
+): FaceState {
+  const best = emotions[emotionScores.indexOf(Math.max(...emotionScores) as never)]!;
+  const scores = Object.fromEntries(emotions.map((label, i) => [label, emotionScores[i]!]));
+  const states = units.map((label, i) => {
+    const [score, { threshold }] = [unitScores[i]!, manifest.calibration.action_units[label]!];
+    return [label, { name: label, score, present: score >= threshold, reason: "confident" }];
+  });
+  const [part, box] = [1, { x: 0, y: 0, width: 1, height: 1 }];
+  return {
+    box,
+    landmarks: null,
+    detection_score: 1,
+    emotion: { label: best, raw_label: best, score: scores[best]!, scores, reason: "confident" },
+    action_units: Object.fromEntries(states) as FaceState["action_units"],
+    status: "ok",
+    head_pose: null,
+    quality: { overall: part, size: part, sharpness: part, pose: part, light: part },
+    track_id: null,
+  };
+}
+
+/** The states of a short film, frame by frame, and its events. */
+export async function film(
+  bundle: string,
+): Promise<{ states: FaceState[][]; events: mf2.ActionUnitEvent[]; mistakes: string[] }> {
+  const stored = await listed("film");
+  const analyzer = await mf2.FaceStateAnalyzer.load(bundle, { assets: ASSETS });
+  const stream = analyzer.stream();
+  const states: FaceState[][] = [];
+  for (const { image, timestamp } of stored) states.push(await stream.update(image, timestamp!));
+  const events = stream.takeEvents();
+  const { image } = stored[0]!;
+  const mistakes = await Promise.all(
+    [0, NaN].map((time) => stream.update(image, time).then(() => "no error", (error: Error) => error.name)),
+  );
+  stream.reset();
+  const [again] = await stream.update(image, 0);
+  analyzer.close();
+  return { states, events, mistakes: [...mistakes, `track ${again!.track_id}`] };
+}
+
+interface Picture {
+  readonly image: ImageData;
+  readonly timestamp?: number;
+}
+
+/** The pictures that check.py laid out under a name. */
+async function listed(name: string): Promise<Picture[]> {
+  type Entry = { width: number; height: number; file: string; timestamp?: number };
+  const entries = (await (await fetch(`/data/${name}.json`)).json()) as Entry[];
+  return Promise.all(
+    entries.map(async ({ file, width, height, ...rest }) => {
+      const pixels = new Uint8Array(await (await fetch(`/data/${file}`)).arrayBuffer());
+      return { image: rgba(pixels, width, height), ...rest };
+    }),
+  );
+}
+
 function inLayout(planes: Numbers, { input }: Manifest, layout: "NCHW" | "NHWC"): Float32Array<ArrayBuffer> {
   if (layout === "NCHW") return Float32Array.from(planes);
   const size = input.width * input.height;
@@ -167,13 +260,9 @@ export async function manifests(): Promise<({ name: string; message: string } | 
 
 /** Each crop's state. */
 export async function crops(bundle: string): Promise<FaceState[]> {
-  const stored = (await (await fetch("/data/crops.json")).json()) as { width: number; height: number; file: string }[];
+  const images = (await listed("crops")).map(({ image }) => image);
   const analyzer = await mf2.FaceStateAnalyzer.load(bundle, { assets: ASSETS });
-  const states: FaceState[] = [];
-  for (const { width, height, file } of stored) {
-    const pixels = new Uint8Array(await (await fetch(`/data/${file}`)).arrayBuffer());
-    states.push(...(await analyzer.predictCrops([rgba(pixels, width, height)])));
-  }
+  const states = await analyzer.predictCrops(images);
   analyzer.close();
   return states;
 }
@@ -213,7 +302,10 @@ export async function mistakes(bundle: string): Promise<Record<string, string>> 
   const closed = await createImageBitmap(new ImageData(8, 8));
   closed.close();
   const ended = await load(bundle)();
-  const pending = ended.predict(new ImageData(640, 480));
+  const pending = ended.predict(new ImageData(640, 480)).then(
+    () => "no error",
+    (error: Error) => error,
+  );
   ended.close();
   const frame = new ImageData(64, 64);
   const tries: Record<string, () => Promise<unknown>> = {
@@ -238,7 +330,10 @@ export async function mistakes(bundle: string): Promise<Record<string, string>> 
     "box without size": predict(frame, [{ x: 0, y: 0, width: 0, height: 9 }]),
     "box of NaN": predict(frame, [{ x: NaN, y: 0, width: 9, height: 9 }]),
     "wrong input": () => analyzer.run(new Float32Array(5)),
-    "pending when closed": () => pending,
+    "pending when closed": async () => {
+      const outcome = await pending;
+      if (outcome instanceof Error) throw outcome;
+    },
     "closed analyzer": () => ended.predict(frame),
   };
   const said: Record<string, string> = {};
@@ -254,18 +349,19 @@ export async function mistakes(bundle: string): Promise<Record<string, string>> 
   return said;
 }
 
-/** Milliseconds of each turn of a camera loop, and the longest wait of the page meanwhile. */
+/** Milliseconds of each turn of a camera loop, and between the pulses of a 4 ms timer meanwhile. */
 export async function loop(
   bundle: string,
   turns: number,
   numThreads: number,
   precision?: mf2.Precision,
-): Promise<{ milliseconds: number[]; longest_block: number; frame: string; faces: FaceState[] }> {
+): Promise<{ milliseconds: number[]; pulses: number[]; frame: string; faces: FaceState[] }> {
   const analyzer = await mf2.FaceStateAnalyzer.load(bundle, {
     assets: ASSETS,
     numThreads,
     ...(precision ? { precision } : {}),
   });
+  const stream = analyzer.stream();
   const video = document.createElement("video");
   video.muted = true;
   video.srcObject = await navigator.mediaDevices.getUserMedia({ video: { width: 640, height: 480 } });
@@ -275,17 +371,19 @@ export async function loop(
   const context = canvas.getContext("2d")!;
   const milliseconds: number[] = [];
   let faces: FaceState[] = [];
-  let [longest, before] = [0, performance.now()];
+  const pulses: number[] = [];
+  let before = performance.now();
   const pulse = setInterval(() => {
     const now = performance.now();
-    [longest, before] = [Math.max(longest, now - before), now];
+    pulses.push(now - before);
+    before = now;
   }, 4);
   for (let turn = -20; turn < turns; turn++) {
-    if (turn === 0) longest = 0;
+    if (turn === 0) pulses.length = 0;
     // A new frame each time, as a camera gives them.
     await new Promise((resolve) => video.requestVideoFrameCallback(resolve));
     const start = performance.now();
-    faces = await analyzer.predict(video);
+    faces = await stream.update(video, start);
     context.clearRect(0, 0, canvas.width, canvas.height);
     for (const { box } of faces) context.strokeRect(box.x, box.y, box.width, box.height);
     if (turn >= 0) milliseconds.push(performance.now() - start);
@@ -294,8 +392,8 @@ export async function loop(
   (video.srcObject as MediaStream).getTracks().forEach((track) => track.stop());
   const frame = `${canvas.width}x${canvas.height}`;
   analyzer.close();
-  return { milliseconds, longest_block: longest, frame, faces };
+  return { milliseconds, pulses, frame, faces };
 }
 
 
-Object.assign(globalThis, { page: { geometry, network, manifests, crops, portrait, mistakes, loop } });
+Object.assign(globalThis, { page: { geometry, network, smooth, film, manifests, crops, portrait, mistakes, loop } });

@@ -1,0 +1,139 @@
+"""How quick networks of each size are, beside how well they answer: the front s and m come from.
+
+    python -m benchmarks.front
+
+The networks are those that `python -m benchmarks.ablation sizes` left under runs/; its results file
+has their accuracy, multiply-adds and parameters. Here the first of each size becomes .tflite files,
+in floats and in 8-bit integers (ranges from made-up faces: only their speed means anything), and
+all files run in turns, so that a busy machine slows all alike. Draws docs/front.png.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import perf_counter
+from typing import Any
+
+import msgspec
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from benchmarks.ablation import arm_recipe
+from benchmarks.ablation_plans import PLANS
+from distill.checkpoint import load_integers, load_network
+from distill.evaluate import machine, today
+from distill.networks.fake_quantized import convert, prepare, save_program
+from distill.networks.phone import phone_network, vector_widths
+from exporters.faces import synthetic_faces
+from exporters.spec import ExportSource
+from exporters.tflite_int8 import export_tflite_int8
+from exporters.to_tflite import export_tflite
+from mf2_edge.atomic import replacing
+from mf2_edge.bundle import load_bundle
+from mf2_edge.runtime import LiteRTRuntime
+from mf2_edge.schema import VectorSpec
+
+RESULTS = Path("benchmarks/results")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sizes", type=Path, default=RESULTS / "sizes-ablation.json")
+    parser.add_argument("--rounds", type=int, default=200, help="each file is run once a round")
+    parser.add_argument("--out", type=Path, default=RESULTS / "front.json")
+    parser.add_argument("--plot", type=Path, default=Path("docs/front.png"))
+    options = parser.parse_args()
+    report = json.loads(options.sizes.read_text())
+    steps, unit_steps = report["budget"].values()
+    budget = argparse.Namespace(steps=steps, unit_steps=unit_steps)
+    with TemporaryDirectory() as folder:
+        files = {}
+        for name in tqdm(report["variants"], desc="export"):
+            checkpoint = arm_recipe(PLANS["sizes"], name, 0, budget).run_folder / "wild.pt"
+            for numbers, file in export(checkpoint, Path(folder)).items():
+                files[name, numbers] = file
+        times = run_in_turns(files, options.rounds)
+    for name, figures in report["variants"].items():
+        for numbers in ("fp32", "int8"):
+            figures[numbers] = {
+                "p50_ms": round(float(np.percentile(times[name, numbers], 50)) * 1e3, 3),
+                "p90_ms": round(float(np.percentile(times[name, numbers], 90)) * 1e3, 3),
+                "bytes": len(files[name, numbers]),
+            }
+    report |= {"what": "networks for phones by size: accuracy of a small budget, latency here"}
+    report |= {"rounds": options.rounds, "latency": f"litert, one thread; {today()}, {machine()}"}
+    with replacing(options.out) as partial:
+        partial.write_text(json.dumps(report, indent=2) + "\n")
+    draw(report, options.plot)
+
+
+def export(checkpoint: Path, folder: Path) -> dict[str, bytes]:
+    """A trained network as .tflite in floats and in integers."""
+    trained = load_network(checkpoint)
+    network, face = trained.network.eval(), trained.recipe.alignment
+    shape = (2, 3, face.height, face.width)
+    simulated = prepare(network, shape)
+    simulated.eval()
+    faces = torch.from_numpy(synthetic_faces(face.width, face.height).images).permute(0, 3, 1, 2)
+    with torch.no_grad():
+        simulated((faces - 127.5) / 128)
+    save_program(convert(simulated), shape, folder / "all.pt2")
+    integers = load_integers(folder / "all.pt2")
+    shipped = load_bundle(None).manifest
+    vectors = tuple(
+        VectorSpec(name=name, output=place, width=width)
+        for place, (name, width) in enumerate(vector_widths(network).items(), len(shipped.heads))
+    )
+    manifest = msgspec.structs.replace(shipped, vectors=vectors)
+    made = {}
+    for numbers, module, write in (
+        ("fp32", phone_network(network), export_tflite),
+        ("int8", integers, export_tflite_int8),
+    ):
+        path = folder / f"{numbers}.tflite"
+        write(ExportSource(module, manifest, manifest.artifacts[0]), path)
+        made[numbers] = path.read_bytes()
+    return made
+
+
+def run_in_turns(files: dict[Any, bytes], rounds: int) -> dict[Any, list[float]]:
+    """Seconds of each run of each file, one thread, after ten rounds to warm up."""
+    opened = {name: LiteRTRuntime(data) for name, data in files.items()}
+    size = load_bundle(None).manifest.input
+    pixels = np.random.default_rng(0).standard_normal((1, size.height, size.width, 3))
+    face = pixels.astype(np.float32)
+    times: dict[Any, list[float]] = {name: [] for name in files}
+    for turn in tqdm(range(rounds + 10), desc="run"):
+        for name, runtime in opened.items():
+            started = perf_counter()
+            runtime.run(face)
+            if turn >= 10:
+                times[name].append(perf_counter() - started)
+    return times
+
+
+def draw(report: dict[str, Any], path: Path) -> None:
+    """Accuracy against latency of the integers, with the spread of the seeds."""
+    from matplotlib.figure import Figure
+
+    sets = {"accuracy_rafdb": "RAF-DB", "accuracy_ferplus": "FER+"}
+    figure = Figure(figsize=(9, 4), dpi=150, layout="constrained")
+    for axes, (key, title) in zip(figure.subplots(1, 2), sets.items(), strict=True):
+        for name, figures in report["variants"].items():
+            point = figures["int8"]["p50_ms"], figures[key]["mean"]
+            axes.errorbar(*point, yerr=figures[key]["std"], fmt="o", color="#0b6e99", capsize=3)
+            axes.annotate(name, point, xytext=(5, 4), textcoords="offset points", fontsize=8)
+        axes.set(title=f"{title}, validation", xlabel="ms a face, int8, one thread")
+        axes.set_ylabel("accuracy after a small budget")
+        axes.grid(alpha=0.3)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as partial:
+        figure.savefig(partial, format="png")
+
+
+if __name__ == "__main__":
+    main()

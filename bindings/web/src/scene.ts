@@ -1,0 +1,78 @@
+/** A stream's memory, in the worker: track -> read each face -> smooth, as mf2_edge/stream.py. */
+import { LANDMARK_NAMES, type Manifest } from "./manifest_types.js";
+import { OneEuro } from "./one_euro.js";
+import type { Pipeline } from "./pipeline.js";
+import { Smoother } from "./smooth.js";
+import { Tracker } from "./track.js";
+import type { ActionUnitEvent, Detection, FaceState, Frame, Landmarks } from "./types.js";
+
+/** What one frame of a stream gives. */
+export interface Moment {
+  readonly faces: FaceState[];
+  readonly events: ActionUnitEvent[];
+}
+
+/** The faces of one scene over time. */
+export class Scene {
+  private readonly tracker: Tracker;
+  private readonly people = new Map<number, Person>();
+
+  constructor(
+    private readonly pipeline: Pipeline,
+    detectEveryMs: number,
+  ) {
+    this.tracker = new Tracker(pipeline.detector, detectEveryMs);
+  }
+
+  /** The state of every face in the next frame, largest first, and what began or ended. */
+  async update(frame: Frame, timestamp: number): Promise<Moment> {
+    const { faces, gone } = await this.tracker.update(frame, timestamp);
+    const events: ActionUnitEvent[] = [];
+    for (const id of gone) {
+      events.push(...this.people.get(id)!.smoother.close(timestamp));
+      this.people.delete(id);
+    }
+    const states: FaceState[] = [];
+    for (const { id, face } of faces) {
+      const person = this.people.get(id) ?? new Person(this.pipeline.info.manifest, id);
+      this.people.set(id, person);
+      const raw = await this.pipeline.analyze(frame, person.calm(face, timestamp));
+      const calm = person.smoother.update(raw, timestamp);
+      states.push(calm.state);
+      events.push(...calm.events);
+    }
+    const area = ({ box }: FaceState) => box.width * box.height;
+    return { faces: states.sort((a, b) => area(b) - area(a)), events };
+  }
+}
+
+/** What a stream remembers of one face. */
+class Person {
+  readonly smoother: Smoother;
+  private readonly points: OneEuro;
+  private last: number | undefined;
+
+  constructor(manifest: Manifest, id: number) {
+    this.smoother = new Smoother(manifest, id);
+    this.points = new OneEuro(manifest.smoothing.landmarks, true);
+  }
+
+  /** The face with its box and landmarks calmed, so that the crop does not tremble. */
+  calm({ box, score, landmarks }: Detection, timestamp: number): Detection {
+    const seconds = this.last === undefined ? 0 : (timestamp - this.last) / 1e3;
+    this.last = timestamp;
+    const corners = [box.x, box.y, box.x + box.width, box.y + box.height];
+    const points = LANDMARK_NAMES.flatMap((name) => [landmarks![name].x, landmarks![name].y]);
+    const calm = this.points.update([...corners, ...points], seconds, box.width);
+    const [x0, y0, x1, y1] = calm as [number, number, number, number];
+    const moved = LANDMARK_NAMES.map((name, i) => [
+      name,
+      { x: calm[4 + 2 * i]!, y: calm[5 + 2 * i]! },
+    ]);
+    return {
+      box: { x: x0, y: y0, width: x1 - x0, height: y1 - y0 },
+      score,
+      landmarks: Object.fromEntries(moved) as Landmarks,
+    };
+  }
+}

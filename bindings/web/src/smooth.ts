@@ -1,0 +1,107 @@
+/**
+ * Smooth: calm one face's answers over time, and tell when its Action Units begin and end.
+ *
+ * The steps are those of mf2_edge/smooth.py; parameters are the manifest's `smoothing`.
+ */
+import type { Manifest, Reason } from "./manifest_types.js";
+import { OneEuro } from "./one_euro.js";
+import type { ActionUnit, ActionUnitEvent, Emotion, FaceState } from "./types.js";
+
+/** Reasons that smoothing may replace; the others say that the picture itself is poor. */
+const TRUSTED: readonly Reason[] = ["confident", "low_confidence"];
+
+/** The memory of one face. Constant in size, whatever the length of the stream. */
+export class Smoother {
+  private readonly emotionFilter: OneEuro;
+  private readonly unitFilter: OneEuro;
+  private readonly present = new Map<string, { score: number; timestamp_ms: number }>();
+  private label: string | undefined;
+  private last: number | undefined;
+
+  constructor(
+    private readonly manifest: Manifest,
+    private readonly trackId: number,
+  ) {
+    this.emotionFilter = new OneEuro(manifest.smoothing.emotion, true);
+    this.unitFilter = new OneEuro(manifest.smoothing.action_units, false);
+  }
+
+  /** The calmed state, and what began or ended; `timestamp` is not before the last one. */
+  update(state: FaceState, timestamp: number): { state: FaceState; events: ActionUnitEvent[] } {
+    const first = this.last === undefined;
+    const seconds = first ? 0 : (timestamp - this.last!) / 1e3;
+    this.last = timestamp;
+    const emotion = this.calmEmotion(state.emotion, seconds);
+    const { units, events } = this.calmUnits(state, seconds, timestamp, first);
+    return { state: { ...state, emotion, action_units: units, track_id: this.trackId }, events };
+  }
+
+  /** What ends because the face is gone: apex and offset of all that was present. */
+  close(timestamp: number): ActionUnitEvent[] {
+    return [...this.present.keys()].flatMap((label) => this.end(label, timestamp, 0));
+  }
+
+  private calmEmotion(emotion: Emotion, seconds: number): Emotion {
+    const labels = Object.keys(emotion.scores);
+    const calm = this.emotionFilter.update(Object.values(emotion.scores), seconds);
+    const scores = Object.fromEntries(labels.map((label, i) => [label, calm[i]!]));
+    const best = labels[calm.indexOf(Math.max(...calm))]!;
+    const { emotion_margin } = this.manifest.smoothing;
+    if (this.label === undefined || scores[best]! >= scores[this.label]! + emotion_margin) {
+      this.label = best;
+    }
+    const score = scores[this.label]!;
+    let { reason } = emotion;
+    if (TRUSTED.includes(reason)) {
+      const unsure = score < this.manifest.decoding.min_emotion_score;
+      reason = unsure ? "low_confidence" : "confident";
+      if (this.label !== emotion.raw_label) reason = "smoothed";
+    }
+    return { label: this.label, raw_label: emotion.raw_label, score, scores, reason };
+  }
+
+  private calmUnits(
+    { action_units }: FaceState,
+    seconds: number,
+    timestamp: number,
+    first: boolean,
+  ): { units: Readonly<Record<string, ActionUnit>>; events: ActionUnitEvent[] } {
+    const before = Object.entries(action_units);
+    const calm = this.unitFilter.update(before.map(([, unit]) => unit.score), seconds);
+    const events: ActionUnitEvent[] = [];
+    const units = before.map(([label, unit], i): [string, ActionUnit] => {
+      const score = calm[i]!;
+      const present = this.isPresent(label, score, first);
+      if (present) events.push(...this.hold(label, timestamp, score));
+      else if (this.present.has(label)) events.push(...this.end(label, timestamp, score));
+      const changed = TRUSTED.includes(unit.reason) && present !== unit.present;
+      return [label, { ...unit, score, present, reason: changed ? "smoothed" : unit.reason }];
+    });
+    return { units: Object.fromEntries(units), events };
+  }
+
+  private isPresent(label: string, score: number, first: boolean): boolean {
+    const { threshold } = this.manifest.calibration.action_units[label]!;
+    const slack = this.manifest.smoothing.au_hysteresis;
+    if (first) return score >= threshold;
+    return score >= threshold + (this.present.has(label) ? -slack : slack);
+  }
+
+  /** A unit that is present: its onset if it was not, its peak if it is higher than ever. */
+  private hold(label: string, timestamp_ms: number, score: number): ActionUnitEvent[] {
+    const peak = this.present.get(label);
+    if (peak === undefined || score > peak.score) this.present.set(label, { score, timestamp_ms });
+    if (peak !== undefined) return [];
+    return [{ track_id: this.trackId, label, kind: "onset", timestamp_ms, score }];
+  }
+
+  private end(label: string, timestamp_ms: number, score: number): ActionUnitEvent[] {
+    const peak = this.present.get(label)!;
+    this.present.delete(label);
+    const track_id = this.trackId;
+    return [
+      { track_id, label, kind: "apex", ...peak },
+      { track_id, label, kind: "offset", timestamp_ms, score },
+    ];
+  }
+}

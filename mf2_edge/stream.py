@@ -1,0 +1,141 @@
+"""A stream: frame after frame of one scene, with track ids, smoothing and events.
+
+    frame -> track -> align -> preprocess -> run -> decode -> (resting face) -> smooth -> FaceState
+
+Time is the frames' own: nothing here reads a clock, so a file gives the same states at any speed.
+Memory and cost a frame are bounded by the number of faces, whatever the length of the stream.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from math import isfinite
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mf2_edge.errors import TimestampError
+from mf2_edge.media import ColorOrder, check_frame
+from mf2_edge.neutral import Baseline
+from mf2_edge.one_euro import OneEuro
+from mf2_edge.smooth import Smoother
+from mf2_edge.track import Track, Tracker
+from mf2_edge.types import ActionUnitEvent, Box, Detection, FaceState, Landmarks, Point
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from PIL import Image
+
+    from mf2_edge.analyzer import FaceStateAnalyzer
+    from mf2_edge.schema import Manifest
+
+KEPT_EVENTS: Final = 10_000
+"""Events that nobody takes are forgotten beyond these, oldest first."""
+
+
+class FaceStateStream:
+    """The states of the faces of one scene over time; made by `FaceStateAnalyzer.stream`."""
+
+    def __init__(
+        self,
+        analyzer: FaceStateAnalyzer,
+        *,
+        detect_every_ms: float = 200,
+        baseline: Baseline | None = None,
+    ) -> None:
+        """Raises BaselineError for a baseline of another bundle, ValueError for a bad interval."""
+        if not detect_every_ms >= 0:
+            raise ValueError(f"detect_every_ms={detect_every_ms}: expected 0 or more milliseconds")
+        if baseline is not None:
+            baseline.check(analyzer.bundle)
+        self.analyzer, self.baseline = analyzer, baseline
+        self.detect_every_ms = detect_every_ms
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all faces and events, as for another scene; time may begin anew."""
+        finder = self.analyzer.landmark_finder
+        self._tracker = Tracker(
+            self.analyzer.detector, finder, detect_every_ms=self.detect_every_ms
+        )
+        self._people: dict[int, _Person] = {}
+        self._events: deque[ActionUnitEvent] = deque(maxlen=KEPT_EVENTS)
+        self._last_ms: float | None = None
+
+    def update(
+        self,
+        frame: NDArray[np.uint8] | Image.Image | str | Path,
+        timestamp_ms: float,
+        *,
+        color: ColorOrder = "bgr",
+    ) -> list[FaceState]:
+        """The state of every face in the next frame, largest first, each with its `track_id`.
+
+        `frame` as `FaceStateAnalyzer.predict` takes it; `timestamp_ms` on any clock that does not
+        run backwards. Frames may be dropped, repeated or come at changing rates.
+
+        Raises TimestampError for a frame older than the one before, and as `predict`.
+        """
+        self._check_time(timestamp_ms)
+        image = check_frame(frame, color)
+        tracks, gone = self._tracker.update(image, timestamp_ms)
+        self._last_ms = timestamp_ms
+        for track_id in gone:
+            self._events.extend(self._people.pop(track_id).smoother.close(timestamp_ms))
+        states = [self._read(image, track, timestamp_ms) for track in tracks]
+        return sorted(states, key=lambda state: state.box.area, reverse=True)
+
+    def take_events(self) -> list[ActionUnitEvent]:
+        """What began or ended since the last call, in the order in which it was told."""
+        events = list(self._events)
+        self._events.clear()
+        return events
+
+    def _read(self, image: NDArray[np.uint8], track: Track, timestamp_ms: float) -> FaceState:
+        manifest = self.analyzer.bundle.manifest
+        person = self._people.setdefault(track.id, _Person(manifest, track.id))
+        face = person.calm(track.face, timestamp_ms)
+        state = self.analyzer.analyze(image, face)
+        if self.baseline is not None:
+            state = self.baseline.apply(state, manifest)
+        state, events = person.smoother.update(state, timestamp_ms)
+        self._events.extend(events)
+        return state
+
+    def _check_time(self, timestamp_ms: float) -> None:
+        if not isfinite(timestamp_ms):
+            raise TimestampError(
+                f"timestamp_ms is {timestamp_ms}; expected a finite number of milliseconds"
+            )
+        if self._last_ms is not None and timestamp_ms < self._last_ms:
+            raise TimestampError(
+                f"timestamp_ms went back from {self._last_ms:g} to {timestamp_ms:g}; expected "
+                "frames in order: drop the late one, or call reset() for another scene"
+            )
+
+
+class _Person:
+    """What a stream remembers of one face."""
+
+    def __init__(self, manifest: Manifest, track_id: int) -> None:
+        self.smoother = Smoother(manifest, track_id)
+        self._points = OneEuro(manifest.smoothing.landmarks, together=True)
+        self._last_ms: float | None = None
+
+    def calm(self, face: Detection, timestamp_ms: float) -> Detection:
+        """The face with its box and landmarks calmed, so that the crop does not tremble."""
+        seconds = 0.0 if self._last_ms is None else (timestamp_ms - self._last_ms) / 1e3
+        self._last_ms = timestamp_ms
+        if face.landmarks is None:
+            return face
+        box = face.box
+        points = [getattr(face.landmarks, name) for name in Landmarks.__slots__]
+        corners = [(box.x, box.y), (box.x + box.width, box.y + box.height)]
+        values = np.array([*corners, *((point.x, point.y) for point in points)], np.float64)
+        calm = self._points.update(values.ravel(), seconds, unit=box.width).reshape(-1, 2)
+        (x0, y0), (x1, y1), *moved = calm.tolist()
+        named = zip(Landmarks.__slots__, moved, strict=True)
+        landmarks = Landmarks(**{name: Point(x, y) for name, (x, y) in named})
+        return Detection(Box(x0, y0, x1 - x0, y1 - y0), face.score, landmarks)
