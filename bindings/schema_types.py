@@ -24,6 +24,9 @@ from mf2_edge.manifest import manifest_schema
 MISSING: Final = object()
 """Default of a key that has none: it must be there."""
 
+EMPTY: Final = (None, [], {})
+"""Defaults that a language's own empty value stands for."""
+
 
 @dataclass(frozen=True)
 class Text:

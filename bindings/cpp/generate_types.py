@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from bindings.schema_types import (
+    EMPTY,
     MISSING,
     Choice,
     Field,
@@ -109,15 +110,24 @@ def _type(shape: Shape) -> str:
 
 
 def _initial(field: Field) -> str:
+    default = 0 if field.default is MISSING else field.default
     match field.shape:
         case Number():
-            return " = 0"
+            return f" = {default}"
+        case Ref() if default not in (0, *EMPTY):
+            return f" = {_braced(default)}"
         case Choice(name=name, values=values):
             default = values[0] if field.default is MISSING else field.default
             return f" = {name}::{default}"
         case Many(length=int()):
             return "{}"
     return ""
+
+
+def _braced(default: dict[str, Any]) -> str:
+    """A struct's value; the schema lists its keys in the order of its fields."""
+    parts = (_braced(part) if isinstance(part, dict) else str(part) for part in default.values())
+    return f"{{{', '.join(parts)}}}"
 
 
 def _choice_reader(choice: Choice) -> str:

@@ -84,7 +84,7 @@ typedef struct mf2_edge_action_unit {
   const char* name;  /* "lip corner puller" */
   double score;
   int32_t present;
-  const char* reason; /* "confident", "low_confidence", "unaligned", "face_too_small" */
+  const char* reason; /* "confident", "low_confidence", "unaligned", "face_too_small", "low_quality" */
 } mf2_edge_action_unit;
 
 /* One face. Pointers lead into the mf2_edge_faces that it came from. */

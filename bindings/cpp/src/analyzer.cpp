@@ -6,6 +6,7 @@
 #include "mf2_edge/align.hpp"
 #include "mf2_edge/errors.hpp"
 #include "mf2_edge/preprocess.hpp"
+#include "mf2_edge/quality.hpp"
 
 namespace mf2_edge {
 
@@ -124,8 +125,12 @@ FaceState FaceStateAnalyzer::analyze(const Image& image, const Detection& face) 
   const bool tensor = artifact_.input == ModelInput::tensor;
   const auto input =
       to_input(aligned, tensor ? manifest.preprocessing : kPixelsAsTheyAre, artifact_.layout);
-  auto [emotion, units] = decoder_.decode(model_->run(input), status);
-  return {face.box, face.landmarks, face.score, std::move(emotion), std::move(units), status};
+  const auto pose = aligns ? head_pose(*face.landmarks) : std::nullopt;
+  const FaceQuality quality = face_quality(aligned, face.box, pose);
+  const bool poor = quality.overall < kLowQuality;
+  auto [emotion, units] = decoder_.decode(model_->run(input), status, poor);
+  return {face.box, face.landmarks, face.score, std::move(emotion), std::move(units), status,
+          pose, quality};
 }
 
 }  // namespace mf2_edge

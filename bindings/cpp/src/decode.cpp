@@ -13,13 +13,14 @@ const char* to_string(Status status) {
 
 const char* to_string(Reason reason) {
   static constexpr const char* kNames[] = {"confident", "low_confidence", "unaligned",
-                                           "face_too_small"};
+                                           "face_too_small", "low_quality", "smoothed"};
   return kNames[int(reason)];
 }
 
-static Reason reason_of(Status status, bool unsure) {
+static Reason reason_of(Status status, bool poor, bool unsure) {
   if (status == Status::unaligned) return Reason::unaligned;
   if (status == Status::small) return Reason::face_too_small;
+  if (poor) return Reason::low_quality;
   return unsure ? Reason::low_confidence : Reason::confident;
 }
 
@@ -48,7 +49,7 @@ std::vector<double> Decoder::unit_scores(const std::vector<float>& logits) const
 }
 
 std::pair<Emotion, std::vector<ActionUnit>> Decoder::decode(const Outputs& outputs,
-                                                            Status status) const {
+                                                            Status status, bool poor) const {
   const HeadSpec& emotions = head_of(manifest_, HeadName::emotion);
   const HeadSpec& units = head_of(manifest_, HeadName::action_units);
   const DecodingSpec& spec = manifest_.decoding;
@@ -59,7 +60,7 @@ std::pair<Emotion, std::vector<ActionUnit>> Decoder::decode(const Outputs& outpu
   emotion.label = emotions.labels[std::size_t(best - scores.begin())];
   emotion.raw_label = emotion.label;
   emotion.score = *best;
-  emotion.reason = reason_of(status, *best < spec.min_emotion_score);
+  emotion.reason = reason_of(status, poor, *best < spec.min_emotion_score);
   for (std::size_t i = 0; i < scores.size(); ++i) {
     emotion.scores.emplace_back(emotions.labels[i], scores[i]);
   }
@@ -71,7 +72,7 @@ std::pair<Emotion, std::vector<ActionUnit>> Decoder::decode(const Outputs& outpu
     const double threshold = find(manifest_.calibration.action_units, label)->threshold;
     const bool unsure = std::abs(found[i] - threshold) < spec.au_margin;
     action_units.push_back({label, action_unit_name(label), found[i], found[i] >= threshold,
-                            reason_of(status, unsure)});
+                            reason_of(status, poor, unsure)});
   }
   return {std::move(emotion), std::move(action_units)};
 }

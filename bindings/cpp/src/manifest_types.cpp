@@ -184,6 +184,24 @@ void read(const Json& json, const std::string& at, DecodingSpec& made, const Lim
   fields.close();
 }
 
+void read(const Json& json, const std::string& at, OneEuroSpec& made, const Limits&) {
+  Fields fields(json, at);
+  fields.required("min_cutoff_hz", made.min_cutoff_hz, Limits::above(0));
+  fields.required("beta", made.beta, Limits::from(0));
+  fields.optional("speed_cutoff_hz", made.speed_cutoff_hz, Limits::above(0));
+  fields.close();
+}
+
+void read(const Json& json, const std::string& at, SmoothingSpec& made, const Limits&) {
+  Fields fields(json, at);
+  fields.optional("emotion", made.emotion);
+  fields.optional("action_units", made.action_units);
+  fields.optional("landmarks", made.landmarks);
+  fields.optional("emotion_margin", made.emotion_margin, Limits::from(0, 1));
+  fields.optional("au_hysteresis", made.au_hysteresis, Limits::from(0, 1));
+  fields.close();
+}
+
 void read(const Json& json, const std::string& at, ParitySpec& made, const Limits&) {
   Fields fields(json, at);
   fields.required("images", made.images, Limits::above(0));
@@ -290,6 +308,7 @@ void read(const Json& json, const std::string& at, Manifest& made, const Limits&
   fields.optional("vectors", made.vectors);
   fields.required("calibration", made.calibration);
   fields.required("decoding", made.decoding);
+  fields.optional("smoothing", made.smoothing);
   fields.required("artifacts", made.artifacts);
   fields.optional("goldens", made.goldens);
   fields.required("provenance", made.provenance);

@@ -9,7 +9,7 @@
 #include "mf2_edge/bundle.hpp"
 
 struct Array {
-  std::string type;  // "|u1", "<f4", "<f8"
+  std::string type;  // "|u1", "|b1", "<i8", "<f4", "<f8"
   std::vector<std::size_t> shape;
   std::string bytes;
 
@@ -17,6 +17,7 @@ struct Array {
   std::vector<double> numbers() const {
     if (type == "<f4") return as<float>();
     if (type == "<f8") return as<double>();
+    if (type == "<i8") return as<std::int64_t>();
     return as<std::uint8_t>();
   }
 

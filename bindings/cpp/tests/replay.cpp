@@ -1,6 +1,6 @@
 // Every stage against the goldens: replay BUNDLE DETECTOR FOLDER prints one JSON object.
 //
-// FOLDER holds goldens/ and stages/ (.npy), manifests.json, and crops.bin: for each crop its width
+// FOLDER holds goldens/, stages/ and smooth/ (.npy), manifests.json, and crops.bin: for each crop its width
 // and height as little-endian int32, then RGB. tests/bindings_replay.py makes it and judges.
 #include <algorithm>
 #include <cmath>
@@ -11,6 +11,7 @@
 #include "mf2_edge/align.hpp"
 #include "mf2_edge/analyzer.hpp"
 #include "mf2_edge/preprocess.hpp"
+#include "mf2_edge/smooth.hpp"
 #include "npy.hpp"
 
 namespace fs = std::filesystem;
@@ -77,6 +78,7 @@ static Json replay_detect(const fs::path& stages, const fs::path& folder) {
   std::vector<double> points;
   for (const Point& point : *faces[0].landmarks) points.insert(points.end(), {point.x, point.y});
   worst.compare(points, read_npy(stages / "detect/landmarks.npy"), 0);
+  worst.n = 1;
   return worst.json(number(stages / "tolerance/detect.npy"));
 }
 
@@ -125,7 +127,8 @@ static fs::path of_precision(const fs::path& goldens, const std::string& name, P
 static Json replay_run(const fs::path& goldens, const Bundle& bundle) {
   const Array aligned = read_npy(goldens / "aligned.npy");
   const Manifest& manifest = bundle.manifest();
-  Json found = Json::array();
+  Worst worst;
+  double tolerance = 0;
   for (const ArtifactSpec& artifact : manifest.artifacts) {
     if (artifact.format != ArtifactFormat::tflite) continue;
     Model model(open_litert(""), bundle.read(artifact), artifact.file, 1);
@@ -133,20 +136,26 @@ static Json replay_run(const fs::path& goldens, const Bundle& bundle) {
     const bool image = artifact.input == ModelInput::image;
     const PreprocessingSpec spec =
         image ? PreprocessingSpec{{0, 0, 0}, {1, 1, 1}} : manifest.preprocessing;
-    Worst worst;
+    const double allowed = number(of_precision(goldens, "tolerance/model", artifact.precision));
+    Worst each;
     for (std::size_t i = 0; i < aligned.shape[0]; ++i) {
       const Outputs outputs = model.run(to_input(image_of(aligned, i, 1), spec, artifact.layout));
       for (const HeadSpec& head : manifest.heads) {
         const bool emotion = head.name == HeadName::emotion;
         const std::string name = emotion ? "emotion_logits" : "au_logits";
-        worst.compare(outputs[std::size_t(head.output)],
+        each.compare(outputs[std::size_t(head.output)],
                       read_npy(of_precision(goldens, name, artifact.precision)), i);
       }
     }
+    // Of several files the one that comes nearest to what it is allowed.
+    const bool first = worst.n == 0;
+    if (first || each.difference * tolerance > worst.difference * allowed) {
+      worst = each;
+      tolerance = allowed;
+    }
     worst.n = aligned.shape[0];
-    found.push_back(worst.json(number(of_precision(goldens, "tolerance/model", artifact.precision))));
   }
-  return found;
+  return worst.json(tolerance);
 }
 
 static Json replay_decode(const fs::path& goldens, const Manifest& manifest) {
@@ -166,6 +175,47 @@ static Json replay_decode(const fs::path& goldens, const Manifest& manifest) {
   return worst.json(number(goldens / "tolerance/decode.npy"));
 }
 
+static Json replay_smooth(const fs::path& folder, const Manifest& manifest) {
+  const fs::path series = folder / "smooth";
+  const std::vector<double> times = read_npy(series / "timestamps_ms.npy").numbers();
+  const std::vector<double> emotions = read_npy(series / "emotion_scores.npy").numbers();
+  const std::vector<double> units = read_npy(series / "au_scores.npy").numbers();
+  const Array smoothed_emotions = read_npy(series / "smoothed_emotion_scores.npy");
+  const Array smoothed_units = read_npy(series / "smoothed_au_scores.npy");
+  const std::vector<double> labels = read_npy(series / "label.npy").numbers();
+  const std::vector<double> present = read_npy(series / "present.npy").numbers();
+  const auto& names = head_of(manifest, HeadName::emotion).labels;
+  const auto& unit_names = head_of(manifest, HeadName::action_units).labels;
+  Smoother smoother(manifest);
+  Worst worst;
+  for (std::size_t t = 0; t < times.size(); ++t) {
+    FaceState state;
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      state.emotion.scores.emplace_back(names[i], emotions[t * names.size() + i]);
+    }
+    for (std::size_t i = 0; i < unit_names.size(); ++i) {
+      ActionUnit unit;
+      unit.label = unit_names[i];
+      unit.score = units[t * unit_names.size() + i];
+      state.action_units.push_back(unit);
+    }
+    const FaceState calm = smoother.update(state, times[t]).state;
+    std::vector<double> scores;
+    for (const auto& score : calm.emotion.scores) scores.push_back(score.second);
+    worst.compare(scores, smoothed_emotions, t);
+    scores.clear();
+    for (std::size_t i = 0; i < unit_names.size(); ++i) {
+      scores.push_back(calm.action_units[i].score);
+      const bool expected = present[t * unit_names.size() + i] != 0;
+      if (calm.action_units[i].present != expected) worst.difference = INFINITY;
+    }
+    worst.compare(scores, smoothed_units, t);
+    if (calm.emotion.label != names[std::size_t(labels[t])]) worst.difference = INFINITY;
+  }
+  worst.n = times.size();
+  return worst.json(number(folder / "tolerance/smooth.npy"));
+}
+
 static Json to_json(const FaceState& face) {
   Json units = Json::object();
   for (const ActionUnit& unit : face.action_units) {
@@ -174,7 +224,7 @@ static Json to_json(const FaceState& face) {
   }
   return {{"emotion", face.emotion.label}, {"score", face.emotion.score},
           {"reason", to_string(face.emotion.reason)}, {"status", to_string(face.status)},
-          {"action_units", units}};
+          {"quality", face.quality.overall}, {"action_units", units}};
 }
 
 static Json replay_crops(const fs::path& path, const FaceStateAnalyzer& analyzer) {
@@ -209,6 +259,7 @@ int main(int count, char** arguments) {
         {"preprocess", replay_preprocess(goldens, manifest.preprocessing)},
         {"run", replay_run(goldens, bundle)},
         {"decode", replay_decode(goldens, manifest)},
+        {"smooth", replay_smooth(folder / "smooth", manifest)},
     };
     std::cout << Json{{"bundle_sha256", bundle.manifest_sha256()},
                       {"stages", stages_found},

@@ -15,8 +15,9 @@ class Decoder {
  public:
   explicit Decoder(const Manifest& manifest) : manifest_(manifest) {}
 
-  /** The results for one face; a status other than ok is the reason of every answer. */
-  std::pair<Emotion, std::vector<ActionUnit>> decode(const Outputs& outputs, Status status) const;
+  /** The results for one face. A status other than ok is the reason of every answer, else `poor`. */
+  std::pair<Emotion, std::vector<ActionUnit>> decode(const Outputs& outputs, Status status,
+                                                     bool poor) const;
 
   /** softmax(logits / temperature), one a label of the head `emotion`. */
   std::vector<double> emotion_scores(const std::vector<float>& logits) const;

@@ -159,6 +159,30 @@ struct DecodingSpec {
   double min_face_size = 0;
 };
 
+/** One filter of `one_euro.py`. */
+struct OneEuroSpec {
+  /** Cut-off where nothing moves: lower is calmer. */
+  double min_cutoff_hz = 0;
+  /** Hertz of cut-off that each unit of change a second adds: higher lags less. */
+  double beta = 0;
+  /** Of the filter that the speed is taken through. */
+  double speed_cutoff_hz = 1.0;
+};
+
+/** How a stream calms what single frames say (schema 1.1; see `smooth.py`). */
+struct SmoothingSpec {
+  /** Of the emotions' scores together. */
+  OneEuroSpec emotion = {1.5, 0.5, 1.0};
+  /** Of each unit's score. */
+  OneEuroSpec action_units = {1.5, 0.5, 1.0};
+  /** Of box and landmarks, in widths of the face. */
+  OneEuroSpec landmarks = {2.0, 12.0, 1.0};
+  /** How far another emotion's score must lead before it becomes the label. */
+  double emotion_margin = 0.05;
+  /** A unit becomes present this far above its threshold, and absent this far below. */
+  double au_hysteresis = 0.04;
+};
+
 /** How far an artifact's outputs are from the model it was exported from. */
 struct ParitySpec {
   /** Number of aligned faces compared. */
@@ -314,6 +338,8 @@ struct Manifest {
   std::vector<VectorSpec> vectors;
   CalibrationSpec calibration;
   DecodingSpec decoding;
+  /** For streams (schema 1.1). */
+  SmoothingSpec smoothing = {{1.5, 0.5, 1.0}, {1.5, 0.5, 1.0}, {2.0, 12.0, 1.0}, 0.05, 0.04};
   std::vector<ArtifactSpec> artifacts;
   /** Recorded results of each stage, which every implementation must reproduce. */
   std::vector<FileSpec> goldens;

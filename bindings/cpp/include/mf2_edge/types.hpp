@@ -64,8 +64,8 @@ struct Detection {
 /** How far a face could be analysed. */
 enum class Status { ok, unaligned, small };
 
-/** Why an answer deserves less trust. */
-enum class Reason { confident, low_confidence, unaligned, face_too_small };
+/** Why a reported answer differs from the raw one, or deserves less trust. */
+enum class Reason { confident, low_confidence, unaligned, face_too_small, low_quality, smoothed };
 
 const char* to_string(Status status);
 const char* to_string(Reason reason);
@@ -95,6 +95,22 @@ struct ActionUnit {
   Reason reason = Reason::confident;
 };
 
+/** How a head is turned, degrees: towards the face's own left, up, towards its own left shoulder. */
+struct HeadPose {
+  double yaw = 0;
+  double pitch = 0;
+  double roll = 0;
+};
+
+/** How much a face's picture lets one read, 0 to 1; `overall` is the least of the others. */
+struct FaceQuality {
+  double overall = 0;
+  double size = 0;
+  double sharpness = 0;
+  double pose = 0;
+  double light = 0;
+};
+
 /** What one face shows in one frame. */
 struct FaceState {
   Box box;
@@ -105,6 +121,9 @@ struct FaceState {
   /** In the manifest's order. */
   std::vector<ActionUnit> action_units;
   Status status = Status::ok;
+  /** Nothing where no landmarks show it. */
+  std::optional<HeadPose> head_pose;
+  FaceQuality quality;
 };
 
 }  // namespace mf2_edge
