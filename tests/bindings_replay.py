@@ -1,4 +1,4 @@
-"""What a native binding's tests read, what the SDK answers to the same, and the report made of both.
+"""What a native binding's tests read, what the SDK answers to the same, and the report of both.
 
 `lay_out` writes a folder: `goldens/` and `stages/` (.npy, those of the default bundle and of the
 bindings), `smooth/`, `manifests.json` (cases), `crops.bin` (for each crop its width and height as
@@ -64,7 +64,7 @@ def lay_out(folder: Path) -> list[dict[str, Any]]:
 
 
 def copy_model(folder: Path) -> Path:
-    """A folder as an app has it: the bundle's manifest and .tflite, and the detector beside them."""
+    """A folder as an app has it: the bundle's manifest and .tflite, the detector beside them."""
     folder.mkdir(parents=True)
     for file in (*BUNDLE.glob("*.tflite"), BUNDLE / "manifest.json"):
         shutil.copy(file, folder)

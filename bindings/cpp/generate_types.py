@@ -1,6 +1,6 @@
 """Writes the C++ types of the manifest and the code that reads them, from the SDK's definitions.
 
-    python -m bindings.cpp.generate_types [--check]
+python -m bindings.cpp.generate_types [--check]
 """
 
 from __future__ import annotations
@@ -64,9 +64,7 @@ def types() -> str:
 def readers() -> str:
     """src/manifest_types.cpp."""
     structs = manifest_structs()
-    units = "".join(
-        f'    {{"{unit}", "{name}"}},\n' for unit, name in ACTION_UNIT_NAMES.items()
-    )
+    units = "".join(f'    {{"{unit}", "{name}"}},\n' for unit, name in ACTION_UNIT_NAMES.items())
     return "\n".join(
         [
             HEAD + '#include "mf2_edge/manifest_types.hpp"\n\n#include "json_fields.hpp"\n',
@@ -136,14 +134,18 @@ def _choice_reader(choice: Choice) -> str:
     return (
         f"static constexpr const char* {table}[] = {{{names}}};\n"
         f"const char* to_string({choice.name} value) {{ return {table}[int(value)]; }}\n"
-        f"void read(const Json& json, const std::string& at, {choice.name}& made, const Limits&) {{\n"
+        f"{_reader(choice.name)}\n"
         f"  made = {choice.name}(read_choice(json, at, {table}));\n}}\n"
     )
 
 
+def _reader(name: str) -> str:
+    return f"void read(const Json& json, const std::string& at, {name}& made, const Limits&) {{"
+
+
 def _struct_reader(struct: Struct) -> str:
     lines = [
-        f"void read(const Json& json, const std::string& at, {struct.name}& made, const Limits&) {{",
+        _reader(struct.name),
         "  Fields fields(json, at);",
     ]
     for field in struct.fields:
