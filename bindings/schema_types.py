@@ -128,8 +128,13 @@ def manifest_structs() -> list[Struct]:
 
 def manifest_choices(structs: list[Struct]) -> list[Choice]:
     """The enums that the structs use, by name."""
-    shapes = [field.shape for struct in structs for field in struct.fields]
-    return sorted({s for s in shapes if isinstance(s, Choice)}, key=lambda choice: choice.name)
+    found = set()
+    for shape in (field.shape for struct in structs for field in struct.fields):
+        while isinstance(shape, Maybe | Many | Keyed):
+            shape = shape.of
+        if isinstance(shape, Choice):
+            found.add(shape)
+    return sorted(found, key=lambda choice: choice.name)
 
 
 def write_or_check(doc: str | None, files: dict[Path, Callable[[], str]]) -> int:

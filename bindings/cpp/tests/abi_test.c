@@ -1,4 +1,5 @@
 /* The C ABI under bad input: abi_test MODEL [BROKEN STATUS]... exits with 0 if all is as it says. */
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,6 +71,34 @@ static void test_boxes(mf2_edge_analyzer* analyzer) {
   mf2_edge_free_faces(NULL);
 }
 
+/* Faces of a grey frame and the error of a bad one, again and again: null if all calls said so. */
+static void* call_often(void* analyzer) {
+  static uint8_t pixels[64 * 64 * 3];
+  mf2_edge_frame frame = {pixels, sizeof pixels, 64, 64, 0, MF2_EDGE_RGB};
+  mf2_edge_frame bad = {NULL, 0, 64, 64, 0, MF2_EDGE_RGB};
+  mf2_edge_faces* faces = NULL;
+  int i;
+  for (i = 0; i < 5; ++i) {
+    if (mf2_edge_predict_crop(analyzer, &frame, &faces) != MF2_EDGE_OK) return analyzer;
+    if (mf2_edge_face_count(faces) != 1) return analyzer;
+    mf2_edge_free_faces(faces);
+    if (mf2_edge_predict(analyzer, &bad, NULL, 0, &faces) != MF2_EDGE_FRAME_ERROR) return analyzer;
+    if (strstr(mf2_edge_last_error(), "no pixels") == NULL) return analyzer;
+  }
+  return NULL;
+}
+
+static void test_threads(mf2_edge_analyzer* analyzer) {
+  pthread_t threads[4];
+  void* failure;
+  int i;
+  for (i = 0; i < 4; ++i) pthread_create(&threads[i], NULL, call_often, analyzer);
+  for (i = 0; i < 4; ++i) {
+    pthread_join(threads[i], &failure);
+    expect(failure == NULL ? 0 : 1, 0, "calls from another thread");
+  }
+}
+
 int main(int count, char** arguments) {
   mf2_edge_analyzer* analyzer = NULL;
   mf2_edge_options nothing = {NULL, "/nowhere/libLiteRt.so", NULL, 0, 0};
@@ -87,6 +116,7 @@ int main(int count, char** arguments) {
   if (analyzer == NULL) return 1;
   test_frames(analyzer);
   test_boxes(analyzer);
+  test_threads(analyzer);
   mf2_edge_close(analyzer);
   mf2_edge_close(NULL);
   return wrong;
