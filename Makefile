@@ -17,7 +17,7 @@ LANDMARKER_PYTHON ?=
 TRAINING := OMP_NUM_THREADS=1 MALLOC_MMAP_MAX_=0 MALLOC_TOP_PAD_=100000000 \
 	MALLOC_TRIM_THRESHOLD_=1000000000000
 
-.PHONY: help predict test browser lint format bench peers wheel train evaluate scale export clean
+.PHONY: help predict test browser native lint format bench peers wheel train evaluate scale export clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-9s %s\n", $$1, $$2}'
@@ -25,13 +25,22 @@ help: ## what can be made
 predict: $(SDK)/.installed ## the state of the face in PHOTO, with the shipped model
 	$(SDK)/bin/mf2-edge predict $(PHOTO) --annotate annotated
 
-test: $(DEV)/.installed lint browser ## everything: lint, types, import rules, the whole test suite
+test: $(DEV)/.installed lint browser native ## everything: lint, types, import rules, the whole test suite
 	$(BIN)/python -m pytest
 
 # Debian's packages, where they are missing and can be installed; else the tests of pages skip.
 browser:
 	@missing=""; for pair in chromium:chromium node:nodejs npm:npm; do \
 		command -v $${pair%:*} >/dev/null || missing="$$missing $${pair#*:}"; done; \
+	if [ -n "$$missing" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update -qq && apt-get install -y -qq $$missing >/dev/null || \
+		echo "could not install:$$missing" >&2; fi
+
+NATIVE := cmake g++ nlohmann-json3-dev libstb-dev
+
+native:
+	@missing=""; for package in $(NATIVE); do \
+		dpkg -s $$package >/dev/null 2>&1 || missing="$$missing $$package"; done; \
 	if [ -n "$$missing" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		apt-get update -qq && apt-get install -y -qq $$missing >/dev/null || \
 		echo "could not install:$$missing" >&2; fi

@@ -1,0 +1,136 @@
+/*
+ * mf2-edge in C: facial state of images, through handles and status codes. No function throws, none
+ * aborts on bad input, and any thread may call any of them.
+ *
+ * Coordinates are pixels of the frame, origin at the top left; scores are probabilities in 0..1;
+ * left and right are the subject's own.
+ */
+#ifndef MF2_EDGE_H
+#define MF2_EDGE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum mf2_edge_status {
+  MF2_EDGE_OK = 0,
+  MF2_EDGE_INVALID_ARGUMENT = 1,
+  MF2_EDGE_FRAME_ERROR = 2,
+  MF2_EDGE_BOX_ERROR = 3,
+  MF2_EDGE_BUNDLE_ERROR = 4,
+  MF2_EDGE_MANIFEST_ERROR = 5,
+  MF2_EDGE_CHECKSUM_ERROR = 6,
+  MF2_EDGE_RUNTIME_UNAVAILABLE = 7,
+  MF2_EDGE_INFERENCE_ERROR = 8,
+  MF2_EDGE_OUT_OF_MEMORY = 9,
+  MF2_EDGE_INTERNAL_ERROR = 10
+} mf2_edge_status;
+
+/* What went wrong in the last call of this thread that failed, in a sentence; "" if none did. */
+const char* mf2_edge_last_error(void);
+
+typedef struct mf2_edge_analyzer mf2_edge_analyzer;
+typedef struct mf2_edge_faces mf2_edge_faces;
+
+typedef enum mf2_edge_pixel_format {
+  MF2_EDGE_RGB = 0,
+  MF2_EDGE_BGR = 1,
+  MF2_EDGE_RGBA = 2,
+  MF2_EDGE_BGRA = 3
+} mf2_edge_pixel_format;
+
+typedef enum mf2_edge_search {
+  MF2_EDGE_ADAPTIVE = 0,
+  MF2_EDGE_EXHAUSTIVE = 1,
+  MF2_EDGE_SINGLE = 2
+} mf2_edge_search;
+
+/* All zero, or a null pointer in its place, is the default. */
+typedef struct mf2_edge_options {
+  const char* detector;  /* folder of BlazeFace; null: blazeface_short_range in the bundle's folder */
+  const char* litert;    /* path of libLiteRt; null: MF2_EDGE_LITERT, or the library path */
+  const char* precision; /* "fp32", "fp16", "int8"; null: the first .tflite listed */
+  int32_t search;        /* mf2_edge_search */
+  int32_t threads;       /* 0 is 1 */
+} mf2_edge_options;
+
+typedef struct mf2_edge_frame {
+  const uint8_t* pixels;
+  size_t size;    /* bytes behind `pixels` */
+  int32_t width;
+  int32_t height;
+  size_t stride;  /* bytes from row to row; 0: no gaps */
+  int32_t format; /* mf2_edge_pixel_format */
+} mf2_edge_frame;
+
+typedef struct mf2_edge_point {
+  double x, y;
+} mf2_edge_point;
+
+typedef struct mf2_edge_box {
+  double x, y, width, height;
+} mf2_edge_box;
+
+typedef struct mf2_edge_emotion_score {
+  const char* label;
+  double score;
+} mf2_edge_emotion_score;
+
+typedef struct mf2_edge_action_unit {
+  const char* label; /* "AU12" */
+  const char* name;  /* "lip corner puller" */
+  double score;
+  int32_t present;
+  const char* reason; /* "confident", "low_confidence", "unaligned", "face_too_small", "low_quality" */
+} mf2_edge_action_unit;
+
+/* One face. Pointers lead into the mf2_edge_faces that it came from. */
+typedef struct mf2_edge_face {
+  mf2_edge_box box;
+  double detection_score;
+  int32_t has_landmarks;
+  mf2_edge_point landmarks[6]; /* right eye, left eye, nose tip, mouth centre, right ear, left ear */
+  const char* status;          /* "ok", "unaligned", "small" */
+  const char* emotion;
+  double emotion_score;
+  const char* emotion_reason;
+  const mf2_edge_emotion_score* emotion_scores;
+  size_t emotion_count;
+  const mf2_edge_action_unit* action_units;
+  size_t action_unit_count;
+} mf2_edge_face;
+
+/* Load and check everything in the folder of a bundle. Close what it gives. */
+mf2_edge_status mf2_edge_open(const char* bundle, const mf2_edge_options* options,
+                              mf2_edge_analyzer** analyzer);
+void mf2_edge_close(mf2_edge_analyzer* analyzer);
+
+/*
+ * The faces of a frame, largest first; with `boxes` one result a box, in their order. Free what it
+ * gives. No faces is no error.
+ */
+mf2_edge_status mf2_edge_predict(const mf2_edge_analyzer* analyzer, const mf2_edge_frame* frame,
+                                 const mf2_edge_box* boxes, size_t box_count,
+                                 mf2_edge_faces** faces);
+
+/* The one face at `box`, whose six landmarks the caller knows. */
+mf2_edge_status mf2_edge_predict_aligned(const mf2_edge_analyzer* analyzer,
+                                         const mf2_edge_frame* frame, const mf2_edge_box* box,
+                                         const mf2_edge_point landmarks[6],
+                                         mf2_edge_faces** faces);
+
+/* The one face that a crop shows. */
+mf2_edge_status mf2_edge_predict_crop(const mf2_edge_analyzer* analyzer,
+                                      const mf2_edge_frame* crop, mf2_edge_faces** faces);
+
+size_t mf2_edge_face_count(const mf2_edge_faces* faces);
+mf2_edge_status mf2_edge_face_at(const mf2_edge_faces* faces, size_t index, mf2_edge_face* face);
+void mf2_edge_free_faces(mf2_edge_faces* faces);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,65 @@
+// The analyzer: a frame in, the state of every face in it out.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "mf2_edge/bundle.hpp"
+#include "mf2_edge/decode.hpp"
+#include "mf2_edge/detect.hpp"
+#include "mf2_edge/types.hpp"
+
+namespace mf2_edge {
+
+struct AnalyzerOptions {
+  /** Folder with BlazeFace (`detector.json`); "" is `blazeface_short_range` in the bundle's folder. */
+  std::filesystem::path detector;
+  /** Path of libLiteRt; "" as `open_litert` finds it. */
+  std::string litert;
+  /** Of the .tflite; without one the first listed. */
+  std::optional<Precision> precision;
+  Search search = Search::adaptive;
+  int threads = 1;
+};
+
+/** Emotion and Action Units of the faces in single images. Any thread may call it. */
+class FaceStateAnalyzer {
+ public:
+  /** Throws BundleError, ManifestError, ChecksumError or RuntimeUnavailableError. */
+  explicit FaceStateAnalyzer(const std::filesystem::path& bundle,
+                             const AnalyzerOptions& options = {});
+  FaceStateAnalyzer(const FaceStateAnalyzer&) = delete;
+  FaceStateAnalyzer& operator=(const FaceStateAnalyzer&) = delete;
+
+  /** Every face, largest first; empty when nobody is there. Throws FrameError. */
+  std::vector<FaceState> predict(const Frame& frame) const;
+
+  /** One result a box of the caller's, in their order. Throws FrameError or BoxError. */
+  std::vector<FaceState> predict(const Frame& frame, const std::vector<Box>& boxes) const;
+
+  /** One result for landmarks of the caller's own detector. Throws FrameError or BoxError. */
+  FaceState predict(const Frame& frame, const Box& box, const Landmarks& landmarks) const;
+
+  /** The one face that a crop shows. Throws FrameError. */
+  FaceState predict_crop(const Frame& crop) const;
+
+  const Bundle& bundle() const { return bundle_; }
+  const ArtifactSpec& artifact() const { return artifact_; }
+
+ private:
+  FaceState analyze(const Image& image, const Detection& face) const;
+
+  Bundle bundle_;
+  const ArtifactSpec& artifact_;
+  Decoder decoder_;
+  std::unique_ptr<Model> model_;
+  std::unique_ptr<BlazeFaceDetector> detector_;
+};
+
+/** A frame as RGB without gaps. Throws FrameError: no pixels, sides under 2 px, a short stride. */
+Image to_image(const Frame& frame);
+
+}  // namespace mf2_edge

@@ -1,0 +1,19 @@
+// Head pose and quality of a face's picture, as mf2_edge/pose.py and mf2_edge/quality.py have them.
+#pragma once
+
+#include <optional>
+
+#include "mf2_edge/types.hpp"
+
+namespace mf2_edge {
+
+/** Below this `overall`, answers bear the reason `low_quality`. */
+inline constexpr double kLowQuality = 0.3;
+
+/** Yaw, pitch and roll from an average head; nothing where the landmarks are degenerate. */
+std::optional<HeadPose> head_pose(const Landmarks& landmarks);
+
+/** Quality of one face from its aligned picture and its box in source pixels. */
+FaceQuality face_quality(const Image& aligned, const Box& box, const std::optional<HeadPose>& pose);
+
+}  // namespace mf2_edge

@@ -1,0 +1,77 @@
+// Smooth: calm one face's answers over time, and tell when its Action Units begin and end.
+//
+// The steps of mf2_edge/smooth.py with the filter of mf2_edge/one_euro.py; the parameters are the
+// manifest's `smoothing`.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "mf2_edge/manifest.hpp"
+#include "mf2_edge/types.hpp"
+
+namespace mf2_edge {
+
+/** A low-pass filter that is calm where nothing moves and quick where something does. */
+class OneEuro {
+ public:
+  /** `together` makes the values share one speed. */
+  OneEuro(const OneEuroSpec& spec, bool together) : spec_(spec), together_(together) {}
+
+  /** The calmed values from new ones, `seconds` after those before. */
+  std::vector<double> update(const std::vector<double>& x, double seconds);
+
+ private:
+  OneEuroSpec spec_;
+  bool together_;
+  std::vector<double> slow_;
+  std::vector<double> value_;
+};
+
+enum class EventKind { onset, apex, offset };
+
+/** One moment of an Action Unit's course; apex and offset are told together, at the end. */
+struct ActionUnitEvent {
+  std::string label;
+  EventKind kind;
+  double timestamp_ms;
+  double score;
+};
+
+struct SmoothedState {
+  FaceState state;
+  std::vector<ActionUnitEvent> events;
+};
+
+/** The memory of one face, of constant size; one thread at a time. `manifest` has to outlive it. */
+class Smoother {
+ public:
+  explicit Smoother(const Manifest& manifest);
+
+  /** The calmed state, and what began or ended. Throws std::invalid_argument if time runs back. */
+  SmoothedState update(const FaceState& state, double timestamp_ms);
+
+  /** What ends because the face is gone. */
+  std::vector<ActionUnitEvent> close(double timestamp_ms);
+
+ private:
+  struct Peak {
+    double score;
+    double timestamp_ms;
+  };
+
+  void calm_emotion(Emotion& emotion, double seconds);
+  void end(const std::string& label, double timestamp_ms, double score,
+           std::vector<ActionUnitEvent>& events);
+
+  const Manifest& manifest_;
+  OneEuro emotion_;
+  OneEuro units_;
+  std::optional<std::size_t> label_;
+  std::map<std::string, Peak> present_;
+  std::optional<double> last_ms_;
+};
+
+}  // namespace mf2_edge

@@ -1,0 +1,129 @@
+// What goes in and what comes out; names and meaning as in mf2_edge/types.py.
+//
+// Coordinates are pixels of the frame that was passed in, origin at the top left, x to the right,
+// y down. Left and right are the subject's own. Scores are probabilities in 0..1.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "mf2_edge/manifest_types.hpp"
+
+namespace mf2_edge {
+
+enum class PixelFormat { rgb, bgr, rgba, bgra };
+
+/** A frame in the caller's memory: 8 bits a channel, row by row; alpha is not looked at. */
+struct Frame {
+  const std::uint8_t* pixels = nullptr;
+  int width = 0;
+  int height = 0;
+  /** Bytes from one row to the next; 0 where rows follow each other without a gap. */
+  std::size_t stride = 0;
+  PixelFormat format = PixelFormat::rgb;
+};
+
+/** An RGB image, row by row without gaps: what the stages work on. */
+struct Image {
+  int width = 0;
+  int height = 0;
+  std::vector<std::uint8_t> pixels;
+};
+
+struct Point {
+  double x = 0;
+  double y = 0;
+};
+
+/** Axis-aligned rectangle; it may reach beyond the frame. */
+struct Box {
+  double x = 0;
+  double y = 0;
+  double width = 0;
+  double height = 0;
+};
+
+/** The six points of BlazeFace, in the order of `kLandmarkNames`. */
+using Landmarks = std::array<Point, 6>;
+
+inline constexpr std::array<const char*, 6> kLandmarkNames = {
+    "right_eye", "left_eye", "nose_tip", "mouth_center", "right_ear", "left_ear"};
+
+/** One face as a detector reports it. */
+struct Detection {
+  Box box;
+  /** Confidence, 0..1. */
+  double score = 1;
+  std::optional<Landmarks> landmarks;
+};
+
+/** How far a face could be analysed. */
+enum class Status { ok, unaligned, small };
+
+/** Why a reported answer differs from the raw one, or deserves less trust. */
+enum class Reason { confident, low_confidence, unaligned, face_too_small, low_quality, smoothed };
+
+const char* to_string(Status status);
+const char* to_string(Reason reason);
+
+/** The categorical emotion of one face. */
+struct Emotion {
+  /** The reported answer. */
+  std::string label;
+  /** The network's answer; smoothing may report another. */
+  std::string raw_label;
+  /** Probability of `label`. */
+  double score = 0;
+  /** One calibrated probability a label, in the manifest's order; they sum to 1. */
+  Keyed<double> scores;
+  Reason reason = Reason::confident;
+};
+
+/** One FACS Action Unit. */
+struct ActionUnit {
+  /** "AU12". */
+  std::string label;
+  /** In words. */
+  std::string name;
+  double score = 0;
+  /** Whether `score` reaches this unit's threshold in the manifest. */
+  bool present = false;
+  Reason reason = Reason::confident;
+};
+
+/** How a head is turned, degrees: towards the face's own left, up, towards its own left shoulder. */
+struct HeadPose {
+  double yaw = 0;
+  double pitch = 0;
+  double roll = 0;
+};
+
+/** How much a face's picture lets one read, 0 to 1; `overall` is the least of the others. */
+struct FaceQuality {
+  double overall = 0;
+  double size = 0;
+  double sharpness = 0;
+  double pose = 0;
+  double light = 0;
+};
+
+/** What one face shows in one frame. */
+struct FaceState {
+  Box box;
+  std::optional<Landmarks> landmarks;
+  /** 0..1; 1 for boxes given by the caller. */
+  double detection_score = 1;
+  Emotion emotion;
+  /** In the manifest's order. */
+  std::vector<ActionUnit> action_units;
+  Status status = Status::ok;
+  /** Nothing where no landmarks show it. */
+  std::optional<HeadPose> head_pose;
+  FaceQuality quality;
+};
+
+}  // namespace mf2_edge

@@ -1,0 +1,136 @@
+#include "mf2_edge/analyzer.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "mf2_edge/align.hpp"
+#include "mf2_edge/errors.hpp"
+#include "mf2_edge/preprocess.hpp"
+#include "mf2_edge/quality.hpp"
+
+namespace mf2_edge {
+
+static constexpr int kSmallestSide = 2;
+static constexpr int kLargestSide = 32768;
+static constexpr PreprocessingSpec kPixelsAsTheyAre = {{0, 0, 0}, {1, 1, 1}};
+
+Image to_image(const Frame& frame) {
+  const std::string size = std::to_string(frame.width) + " x " + std::to_string(frame.height);
+  if (!frame.pixels) throw FrameError("frame has no pixels; expected an image");
+  if (std::min(frame.width, frame.height) < kSmallestSide ||
+      std::max(frame.width, frame.height) > kLargestSide) {
+    throw FrameError("frame is " + size + " px; expected sides of 2 to 32768 px");
+  }
+  const int format = int(frame.format);
+  if (format < 0 || format > int(PixelFormat::bgra)) {
+    throw FrameError("pixel format " + std::to_string(format) + "; expected rgb, bgr, rgba, bgra");
+  }
+  const bool alpha = frame.format == PixelFormat::rgba || frame.format == PixelFormat::bgra;
+  const bool blue_first = frame.format == PixelFormat::bgr || frame.format == PixelFormat::bgra;
+  const std::size_t bytes = alpha ? 4 : 3, row = std::size_t(frame.width) * bytes;
+  const std::size_t stride = frame.stride == 0 ? row : frame.stride;
+  if (stride < row) {
+    throw FrameError("stride is " + std::to_string(stride) + " bytes; a row of " + size +
+                     " px takes " + std::to_string(row));
+  }
+  Image made{frame.width, frame.height, {}};
+  made.pixels.resize(std::size_t(frame.width) * std::size_t(frame.height) * 3);
+  std::uint8_t* to = made.pixels.data();
+  for (int y = 0; y < frame.height; ++y) {
+    const std::uint8_t* from = frame.pixels + std::size_t(y) * stride;
+    for (int x = 0; x < frame.width; ++x, from += bytes, to += 3) {
+      to[0] = from[blue_first ? 2 : 0];
+      to[1] = from[1];
+      to[2] = from[blue_first ? 0 : 2];
+    }
+  }
+  return made;
+}
+
+static void check_box(const Box& box, const Image& image) {
+  for (double value : {box.x, box.y, box.width, box.height}) {
+    // Far beyond any frame the arithmetic of positions is no longer exact.
+    if (!(std::abs(value) < 1e6)) throw BoxError("box is not finite, or larger than 1e6 px");
+  }
+  if (!(box.width > 0 && box.height > 0)) throw BoxError("box has no size");
+  const bool beside = box.x >= image.width || box.x + box.width <= 0;
+  const bool below = box.y >= image.height || box.y + box.height <= 0;
+  if (beside || below) throw BoxError("box lies outside the frame; expected pixels of this frame");
+}
+
+/** Whether landmarks can carry an alignment: finite, eyes apart. */
+static bool usable(const std::optional<Landmarks>& landmarks) {
+  if (!landmarks) return false;
+  const Point right = (*landmarks)[0], left = (*landmarks)[1];
+  const bool finite = std::isfinite(right.x + right.y + left.x + left.y);
+  return finite && (right.x != left.x || right.y != left.y);
+}
+
+FaceStateAnalyzer::FaceStateAnalyzer(const std::filesystem::path& bundle,
+                                     const AnalyzerOptions& options)
+    : bundle_(bundle),
+      artifact_(bundle_.select(ArtifactFormat::tflite, options.precision)),
+      decoder_(bundle_.manifest()) {
+  const int threads = std::clamp(options.threads, 1, 64);
+  std::string bytes = bundle_.read(artifact_);  // checked before anything parses them
+  const auto engine = open_litert(options.litert);
+  model_ = std::make_unique<Model>(engine, std::move(bytes), artifact_.file, threads);
+  check_outputs(*model_, bundle_.manifest(), artifact_);
+  const auto folder =
+      options.detector.empty() ? bundle / "blazeface_short_range" : options.detector;
+  detector_ = std::make_unique<BlazeFaceDetector>(engine, folder, options.search, threads);
+}
+
+std::vector<FaceState> FaceStateAnalyzer::predict(const Frame& frame) const {
+  const Image image = to_image(frame);
+  std::vector<FaceState> states;
+  for (const Detection& face : detector_->detect(image)) states.push_back(analyze(image, face));
+  return states;
+}
+
+std::vector<FaceState> FaceStateAnalyzer::predict(const Frame& frame,
+                                                  const std::vector<Box>& boxes) const {
+  const Image image = to_image(frame);
+  for (const Box& box : boxes) check_box(box, image);
+  std::vector<FaceState> states;
+  for (const Box& box : boxes) {
+    const auto found = detector_->refine(image, box);
+    states.push_back(analyze(image, {box, 1, found ? found->landmarks : std::nullopt}));
+  }
+  return states;
+}
+
+FaceState FaceStateAnalyzer::predict(const Frame& frame, const Box& box,
+                                     const Landmarks& landmarks) const {
+  const Image image = to_image(frame);
+  check_box(box, image);
+  return analyze(image, {box, 1, landmarks});
+}
+
+FaceState FaceStateAnalyzer::predict_crop(const Frame& crop) const {
+  const Image image = to_image(crop);
+  const Box whole{0, 0, double(image.width), double(image.height)};
+  return analyze(image, detector_->refine(image, whole).value_or(Detection{whole, 1, {}}));
+}
+
+FaceState FaceStateAnalyzer::analyze(const Image& image, const Detection& face) const {
+  const Manifest& manifest = bundle_.manifest();
+  const AlignmentSpec& spec = manifest.alignment;
+  const bool small =
+      std::min(face.box.width, face.box.height) < manifest.decoding.min_face_size;
+  const bool aligns = usable(face.landmarks);
+  const Status status = !aligns ? Status::unaligned : small ? Status::small : Status::ok;
+  const Image aligned =
+      aligns ? align(image, *face.landmarks, spec) : resize_crop(image, face.box, spec);
+  const bool tensor = artifact_.input == ModelInput::tensor;
+  const auto input =
+      to_input(aligned, tensor ? manifest.preprocessing : kPixelsAsTheyAre, artifact_.layout);
+  const auto pose = aligns ? head_pose(*face.landmarks) : std::nullopt;
+  const FaceQuality quality = face_quality(aligned, face.box, pose);
+  const bool poor = quality.overall < kLowQuality;
+  auto [emotion, units] = decoder_.decode(model_->run(input), status, poor);
+  return {face.box, face.landmarks, face.score, std::move(emotion), std::move(units), status,
+          pose, quality};
+}
+
+}  // namespace mf2_edge

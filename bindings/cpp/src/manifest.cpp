@@ -1,0 +1,132 @@
+#include "mf2_edge/manifest.hpp"
+
+#include <algorithm>
+#include <set>
+
+#include "json_fields.hpp"
+#include "mf2_edge/types.hpp"
+
+namespace mf2_edge {
+
+void read(const Json& json, const std::string& at, Manifest& made, const Limits& limits);
+
+static void check_version(const Json& json) {
+  const auto found = json.is_object() ? json.find("schema_version") : json.end();
+  const bool versioned =
+      json.is_object() && found != json.end() && found->is_string() && is_version(*found);
+  if (!versioned) refuse("expected \"MAJOR.MINOR\" such as 1.1", "$.schema_version");
+  const std::string text = *found;
+  std::string major = text.substr(0, text.find('.'));
+  major.erase(0, std::min(major.find_first_not_of('0'), major.size() - 1));
+  const std::string ours = std::string(kSchemaVersion).substr(0, 1);
+  if (major == ours) return;
+  const bool newer = major.size() > ours.size() || major > ours;
+  refuse("schema " + text + ", this release reads " + ours + ".x: " +
+             (newer ? "update mf2-edge" : "export the model again"),
+         "$.schema_version");
+}
+
+/** Whether a path is anything but a plain relative path with forward slashes. */
+static bool leaves(const std::string& file) {
+  if (file.find_first_of(std::string("\\:\0", 3)) != std::string::npos) return true;
+  for (std::size_t start = 0, end = 0; end != std::string::npos; start = end + 1) {
+    end = file.find('/', start);
+    const std::string part = file.substr(start, end == std::string::npos ? end : end - start);
+    if (part.empty() || part == "." || part == "..") return true;
+  }
+  return false;
+}
+
+static void check_head(const HeadSpec& head, Activation activation) {
+  const std::string at = std::string("$.heads (") + to_string(head.name) + ")";
+  if (head.labels.empty()) refuse("no labels; expected one a logit", at);
+  if (std::set<std::string>(head.labels.begin(), head.labels.end()).size() < head.labels.size()) {
+    refuse("a label more than once; expected unique labels", at);
+  }
+  if (head.activation != activation) {
+    refuse(std::string("expected activation ") + to_string(activation), at);
+  }
+}
+
+static void check_heads(const Manifest& manifest) {
+  if (manifest.heads.size() != 2 || manifest.heads[0].name == manifest.heads[1].name) {
+    refuse("expected one head each of emotion and action_units", "$.heads");
+  }
+  const HeadSpec& units = head_of(manifest, HeadName::action_units);
+  check_head(head_of(manifest, HeadName::emotion), Activation::softmax);
+  check_head(units, Activation::sigmoid);
+  std::set<std::int64_t> outputs;
+  for (const HeadSpec& head : manifest.heads) outputs.insert(head.output);
+  for (const VectorSpec& vector : manifest.vectors) outputs.insert(vector.output);
+  if (outputs.size() < manifest.heads.size() + manifest.vectors.size()) {
+    refuse("expected different outputs", "$.heads, $.vectors");
+  }
+  for (const std::string& label : units.labels) {
+    if (!action_unit_name(label)) refuse(label + " is no FACS Action Unit", "$.heads");
+    if (!find(manifest.calibration.action_units, label)) {
+      refuse("no entry for " + label + "; expected one a label", "$.calibration.action_units");
+    }
+  }
+  if (manifest.calibration.action_units.size() != units.labels.size()) {
+    refuse("entries that are no labels of the head", "$.calibration.action_units");
+  }
+}
+
+static void check_alignment(const Manifest& manifest) {
+  const AlignmentSpec& spec = manifest.alignment;
+  if (spec.width != manifest.input.width || spec.height != manifest.input.height) {
+    refuse("expected the size of $.input", "$.alignment");
+  }
+  std::set<std::array<double, 2>> places;
+  for (const auto& [name, place] : spec.points) {
+    if (std::find(kLandmarkNames.begin(), kLandmarkNames.end(), name) == kLandmarkNames.end()) {
+      refuse("unknown landmark " + name, "$.alignment.points");
+    }
+    places.insert(place);
+  }
+  if (places.size() < 2) {
+    refuse("expected at least two different points", "$.alignment.points");
+  }
+  // No network reads faces that large; a damaged number must not ask for all memory.
+  if (spec.width > 4096 || spec.height > 4096) refuse("larger than 4096 pixels", "$.alignment");
+}
+
+static void check_files(const Manifest& manifest) {
+  if (manifest.artifacts.empty()) refuse("expected at least one model file", "$.artifacts");
+  std::set<std::pair<ArtifactFormat, Precision>> variants;
+  for (const ArtifactSpec& artifact : manifest.artifacts) {
+    if (!variants.insert({artifact.format, artifact.precision}).second) {
+      refuse("expected one file a format and precision", "$.artifacts");
+    }
+    if (leaves(artifact.file)) refuse(artifact.file + " leaves the bundle", "$.artifacts");
+  }
+  for (const FileSpec& golden : manifest.goldens) {
+    if (leaves(golden.file)) refuse(golden.file + " leaves the bundle", "$.goldens");
+  }
+}
+
+Manifest parse_manifest(const std::string& text, const std::string& source) {
+  const Json json = parse_json(text, source);
+  try {
+    check_version(json);
+    Manifest manifest;
+    read(json, "$", manifest, {});
+    check_heads(manifest);
+    check_alignment(manifest);
+    const auto& std_of = manifest.preprocessing.std;
+    if (std::count(std_of.begin(), std_of.end(), 0.0) > 0) {
+      refuse("0 would divide by zero", "$.preprocessing.std");
+    }
+    check_files(manifest);
+    return manifest;
+  } catch (const ManifestError& error) {
+    throw ManifestError(source + ": " + error.what());
+  }
+}
+
+const HeadSpec& head_of(const Manifest& manifest, HeadName name) {
+  return *std::find_if(manifest.heads.begin(), manifest.heads.end(),
+                       [&](const HeadSpec& head) { return head.name == name; });
+}
+
+}  // namespace mf2_edge

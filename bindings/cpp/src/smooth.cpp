@@ -1,0 +1,113 @@
+#include "mf2_edge/smooth.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <stdexcept>
+
+namespace mf2_edge {
+
+static constexpr double kTurn = 2 * 3.14159265358979323846;
+
+/** How much of the way a first-order low pass goes towards a value held for so long. */
+static double gain(double cutoff_hz, double seconds) {
+  return 1 - std::exp(-kTurn * seconds * cutoff_hz);
+}
+
+/** Reasons that smoothing may replace; the others say that the picture itself is poor. */
+static bool trusted(Reason reason) {
+  return reason == Reason::confident || reason == Reason::low_confidence;
+}
+
+std::vector<double> OneEuro::update(const std::vector<double>& x, double seconds) {
+  if (value_.size() != x.size()) {
+    slow_ = value_ = x;
+    return x;
+  }
+  std::vector<double> speed(x.size());
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    slow_[i] += gain(spec_.speed_cutoff_hz, seconds) * (x[i] - slow_[i]);
+    speed[i] = std::abs(x[i] - slow_[i]) * (kTurn * spec_.speed_cutoff_hz);
+  }
+  if (together_ && !speed.empty()) {
+    std::fill(speed.begin(), speed.end(), *std::max_element(speed.begin(), speed.end()));
+  }
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    const double cutoff = spec_.min_cutoff_hz + spec_.beta * speed[i];
+    value_[i] += gain(cutoff, seconds) * (x[i] - value_[i]);
+  }
+  return value_;
+}
+
+Smoother::Smoother(const Manifest& manifest)
+    : manifest_(manifest),
+      emotion_(manifest.smoothing.emotion, true),
+      units_(manifest.smoothing.action_units, false) {}
+
+SmoothedState Smoother::update(const FaceState& state, double timestamp_ms) {
+  if (!std::isfinite(timestamp_ms) || (last_ms_ && timestamp_ms < *last_ms_)) {
+    throw std::invalid_argument("timestamp_ms is not finite, or before that of the last frame");
+  }
+  const bool first = !last_ms_;
+  const double seconds = first ? 0 : (timestamp_ms - *last_ms_) / 1e3;
+  last_ms_ = timestamp_ms;
+  SmoothedState made{state, {}};
+  calm_emotion(made.state.emotion, seconds);
+  std::vector<double> scores;
+  for (const ActionUnit& unit : state.action_units) scores.push_back(unit.score);
+  scores = units_.update(scores, seconds);
+  const double slack = first ? 0 : manifest_.smoothing.au_hysteresis;
+  for (std::size_t i = 0; i < scores.size(); ++i) {
+    ActionUnit& unit = made.state.action_units[i];
+    const auto peak = present_.find(unit.label);
+    const bool before = peak != present_.end();
+    const double threshold = find(manifest_.calibration.action_units, unit.label)->threshold;
+    const bool present = scores[i] >= threshold + (before ? -slack : slack);
+    if (present && !before) {
+      present_[unit.label] = {scores[i], timestamp_ms};
+      made.events.push_back({unit.label, EventKind::onset, timestamp_ms, scores[i]});
+    } else if (present && scores[i] > peak->second.score) {
+      peak->second = {scores[i], timestamp_ms};
+    } else if (!present && before) {
+      end(unit.label, timestamp_ms, scores[i], made.events);
+    }
+    if (trusted(unit.reason) && present != unit.present) unit.reason = Reason::smoothed;
+    unit.score = scores[i];
+    unit.present = present;
+  }
+  return made;
+}
+
+std::vector<ActionUnitEvent> Smoother::close(double timestamp_ms) {
+  std::vector<ActionUnitEvent> events;
+  while (!present_.empty()) {
+    end(std::string(present_.begin()->first), timestamp_ms, 0, events);
+  }
+  return events;
+}
+
+void Smoother::calm_emotion(Emotion& emotion, double seconds) {
+  std::vector<double> scores;
+  for (const auto& each : emotion.scores) scores.push_back(each.second);
+  scores = emotion_.update(scores, seconds);
+  const auto best = std::size_t(std::max_element(scores.begin(), scores.end()) - scores.begin());
+  if (!label_ || scores[best] >= scores[*label_] + manifest_.smoothing.emotion_margin) {
+    label_ = best;
+  }
+  for (std::size_t i = 0; i < scores.size(); ++i) emotion.scores[i].second = scores[i];
+  emotion.label = emotion.scores[*label_].first;
+  emotion.score = scores[*label_];
+  if (!trusted(emotion.reason)) return;
+  const bool unsure = emotion.score < manifest_.decoding.min_emotion_score;
+  emotion.reason = unsure ? Reason::low_confidence : Reason::confident;
+  if (emotion.label != emotion.raw_label) emotion.reason = Reason::smoothed;
+}
+
+void Smoother::end(const std::string& label, double timestamp_ms, double score,
+                   std::vector<ActionUnitEvent>& events) {
+  const Peak peak = present_.at(label);
+  present_.erase(label);
+  events.push_back({label, EventKind::apex, peak.timestamp_ms, peak.score});
+  events.push_back({label, EventKind::offset, timestamp_ms, score});
+}
+
+}  // namespace mf2_edge

@@ -1,0 +1,271 @@
+// Every stage against the goldens: replay BUNDLE DETECTOR FOLDER prints one JSON object.
+//
+// FOLDER holds goldens/, stages/ and smooth/ (.npy), manifests.json, and crops.bin: for each crop its width
+// and height as little-endian int32, then RGB. tests/bindings_replay.py makes it and judges.
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <iostream>
+
+#include "json_fields.hpp"
+#include "mf2_edge/align.hpp"
+#include "mf2_edge/analyzer.hpp"
+#include "mf2_edge/preprocess.hpp"
+#include "mf2_edge/smooth.hpp"
+#include "npy.hpp"
+
+namespace fs = std::filesystem;
+using namespace mf2_edge;
+
+/** The largest difference of a stage so far; NaN counts as infinite. */
+struct Worst {
+  double difference = 0;
+  std::size_t n = 0;
+
+  template <class Found>
+  void compare(const Found& found, const Array& recorded, std::size_t index) {
+    const std::vector<double> all = recorded.numbers();
+    const std::size_t size = found.size();
+    if (all.size() < (index + 1) * size) difference = INFINITY;
+    for (std::size_t i = 0; i < size && std::isfinite(difference); ++i) {
+      const double off = std::abs(double(found[i]) - all[index * size + i]);
+      difference = std::isnan(off) ? INFINITY : std::max(difference, off);
+    }
+    ++n;
+  }
+  Json json(double tolerance) const {
+    return {{"max_difference", difference}, {"tolerance", tolerance}, {"n", n}};
+  }
+};
+
+static double number(const fs::path& path) { return read_npy(path).numbers().at(0); }
+
+static Image image_of(const Array& array, std::size_t index, std::size_t first_axis) {
+  const std::size_t height = array.shape[first_axis], width = array.shape[first_axis + 1];
+  const std::size_t size = height * width * 3;
+  const auto begin = array.bytes.begin() + std::ptrdiff_t(index * size);
+  return {int(width), int(height), {begin, begin + std::ptrdiff_t(size)}};
+}
+
+static Frame frame_of(const Image& image) {
+  return {image.pixels.data(), image.width, image.height, 0, PixelFormat::rgb};
+}
+
+static Json replay_manifests(const fs::path& path) {
+  const Json cases = Json::parse(read_file(path, std::size_t(1) << 30));
+  Worst worst;
+  for (const Json& each : cases) {
+    bool valid = true;
+    try {
+      parse_manifest(each["text"].get<std::string>(), "case");
+    } catch (const ManifestError&) {
+      valid = false;
+    }
+    worst.difference += valid != each["valid"].get<bool>();
+    ++worst.n;
+  }
+  return worst.json(0);
+}
+
+static Json replay_detect(const fs::path& stages, const fs::path& folder) {
+  const BlazeFaceDetector detector(open_litert(""), folder, Search::single, 1);
+  const auto faces = detector.detect(image_of(read_npy(stages / "frame.npy"), 0, 0));
+  Worst worst;
+  if (faces.size() != 1) return Worst{INFINITY, 1}.json(0);
+  const Box& box = faces[0].box;
+  worst.compare(std::vector<double>{box.x, box.y, box.width, box.height},
+                read_npy(stages / "detect/box.npy"), 0);
+  std::vector<double> points;
+  for (const Point& point : *faces[0].landmarks) points.insert(points.end(), {point.x, point.y});
+  worst.compare(points, read_npy(stages / "detect/landmarks.npy"), 0);
+  worst.n = 1;
+  return worst.json(number(stages / "tolerance/detect.npy"));
+}
+
+static Json replay_align(const fs::path& stages, const AlignmentSpec& spec) {
+  const Image frame = image_of(read_npy(stages / "frame.npy"), 0, 0);
+  const Array cases = read_npy(stages / "align/landmarks.npy");
+  const std::vector<double> points = cases.numbers();
+  Worst worst;
+  for (std::size_t i = 0; i < cases.shape[0]; ++i) {
+    Landmarks landmarks;
+    for (std::size_t k = 0; k < 6; ++k) {
+      landmarks[k] = {points[i * 12 + k * 2], points[i * 12 + k * 2 + 1]};
+    }
+    Worst matrix;
+    const Matrix m = similarity(landmarks, spec);
+    matrix.compare(std::vector<double>{m.a, m.b, m.tx, m.c, m.d, m.ty},
+                   read_npy(stages / "align/matrix.npy"), i);
+    if (matrix.difference > number(stages / "tolerance/matrix.npy")) worst.difference = INFINITY;
+    worst.compare(align(frame, landmarks, spec).pixels, read_npy(stages / "align/aligned.npy"), i);
+  }
+  const std::vector<double> views = read_npy(stages / "warp/matrix.npy").numbers();
+  for (std::size_t i = 0; i < views.size() / 6; ++i) {
+    const double* m = &views[i * 6];
+    const Image view = warp(frame, {m[0], m[1], m[2], m[3], m[4], m[5]}, 128, 128, Outside::black);
+    worst.compare(view.pixels, read_npy(stages / "warp/view.npy"), i);
+  }
+  return worst.json(number(stages / "tolerance/align.npy"));
+}
+
+static Json replay_preprocess(const fs::path& goldens, const PreprocessingSpec& spec) {
+  const Array aligned = read_npy(goldens / "aligned.npy");
+  Worst worst;
+  for (std::size_t i = 0; i < aligned.shape[0]; ++i) {
+    worst.compare(to_input(image_of(aligned, i, 1), spec, Layout::NCHW),
+                  read_npy(goldens / "preprocess.npy"), i);
+  }
+  return worst.json(number(goldens / "tolerance/preprocess.npy"));
+}
+
+/** The recorded array of a precision, where it has one of its own. */
+static fs::path of_precision(const fs::path& goldens, const std::string& name, Precision precision) {
+  const fs::path own = goldens / name / (std::string(to_string(precision)) + ".npy");
+  return fs::exists(own) ? own : goldens / (name + ".npy");
+}
+
+static Json replay_run(const fs::path& goldens, const Bundle& bundle) {
+  const Array aligned = read_npy(goldens / "aligned.npy");
+  const Manifest& manifest = bundle.manifest();
+  Worst worst;
+  double tolerance = 0;
+  for (const ArtifactSpec& artifact : manifest.artifacts) {
+    if (artifact.format != ArtifactFormat::tflite) continue;
+    Model model(open_litert(""), bundle.read(artifact), artifact.file, 1);
+    check_outputs(model, manifest, artifact);
+    const bool image = artifact.input == ModelInput::image;
+    const PreprocessingSpec spec =
+        image ? PreprocessingSpec{{0, 0, 0}, {1, 1, 1}} : manifest.preprocessing;
+    const double allowed = number(of_precision(goldens, "tolerance/model", artifact.precision));
+    Worst each;
+    for (std::size_t i = 0; i < aligned.shape[0]; ++i) {
+      const Outputs outputs = model.run(to_input(image_of(aligned, i, 1), spec, artifact.layout));
+      for (const HeadSpec& head : manifest.heads) {
+        const bool emotion = head.name == HeadName::emotion;
+        const std::string name = emotion ? "emotion_logits" : "au_logits";
+        each.compare(outputs[std::size_t(head.output)],
+                      read_npy(of_precision(goldens, name, artifact.precision)), i);
+      }
+    }
+    // Of several files the one that comes nearest to what it is allowed.
+    const bool first = worst.n == 0;
+    if (first || each.difference * tolerance > worst.difference * allowed) {
+      worst = each;
+      tolerance = allowed;
+    }
+    worst.n = aligned.shape[0];
+  }
+  return worst.json(tolerance);
+}
+
+static Json replay_decode(const fs::path& goldens, const Manifest& manifest) {
+  const Array emotion = read_npy(goldens / "emotion_logits.npy");
+  const Array units = read_npy(goldens / "au_logits.npy");
+  const auto row = [](const Array& array, std::size_t index) {
+    const auto* first = reinterpret_cast<const float*>(array.bytes.data()) + index * array.shape[1];
+    return std::vector<float>(first, first + array.shape[1]);
+  };
+  const Decoder decoder(manifest);
+  Worst worst;
+  for (std::size_t i = 0; i < emotion.shape[0]; ++i) {
+    worst.compare(decoder.emotion_scores(row(emotion, i)), read_npy(goldens / "emotion_scores.npy"), i);
+    worst.compare(decoder.unit_scores(row(units, i)), read_npy(goldens / "au_scores.npy"), i);
+  }
+  worst.n = emotion.shape[0];
+  return worst.json(number(goldens / "tolerance/decode.npy"));
+}
+
+static Json replay_smooth(const fs::path& folder, const Manifest& manifest) {
+  const fs::path series = folder / "smooth";
+  const std::vector<double> times = read_npy(series / "timestamps_ms.npy").numbers();
+  const std::vector<double> emotions = read_npy(series / "emotion_scores.npy").numbers();
+  const std::vector<double> units = read_npy(series / "au_scores.npy").numbers();
+  const Array smoothed_emotions = read_npy(series / "smoothed_emotion_scores.npy");
+  const Array smoothed_units = read_npy(series / "smoothed_au_scores.npy");
+  const std::vector<double> labels = read_npy(series / "label.npy").numbers();
+  const std::vector<double> present = read_npy(series / "present.npy").numbers();
+  const auto& names = head_of(manifest, HeadName::emotion).labels;
+  const auto& unit_names = head_of(manifest, HeadName::action_units).labels;
+  Smoother smoother(manifest);
+  Worst worst;
+  for (std::size_t t = 0; t < times.size(); ++t) {
+    FaceState state;
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      state.emotion.scores.emplace_back(names[i], emotions[t * names.size() + i]);
+    }
+    for (std::size_t i = 0; i < unit_names.size(); ++i) {
+      ActionUnit unit;
+      unit.label = unit_names[i];
+      unit.score = units[t * unit_names.size() + i];
+      state.action_units.push_back(unit);
+    }
+    const FaceState calm = smoother.update(state, times[t]).state;
+    std::vector<double> scores;
+    for (const auto& score : calm.emotion.scores) scores.push_back(score.second);
+    worst.compare(scores, smoothed_emotions, t);
+    scores.clear();
+    for (std::size_t i = 0; i < unit_names.size(); ++i) {
+      scores.push_back(calm.action_units[i].score);
+      const bool expected = present[t * unit_names.size() + i] != 0;
+      if (calm.action_units[i].present != expected) worst.difference = INFINITY;
+    }
+    worst.compare(scores, smoothed_units, t);
+    if (calm.emotion.label != names[std::size_t(labels[t])]) worst.difference = INFINITY;
+  }
+  worst.n = times.size();
+  return worst.json(number(folder / "tolerance/smooth.npy"));
+}
+
+static Json to_json(const FaceState& face) {
+  Json units = Json::object();
+  for (const ActionUnit& unit : face.action_units) {
+    units[unit.label] = {{"score", unit.score}, {"present", unit.present},
+                         {"reason", to_string(unit.reason)}};
+  }
+  return {{"emotion", face.emotion.label}, {"score", face.emotion.score},
+          {"reason", to_string(face.emotion.reason)}, {"status", to_string(face.status)},
+          {"quality", face.quality.overall}, {"action_units", units}};
+}
+
+static Json replay_crops(const fs::path& path, const FaceStateAnalyzer& analyzer) {
+  const std::string bytes = read_file(path, std::size_t(1) << 30);
+  Json states = Json::array();
+  for (std::size_t at = 0; at < bytes.size();) {
+    std::int32_t size[2];
+    std::memcpy(size, bytes.data() + at, sizeof size);
+    Image crop{size[0], size[1], {}};
+    const std::size_t count = std::size_t(size[0]) * std::size_t(size[1]) * 3;
+    const auto begin = bytes.begin() + std::ptrdiff_t(at + sizeof size);
+    crop.pixels.assign(begin, begin + std::ptrdiff_t(count));
+    states.push_back(to_json(analyzer.predict_crop(frame_of(crop))));
+    at += sizeof size + count;
+  }
+  return states;
+}
+
+int main(int count, char** arguments) {
+  if (count != 4) return std::cerr << "usage: replay BUNDLE DETECTOR FOLDER\n", 2;
+  try {
+    AnalyzerOptions options;
+    options.detector = arguments[2];
+    const FaceStateAnalyzer analyzer(arguments[1], options);
+    const fs::path folder = arguments[3], goldens = folder / "goldens", stages = folder / "stages";
+    const Bundle& bundle = analyzer.bundle();
+    const Manifest& manifest = bundle.manifest();
+    const Json stages_found = {
+        {"manifest", replay_manifests(folder / "manifests.json")},
+        {"detect", replay_detect(stages, options.detector)},
+        {"align", replay_align(stages, manifest.alignment)},
+        {"preprocess", replay_preprocess(goldens, manifest.preprocessing)},
+        {"run", replay_run(goldens, bundle)},
+        {"decode", replay_decode(goldens, manifest)},
+        {"smooth", replay_smooth(folder / "smooth", manifest)},
+    };
+    std::cout << Json{{"bundle_sha256", bundle.manifest_sha256()},
+                      {"stages", stages_found},
+                      {"states", replay_crops(folder / "crops.bin", analyzer)}}
+              << "\n";
+  } catch (const std::exception& error) {
+    return std::cerr << error.what() << "\n", 1;
+  }
+}
