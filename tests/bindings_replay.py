@@ -49,12 +49,13 @@ def litert_library() -> Path | None:
 def lay_out(folder: Path) -> list[dict[str, Any]]:
     """Write everything into `folder`; returns the SDK's states of the crops."""
     for name, archive in (("goldens", BUNDLE / "goldens.npz"), ("stages", STAGE_GOLDENS)):
-        with zipfile.ZipFile(archive) as arrays:
-            arrays.extractall(folder / name)
+        with zipfile.ZipFile(archive) as archived:
+            archived.extractall(folder / name)
     smoothing = smooth_arrays(load_bundle(None).manifest)
-    np.savez(folder / "smooth.npz", **smoothing, **{"tolerance/smooth": SMOOTH_TOLERANCE})
-    with zipfile.ZipFile(folder / "smooth.npz") as arrays:
-        arrays.extractall(folder / "smooth")
+    arrays: dict[str, Any] = {**smoothing, "tolerance/smooth": SMOOTH_TOLERANCE}
+    np.savez(folder / "smooth.npz", **arrays)
+    with zipfile.ZipFile(folder / "smooth.npz") as archived:
+        archived.extractall(folder / "smooth")
     (folder / "manifests.json").write_text(json.dumps(manifest_cases()))
     crops = real_crops() if REAL_FACES.exists() else sample_crops()
     with (folder / "crops.bin").open("wb") as stream:

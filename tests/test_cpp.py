@@ -152,8 +152,10 @@ def test_fuzzing_finds_no_crash(target: str, sanitized: Path, model: Path, tmp_p
     program = sanitized / target
     runs = FUZZ_RUNS[target]
     uses_libfuzzer = b"libFuzzer" in program.read_bytes()
-    arguments = [f"-runs={runs}", "-seed=1", "-max_len=65536", "-rss_limit_mb=0", corpus]
-    command = [*arguments] if uses_libfuzzer else [str(runs), *sorted(corpus.iterdir())]
+    command: list[str | Path] = [str(runs), *sorted(corpus.iterdir())]
+    if uses_libfuzzer:
+        limits = ("-seed=1", "-max_len=65536", "-rss_limit_mb=0")
+        command = [f"-runs={runs}", *limits, corpus]
     said = _run(program, *command, MF2_EDGE_MODEL=str(model))
     done = re.search(r"Done (\d+) runs", said)
     assert done is not None, said

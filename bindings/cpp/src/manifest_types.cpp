@@ -65,6 +65,18 @@ void read(const Json& json, const std::string& at, Color& made, const Limits&) {
   made = Color(read_choice(json, at, kColorNames));
 }
 
+static constexpr const char* kDelegateNames[] = {"coreml", "vulkan"};
+const char* to_string(Delegate value) { return kDelegateNames[int(value)]; }
+void read(const Json& json, const std::string& at, Delegate& made, const Limits&) {
+  made = Delegate(read_choice(json, at, kDelegateNames));
+}
+
+static constexpr const char* kDoorNames[] = {"float32", "int8"};
+const char* to_string(Door value) { return kDoorNames[int(value)]; }
+void read(const Json& json, const std::string& at, Door& made, const Limits&) {
+  made = Door(read_choice(json, at, kDoorNames));
+}
+
 static constexpr const char* kHeadNameNames[] = {"action_units", "emotion"};
 const char* to_string(HeadName value) { return kHeadNameNames[int(value)]; }
 void read(const Json& json, const std::string& at, HeadName& made, const Limits&) {
@@ -223,6 +235,8 @@ void read(const Json& json, const std::string& at, ArtifactSpec& made, const Lim
   fields.required("precision", made.precision);
   fields.required("layout", made.layout);
   fields.optional("input", made.input);
+  fields.optional("door", made.door);
+  fields.optional("delegate", made.delegate);
   fields.required("bytes", made.bytes, Limits::above(0));
   fields.required("sha256", made.sha256, Limits::pattern(is_sha256, "^[0-9a-f]{64}$"));
   fields.optional("minimum_os", made.minimum_os);
@@ -286,6 +300,13 @@ void read(const Json& json, const std::string& at, AccuracySpec& made, const Lim
   fields.close();
 }
 
+void read(const Json& json, const std::string& at, TeacherSpec& made, const Limits&) {
+  Fields fields(json, at);
+  fields.required("name", made.name, Limits::letters(1));
+  fields.required("accuracy", made.accuracy);
+  fields.close();
+}
+
 void read(const Json& json, const std::string& at, CardSpec& made, const Limits&) {
   Fields fields(json, at);
   fields.required("intended_use", made.intended_use, Limits::letters(1));
@@ -314,6 +335,7 @@ void read(const Json& json, const std::string& at, Manifest& made, const Limits&
   fields.required("provenance", made.provenance);
   fields.optional("size", made.size);
   fields.optional("accuracy", made.accuracy);
+  fields.optional("teacher", made.teacher);
   fields.optional("card", made.card);
   fields.close();
 }

@@ -32,6 +32,12 @@ const char* to_string(Border value);
 enum class Color { rgb };
 const char* to_string(Color value);
 
+enum class Delegate { coreml, vulkan };
+const char* to_string(Delegate value);
+
+enum class Door { float32, int8 };
+const char* to_string(Door value);
+
 enum class HeadName { action_units, emotion };
 const char* to_string(HeadName value);
 
@@ -217,6 +223,10 @@ struct ArtifactSpec {
   Layout layout = Layout::NCHW;
   /** `tensor`: numbers that the caller has preprocessed; `image`: the pixels of the aligned face as they are, preprocessing being part of the model (schema 1.1). */
   ModelInput input = ModelInput::tensor;
+  /** Type of the numbers that go in and come out; `int8` ones with the scale and zero point that the file itself states (schema 1.1). */
+  Door door = Door::float32;
+  /** Of ExecuTorch: the backend that the program was lowered for, where it is not XNNPACK, which runs on every CPU (schema 1.1). */
+  std::optional<Delegate> delegate;
   /** Size of the file. */
   std::int64_t bytes = 0;
   /** Of the file's bytes, lower-case hexadecimal. A format that is a folder stands in the bundle as one `.zip`. */
@@ -309,6 +319,14 @@ struct AccuracySpec {
   std::string machine;
 };
 
+/** The network that taught this one, so that what was lost on the way can be told. */
+struct TeacherSpec {
+  /** Which network, and how it was read. */
+  std::string name;
+  /** Measured in the same way as the bundle's own. */
+  std::vector<AccuracySpec> accuracy;
+};
+
 /** What a model is for and what it is not; the model card says the same at length. */
 struct CardSpec {
   /** What it was made for. */
@@ -348,6 +366,8 @@ struct Manifest {
   std::optional<SizeSpec> size;
   /** As measured, never as hoped. */
   std::vector<AccuracySpec> accuracy;
+  /** Null where nobody measured it, and in bundles of schema 1.0 (schema 1.1). */
+  std::optional<TeacherSpec> teacher;
   /** Use, misuse and limits; null in bundles of schema 1.0. */
   std::optional<CardSpec> card;
 };
