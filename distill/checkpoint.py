@@ -93,4 +93,7 @@ def load_integers(path: Path) -> nn.Module:
             f"{path} is no integer network: {error}; make one with `python -m distill quantize`"
         ) from error
     network = program.module(check_guards=False)
+    for values in (*network.parameters(), *network.buffers()):
+        # Trained channels last; ExecuTorch would take such weights for ones already reordered.
+        values.data = values.data.contiguous()
     return cast("nn.Module", pt2e.allow_exported_model_train_eval(network))  # refuses eval() else
