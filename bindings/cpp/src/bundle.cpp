@@ -50,7 +50,9 @@ const ArtifactSpec& Bundle::select(ArtifactFormat format,
   std::string held;
   for (const ArtifactSpec& artifact : manifest_.artifacts) {
     const bool fits = !precision || artifact.precision == *precision;
-    if (artifact.format == format && fits) return artifact;
+    // What this library feeds: floats, and no phone's own delegate.
+    const bool runs = artifact.door == Door::float32 && !artifact.delegate;
+    if (artifact.format == format && fits && runs) return artifact;
     held += std::string(held.empty() ? "" : ", ") + to_string(artifact.format) + " " +
             to_string(artifact.precision);
   }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <tuple>
 
 #include "json_fields.hpp"
 #include "mf2_edge/types.hpp"
@@ -93,10 +94,11 @@ static void check_alignment(const Manifest& manifest) {
 
 static void check_files(const Manifest& manifest) {
   if (manifest.artifacts.empty()) refuse("expected at least one model file", "$.artifacts");
-  std::set<std::pair<ArtifactFormat, Precision>> variants;
+  std::set<std::tuple<ArtifactFormat, Precision, Door, std::optional<Delegate>>> variants;
   for (const ArtifactSpec& artifact : manifest.artifacts) {
-    if (!variants.insert({artifact.format, artifact.precision}).second) {
-      refuse("expected one file a format and precision", "$.artifacts");
+    const auto [format, precision] = std::pair(artifact.format, artifact.precision);
+    if (!variants.insert({format, precision, artifact.door, artifact.delegate}).second) {
+      refuse("expected one file a format, precision, door and delegate", "$.artifacts");
     }
     if (leaves(artifact.file)) refuse(artifact.file + " leaves the bundle", "$.artifacts");
   }

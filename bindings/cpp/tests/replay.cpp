@@ -130,7 +130,7 @@ static Json replay_run(const fs::path& goldens, const Bundle& bundle) {
   Worst worst;
   double tolerance = 0;
   for (const ArtifactSpec& artifact : manifest.artifacts) {
-    if (artifact.format != ArtifactFormat::tflite) continue;
+    if (artifact.format != ArtifactFormat::tflite || artifact.door != Door::float32) continue;
     Model model(open_litert(""), bundle.read(artifact), artifact.file, 1);
     check_outputs(model, manifest, artifact);
     const bool image = artifact.input == ModelInput::image;
