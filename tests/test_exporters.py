@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import resource
 import shutil
@@ -213,7 +212,7 @@ def test_an_evaluation_of_another_version_or_file_is_refused(
 
 
 def test_goldens_are_small_and_varied(bundle: Bundle) -> None:
-    assert (bundle.path / "goldens.npz").stat().st_size < 500_000
+    assert (bundle.path / "goldens.npz").stat().st_size < 600_000
     faces = golden_faces(bundle.manifest.alignment)
     with np.load(bundle.path / "goldens.npz") as goldens:
         assert np.array_equal(goldens["aligned"], faces)
@@ -328,7 +327,7 @@ def test_a_missing_converter_is_named_with_its_extra(
 ) -> None:
     """Without coremltools, in the converter's own process."""
     (tmp_path / "coremltools.py").write_text("raise ImportError('no such package')")
-    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{Path(__file__).parent.parent}")
+    monkeypatch.syspath_prepend(tmp_path)  # the process gets this one's path
     few = synthetic_faces(112, 112)
     monkeypatch.setattr(pack, "load_faces", lambda *_: replace(few, images=few.images[:8]))
     monkeypatch.setattr(parity, "MIN_FACES", 8)
