@@ -210,7 +210,12 @@ def _contradictions(manifest: Manifest) -> Iterator[str]:
     if not manifest.artifacts:
         yield "$.artifacts: empty; expected at least one model file"
     variants = [
-        (a.format, a.precision, *(["int8 doors"] if a.door == "int8" else []), a.delegate or "")
+        (
+            a.format,
+            a.precision,
+            *(["int8 doors"] if a.door == "int8" else []),
+            *filter(None, [a.delegate]),
+        )
         for a in manifest.artifacts
     ]
     for variant in sorted({v for v in variants if variants.count(v) > 1}):

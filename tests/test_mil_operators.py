@@ -112,10 +112,10 @@ def test_add_and_mul_broadcast(shape: tuple[int, ...]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "dtype", "zero"), [("int8", torch.qint8, -3), ("uint8", torch.quint8, 7)]
+    ("kind", "dtype", "zero"), [("int8", torch.qint8, -4), ("uint8", torch.quint8, 8)]
 )
 def test_quantize_and_dequantize(kind: str, dtype: torch.dtype, zero: int) -> None:
-    x = torch.cat([noise(100) * 9, torch.arange(-8, 8) * 0.125])  # ties, too
+    x = torch.cat([noise(100) * 9, torch.arange(-8, 8) * 0.125])
     x = torch.cat([x, torch.tensor([1e4, -1e4])])
     scale = torch.tensor(0.25)
     inputs = {"scale": scale, "zero_point": torch.tensor(zero)}
