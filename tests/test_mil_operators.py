@@ -115,6 +115,7 @@ def test_add_and_mul_broadcast(shape: tuple[int, ...]) -> None:
     ("kind", "dtype", "zero"), [("int8", torch.qint8, -4), ("uint8", torch.quint8, 8)]
 )
 def test_quantize_and_dequantize(kind: str, dtype: torch.dtype, zero: int) -> None:
+    """Ties, too, with even zero points: PyTorch adds these before it rounds half to even."""
     x = torch.cat([noise(100) * 9, torch.arange(-8, 8) * 0.125])
     x = torch.cat([x, torch.tensor([1e4, -1e4])])
     scale = torch.tensor(0.25)
