@@ -9,6 +9,7 @@ little-endian int32, then RGB). A binding's own program replays it and prints on
 from __future__ import annotations
 
 import json
+import os
 import platform
 import shutil
 import struct
@@ -114,7 +115,9 @@ def report(binding: str, found: dict[str, Any], skipped: dict[str, str]) -> dict
 
 
 def write_report(binding: str, made: dict[str, Any]) -> None:
-    """Put a report beside the binding, where it says anything new."""
+    """Put a report beside the binding if MF2_EDGE_RECORD is set and it says anything new."""
+    if not os.environ.get("MF2_EDGE_RECORD"):
+        return
     path = ROOT / "bindings" / binding / "conformance.json"
     old = json.loads(path.read_text()) if path.exists() else {}
     if {**old, "date": None} == {**made, "date": None}:

@@ -50,7 +50,7 @@ def test_integers_answer_as_the_network_that_simulated_them(bundle: Bundle, plac
     assert artifact.parity.psnr_db > 15  # random weights; trained ones are within TOLERANCES
     floats = bundle.select("tflite", "fp32")
     # Not 1 / 4: this small network has as much structure as weights.
-    assert artifact.bytes < floats.bytes * (0.8 if artifact.format == "onnx" else 0.6)
+    assert artifact.bytes < floats.bytes * (0.8 if artifact.format == "onnx" else 0.65)
 
 
 def test_runtimes_agree_on_the_integers(bundle: Bundle) -> None:

@@ -30,13 +30,14 @@ class Small(nn.Module):
         super().__init__()
         torch.manual_seed(0)
         self.trunk = nn.Sequential(
-            nn.Conv2d(3, 8, 3, stride=4), nn.ReLU(), nn.Conv2d(8, 8, 3, groups=8)
+            *(nn.Conv2d(3, 8, 3, stride=4), nn.ReLU(), nn.Conv2d(8, 8, 3, groups=8)),
+            *(nn.Conv2d(8, 8, 26, groups=8), nn.Flatten()),
         )
         self.emotion, self.action_units = nn.Linear(8, 8), nn.Linear(8, 17)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        pooled = self.trunk(x).mean(dim=(2, 3))
-        return self.emotion(pooled), self.action_units(pooled)
+        face = self.trunk(x)
+        return self.emotion(face), self.action_units(face)
 
 
 def source_of(name: str, network: nn.Module | None = None) -> ExportSource:
