@@ -113,7 +113,7 @@ def manifest_structs() -> list[Struct]:
     def add(name: str) -> None:
         if name in made:
             return
-        definition, texts = definitions[name], _texts(name)
+        definition, texts = definitions[name], texts_of(name)
         fields = []
         for key, value in definition["properties"].items():
             for used in _uses(value):
@@ -196,7 +196,7 @@ def _uses(value: Any) -> list[str]:
     return [name for part in value for name in _uses(part)] if isinstance(value, list) else []
 
 
-def _texts(name: str) -> dict[str, str]:
+def texts_of(name: str) -> dict[str, str]:
     """The string under each key of a struct."""
     [body] = ast.parse(textwrap.dedent(inspect.getsource(getattr(schema, name)))).body
     assert isinstance(body, ast.ClassDef)

@@ -26,6 +26,9 @@ Frame = tuple[NDArray[np.uint8], float]
 AHEAD: Final = 8
 """Frames of a file that are read ahead."""
 
+LIVE_SCHEMES: Final = frozenset({"rtsp", "rtsps", "rtmp", "udp", "srt", "rtp"})
+"""Addresses whose frames come in their own time; all others are read like files."""
+
 LOST_PART: Final = 0.02
 """A file may end this part of its frames early: containers count them roughly."""
 
@@ -45,8 +48,9 @@ class VideoSource:
         Raises VideoError if there is nothing of that name, or OpenCV cannot read it.
         """
         self.name = str(source)
-        self.live = self.name.isdecimal() or "://" in self.name
-        if not self.live:
+        scheme, mark, _ = self.name.partition("://")
+        self.live = self.name.isdecimal() or (bool(mark) and scheme.lower() in LIVE_SCHEMES)
+        if not (self.live or mark):
             _check_file(Path(self.name))
         self._capture = cv2.VideoCapture(int(self.name) if self.name.isdecimal() else self.name)
         if not self._capture.isOpened():

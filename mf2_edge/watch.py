@@ -145,6 +145,7 @@ class _Pictures:
     def __init__(self, path: Path, fps: float) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path, self._fps = path, fps
+        self._partial = path.with_name(f".{path.stem}.partial{path.suffix}")
         self._video: cv2.VideoWriter | None = None
 
     def write(self, moment: Moment) -> None:
@@ -153,11 +154,13 @@ class _Pictures:
         height, width = picture.shape[:2]
         if self._video is None:
             code = cv2.VideoWriter.fourcc(*"mp4v")
-            self._video = cv2.VideoWriter(str(self._path), code, self._fps, (width, height))
-            if not self._video.isOpened():
+            video = cv2.VideoWriter(str(self._partial), code, self._fps, (width, height))
+            if not video.isOpened():
                 raise VideoError(f"{self._path}: cannot be written; expected a path like out.mp4")
+            self._video = video
         self._video.write(np.ascontiguousarray(picture))
 
     def close(self) -> None:
         if self._video is not None:
             self._video.release()
+            self._partial.replace(self._path)

@@ -10,15 +10,12 @@ nothing and exits with 1 if the file is stale.
 from __future__ import annotations
 
 import argparse
-import ast
-import inspect
 import json
 import sys
-import textwrap
 from pathlib import Path
 from typing import Any, Final
 
-from mf2_edge import schema
+from bindings.schema_types import texts_of
 from mf2_edge.atomic import replacing
 from mf2_edge.facs import ACTION_UNIT_NAMES
 from mf2_edge.manifest import SCHEMA_VERSION, manifest_schema
@@ -78,7 +75,7 @@ def typescript() -> str:
             "What this release reads: this major, keys up to this minor.",
         )
     )
-    bare = _without_texts({"$ref": "#/$defs/Manifest", "$defs": definitions})
+    bare = _withouttexts_of({"$ref": "#/$defs/Manifest", "$defs": definitions})
     parts.append(
         _constant(
             "MANIFEST_SCHEMA",
@@ -91,7 +88,7 @@ def typescript() -> str:
 
 
 def _interface(name: str, definition: dict[str, Any]) -> str:
-    texts = _texts(name)
+    texts = texts_of(name)
     lines = [_comment(definition.get("description", ""), ""), f"export interface {name} {{"]
     for key, value in definition["properties"].items():
         lines += [_comment(texts[key], "  ")] if key in texts else []
@@ -116,19 +113,6 @@ def _type(value: dict[str, Any]) -> str:
     return SIMPLE[value["type"]]
 
 
-def _texts(name: str) -> dict[str, str]:
-    """The string under each key of a struct."""
-    [body] = ast.parse(textwrap.dedent(inspect.getsource(getattr(schema, name)))).body
-    assert isinstance(body, ast.ClassDef)
-    texts = {}
-    for key, text in zip(body.body, body.body[1:], strict=False):
-        if isinstance(key, ast.AnnAssign) and isinstance(key.target, ast.Name):
-            match text:
-                case ast.Expr(value=ast.Constant(value=str(said))):
-                    texts[key.target.id] = " ".join(said.split())
-    return texts
-
-
 def _union(name: str, values: type[Status] | type[Reason]) -> str:
     doc = " ".join((values.__doc__ or "").split())
     choices = " | ".join(json.dumps(each.value) for each in values)
@@ -143,13 +127,13 @@ def _comment(text: str, indent: str) -> str:
     return f"{indent}/** {text} */"
 
 
-def _without_texts(value: Any) -> Any:
+def _withouttexts_of(value: Any) -> Any:
     """A schema without titles and descriptions: a page needs to check, not to read it."""
     if isinstance(value, list):
-        return [_without_texts(item) for item in value]
+        return [_withouttexts_of(item) for item in value]
     if not isinstance(value, dict):
         return value
-    return {key: _without_texts(part) for key, part in value.items() if not _is_text(key, part)}
+    return {key: _withouttexts_of(part) for key, part in value.items() if not _is_text(key, part)}
 
 
 def _is_text(key: str, part: object) -> bool:
