@@ -90,7 +90,7 @@ def part_of_mf2(
 def lessons(recipe: Recipe, *, answers: bool, features: bool, unlabelled: bool) -> Recipe:
     """An edge network that starts from labels alone, taught so much of what the teacher knows."""
     network = replace(recipe.network, continues="runs/mobilefacenet/wild.pt")
-    taught = recipe.lessons
+    taught = recipe.lessons and replace(recipe.lessons, remembered=True)
     if taught is not None and not features:
         taught = replace(taught, embedding=0.0, head=0.0, tokens=0.0, text=0.0)
     batch = {"rafdb": 12, "ferplus": 12, "lfw": 8} if unlabelled else recipe.train.batch
@@ -108,7 +108,10 @@ def sized(recipe: Recipe, **network: Any) -> Recipe:
     continued = replace(recipe.network, continues="runs/mf2-edge-relu/wild.pt", **network)
     batch = {"rafdb": 14, "ferplus": 12, "lfw": 6}
     return replace(
-        recipe, network=continued, train=replace(recipe.train, batch=batch, fade_steps=0)
+        recipe,
+        network=continued,
+        lessons=recipe.lessons and replace(recipe.lessons, remembered=True),
+        train=replace(recipe.train, batch=batch, fade_steps=0),
     )
 
 
@@ -137,8 +140,8 @@ PLANS: dict[str, Plan] = {
         judge=contempt_by_text,
     ),
     "lessons": Plan(
-        "A network for phones without each part of what it is taught",
-        CONFIGS / "mf2-edge-relu.toml",
+        "The smaller network for phones without each part of what it is taught",
+        CONFIGS / "mf2-edge-s.toml",
         {
             "labels alone": partial(lessons, answers=False, features=False, unlabelled=False),
             "+ answers": partial(lessons, answers=True, features=False, unlabelled=False),

@@ -16,11 +16,12 @@ from tqdm import tqdm
 
 from distill.checkpoint import ACTION_UNITS, load_network, save_network
 from distill.config import Recipe
+from distill.learning.answers import Teacher
 from distill.learning.folds import ALL, Job, Result, is_done, train_folds
 from distill.learning.optimise import start_optimisation
 from distill.learning.parallel import join_world
 from distill.learning.school import School, coded_rows, learn_codes, open_school, remember
-from distill.learning.teacher import Teacher, find_teacher, teacher_key
+from distill.learning.teacher import find_teacher, teacher_key
 from distill.networks.network import FaceStateNet, channels_last
 from distill.networks.start import start_network
 from distill.train import predict

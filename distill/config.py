@@ -206,6 +206,8 @@ class LessonConfig(_Part, frozen=True, kw_only=True):
     """The AU tokens of MF²."""
     text: float = 0.0
     """Face and tokens in the text encoder's space."""
+    remembered: bool = False
+    """Whether the teacher's answers are kept in `runs/answers`, for others that see the faces."""
 
 
 class SettlingConfig(_Part, frozen=True, kw_only=True):

@@ -25,12 +25,13 @@ from distill.faces.pseudo import pseudo_labels
 from distill.faces.store import load_store
 from distill.faces.stream import open_streams
 from distill.language.alignment import Language, answer, load_language
+from distill.learning.answers import Teacher
 from distill.learning.lessons import emotion_agreement, learn
 from distill.learning.losses import action_unit_loss, emotion_loss
 from distill.learning.optimise import start_optimisation
 from distill.learning.parallel import World, join_world
 from distill.learning.runlog import RunLog
-from distill.learning.teacher import Teacher, find_teacher
+from distill.learning.teacher import find_teacher
 from distill.networks.activations import fade, to_relu
 from distill.networks.network import FaceStateNet
 from distill.networks.start import start_network

@@ -21,8 +21,10 @@ from distill.config import (
     load_recipe,
 )
 from distill.faces.batches import centre_tensor
+from distill.learning.answers import Answers
 from distill.learning.lessons import apart, unexplained
 from distill.learning.losses import relation_loss
+from distill.learning.remembered import Remembered
 from distill.learning.teacher import find_teacher
 from distill.networks.activations import fade, start_fading, to_relu
 from distill.networks.architectures import build_network
@@ -230,6 +232,46 @@ def test_an_edge_network_trains_through_all_phases_and_has_relu_alone(trained: R
         assert np.isfinite(folds["logits"]).all()
 
 
+def test_a_remembered_answer_is_the_answer(trained: Recipe, tmp_path: Path) -> None:
+    assert trained.lessons is not None
+    lessons = msgspec.structs.replace(trained.lessons, remembered=True)
+    recipe = msgspec.structs.replace(trained, lessons=lessons)
+    network = load_network(trained.run_folder / "network.pt").network
+    asked = find_teacher(trained, network, "0", torch.device("cpu"))
+    found = find_teacher(recipe, network, "0", torch.device("cpu"))
+    assert isinstance(found, Remembered)
+    faces, others = torch.randn(2, 3, 3, 112, 112)
+    kept = Remembered(found.teacher, tmp_path)
+    kept(faces)
+    kept(others)
+    assert len(list(tmp_path.glob("*.pt"))) == 2
+    forgetful = Remembered(_never, tmp_path)
+    for images in (faces, others):
+        torch.testing.assert_close(told(forgetful(images)), told(asked(images)), rtol=0, atol=0)
+    with pytest.raises(AssertionError):
+        forgetful(faces + 1)
+    with_other = find_teacher(recipe, network, "1", torch.device("cpu"))
+    assert isinstance(with_other, Remembered)
+    assert with_other.folder != found.folder, "each fold has a teacher of its own"
+
+
+def _never(images: Tensor) -> Answers:
+    raise AssertionError("asked again")
+
+
+def told(answers: Answers) -> list[Tensor]:
+    """Everything in the answers."""
+    assert answers.action_units is not None
+    assert answers.face is not None
+    assert answers.units is not None
+    assert answers.emotion_head is not None
+    tensors = [answers.emotion, answers.action_units, *answers.emotion_head]
+    for r in (answers.face, answers.units):
+        tensors += [r.emotion, r.action_units, *r.stages, r.embedding, r.tokens]
+        tensors += [r.face_text, r.unit_text]
+    return tensors
+
+
 def test_its_reading_stands_beside_that_of_mf2(trained: Recipe) -> None:
     network = load_network(trained.run_folder / "network.pt").network
     assert isinstance(network, EdgeNet)
@@ -240,7 +282,8 @@ def test_its_reading_stands_beside_that_of_mf2(trained: Recipe) -> None:
     assert taught.face is not None
     assert taught.units is not None
     assert taught.emotion_head is not None
-    assert taught.emotion_head(reading.embedding).shape == reading.emotion.shape
+    weight, bias = taught.emotion_head
+    assert (reading.embedding @ weight.T + bias).shape == reading.emotion.shape
     for name in ("embedding", "tokens", "face_text", "unit_text"):
         assert getattr(reading, name).shape == getattr(taught.face, name).shape, name
     emotion, units = network(faces)

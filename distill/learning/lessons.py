@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  (the field's name for it)
 
 from distill.config import LessonConfig, Relation
+from distill.learning.answers import Answers
 from distill.learning.losses import agreement_loss, relation_loss
-from distill.learning.teacher import Answers
 from distill.networks.reading import Reading, ReadingNet
 
 
@@ -43,7 +43,7 @@ def lesson_loss(reading: Reading, taught: Answers, settings: LessonConfig) -> Te
         loss = loss + settings.embedding * unexplained(reading.embedding, taught.face.embedding)
         loss = loss + settings.text * apart(reading.face_text, taught.face.face_text)
         if taught.emotion_head is not None:
-            logits = taught.emotion_head(reading.embedding)
+            logits = F.linear(reading.embedding, *taught.emotion_head)
             loss = loss + settings.head * agreement_loss(logits, taught.emotion)
     by_unit = taught.units or taught.face
     if by_unit is not None:

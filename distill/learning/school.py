@@ -17,10 +17,10 @@ from distill.config import Recipe
 from distill.faces.batches import Source, balance, make_batches
 from distill.faces.store import load_store
 from distill.language.alignment import Language, answer, load_language
+from distill.learning.answers import Teacher
 from distill.learning.lessons import emotion_agreement, learn
 from distill.learning.losses import action_unit_loss, emotion_loss, unit_agreement_loss
 from distill.learning.parallel import World
-from distill.learning.teacher import Teacher
 from distill.train import load_sources
 
 

@@ -7,14 +7,13 @@ from it for a fold never hears, at second hand either, of that fold's subjects.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from distill.checkpoint import load_network
 from distill.config import (
@@ -26,29 +25,11 @@ from distill.config import (
     load_recipe,
 )
 from distill.faces.views import views
+from distill.learning.answers import Answers, Teacher
+from distill.learning.remembered import Remembered
 from distill.networks.network import FaceStateNet, channels_last
 from distill.networks.reading import Reading, ReadingNet
 from mf2_edge.schema import HeadName
-
-
-class Answers(NamedTuple):
-    """Emotion logits (N, emotions); AU logits (N, units), None from who has nothing to teach.
-
-    Hidden states come from the ensemble's last MF².
-    """
-
-    emotion: Tensor
-    action_units: Tensor | None
-    face: Reading | None = None
-    """What a member that is an MF² made of the faces after phase 1."""
-    units: Reading | None = None
-    """The same after phase 2."""
-    emotion_head: nn.Module | None = None
-    """From the embedding of `face` to emotion logits."""
-
-
-Teacher = Callable[[Tensor], Answers]
-"""From faces (N, 3, H, W), normalised, to answers."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +70,7 @@ class Ensemble:
             torch.stack(units).mean(dim=0) if units else None,
             face,
             read,
-            heads[-1] if heads else None,
+            (heads[-1].weight, heads[-1].bias) if heads else None,
         )
 
 
@@ -118,7 +99,11 @@ def find_teacher(
     path = Path(recipe.teacher)
     ensemble = load_ensemble(path)
     members = load_members(ensemble, path.parent)
-    return open_ensemble(members, ensemble.lesson_views, job).to(device)
+    found = open_ensemble(members, ensemble.lesson_views, job).to(device)
+    if recipe.lessons is None or not recipe.lessons.remembered:
+        return found
+    own = sha256(f"{job} {teacher_key(recipe, job)}".encode()).hexdigest()[:16]
+    return Remembered(found, Path(recipe.runs) / "answers" / own)
 
 
 def teacher_key(recipe: Recipe, job: str | None) -> str:
