@@ -34,7 +34,7 @@ from exporters.tflite_int8 import export_tflite_int8
 from exporters.to_tflite import export_tflite
 from mf2_edge.atomic import replacing
 from mf2_edge.bundle import load_bundle
-from mf2_edge.runtime import LiteRTRuntime
+from mf2_edge.engines.litert import LiteRTRuntime
 from mf2_edge.schema import VectorSpec
 
 RESULTS = Path("benchmarks/results")

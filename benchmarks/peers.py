@@ -35,7 +35,7 @@ from mf2_edge.bench.faces import frames
 from mf2_edge.bench.latency import percentiles
 from mf2_edge.bench.pinning import choose_cpus, is_pinned, pin
 from mf2_edge.bundle import list_bundles, load_bundle
-from mf2_edge.runtime import LiteRTRuntime
+from mf2_edge.engines.litert import LiteRTRuntime
 
 OUT = Path("benchmarks/results/host/peers.json")
 

@@ -14,8 +14,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from mf2_edge.engines.litert import LiteRTRuntime
 from mf2_edge.errors import ChecksumError
-from mf2_edge.runtime import LiteRTRuntime
 from mf2_edge.types import Box, Detection, Landmarks, Point
 
 

@@ -25,8 +25,9 @@ from exporters.to_coreml import export_coreml_fp16
 from mf2_edge import FaceStateAnalyzer
 from mf2_edge.bundle import Bundle, load_bundle
 from mf2_edge.cli import main
+from mf2_edge.engines.onnx import OnnxRuntime
 from mf2_edge.errors import BundleError, InferenceError, MissingExtraError
-from mf2_edge.runtime import OnnxRuntime, open_runtime
+from mf2_edge.runtime import open_runtime
 from mf2_edge.schema import ArtifactSpec
 from mf2_edge.verify import Outcome, verify_bundle
 from tests.pressed import pressed, pressed_more

@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+import mf2_edge.engines.litert as litert
 import mf2_edge.runtime as runtimes
 from mf2_edge.bundle import load_bundle
+from mf2_edge.engines.litert import LiteRTRuntime
 from mf2_edge.errors import (
     BundleError,
     ChecksumError,
@@ -23,7 +25,7 @@ from mf2_edge.errors import (
     RuntimeUnavailableError,
 )
 from mf2_edge.extras import installed, require
-from mf2_edge.runtime import LiteRTRuntime, choose_artifact, open_runtime
+from mf2_edge.runtime import choose_artifact, open_runtime
 from tests.make_tiny_bundle import FOLDER, logits
 
 needs_executorch = pytest.mark.skipif(not installed("executorch"), reason="needs executorch")
@@ -156,6 +158,7 @@ def test_auto_takes_what_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runtimes, "installed", lambda module: False)
     with pytest.raises(RuntimeUnavailableError, match="pip install ai-edge-litert"):
         choose_artifact(bundle)
+    monkeypatch.setattr(litert, "installed", lambda module: False)
     with pytest.raises(RuntimeUnavailableError, match="no TFLite interpreter is installed"):
         LiteRTRuntime(b"")
 
