@@ -31,6 +31,7 @@ from exporters.smooth_goldens import smooth_arrays
 from mf2_edge import FaceStateAnalyzer
 from mf2_edge.atomic import replacing
 from mf2_edge.bundle import load_bundle
+from mf2_edge.runtime import RuntimeName
 
 ROOT: Final = Path(__file__).parents[1]
 BUNDLE: Final = load_bundle(None).path
@@ -47,8 +48,8 @@ def litert_library() -> Path | None:
     return library if library.exists() else None
 
 
-def lay_out(folder: Path) -> list[dict[str, Any]]:
-    """Write everything into `folder`; returns the SDK's states of the crops."""
+def lay_out(folder: Path, runtime: RuntimeName = "auto") -> list[dict[str, Any]]:
+    """Write everything into `folder`; returns the SDK's states of the crops, on that runtime."""
     for name, archive in (("goldens", BUNDLE / "goldens.npz"), ("stages", STAGE_GOLDENS)):
         with zipfile.ZipFile(archive) as archived:
             archived.extractall(folder / name)
@@ -62,13 +63,16 @@ def lay_out(folder: Path) -> list[dict[str, Any]]:
     with (folder / "crops.bin").open("wb") as stream:
         for crop in crops:
             stream.write(struct.pack("<ii", crop.shape[1], crop.shape[0]) + crop.tobytes())
-    return [state.to_dict() for state in FaceStateAnalyzer().predict_crops(crops, color="rgb")]
+    return [
+        state.to_dict()
+        for state in FaceStateAnalyzer(runtime=runtime).predict_crops(crops, color="rgb")
+    ]
 
 
 def copy_model(folder: Path) -> Path:
-    """A folder as an app has it: the bundle's manifest and .tflite, the detector beside them."""
+    """A folder as an app has it: the bundle's manifest and models, the detector beside them."""
     folder.mkdir(parents=True)
-    for file in (*BUNDLE.glob("*.tflite"), BUNDLE / "manifest.json"):
+    for file in (*BUNDLE.glob("*.tflite"), *BUNDLE.glob("*.pte"), BUNDLE / "manifest.json"):
         shutil.copy(file, folder)
     shutil.copytree(DETECTOR, folder / DETECTOR.name)
     return folder
@@ -124,6 +128,25 @@ def write_report(binding: str, made: dict[str, Any]) -> None:
         return
     with replacing(path) as partial:
         partial.write_text(json.dumps(made, indent=1) + "\n")
+
+
+def check_stream(moments: list[dict[str, Any]]) -> None:
+    """A binding's stream is told as the SDK's: a face moves, is away for three frames, returns."""
+    with np.load(STAGE_GOLDENS, allow_pickle=False) as archive:
+        portrait = archive["frame"]
+    stream = FaceStateAnalyzer().stream()
+    for t, ours in enumerate(moments):
+        frame = portrait[2 * t : 2 * t + 290, 4 * t : 4 * t + 270]
+        states = stream.update(frame * (t not in range(6, 9)), t * 40.0, color="rgb")
+        assert [face["track_id"] for face in ours["faces"]] == [each.track_id for each in states]
+        for face, state in zip(ours["faces"], states, strict=True):
+            assert decisions(face) == decisions(state.to_dict())
+            assert abs(face["score"] - state.emotion.score) < 1e-6
+            assert abs(face["x"] - state.box.x) < 1e-3
+        for event, told in zip(ours["events"], stream.take_events(), strict=True):
+            assert (event["label"], event["kind"]) == (told.label, told.kind)
+            assert abs(event["score"] - told.score) < 1e-6
+    assert any(moment["events"] for moment in moments)
 
 
 def decisions(state: dict[str, Any]) -> tuple[Any, ...]:

@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,6 +23,7 @@ from tests.bindings_replay import (
     PORTRAIT,
     ROOT,
     broken_models,
+    check_stream,
     copy_model,
     decisions,
     lay_out,
@@ -135,6 +137,47 @@ def test_real_faces_are_decided_as_in_python(
         assert ours["quality"] == pytest.approx(theirs["quality"]["overall"], abs=1e-3)
 
 
+def test_a_stream_is_told_as_in_python(
+    replayed: tuple[dict[str, Any], list[dict[str, Any]]],
+) -> None:
+    check_stream(replayed[0]["stream"])
+
+
+def test_a_pte_is_decided_as_in_python_on_executorch(model: Path, tmp_path: Path) -> None:
+    """Through the C ABI; tests/cpp_executorch.py says why from within Python."""
+    found = find_spec("executorch")
+    if found is None or not found.submodule_search_locations:
+        pytest.skip("executorch is not installed")
+    package, build = (
+        Path(next(iter(found.submodule_search_locations))),
+        CPP / "build" / "executorch",
+    )
+    platform = next((package / "backends" / "qualcomm").glob("*.so"), None)
+    if platform is None:
+        pytest.skip("this wheel of executorch has no library to link")
+    _run(
+        *("cmake", "-S", CPP, "-B", build, "-DBUILD_SHARED_LIBS=ON", "-DMF2_EDGE_EXECUTORCH=ON"),
+        *(f"-DCMAKE_PREFIX_PATH={package / 'share/cmake'}",),
+        f"-DCMAKE_CXX_STANDARD_LIBRARIES={platform}",
+        PATH=f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+    )
+    _run("cmake", "--build", build, "-j", "2")
+    expected = lay_out(tmp_path, "executorch")
+    library = next(build.glob("libmf2_edge.*"))
+    command = [sys.executable, "-m", "tests.cpp_executorch", library, model, tmp_path / "crops.bin"]
+    done = subprocess.run(
+        list(map(str, command)),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "MF2_EDGE_LITERT": str(litert_library())},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    for ours, theirs in zip(json.loads(done.stdout), expected, strict=True):
+        assert decisions(ours) == decisions(theirs)
+
+
 def test_bad_input_gets_a_status(sanitized: Path, model: Path, tmp_path: Path) -> None:
     broken = broken_models(model, tmp_path)
     pairs = [part for name, path in broken.items() for part in (path, str(STATUS[name]))]
@@ -181,8 +224,20 @@ def test_the_quick_start_ends_at_a_face(tmp_path: Path) -> None:
     assert "AU12 lip corner puller" in said
 
 
+def test_the_blocks_of_the_readme_compile(tmp_path: Path) -> None:
+    blocks = re.findall(r"```cpp\n(.*?)```", (CPP / "README.md").read_text(), re.DOTALL)
+    assert len(blocks) == 2
+    program = tmp_path / "blocks.cpp"
+    program.write_text(
+        '#include <cstdio>\n#include "mf2_edge/stream.hpp"\n'
+        "int main() {\nmf2_edge::Frame frame;\ndouble timestamp_ms = 0;\n"
+        f"{''.join(blocks)}}}\n"
+    )
+    _run("g++", "-std=c++17", "-fsyntax-only", "-I", CPP / "include", program)
+
+
 def test_the_readme_shows_the_example() -> None:
     readme, example = (CPP / "README.md").read_text(), (CPP / "examples/photo.cpp").read_text()
-    [block] = re.findall(r"```cpp\n(.*?)```", readme, re.DOTALL)
+    block = re.findall(r"```cpp\n(.*?)```", readme, re.DOTALL)[0]
     calls = set(re.findall(r"mf2_edge::\w+|analyzer\.\w+|face\.[\w.]+", block))
     assert calls <= set(re.findall(r"mf2_edge::\w+|analyzer\.\w+|face\.[\w.]+", example))

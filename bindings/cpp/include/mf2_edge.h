@@ -26,7 +26,8 @@ typedef enum mf2_edge_status {
   MF2_EDGE_RUNTIME_UNAVAILABLE = 7,
   MF2_EDGE_INFERENCE_ERROR = 8,
   MF2_EDGE_OUT_OF_MEMORY = 9,
-  MF2_EDGE_INTERNAL_ERROR = 10
+  MF2_EDGE_INTERNAL_ERROR = 10,
+  MF2_EDGE_TIMESTAMP_ERROR = 11
 } mf2_edge_status;
 
 /* What went wrong in the last call of this thread that failed, in a sentence; "" if none did. */
@@ -52,9 +53,10 @@ typedef enum mf2_edge_search {
 typedef struct mf2_edge_options {
   const char* detector;  /* folder of BlazeFace; null: blazeface_short_range in the bundle's folder */
   const char* litert;    /* path of libLiteRt; null: MF2_EDGE_LITERT, or the library path */
-  const char* precision; /* "fp32", "fp16", "int8"; null: the first .tflite listed */
+  const char* precision; /* "fp32", "fp16", "int8"; null: the first of the format listed */
   int32_t search;        /* mf2_edge_search */
-  int32_t threads;       /* 0 is 1 */
+  int32_t threads;       /* of LiteRT; 0 is 1 */
+  const char* format;    /* "tflite", or "executorch" where built with it; null: tflite */
 } mf2_edge_options;
 
 typedef struct mf2_edge_frame {
@@ -101,6 +103,7 @@ typedef struct mf2_edge_face {
   size_t emotion_count;
   const mf2_edge_action_unit* action_units;
   size_t action_unit_count;
+  int32_t track_id; /* of streams: the number of the face as long as it is there; else 0 */
 } mf2_edge_face;
 
 /* Load and check everything in the folder of a bundle. Close what it gives. */
@@ -125,6 +128,43 @@ mf2_edge_status mf2_edge_predict_aligned(const mf2_edge_analyzer* analyzer,
 /* The one face that a crop shows. */
 mf2_edge_status mf2_edge_predict_crop(const mf2_edge_analyzer* analyzer,
                                       const mf2_edge_frame* crop, mf2_edge_faces** faces);
+
+/*
+ * The faces of one scene over time: numbered, calmed, with events. One thread at a time may use a
+ * stream; close it before its analyzer. `detect_every_ms` (200 is a good one): how often the whole
+ * frame is searched for new faces.
+ */
+typedef struct mf2_edge_stream mf2_edge_stream;
+
+typedef enum mf2_edge_event_kind {
+  MF2_EDGE_ONSET = 0,
+  MF2_EDGE_APEX = 1,
+  MF2_EDGE_OFFSET = 2
+} mf2_edge_event_kind;
+
+/* One moment of an Action Unit's course; apex and offset are told together, at the end. */
+typedef struct mf2_edge_event {
+  int32_t track_id;
+  char label[16]; /* "AU12" */
+  int32_t kind;   /* mf2_edge_event_kind */
+  double timestamp_ms;
+  double score;
+} mf2_edge_event;
+
+mf2_edge_status mf2_edge_open_stream(const mf2_edge_analyzer* analyzer, double detect_every_ms,
+                                     mf2_edge_stream** stream);
+void mf2_edge_close_stream(mf2_edge_stream* stream);
+
+/* The faces of the next frame, which must not be older than the one before. Free what it gives. */
+mf2_edge_status mf2_edge_update(mf2_edge_stream* stream, const mf2_edge_frame* frame,
+                                double timestamp_ms, mf2_edge_faces** faces);
+
+/* Forget all faces and events, as for another scene; time may begin anew. */
+mf2_edge_status mf2_edge_reset(mf2_edge_stream* stream);
+
+/* Takes at most `room` events, oldest first, and says in `count` how many. */
+mf2_edge_status mf2_edge_take_events(mf2_edge_stream* stream, mf2_edge_event* events, size_t room,
+                                     size_t* count);
 
 size_t mf2_edge_face_count(const mf2_edge_faces* faces);
 mf2_edge_status mf2_edge_face_at(const mf2_edge_faces* faces, size_t index, mf2_edge_face* face);

@@ -69,12 +69,14 @@ static bool usable(const std::optional<Landmarks>& landmarks) {
 FaceStateAnalyzer::FaceStateAnalyzer(const std::filesystem::path& bundle,
                                      const AnalyzerOptions& options)
     : bundle_(bundle),
-      artifact_(bundle_.select(ArtifactFormat::tflite, options.precision)),
+      artifact_(bundle_.select(options.format, options.precision)),
       decoder_(bundle_.manifest()) {
   const int threads = std::clamp(options.threads, 1, 64);
   std::string bytes = bundle_.read(artifact_);  // checked before anything parses them
   const auto engine = open_litert(options.litert);
-  model_ = std::make_unique<Model>(engine, std::move(bytes), artifact_.file, threads);
+  const bool tflite = options.format == ArtifactFormat::tflite;
+  model_ = tflite ? open_tflite(engine, std::move(bytes), artifact_.file, threads)
+                  : open_pte(std::move(bytes), artifact_.file);
   check_outputs(*model_, bundle_.manifest(), artifact_);
   const auto folder =
       options.detector.empty() ? bundle / "blazeface_short_range" : options.detector;
@@ -130,7 +132,7 @@ FaceState FaceStateAnalyzer::analyze(const Image& image, const Detection& face) 
   const bool poor = quality.overall < kLowQuality;
   auto [emotion, units] = decoder_.decode(model_->run(input), status, poor);
   return {face.box, face.landmarks, face.score, std::move(emotion), std::move(units), status,
-          pose, quality};
+          pose, quality, std::nullopt};
 }
 
 }  // namespace mf2_edge

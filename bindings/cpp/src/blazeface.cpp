@@ -71,7 +71,7 @@ static std::vector<Point> anchors_of(const DetectorSpec& spec) {
   return anchors;
 }
 
-static double iou(const Box& a, const Box& b) {
+double iou(const Box& a, const Box& b) {
   const double width = std::min(a.x + a.width, b.x + b.width) - std::max(a.x, b.x);
   const double height = std::min(a.y + a.height, b.y + b.height) - std::max(a.y, b.y);
   if (!(width > 0 && height > 0)) return 0;
@@ -91,9 +91,9 @@ BlazeFace::BlazeFace(std::shared_ptr<LiteRt> engine, const std::filesystem::path
   if (sorted != std::vector<std::size_t>{0, 1, 2, 3, 4, 5}) {
     throw BundleError("detector.json: expected the six landmarks, each once, as keypoints");
   }
-  model_ = std::make_unique<Model>(std::move(engine),
-                                   read_checked(folder / spec_.file, spec_.sha256, kLargestFile),
-                                   spec_.file, threads);
+  model_ = open_tflite(std::move(engine),
+                       read_checked(folder / spec_.file, spec_.sha256, kLargestFile), spec_.file,
+                       threads);
 }
 
 std::vector<Detection> BlazeFace::run(const Image& view, double min_score) {

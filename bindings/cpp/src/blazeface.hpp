@@ -32,6 +32,9 @@ struct DetectorSpec {
 };
 
 /** The detector network on one square view. Coordinates are pixels of that view. */
+/** Intersection over union of two boxes, 0..1. */
+double iou(const Box& a, const Box& b);
+
 class BlazeFace {
  public:
   BlazeFace(std::shared_ptr<LiteRt> engine, const std::filesystem::path& folder, int threads);

@@ -6,11 +6,17 @@
 #include "mf2_edge.h"
 #include "mf2_edge/analyzer.hpp"
 #include "mf2_edge/errors.hpp"
+#include "mf2_edge/stream.hpp"
 
 using namespace mf2_edge;
 
 struct mf2_edge_analyzer {
   FaceStateAnalyzer analyzer;
+};
+
+struct mf2_edge_stream {
+  FaceStateStream stream;
+  std::deque<ActionUnitEvent> events;  // taken from the stream, not yet by the caller
 };
 
 /** One face and the arrays that its C form points into. */
@@ -69,6 +75,8 @@ mf2_edge_status guarded(const Call& call) noexcept {
     return failed(MF2_EDGE_RUNTIME_UNAVAILABLE, error.what());
   } catch (const InferenceError& error) {
     return failed(MF2_EDGE_INFERENCE_ERROR, error.what());
+  } catch (const TimestampError& error) {
+    return failed(MF2_EDGE_TIMESTAMP_ERROR, error.what());
   } catch (const std::invalid_argument& error) {
     return failed(MF2_EDGE_INVALID_ARGUMENT, error.what());
   } catch (const std::bad_alloc&) {
@@ -115,6 +123,13 @@ AnalyzerOptions read_options(const mf2_edge_options* given) {
       if (wanted == to_string(each)) made.precision = each;
     }
     require(made.precision.has_value(), "precision is none of fp32, fp16, int8");
+  }
+  if (given->format) {
+    const std::string wanted = given->format;
+    for (ArtifactFormat each : {ArtifactFormat::tflite, ArtifactFormat::executorch}) {
+      if (wanted == to_string(each)) made.format = each;
+    }
+    require(wanted == to_string(made.format), "format is none of tflite, executorch");
   }
   require(given->search >= 0 && given->search <= MF2_EDGE_SINGLE, "unknown search");
   require(given->threads >= 0 && given->threads <= 64, "threads is not in 0..64");
@@ -186,6 +201,52 @@ mf2_edge_status mf2_edge_predict_crop(const mf2_edge_analyzer* analyzer,
   });
 }
 
+mf2_edge_status mf2_edge_open_stream(const mf2_edge_analyzer* analyzer, double detect_every_ms,
+                                     mf2_edge_stream** stream) {
+  return guarded([&] {
+    require(analyzer && stream, "analyzer or stream is null");
+    *stream = nullptr;
+    *stream = new mf2_edge_stream{FaceStateStream(analyzer->analyzer, detect_every_ms), {}};
+  });
+}
+
+void mf2_edge_close_stream(mf2_edge_stream* stream) { delete stream; }
+
+mf2_edge_status mf2_edge_update(mf2_edge_stream* stream, const mf2_edge_frame* frame,
+                                double timestamp_ms, mf2_edge_faces** faces) {
+  return guarded([&] {
+    require(stream && faces, "stream or faces is null");
+    *faces = nullptr;
+    *faces = new mf2_edge_faces(stream->stream.update(checked(frame), timestamp_ms));
+  });
+}
+
+mf2_edge_status mf2_edge_reset(mf2_edge_stream* stream) {
+  return guarded([&] {
+    require(stream != nullptr, "stream is null");
+    stream->stream.reset();
+    stream->events.clear();
+  });
+}
+
+mf2_edge_status mf2_edge_take_events(mf2_edge_stream* stream, mf2_edge_event* events, size_t room,
+                                     size_t* count) {
+  return guarded([&] {
+    require(stream && count && (events || room == 0), "stream, events or count is null");
+    *count = 0;
+    for (ActionUnitEvent& event : stream->stream.take_events()) {
+      stream->events.push_back(std::move(event));
+    }
+    for (; *count < room && !stream->events.empty(); ++*count) {
+      const ActionUnitEvent& event = stream->events.front();
+      mf2_edge_event& told = events[*count];
+      told = {event.track_id, "", int32_t(event.kind), event.timestamp_ms, event.score};
+      event.label.copy(told.label, sizeof told.label - 1);
+      stream->events.pop_front();
+    }
+  });
+}
+
 size_t mf2_edge_face_count(const mf2_edge_faces* faces) { return faces ? faces->faces.size() : 0; }
 
 mf2_edge_status mf2_edge_face_at(const mf2_edge_faces* faces, size_t index, mf2_edge_face* face) {
@@ -201,6 +262,7 @@ mf2_edge_status mf2_edge_face_at(const mf2_edge_faces* faces, size_t index, mf2_
     for (size_t i = 0; i < 6 && state.landmarks; ++i) {
       face->landmarks[i] = {(*state.landmarks)[i].x, (*state.landmarks)[i].y};
     }
+    face->track_id = state.track_id.value_or(0);
     face->status = to_string(state.status);
     face->emotion = state.emotion.label.c_str();
     face->emotion_score = state.emotion.score;

@@ -179,6 +179,11 @@ std::vector<Detection> BlazeFaceDetector::detect(const Image& image) const {
   return found;
 }
 
+std::optional<Detection> BlazeFaceDetector::follow(const Image& image,
+                                                   const Detection& face) const {
+  return look_closer(*network_, image, face);
+}
+
 std::optional<Detection> BlazeFaceDetector::refine(const Image& image, const Box& box) const {
   for (double part : kBoxInView) {
     const View view{centre_of(box), std::max(box.width, box.height) / part};

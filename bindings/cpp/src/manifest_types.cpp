@@ -228,6 +228,35 @@ void read(const Json& json, const std::string& at, ParitySpec& made, const Limit
   fields.close();
 }
 
+void read(const Json& json, const std::string& at, LabelAccuracy& made, const Limits&) {
+  Fields fields(json, at);
+  fields.required("value", made.value);
+  fields.required("support", made.support, Limits::from(0));
+  fields.optional("auc", made.auc, Limits::from(0, 1));
+  fields.optional("low", made.low);
+  fields.optional("high", made.high);
+  fields.close();
+}
+
+void read(const Json& json, const std::string& at, AccuracySpec& made, const Limits&) {
+  Fields fields(json, at);
+  fields.required("dataset", made.dataset, Limits::letters(1));
+  fields.required("split", made.split, Limits::letters(1));
+  fields.required("protocol", made.protocol, Limits::letters(1));
+  fields.required("metric", made.metric, Limits::letters(1));
+  fields.optional("precision", made.precision);
+  fields.required("value", made.value);
+  fields.optional("low", made.low);
+  fields.optional("high", made.high);
+  fields.optional("interval", made.interval, Limits::letters(1));
+  fields.required("n", made.n, Limits::above(0));
+  fields.required("seed", made.seed);
+  fields.optional("labels", made.labels);
+  fields.required("date", made.date, Limits::letters(1));
+  fields.required("machine", made.machine, Limits::letters(1));
+  fields.close();
+}
+
 void read(const Json& json, const std::string& at, ArtifactSpec& made, const Limits&) {
   Fields fields(json, at);
   fields.required("file", made.file, Limits::letters(1));
@@ -241,6 +270,7 @@ void read(const Json& json, const std::string& at, ArtifactSpec& made, const Lim
   fields.required("sha256", made.sha256, Limits::pattern(is_sha256, "^[0-9a-f]{64}$"));
   fields.optional("minimum_os", made.minimum_os);
   fields.optional("parity", made.parity);
+  fields.optional("accuracy", made.accuracy);
   fields.close();
 }
 
@@ -268,35 +298,6 @@ void read(const Json& json, const std::string& at, SizeSpec& made, const Limits&
   Fields fields(json, at);
   fields.required("parameters", made.parameters, Limits::above(0));
   fields.required("multiply_adds", made.multiply_adds, Limits::above(0));
-  fields.close();
-}
-
-void read(const Json& json, const std::string& at, LabelAccuracy& made, const Limits&) {
-  Fields fields(json, at);
-  fields.required("value", made.value);
-  fields.required("support", made.support, Limits::from(0));
-  fields.optional("auc", made.auc, Limits::from(0, 1));
-  fields.optional("low", made.low);
-  fields.optional("high", made.high);
-  fields.close();
-}
-
-void read(const Json& json, const std::string& at, AccuracySpec& made, const Limits&) {
-  Fields fields(json, at);
-  fields.required("dataset", made.dataset, Limits::letters(1));
-  fields.required("split", made.split, Limits::letters(1));
-  fields.required("protocol", made.protocol, Limits::letters(1));
-  fields.required("metric", made.metric, Limits::letters(1));
-  fields.optional("precision", made.precision);
-  fields.required("value", made.value);
-  fields.optional("low", made.low);
-  fields.optional("high", made.high);
-  fields.optional("interval", made.interval, Limits::letters(1));
-  fields.required("n", made.n, Limits::above(0));
-  fields.required("seed", made.seed);
-  fields.optional("labels", made.labels);
-  fields.required("date", made.date, Limits::letters(1));
-  fields.required("machine", made.machine, Limits::letters(1));
   fields.close();
 }
 

@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <stdexcept>
+
+#include "mf2_edge/errors.hpp"
 
 namespace mf2_edge {
 
@@ -18,7 +19,7 @@ static bool trusted(Reason reason) {
   return reason == Reason::confident || reason == Reason::low_confidence;
 }
 
-std::vector<double> OneEuro::update(const std::vector<double>& x, double seconds) {
+std::vector<double> OneEuro::update(const std::vector<double>& x, double seconds, double unit) {
   if (value_.size() != x.size()) {
     slow_ = value_ = x;
     return x;
@@ -26,7 +27,7 @@ std::vector<double> OneEuro::update(const std::vector<double>& x, double seconds
   std::vector<double> speed(x.size());
   for (std::size_t i = 0; i < x.size(); ++i) {
     slow_[i] += gain(spec_.speed_cutoff_hz, seconds) * (x[i] - slow_[i]);
-    speed[i] = std::abs(x[i] - slow_[i]) * (kTurn * spec_.speed_cutoff_hz);
+    speed[i] = std::abs(x[i] - slow_[i]) * (kTurn * spec_.speed_cutoff_hz / unit);
   }
   if (together_ && !speed.empty()) {
     std::fill(speed.begin(), speed.end(), *std::max_element(speed.begin(), speed.end()));
@@ -45,7 +46,7 @@ Smoother::Smoother(const Manifest& manifest)
 
 SmoothedState Smoother::update(const FaceState& state, double timestamp_ms) {
   if (!std::isfinite(timestamp_ms) || (last_ms_ && timestamp_ms < *last_ms_)) {
-    throw std::invalid_argument("timestamp_ms is not finite, or before that of the last frame");
+    throw TimestampError("timestamp_ms is not finite, or before that of the last frame");
   }
   const bool first = !last_ms_;
   const double seconds = first ? 0 : (timestamp_ms - *last_ms_) / 1e3;
@@ -58,13 +59,13 @@ SmoothedState Smoother::update(const FaceState& state, double timestamp_ms) {
   const double slack = first ? 0 : manifest_.smoothing.au_hysteresis;
   for (std::size_t i = 0; i < scores.size(); ++i) {
     ActionUnit& unit = made.state.action_units[i];
-    const auto peak = present_.find(unit.label);
+    const auto peak = held(unit.label);
     const bool before = peak != present_.end();
     const double threshold = find(manifest_.calibration.action_units, unit.label)->threshold;
     const bool present = scores[i] >= threshold + (before ? -slack : slack);
     if (present && !before) {
-      present_[unit.label] = {scores[i], timestamp_ms};
-      made.events.push_back({unit.label, EventKind::onset, timestamp_ms, scores[i]});
+      present_.push_back({unit.label, {scores[i], timestamp_ms}});
+      made.events.push_back({unit.label, EventKind::onset, timestamp_ms, scores[i], 0});
     } else if (present && scores[i] > peak->second.score) {
       peak->second = {scores[i], timestamp_ms};
     } else if (!present && before) {
@@ -80,9 +81,14 @@ SmoothedState Smoother::update(const FaceState& state, double timestamp_ms) {
 std::vector<ActionUnitEvent> Smoother::close(double timestamp_ms) {
   std::vector<ActionUnitEvent> events;
   while (!present_.empty()) {
-    end(std::string(present_.begin()->first), timestamp_ms, 0, events);
+    end(std::string(present_.front().first), timestamp_ms, 0, events);
   }
   return events;
+}
+
+Keyed<Smoother::Peak>::iterator Smoother::held(const std::string& label) {
+  return std::find_if(present_.begin(), present_.end(),
+                      [&label](const auto& each) { return each.first == label; });
 }
 
 void Smoother::calm_emotion(Emotion& emotion, double seconds) {
@@ -104,10 +110,11 @@ void Smoother::calm_emotion(Emotion& emotion, double seconds) {
 
 void Smoother::end(const std::string& label, double timestamp_ms, double score,
                    std::vector<ActionUnitEvent>& events) {
-  const Peak peak = present_.at(label);
-  present_.erase(label);
-  events.push_back({label, EventKind::apex, peak.timestamp_ms, peak.score});
-  events.push_back({label, EventKind::offset, timestamp_ms, score});
+  const auto found = held(label);
+  const Peak peak = found->second;
+  present_.erase(found);
+  events.push_back({label, EventKind::apex, peak.timestamp_ms, peak.score, 0});
+  events.push_back({label, EventKind::offset, timestamp_ms, score, 0});
 }
 
 }  // namespace mf2_edge

@@ -71,6 +71,31 @@ static void test_boxes(mf2_edge_analyzer* analyzer) {
   mf2_edge_free_faces(NULL);
 }
 
+static void test_streams(mf2_edge_analyzer* analyzer) {
+  static uint8_t pixels[64 * 64 * 3];
+  mf2_edge_frame frame = {pixels, sizeof pixels, 64, 64, 0, MF2_EDGE_RGB};
+  mf2_edge_stream* stream = NULL;
+  mf2_edge_faces* faces = NULL;
+  mf2_edge_event events[2];
+  size_t count = 7;
+  expect(mf2_edge_open_stream(NULL, 200, &stream), MF2_EDGE_INVALID_ARGUMENT, "no analyzer");
+  expect(mf2_edge_open_stream(analyzer, -1, &stream), MF2_EDGE_INVALID_ARGUMENT, "interval -1");
+  expect(mf2_edge_open_stream(analyzer, 200, &stream), MF2_EDGE_OK, "a stream");
+  expect(mf2_edge_update(stream, &frame, 50, &faces), MF2_EDGE_OK, "the first frame");
+  expect((int)mf2_edge_face_count(faces), 0, "nobody there");
+  mf2_edge_free_faces(faces);
+  expect(mf2_edge_update(stream, &frame, 20, &faces), MF2_EDGE_TIMESTAMP_ERROR, "an older frame");
+  expect(mf2_edge_update(stream, NULL, 60, &faces), MF2_EDGE_INVALID_ARGUMENT, "no frame");
+  expect(mf2_edge_take_events(stream, events, 2, &count), MF2_EDGE_OK, "events");
+  expect((int)count, 0, "no events");
+  expect(mf2_edge_take_events(stream, NULL, 2, &count), MF2_EDGE_INVALID_ARGUMENT, "no room");
+  expect(mf2_edge_reset(stream), MF2_EDGE_OK, "another scene");
+  expect(mf2_edge_update(stream, &frame, 20, &faces), MF2_EDGE_OK, "time begins anew");
+  mf2_edge_free_faces(faces);
+  mf2_edge_close_stream(stream);
+  mf2_edge_close_stream(NULL);
+}
+
 /* Faces of a grey frame and the error of a bad one, again and again: null if all calls said so. */
 static void* call_often(void* analyzer) {
   static uint8_t pixels[64 * 64 * 3];
@@ -101,14 +126,19 @@ static void test_threads(mf2_edge_analyzer* analyzer) {
 
 int main(int count, char** arguments) {
   mf2_edge_analyzer* analyzer = NULL;
-  mf2_edge_options nothing = {NULL, "/nowhere/libLiteRt.so", NULL, 0, 0};
-  mf2_edge_options odd = {NULL, NULL, "fp8", 0, 0};
+  mf2_edge_options nothing = {NULL, "/nowhere/libLiteRt.so", NULL, 0, 0, NULL};
+  mf2_edge_options odd = {NULL, NULL, "fp8", 0, 0, NULL};
+  mf2_edge_options other = {NULL, NULL, NULL, 0, 0, "onnx"};
+  mf2_edge_options program = {NULL, NULL, NULL, 0, 0, "executorch"};
   int i;
   if (count < 2) return 2;
   expect(mf2_edge_open(NULL, NULL, &analyzer), MF2_EDGE_INVALID_ARGUMENT, "no bundle");
   expect(mf2_edge_open("/nowhere", NULL, &analyzer), MF2_EDGE_BUNDLE_ERROR, "a bundle nowhere");
   expect(mf2_edge_open(arguments[1], &nothing, &analyzer), MF2_EDGE_RUNTIME_UNAVAILABLE, "no LiteRT");
   expect(mf2_edge_open(arguments[1], &odd, &analyzer), MF2_EDGE_INVALID_ARGUMENT, "precision fp8");
+  expect(mf2_edge_open(arguments[1], &other, &analyzer), MF2_EDGE_INVALID_ARGUMENT, "format onnx");
+  expect(mf2_edge_open(arguments[1], &program, &analyzer), MF2_EDGE_RUNTIME_UNAVAILABLE,
+         "built without ExecuTorch");
   for (i = 2; i + 1 < count; i += 2) {
     expect(mf2_edge_open(arguments[i], NULL, &analyzer), atoi(arguments[i + 1]), arguments[i]);
   }
@@ -116,6 +146,7 @@ int main(int count, char** arguments) {
   if (analyzer == NULL) return 1;
   test_frames(analyzer);
   test_boxes(analyzer);
+  test_streams(analyzer);
   test_threads(analyzer);
   mf2_edge_close(analyzer);
   mf2_edge_close(NULL);

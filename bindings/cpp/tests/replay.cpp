@@ -12,6 +12,7 @@
 #include "mf2_edge/analyzer.hpp"
 #include "mf2_edge/preprocess.hpp"
 #include "mf2_edge/smooth.hpp"
+#include "mf2_edge/stream.hpp"
 #include "npy.hpp"
 
 namespace fs = std::filesystem;
@@ -131,15 +132,15 @@ static Json replay_run(const fs::path& goldens, const Bundle& bundle) {
   double tolerance = 0;
   for (const ArtifactSpec& artifact : manifest.artifacts) {
     if (artifact.format != ArtifactFormat::tflite || artifact.door != Door::float32) continue;
-    Model model(open_litert(""), bundle.read(artifact), artifact.file, 1);
-    check_outputs(model, manifest, artifact);
+    const auto model = open_tflite(open_litert(""), bundle.read(artifact), artifact.file, 1);
+    check_outputs(*model, manifest, artifact);
     const bool image = artifact.input == ModelInput::image;
     const PreprocessingSpec spec =
         image ? PreprocessingSpec{{0, 0, 0}, {1, 1, 1}} : manifest.preprocessing;
     const double allowed = number(of_precision(goldens, "tolerance/model", artifact.precision));
     Worst each;
     for (std::size_t i = 0; i < aligned.shape[0]; ++i) {
-      const Outputs outputs = model.run(to_input(image_of(aligned, i, 1), spec, artifact.layout));
+      const Outputs outputs = model->run(to_input(image_of(aligned, i, 1), spec, artifact.layout));
       for (const HeadSpec& head : manifest.heads) {
         const bool emotion = head.name == HeadName::emotion;
         const std::string name = emotion ? "emotion_logits" : "au_logits";
@@ -243,6 +244,37 @@ static Json replay_crops(const fs::path& path, const FaceStateAnalyzer& analyzer
   return states;
 }
 
+/** A face that moves by 4 and 2 pixels a frame, is away for three frames, and comes back. */
+static Json replay_stream(const fs::path& stages, const FaceStateAnalyzer& analyzer) {
+  constexpr int kWidth = 270, kHeight = 290, kFrames = 12;
+  constexpr const char* kinds[] = {"onset", "apex", "offset"};
+  const Image portrait = image_of(read_npy(stages / "frame.npy"), 0, 0);
+  const std::vector<std::uint8_t> nobody(std::size_t(kWidth) * kHeight * 3);
+  FaceStateStream stream(analyzer);
+  Json moments = Json::array();
+  for (int t = 0; t < kFrames; ++t) {
+    Frame frame = frame_of(portrait);
+    const bool away = t >= 6 && t < 9;
+    frame.stride = std::size_t(away ? kWidth : portrait.width) * 3;
+    frame.pixels = away ? nobody.data()
+                        : frame.pixels + std::size_t(2 * t) * frame.stride + std::size_t(12 * t);
+    frame.width = kWidth;
+    frame.height = kHeight;
+    Json faces = Json::array(), events = Json::array();
+    for (const FaceState& face : stream.update(frame, t * 40.0)) {
+      faces.push_back(to_json(face));
+      faces.back()["track_id"] = face.track_id.value();
+      faces.back()["x"] = face.box.x;
+    }
+    for (const ActionUnitEvent& event : stream.take_events()) {
+      events.push_back({{"label", event.label}, {"kind", kinds[int(event.kind)]},
+                        {"score", event.score}, {"track_id", event.track_id}});
+    }
+    moments.push_back({{"faces", faces}, {"events", events}});
+  }
+  return moments;
+}
+
 int main(int count, char** arguments) {
   if (count != 4) return std::cerr << "usage: replay BUNDLE DETECTOR FOLDER\n", 2;
   try {
@@ -263,7 +295,8 @@ int main(int count, char** arguments) {
     };
     std::cout << Json{{"bundle_sha256", bundle.manifest_sha256()},
                       {"stages", stages_found},
-                      {"states", replay_crops(folder / "crops.bin", analyzer)}}
+                      {"states", replay_crops(folder / "crops.bin", analyzer)},
+                      {"stream", replay_stream(stages, analyzer)}}
               << "\n";
   } catch (const std::exception& error) {
     return std::cerr << error.what() << "\n", 1;

@@ -19,9 +19,12 @@ struct AnalyzerOptions {
   std::filesystem::path detector;
   /** Path of libLiteRt; "" as `open_litert` finds it. */
   std::string litert;
-  /** Of the .tflite; without one the first listed. */
+  /** tflite, or executorch where the library was built with it. The detector runs on LiteRT. */
+  ArtifactFormat format = ArtifactFormat::tflite;
+  /** Of the artifact; without one the first listed. */
   std::optional<Precision> precision;
   Search search = Search::adaptive;
+  /** Of LiteRT; ExecuTorch has a pool of its own. */
   int threads = 1;
 };
 
@@ -50,6 +53,7 @@ class FaceStateAnalyzer {
   const ArtifactSpec& artifact() const { return artifact_; }
 
  private:
+  friend class FaceStateStream;
   FaceState analyze(const Image& image, const Detection& face) const;
 
   Bundle bundle_;

@@ -37,6 +37,9 @@ class BlazeFaceDetector {
   /** The face inside `box` with its landmarks; for boxes of other detectors, and for crops. */
   std::optional<Detection> refine(const Image& image, const Box& box) const;
 
+  /** A face that was at `face` (with landmarks) a moment ago, by one look there. */
+  std::optional<Detection> follow(const Image& image, const Detection& face) const;
+
  private:
   std::unique_ptr<BlazeFace> network_;
   Search search_;

@@ -41,6 +41,11 @@ class RuntimeUnavailableError : public Error {
   using Error::Error;
 };
 
+/** The frames of a stream do not come in order. */
+class TimestampError : public Error {
+  using Error::Error;
+};
+
 /** A model ran but its answer is unusable: wrong shape, or not finite. */
 class InferenceError : public Error {
   using Error::Error;

@@ -211,68 +211,6 @@ struct ParitySpec {
   std::string data;
 };
 
-/** One exported model file. */
-struct ArtifactSpec {
-  /** Path inside the bundle, with forward slashes. */
-  std::string file;
-  /** Which runtime reads it. */
-  ArtifactFormat format = ArtifactFormat::coreml;
-  /** Numeric type of the weights. */
-  Precision precision = Precision::fp16;
-  /** Order of the input's axes. */
-  Layout layout = Layout::NCHW;
-  /** `tensor`: numbers that the caller has preprocessed; `image`: the pixels of the aligned face as they are, preprocessing being part of the model (schema 1.1). */
-  ModelInput input = ModelInput::tensor;
-  /** Type of the numbers that go in and come out; `int8` ones with the scale and zero point that the file itself states (schema 1.1). */
-  Door door = Door::float32;
-  /** Of ExecuTorch: the backend that the program was lowered for, where it is not XNNPACK, which runs on every CPU (schema 1.1). */
-  std::optional<Delegate> delegate;
-  /** Size of the file. */
-  std::int64_t bytes = 0;
-  /** Of the file's bytes, lower-case hexadecimal. A format that is a folder stands in the bundle as one `.zip`. */
-  std::string sha256;
-  /** Oldest system that runs it, e.g. `{"ios": "17.0", "android": "26"}`. */
-  Keyed<std::string> minimum_os;
-  /** Measured by the exporter; null where nobody has. */
-  std::optional<ParitySpec> parity;
-};
-
-/** A file of the bundle that is not a model, such as goldens. */
-struct FileSpec {
-  /** Path inside the bundle, with forward slashes. */
-  std::string file;
-  /** Size of the file. */
-  std::int64_t bytes = 0;
-  /** Of the file's bytes, lower-case hexadecimal. */
-  std::string sha256;
-};
-
-/** Where the weights come from. */
-struct ProvenanceSpec {
-  /** Network and the weights it started from. */
-  std::string backbone;
-  /** Configuration of `python -m distill train`. */
-  std::string training_config;
-  /** Commit of the code that trained it. */
-  std::string commit;
-  /** Of the checkpoint that was exported: heads of other tasks name it (schema 1.1). */
-  std::optional<std::string> checkpoint_sha256;
-  /** sha256 of each data file, by name. */
-  Keyed<std::string> data;
-  /** Version of each tool that made the bundle, by name. */
-  Keyed<std::string> tools;
-  /** Date, ISO 8601. */
-  std::string created;
-};
-
-/** How much a network computes. */
-struct SizeSpec {
-  /** Their number, as exported: batch norm folded or not, no buffers. */
-  std::int64_t parameters = 0;
-  /** Of convolutions and linear layers, for one face. */
-  std::int64_t multiply_adds = 0;
-};
-
 /** A figure for one label. */
 struct LabelAccuracy {
   /** In the metric of the `AccuracySpec`. */
@@ -317,6 +255,70 @@ struct AccuracySpec {
   std::string date;
   /** What it ran on. */
   std::string machine;
+};
+
+/** One exported model file. */
+struct ArtifactSpec {
+  /** Path inside the bundle, with forward slashes. */
+  std::string file;
+  /** Which runtime reads it. */
+  ArtifactFormat format = ArtifactFormat::coreml;
+  /** Numeric type of the weights. */
+  Precision precision = Precision::fp16;
+  /** Order of the input's axes. */
+  Layout layout = Layout::NCHW;
+  /** `tensor`: numbers that the caller has preprocessed; `image`: the pixels of the aligned face as they are, preprocessing being part of the model (schema 1.1). */
+  ModelInput input = ModelInput::tensor;
+  /** Type of the numbers that go in and come out; `int8` ones with the scale and zero point that the file itself states (schema 1.1). */
+  Door door = Door::float32;
+  /** Of ExecuTorch: the backend that the program was lowered for, where it is not XNNPACK, which runs on every CPU (schema 1.1). */
+  std::optional<Delegate> delegate;
+  /** Size of the file. */
+  std::int64_t bytes = 0;
+  /** Of the file's bytes, lower-case hexadecimal. A format that is a folder stands in the bundle as one `.zip`. */
+  std::string sha256;
+  /** Oldest system that runs it, e.g. `{"ios": "17.0", "android": "26"}`. */
+  Keyed<std::string> minimum_os;
+  /** Measured by the exporter; null where nobody has. */
+  std::optional<ParitySpec> parity;
+  /** Measured on this very file; what else is known of its numbers stands in the manifest's own `accuracy` (schema 1.1). */
+  std::vector<AccuracySpec> accuracy;
+};
+
+/** A file of the bundle that is not a model, such as goldens. */
+struct FileSpec {
+  /** Path inside the bundle, with forward slashes. */
+  std::string file;
+  /** Size of the file. */
+  std::int64_t bytes = 0;
+  /** Of the file's bytes, lower-case hexadecimal. */
+  std::string sha256;
+};
+
+/** Where the weights come from. */
+struct ProvenanceSpec {
+  /** Network and the weights it started from. */
+  std::string backbone;
+  /** Configuration of `python -m distill train`. */
+  std::string training_config;
+  /** Commit of the code that trained it. */
+  std::string commit;
+  /** Of the checkpoint that was exported: heads of other tasks name it (schema 1.1). */
+  std::optional<std::string> checkpoint_sha256;
+  /** sha256 of each data file, by name. */
+  Keyed<std::string> data;
+  /** Version of each tool that made the bundle, by name. */
+  Keyed<std::string> tools;
+  /** Date, ISO 8601. */
+  std::string created;
+};
+
+/** How much a network computes. */
+struct SizeSpec {
+  /** Their number, as exported: batch norm folded or not, no buffers. */
+  std::int64_t parameters = 0;
+  /** Of convolutions and linear layers, for one face. */
+  std::int64_t multiply_adds = 0;
 };
 
 /** The network that taught this one, so that what was lost on the way can be told. */

@@ -1,7 +1,9 @@
-// Run: a .tflite model on LiteRT, whose C library is loaded when the first model is.
+// Run: a .tflite model on LiteRT, whose C library is loaded when the first model is, or a .pte model
+// on ExecuTorch, where this library was built with it.
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -25,9 +27,7 @@ std::shared_ptr<LiteRt> open_litert(const std::string& library);
 /** A model with one input and float32 tensors. Any thread may call it: calls take turns. */
 class Model {
  public:
-  /** `name` stands in errors. Throws BundleError if `bytes` are no such model. */
-  Model(std::shared_ptr<LiteRt> engine, std::string bytes, const std::string& name, int threads);
-  ~Model();
+  virtual ~Model() = default;
   Model(const Model&) = delete;
   Model& operator=(const Model&) = delete;
 
@@ -35,14 +35,41 @@ class Model {
   Outputs run(const std::vector<float>& input);
 
   /** Sizes of the input's axes. */
-  const std::vector<int>& input_shape() const;
+  const std::vector<int>& input_shape() const { return input_shape_; }
   /** Sizes of each output's axes. */
-  const std::vector<std::vector<int>>& output_shapes() const;
+  const std::vector<std::vector<int>>& output_shapes() const { return output_shapes_; }
+
+ protected:
+  Model() = default;
+
+  /** One turn: `input` has the size that the model takes. Throws InferenceError. */
+  virtual Outputs compute(const std::vector<float>& input) = 0;
+
+  std::vector<int> input_shape_;
+  std::vector<std::vector<int>> output_shapes_;
 
  private:
-  struct Loaded;
-  std::unique_ptr<Loaded> loaded_;
+  std::mutex turn_;
 };
+
+/** Numbers in a tensor of that shape. */
+std::size_t size_of(const std::vector<int>& shape);
+
+/**
+ * A .tflite model on LiteRT. `name` stands in errors.
+ *
+ * Throws BundleError if `bytes` are no such model.
+ */
+std::unique_ptr<Model> open_tflite(std::shared_ptr<LiteRt> engine, std::string bytes,
+                                   const std::string& name, int threads);
+
+/**
+ * A .pte model on ExecuTorch, which has threads of its own. `name` stands in errors.
+ *
+ * Throws BundleError if `bytes` are no such model, RuntimeUnavailableError if this library was built
+ * without ExecuTorch (CMake: -DMF2_EDGE_EXECUTORCH=ON).
+ */
+std::unique_ptr<Model> open_pte(std::string bytes, const std::string& name);
 
 /** Throws ManifestError where the outputs of an artifact are not what the manifest says. */
 void check_outputs(const Model& model, const Manifest& manifest, const ArtifactSpec& artifact);

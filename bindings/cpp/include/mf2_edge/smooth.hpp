@@ -4,7 +4,6 @@
 // manifest's `smoothing`.
 #pragma once
 
-#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -20,8 +19,11 @@ class OneEuro {
   /** `together` makes the values share one speed. */
   OneEuro(const OneEuroSpec& spec, bool together) : spec_(spec), together_(together) {}
 
-  /** The calmed values from new ones, `seconds` after those before. */
-  std::vector<double> update(const std::vector<double>& x, double seconds);
+  /**
+   * The calmed values from new ones, `seconds` after those before; `unit` is what speed counts in,
+   * for pixels the width of the face.
+   */
+  std::vector<double> update(const std::vector<double>& x, double seconds, double unit = 1);
 
  private:
   OneEuroSpec spec_;
@@ -38,6 +40,8 @@ struct ActionUnitEvent {
   EventKind kind;
   double timestamp_ms;
   double score;
+  /** Of streams: whose it is. */
+  int track_id = 0;
 };
 
 struct SmoothedState {
@@ -50,7 +54,7 @@ class Smoother {
  public:
   explicit Smoother(const Manifest& manifest);
 
-  /** The calmed state, and what began or ended. Throws std::invalid_argument if time runs back. */
+  /** The calmed state, and what began or ended. Throws TimestampError if time runs back. */
   SmoothedState update(const FaceState& state, double timestamp_ms);
 
   /** What ends because the face is gone. */
@@ -62,6 +66,8 @@ class Smoother {
     double timestamp_ms;
   };
 
+  /** The peak of a unit that is present, or the end. */
+  Keyed<Peak>::iterator held(const std::string& label);
   void calm_emotion(Emotion& emotion, double seconds);
   void end(const std::string& label, double timestamp_ms, double score,
            std::vector<ActionUnitEvent>& events);
@@ -70,7 +76,7 @@ class Smoother {
   OneEuro emotion_;
   OneEuro units_;
   std::optional<std::size_t> label_;
-  std::map<std::string, Peak> present_;
+  Keyed<Peak> present_;  // in the order in which they began
   std::optional<double> last_ms_;
 };
 

@@ -124,6 +124,8 @@ struct FaceState {
   /** Nothing where no landmarks show it. */
   std::optional<HeadPose> head_pose;
   FaceQuality quality;
+  /** Of streams: the number of the face as long as it is there, from 1. */
+  std::optional<int> track_id;
 };
 
 }  // namespace mf2_edge
