@@ -29,7 +29,11 @@ def calibrate(recipe: Recipe) -> Path:
 
     One for all formats: if the network ships in integers, it is fitted to these.
     """
-    sources = [s for s in wild_sources(recipe) if len(s.store.labelled("valid"))]
+    sources = [
+        source
+        for source in wild_sources(recipe)
+        if len(source.store.labelled("valid")) and not recipe.data[source.name].judges_only
+    ]
     network = load_trained(recipe, shipped_numbers(recipe)[-1])
     logits = {
         source.name: predict(network, recipe, source, source.store.labelled("valid"))
@@ -107,7 +111,7 @@ def _emotion(
 def _action_units(
     recipe: Recipe, wild_logits: dict[str, NDArray[np.float32]]
 ) -> dict[str, ActionUnitCalibration]:
-    """Human codes where there are enough positives, else the pseudo-labels' validation part."""
+    """Human codes where they teach and have enough positives, else pseudo-labels of validation."""
     settings = recipe.action_unit_training
     folds = load_folds(recipe, shipped_numbers(recipe)[-1])
     human = f"{recipe.data[settings.dataset].title}, out-of-fold logits, {settings.folds} folds"
@@ -116,7 +120,7 @@ def _action_units(
     fitted = {}
     for column, unit in enumerate(recipe.action_units):
         truth = folds.labels[:, column] == 1
-        if truth.sum() >= LEAST_POSITIVES:
+        if recipe.learns_codes and truth.sum() >= LEAST_POSITIVES:
             fitted[unit] = fit_action_unit(unit, folds.logits[:, column], truth, human)
         else:
             known = ~np.isnan(pseudo[:, column])

@@ -12,6 +12,8 @@ from mf2_edge.schema import AlignmentSpec, PreprocessingSpec
 
 BACKBONES = ("mobilefacenet", "vit_b_16", "convnext_tiny", "efficientnet_lite0")
 """What `networks/backbones` can make: the face network; a ViT and CNNs that know ImageNet."""
+SHORT = "efficientnet_lite0_short"
+"""One more, for phones alone: its map is too coarse for MF²'s tokens."""
 
 
 class ConfigError(ValueError):
@@ -38,6 +40,8 @@ class DatasetConfig(_Part, frozen=True, kw_only=True):
     """Name as its authors write it, for the manifest and the model card."""
     validation: float = 0.0
     """Part of the faces held out for validation, drawn with the recipe's seed; 0..1."""
+    judges_only: bool = False
+    """Whether nothing is learned from its faces and labels, no threshold either."""
     buffer: int = 4
     """Shards whose faces are shuffled together, and kept in memory."""
 
@@ -88,7 +92,7 @@ class NetworkConfig(_Part, frozen=True, kw_only=True):
     taught_width: int = 512
     """Values of the face vector of the MF² that an edge network learns from."""
     backbone: str = BACKBONES[0]
-    """One of BACKBONES."""
+    """One of BACKBONES, or SHORT."""
     width: float = 1.0
     """MobileFaceNet's channels, as a part of its own; what it continues is narrowed to that."""
     branch_width: float | None = None
@@ -100,8 +104,13 @@ class NetworkConfig(_Part, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         """Raise ValueError, which msgspec gives a place in the recipe, if nobody knows it."""
-        if self.backbone not in BACKBONES:
-            raise ValueError(f"no backbone {self.backbone}: there are {', '.join(BACKBONES)}")
+        known = (*BACKBONES, SHORT)
+        if self.backbone not in known:
+            raise ValueError(f"no backbone {self.backbone}: there are {', '.join(known)}")
+        if self.backbone == SHORT and self.architecture == "mf2":
+            raise ValueError(
+                f"{SHORT} has a map of 7x7, and mf2 reads 14x14: take another backbone"
+            )
 
     @property
     def late_width(self) -> float:
@@ -274,6 +283,26 @@ class Recipe(_Part, frozen=True, kw_only=True):
     """Phase 3, for the student."""
     quantization: QuantizationConfig | None = None
     """Phase 4, for networks of ReLU."""
+
+    def __post_init__(self) -> None:
+        """Raise ValueError, which msgspec gives a place, if data that only judge would teach."""
+        coded, pseudo = self.action_unit_training, self.pseudo_labels.datasets
+        settling = self.settling.batch if self.settling else {}
+        for name, data in self.data.items():
+            taken = (
+                self.train.batch.get(name, 0) + coded.replay.get(name, 0) + settling.get(name, 0)
+            )
+            codes = coded.steps if name == coded.dataset else 0
+            if data.judges_only and (taken or codes or name in pseudo):
+                raise ValueError(
+                    f"data.{name} says judges_only, and the recipe learns from it: take it out of "
+                    "every batch, of pseudo_labels, and set action_unit_training.steps to 0"
+                )
+
+    @property
+    def learns_codes(self) -> bool:
+        """Whether human FACS codes teach; they judge in any case."""
+        return not self.data[self.action_unit_training.dataset].judges_only
 
     @property
     def cache_folder(self) -> Path:

@@ -2,7 +2,8 @@
 
 Emotion accuracy counts the best of all emotions the network knows, also on RAF-DB, which has no
 contempt: nobody tells a phone which data set its user comes from. AU figures are out of fold:
-each face was judged by a branch, and by a threshold, that saw none of its subject.
+each face was judged by a branch, and by a threshold, that saw none of its subject; or, where human
+codes only judge, by the network and the thresholds that ship.
 """
 
 from __future__ import annotations
@@ -23,7 +24,10 @@ from distill.judging.unit_figures import unit_figures
 from distill.train import predict, wild_sources
 from distill.trained import Folds, load_folds, load_trained, shipped_numbers
 from mf2_edge.atomic import replacing
-from mf2_edge.schema import AccuracySpec, LabelAccuracy
+from mf2_edge.schema import AccuracySpec, CalibrationSpec, LabelAccuracy
+
+UNSEEN_CODES = "all subjects, none seen in training"
+"""The part of a coded data set whose codes only judge."""
 
 
 def evaluate(recipe: Recipe) -> list[AccuracySpec]:
@@ -98,7 +102,13 @@ def action_unit_accuracy(
     draw subjects, who have several faces each; a draw without a face of a unit does not judge it.
     """
     settings = recipe.action_unit_training
-    units, _, present = out_of_fold(recipe, folds, fitted_to)
+    split = f"{len(np.unique(folds.fold))} folds by subject, human FACS codes"
+    rule = "out of fold, thresholds from the other folds"
+    if recipe.learns_codes:
+        units, _, present = out_of_fold(recipe, folds, fitted_to)
+    else:
+        units, present = _as_shipped(recipe, folds)
+        split, rule = UNSEEN_CODES, "human FACS codes that taught nothing; thresholds as shipped"
     columns = [recipe.action_units.index(unit) for unit in units]
     headline = settings.headline or tuple(units)
     # Ranks, and so the AUC, are those of the logits: each fold's scaling is its own.
@@ -113,8 +123,8 @@ def action_unit_accuracy(
     )
     return figures.as_accuracy(
         dataset=recipe.data[settings.dataset].title,
-        split=f"{len(np.unique(folds.fold))} folds by subject, human FACS codes",
-        protocol=f"{len(headline)} units, out of fold, thresholds from the other folds",
+        split=split,
+        protocol=f"{len(headline)} units, {rule}",
         n=len(folds.labels),
         seed=recipe.seed,
         date=today(),
@@ -131,7 +141,7 @@ def out_of_fold(
     of the network in the numbers that the calibration is fitted to.
     """
     truth, fold, fitting = folds.labels == 1, folds.fold, (fitted_to or folds).logits
-    enough = [c for c in range(truth.shape[1]) if truth[:, c].sum() >= LEAST_POSITIVES]
+    enough = _judged(folds)
     units = [recipe.action_units[column] for column in enough]
     scores = np.zeros((len(truth), len(units)))
     present = np.zeros((len(truth), len(units)), dtype=bool)
@@ -144,6 +154,27 @@ def out_of_fold(
             scores[own, place] = scaled_scores(folds.logits[own, column], fitted.scale, fitted.bias)
             present[own, place] = is_present(fitted, folds.logits[own, column])
     return units, scores, present
+
+
+def _as_shipped(recipe: Recipe, folds: Folds) -> tuple[list[str], NDArray[np.bool_]]:
+    """Units with enough human-coded positives, and the decisions of the calibration, [n, units].
+
+    Raises FileNotFoundError if it was not made.
+    """
+    path = recipe.run_folder / "calibration.json"
+    fitted = msgspec.json.decode(path.read_bytes(), type=CalibrationSpec).action_units
+    columns = _judged(folds)
+    units = [recipe.action_units[column] for column in columns]
+    present = [
+        is_present(fitted[unit], folds.logits[:, column])
+        for unit, column in zip(units, columns, strict=True)
+    ]
+    return units, np.stack(present, axis=1)
+
+
+def _judged(folds: Folds) -> list[int]:
+    """Columns of units with enough human-coded positives."""
+    return np.flatnonzero((folds.labels == 1).sum(axis=0) >= LEAST_POSITIVES).tolist()
 
 
 def machine() -> str:

@@ -115,7 +115,8 @@ def _train_job(
     """The network with its rounding simulated, trained on the job's coded faces and the others."""
     size = recipe.alignment
     simulated = prepare(network, (2, 3, size.height, size.width))
-    _find_ranges(simulated, recipe, [school.coded, *school.replay])
+    shown = [school.coded, *school.replay] if recipe.learns_codes else school.replay
+    _find_ranges(simulated, recipe, shown)
     optimisation = start_optimisation(
         simulated,
         lambda _: settings.lr,
@@ -136,7 +137,8 @@ def _train_job(
     ):
         if step >= settings.steps * settings.free_ranges:
             freeze_ranges(simulated)
-        learn_codes(simulated, recipe, school, coded, step)
+        if recipe.learns_codes:
+            learn_codes(simulated, recipe, school, coded, step)
         remember(simulated, recipe, school, teacher, step)
         optimisation.update(step)
         if (step + 1) % settings.checkpoint_every == 0:

@@ -22,7 +22,7 @@ from distill.checkpoint import WILD, save_network
 from distill.config import ConfigError, Recipe
 from distill.faces.batches import Batch, FaceSource, Source, balance, centre_tensor, make_batches
 from distill.faces.pseudo import pseudo_labels
-from distill.faces.store import load_store
+from distill.faces.store import load_faces
 from distill.faces.stream import open_streams
 from distill.language.alignment import Language, answer, load_language
 from distill.learning.answers import Teacher
@@ -165,7 +165,7 @@ def load_sources(recipe: Recipe, names: Iterable[str]) -> list[Source]:
             raise ConfigError(
                 f"data.{name} is shards, which phase 1 alone trains from; name a prepared data set"
             )
-        store = load_store(recipe.cache_folder / name)
+        store = load_faces(recipe, name)
         units = store.action_units
         if name in recipe.pseudo_labels.datasets:
             rules = recipe.pseudo_labels.rules

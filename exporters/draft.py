@@ -29,7 +29,7 @@ from mf2_edge.schema import (
 
 if TYPE_CHECKING:
     from distill.checkpoint import Checkpoint
-    from distill.judging.report import Evaluation
+    from distill.config import Recipe
 
 OUTPUTS: Final[tuple[HeadName, HeadName]] = ("emotion", "action_units")
 """Heads in the order in which every network of `distill` returns their logits."""
@@ -50,8 +50,6 @@ class Order:
     accuracy: tuple[AccuracySpec, ...]
     faces: Path | None
     """Store of real faces for the parity gate; None compares on synthetic pictures."""
-    evaluation: Evaluation | None = None
-    """What `distill evaluate --bundle` found on an export of this network, for the model card."""
     teacher: TeacherSpec | None = None
     """What the teacher reached; `exporters.teacher.load_teacher`."""
     ios: str | None = None
@@ -77,7 +75,7 @@ def draft_manifest(order: Order, checkpoint: Checkpoint) -> Manifest:
         license=LicenseSpec(
             name=about.license.name,
             summary=about.license.summary,
-            data=tuple(DataTerms(name=d.title, terms=d.terms) for d in recipe.data.values()),
+            data=taught_by(recipe),
         ),
         input=InputSpec(
             width=recipe.alignment.width, height=recipe.alignment.height, channels=3, color="rgb"
@@ -106,6 +104,15 @@ def draft_manifest(order: Order, checkpoint: Checkpoint) -> Manifest:
             misuse=about.misuse,
             limits=(about.training, *about.limits),
         ),
+    )
+
+
+def taught_by(recipe: Recipe) -> tuple[DataTerms, ...]:
+    """The data that the recipe learns from, and their terms; not those that only judge."""
+    return tuple(
+        DataTerms(name=data.title, terms=data.terms)
+        for data in recipe.data.values()
+        if not data.judges_only
     )
 
 

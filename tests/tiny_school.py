@@ -62,9 +62,9 @@ def tiny_recipe(folder: Path) -> Recipe:
     )
 
 
-def write_blendshapes(recipe: Recipe) -> None:
+def write_blendshapes(recipe: Recipe, dataset: str = "rafdb") -> None:
     """Stand in for MediaPipe: a blendshape score a face, drawn at random but seeded."""
-    folder = recipe.cache_folder / "rafdb"
+    folder = recipe.cache_folder / dataset
     with np.load(folder / "labels.npz") as labels:
         count = len(labels["names"])
     names = sorted({name for shapes in CORRESPONDING.values() for name in shapes})

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from distill.config import ConfigError, Recipe
 from mf2_edge.atomic import replacing
 
 
@@ -63,3 +64,16 @@ def load_store(folder: Path) -> FaceStore:
     images = np.load(folder / "images.npy", mmap_mode="r")
     with np.load(folder / "labels.npz") as labels:
         return FaceStore(images=images, **{name: labels[name] for name in labels.files})
+
+
+def load_faces(recipe: Recipe, name: str) -> FaceStore:
+    """Open a recipe's data set; errors as above, ConfigError if its cache is another recipe's."""
+    folder = recipe.cache_folder / name
+    store = load_store(folder)
+    found, expected = store.action_units.shape[1], len(recipe.action_units)
+    if found != expected:
+        raise ConfigError(
+            f"{folder} has labels of {found} Action Units, and the recipe {recipe.name} has "
+            f"{expected}: give it another `runs` folder, and prepare its faces there"
+        )
+    return store

@@ -1,8 +1,9 @@
 """Action Units of an exported file: what is honest to say of them, and what is not.
 
-A file that ships saw every subject of the coded data set. So its own figures there are figures on
-training faces; those on unseen people are the recipe's, from networks that each saw a part of the
-subjects; and on faces in the wild there is another network's opinion alone.
+A file that ships saw every subject of the coded data set, unless the recipe's codes only judge. So
+its own figures there are figures on training faces; those on unseen people are the recipe's, from
+networks that each saw a part of the subjects; and on faces in the wild there is another network's
+opinion alone.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from distill.calibrate import LEAST_POSITIVES, fit_action_unit
 from distill.config import Recipe
-from distill.evaluate import action_unit_accuracy, machine, out_of_fold, today
+from distill.evaluate import UNSEEN_CODES, action_unit_accuracy, machine, out_of_fold, today
 from distill.faces.pseudo import pseudo_labels
 from distill.faces.store import load_store
 from distill.judging.evaluate_blendshapes import blendshape_agreement, blendshape_scores
@@ -69,16 +70,17 @@ def machine_labels(
     ]
 
 
-def seen_in_training(
+def human_coded(
     recipe: Recipe, manifest: Manifest, logits: NDArray[np.float32]
 ) -> list[AccuracySpec]:
-    """On the coded data set, all of whose subjects the file has seen; logits [n, units]."""
+    """On all of the coded data set, seen in training or not, as `split` says; logits [n, units]."""
     dataset = recipe.action_unit_training.dataset
     store = load_store(recipe.cache_folder / dataset)
     coded = store.action_units
     columns = [c for c in range(coded.shape[1]) if (coded[:, c] == 1).sum() >= LEAST_POSITIVES]
     units = [recipe.action_units[column] for column in columns]
     headline = recipe.action_unit_training.headline or tuple(units)
+    learned = recipe.learns_codes
     figures = unit_figures(
         units,
         coded[:, columns],
@@ -90,9 +92,9 @@ def seen_in_training(
     )
     return figures.as_accuracy(
         dataset=recipe.data[dataset].title,
-        split="all subjects, seen in training",
-        protocol=f"{len(headline)} units, human FACS codes that the network learned from; "
-        "thresholds as shipped",
+        split="all subjects, seen in training" if learned else UNSEEN_CODES,
+        protocol=f"{len(headline)} units, human FACS codes that "
+        f"{'the network learned from' if learned else 'taught nothing'}; thresholds as shipped",
         n=len(coded),
         seed=recipe.seed,
         date=today(),

@@ -15,7 +15,7 @@ from distill.config import ConfigError, Recipe, load_recipe
 from distill.evaluate import machine, today
 from distill.faces.store import load_store
 from distill.judging.artifact import ArtifactFile, choose_file, open_file, run_on_store
-from distill.judging.bundle_units import machine_labels, recipe_report, seen_in_training
+from distill.judging.bundle_units import human_coded, machine_labels, recipe_report
 from distill.judging.held_out import held_out_parts
 from distill.judging.intervals import DRAWS
 from distill.judging.report import Evaluation, save_evaluation
@@ -81,7 +81,7 @@ def _examine(
 ) -> Evaluation:
     analyzer = open_file(which).analyzer
     left_out: list[str] = []
-    seen = _seen_in_training(which, recipe, manifest, scratch, workers)
+    coded = _human_coded(which, recipe, manifest, scratch, workers)
     emotions, machines, sliced, properties, raters = [], [], [], [], []
     for part in held_out_parts(recipe, which, scratch, workers):
         emotions.append(part.emotions(manifest))
@@ -100,9 +100,11 @@ def _examine(
                     )
                 )
     numbers: Numbers = "int8" if analyzer.artifact.precision == "int8" else "fp32"
-    of_recipe = _or_leave_out(
-        partial(recipe_report, recipe, manifest, numbers), "figures of the recipe", left_out
-    )
+    of_recipe = None
+    if recipe.learns_codes:
+        of_recipe = _or_leave_out(
+            partial(recipe_report, recipe, manifest, numbers), "figures of the recipe", left_out
+        )
     return Evaluation(
         bundle=manifest.name,
         version=manifest.version,
@@ -117,7 +119,8 @@ def _examine(
         emotions=tuple(emotions),
         machine_labels=tuple(machines),
         recipe=of_recipe,
-        seen_in_training=tuple(seen),
+        seen_in_training=coded if recipe.learns_codes else (),
+        unseen_codes=() if recipe.learns_codes else coded,
         slices=tuple(filter(None, sliced)),
         properties=tuple(properties),
         raters=tuple(filter(None, raters)),
@@ -126,13 +129,13 @@ def _examine(
     )
 
 
-def _seen_in_training(
+def _human_coded(
     which: ArtifactFile, recipe: Recipe, manifest: Manifest, scratch: Path, workers: int
-) -> list[AccuracySpec]:
+) -> tuple[AccuracySpec, ...]:
     folder = recipe.cache_folder / recipe.action_unit_training.dataset
     rows = np.arange(len(load_store(folder).images))
     logits = run_on_store(which, folder, rows, scratch, workers)
-    return seen_in_training(recipe, manifest, logits.units)
+    return tuple(human_coded(recipe, manifest, logits.units))
 
 
 def _or_leave_out(measure: Callable[[], _T], what: str, left_out: list[str]) -> _T | None:

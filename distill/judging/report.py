@@ -184,6 +184,8 @@ class Evaluation(_Part, frozen=True, kw_only=True):
     recipe: RecipeReport | None
     seen_in_training: tuple[AccuracySpec, ...]
     """On faces that the network learned from: no measure of what it can."""
+    unseen_codes: tuple[AccuracySpec, ...] = ()
+    """On human-coded faces that taught it nothing, of a recipe whose codes only judge."""
     slices: tuple[SliceReport, ...] = ()
     properties: tuple[PropertyReport, ...] = ()
     raters: tuple[RaterReport, ...] = ()
@@ -191,6 +193,11 @@ class Evaluation(_Part, frozen=True, kw_only=True):
     """What could not be measured here, and why."""
     cannot_be_measured: tuple[str, ...] = ()
     """What no data set at hand can tell, and what would."""
+
+    @property
+    def unseen_people(self) -> tuple[AccuracySpec, ...]:
+        """Action Units of people that training did not see, by human codes."""
+        return self.recipe.accuracy if self.recipe else self.unseen_codes
 
 
 def save_evaluation(evaluation: Evaluation, path: Path) -> None:

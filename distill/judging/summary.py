@@ -31,8 +31,13 @@ def _lines(evaluation: Evaluation) -> Iterator[str]:
         same = "calibrated" if evaluation.recipe.calibration_matches else "NOT calibrated"
         yield f"the recipe {evaluation.recipe.recipe}, out of fold; this file was {same} on them:"
         yield from map(_accuracy, evaluation.recipe.accuracy)
-    yield "seen in training, no measure of what the file can:"
-    yield from map(_accuracy, evaluation.seen_in_training)
+    for title, figures in (
+        ("seen in training, no measure of what the file can:", evaluation.seen_in_training),
+        ("this file, human codes that taught it nothing:", evaluation.unseen_codes),
+    ):
+        if figures:
+            yield title
+            yield from map(_accuracy, figures)
     for sliced in evaluation.slices:
         yield f"{sliced.dataset}, {sliced.split}, as it is: {text(sliced.clean)} (n = {sliced.n:,})"
         for condition in sliced.conditions:

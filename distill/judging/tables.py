@@ -62,21 +62,22 @@ def confusion_tables(evaluation: Evaluation) -> str:
 
 
 def units_table(evaluation: Evaluation) -> str:
-    """A row an Action Unit: the recipe's figures, then this file's against MediaPipe."""
-    recipe = evaluation.recipe.accuracy[0].labels if evaluation.recipe else {}
+    """A row an Action Unit: figures on human codes, then this file's against MediaPipe."""
+    coded = evaluation.unseen_people[0].labels if evaluation.unseen_people else {}
     correlation, f1 = ({}, {})
     if evaluation.machine_labels:
         correlation, f1 = (spec.labels for spec in evaluation.machine_labels[:2])
-    units = sorted({*recipe, *correlation, *f1}, key=lambda unit: int(unit.removeprefix("AU")))
-    head = ("unit", "recipe: n", "F1", "AUC", "file: rank correlation", "n", "F1")
+    units = sorted({*coded, *correlation, *f1}, key=lambda unit: int(unit.removeprefix("AU")))
+    of = "file, unseen people" if evaluation.unseen_codes else "recipe"
+    head = ("unit", f"{of}: n", "F1", "AUC", "file: rank correlation", "n", "F1")
     return _table(
         head,
         (
             (
                 unit,
-                _support(recipe.get(unit)),
-                _label(recipe.get(unit)),
-                _auc(recipe.get(unit)),
+                _support(coded.get(unit)),
+                _label(coded.get(unit)),
+                _auc(coded.get(unit)),
                 _label(correlation.get(unit)),
                 _support(f1.get(unit)),
                 _label(f1.get(unit)),
@@ -89,7 +90,11 @@ def units_table(evaluation: Evaluation) -> str:
 def unit_means_table(evaluation: Evaluation) -> str:
     """What the units' figures come to, each saying what it is a figure of."""
     recipe = evaluation.recipe.accuracy if evaluation.recipe else ()
-    groups = (("recipe", recipe), ("this file, machine labels", evaluation.machine_labels))
+    groups = (
+        ("recipe", recipe),
+        ("this file, human codes", evaluation.unseen_codes),
+        ("this file, machine labels", evaluation.machine_labels),
+    )
     rows = [
         (
             of,

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from distill.config import Recipe
 from distill.faces.batches import Source, balance, make_batches
-from distill.faces.store import load_store
+from distill.faces.store import load_faces
 from distill.language.alignment import Language, answer, load_language
 from distill.learning.answers import Teacher
 from distill.learning.lessons import emotion_agreement, learn
@@ -53,7 +53,7 @@ def coded_rows(school: School, rows: NDArray[np.int64]) -> Source:
 
 def coded_source(recipe: Recipe) -> Source:
     """All faces with human FACS codes, as a source of training."""
-    store = load_store(recipe.cache_folder / recipe.action_unit_training.dataset)
+    store = load_faces(recipe, recipe.action_unit_training.dataset)
     possible = np.ones(len(recipe.emotions), dtype=np.float32)
     rows = np.arange(len(store.names))
     return Source(recipe.action_unit_training.dataset, store, rows, possible, store.action_units)

@@ -26,6 +26,10 @@ def make_backbone(recipe: Recipe, weights: str | None) -> Backbone:
             from distill.networks.backbones.efficientnet_lite import efficientnet_lite0
 
             return efficientnet_lite0(recipe.preprocessing, weights)
+        case "efficientnet_lite0_short":
+            from distill.networks.backbones.efficientnet_short import efficientnet_lite0_short
+
+            return efficientnet_lite0_short(weights)
         case _:
             from distill.networks.backbones.face import mobilefacenet
 

@@ -29,16 +29,7 @@ def efficientnet_lite0(given: PreprocessingSpec, weights: str | None) -> Backbon
 
     Raises ConfigError, or MissingExtraError without the packages.
     """
-    network = require("efficientnet_lite_pytorch", extra="backbones").EfficientNet
-    network = network.from_name("efficientnet-lite0").eval()
-    if weights:
-        fill(network, _file(weights), "_fc.")
-    for block in network._blocks:
-        for convolution, norm in BLOCK_NORMS.items():
-            if hasattr(block, convolution):
-                _fold(block, convolution, norm)
-    _fold(network, "_conv_stem", "_bn0")
-    _fold(network, "_conv_head", "_bn1")
+    network = folded_network(weights)
     blocks = list(network._blocks)  # 112x112: 1; 56x56: 2; 28x28: 2; 14x14: 6; 7x7: 5
     head = network._conv_head
     return Backbone(
@@ -58,6 +49,21 @@ def efficientnet_lite0(given: PreprocessingSpec, weights: str | None) -> Backbon
         width=head.out_channels,
         level=ChannelNorm(),
     )
+
+
+def folded_network(weights: str | None) -> Any:
+    """The package's EfficientNet-Lite0, batch norms folded away; arguments, errors as above."""
+    network = require("efficientnet_lite_pytorch", extra="backbones").EfficientNet
+    network = network.from_name("efficientnet-lite0").eval()
+    if weights:
+        fill(network, _file(weights), "_fc.")
+    for block in network._blocks:
+        for convolution, norm in BLOCK_NORMS.items():
+            if hasattr(block, convolution):
+                _fold(block, convolution, norm)
+    _fold(network, "_conv_stem", "_bn0")
+    _fold(network, "_conv_head", "_bn1")
+    return network
 
 
 def _file(weights: str) -> Path:
