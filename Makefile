@@ -79,15 +79,23 @@ train: $(DEV)/.installed ## from data to the shipped checkpoint, teacher first (
 	$(TRAIN)/mf2.toml
 	$(TRAIN)/mf2-edge-base.toml
 
-EVALUATE := OMP_NUM_THREADS=1 $(BIN)/python -m distill evaluate --slices
+EVALUATE := OMP_NUM_THREADS=1 $(BIN)/python -m distill evaluate
 RESULTS := benchmarks/results
 
 evaluate: $(DEV)/.installed ## the shipped files on held-out faces (resumes); updates docs/evaluation.md
-	$(EVALUATE) --bundle mf2-edge-base --config $(CONFIGS)/mf2-edge-base.toml \
+	$(EVALUATE) --slices --bundle mf2-edge-base --config $(CONFIGS)/mf2-edge-base.toml \
 		--plot docs/reliability.png --out $(RESULTS)/mf2-edge-base/evaluation-tflite-fp32.json
-	for numbers in int8 fp16; do $(EVALUATE) --bundle mf2-edge-m \
-		--artifact mf2-edge-m-$$numbers.tflite --config $(CONFIGS)/mf2-edge-m.toml \
-		--out $(RESULTS)/mf2-edge-m/evaluation-tflite-$$numbers.json || exit 1; done
+	for name in m s open; do $(EVALUATE) --slices --bundle mf2-edge-$$name \
+		--artifact mf2-edge-$$name-int8.tflite --config $(CONFIGS)/mf2-edge-$$name.toml \
+		--out $(RESULTS)/mf2-edge-$$name/evaluation-tflite-int8.json || exit 1; done
+	for file in base/fp32.pte/executorch-fp32 m/int8.pte/executorch-int8 m/int8.onnx/onnx-int8 \
+		s/int8.pte/executorch-int8 open/int8.pte/executorch-int8; do \
+		bundle=mf2-edge-$${file%%/*}; rest=$${file#*/}; $(EVALUATE) --bundle $$bundle \
+		--artifact $$bundle-$${rest%/*} --config $(CONFIGS)/$$bundle.toml \
+		--out $(RESULTS)/$$bundle/evaluation-$${rest#*/}.json || exit 1; done
+	for bundle in $(BUNDLES); do $(BIN)/python -m exporters.evaluated mf2_edge/bundles/$$bundle \
+		--evaluation $(RESULTS)/$$bundle/evaluation-tflite-*.json \
+		$(RESULTS)/$$bundle/evaluation-[!t]*.json || exit 1; done
 	$(BIN)/python -m benchmarks.table
 
 scale: $(DEV)/.installed ## what FACES faces in EPOCHS epochs would need; updates docs/scale.md

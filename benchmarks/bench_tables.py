@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
+from mf2_edge.bench.accuracy import Judged
 from mf2_edge.bench.cost_model import FEWEST, figures_of, fit_cost_model
 from mf2_edge.bench.devices import known_devices
 from mf2_edge.bench.published import published_figures
 from mf2_edge.bench.report import Report, read_report
-from mf2_edge.bench.table import HEAD, lines_of
+from mf2_edge.bench.table import HEAD, Line, lines_of
 from mf2_edge.bundle import load_bundle
 
 RESULTS = Path(__file__).parent / "results"
@@ -29,8 +31,7 @@ def reports_table() -> str:
     reports = saved_reports()
     if not reports:
         return "Not measured yet: `make bench`."
-    rows = ["| device | file | " + " | ".join(HEAD[2:]) + " |", "|---" * len(HEAD) + "|"]
-    names: dict[str, None] = {}
+    lines: list[Line] = []
     for report in reports:
         model, bundle = report.model, load_bundle(report.model.bundle)
         shipped = {artifact.file: artifact.sha256 for artifact in bundle.manifest.artifacts}
@@ -39,9 +40,15 @@ def reports_table() -> str:
                 f"benchmarks/results/{report.device.name}: {model.file} was measured with sha256 "
                 f"{(model.sha256 or 'none')[:12]}, which does not ship; run `make bench`"
             )
-        [line] = lines_of(bundle, [report])
-        names |= dict.fromkeys(judged.name for judged in line.judged)
-        cells = (report.device.model, model.file or "", *line.cells[2:])
+        lines += lines_of(bundle, [report])
+    names = dict.fromkeys(judged.name for line in lines for judged in line.judged)
+    rows = ["| device | file | " + " | ".join(HEAD[2:]) + " |", "|---" * len(HEAD) + "|"]
+    for line in lines:
+        found = {judged.name: judged for judged in line.judged}
+        # Bundles are judged by protocols of their own: every cell has the same places.
+        judged = tuple(found.get(name, Judged(name, None, None)) for name in names)
+        first = (line.report.device.model, line.report.model.file or "")
+        cells = (*first, *replace(line, judged=judged).cells[2:])
         rows.append("| " + " | ".join(cells) + " |")
     noise = dict.fromkeys(reason for r in reports for reason in r.conditions.noise)
     hashes = dict.fromkeys(f"{r.model.bundle} {r.model.bundle_sha256[:12]}" for r in reports)

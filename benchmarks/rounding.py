@@ -35,11 +35,12 @@ def main() -> None:
     if recipe.quantization is None:
         parser.error(f"{options.config} has no [quantization]")
     after = msgspec.structs.replace(recipe.quantization, steps=0)
+    shipped = results_of(recipe)
     rows = {
         "float": measure(variant(recipe, "float", None), "fp32"),
         "int8, rounded after training": measure(variant(recipe, "after", after), "int8"),
-        "int8, rounded in training": measure(recipe, "int8"),
-        "float, rounded in training": measure(recipe, "fp32"),
+        "int8, rounded in training": of_precision(shipped, "int8"),
+        "float, rounded in training": of_precision(shipped, "fp32"),
     }
     report = {
         "what": f"{recipe.name}: 8-bit integers made after training and in it",
@@ -71,8 +72,20 @@ def measure(recipe: Recipe, precision: str) -> list[dict[str, Any]]:
     """The figures of a recipe's network in those numbers; phase 4 is run where it was not."""
     if recipe.quantization is not None:
         quantize(recipe, recipe.quantization)
-    found = [each for each in evaluate(recipe) if each.precision == precision]
-    return [_short(each) for each in found]
+    return of_precision(evaluate(recipe), precision)
+
+
+def results_of(recipe: Recipe) -> list[AccuracySpec]:
+    """What `distill evaluate` wrote of the recipe itself; SystemExit if it was not run."""
+    path = recipe.run_folder / "results.json"
+    if not path.is_file():
+        raise SystemExit(f"no {path}: run `python -m distill train` with the recipe first")
+    return msgspec.json.decode(path.read_bytes(), type=list[AccuracySpec])
+
+
+def of_precision(figures: list[AccuracySpec], precision: str) -> list[dict[str, Any]]:
+    """Those of one precision, in short."""
+    return [_short(each) for each in figures if each.precision == precision]
 
 
 def _short(figure: AccuracySpec) -> dict[str, Any]:

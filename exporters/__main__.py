@@ -58,12 +58,6 @@ def _parser() -> argparse.ArgumentParser:
         "--results", type=Path, required=True, help="JSON of `python -m distill evaluate`"
     )
     parser.add_argument(
-        "--evaluation",
-        type=Path,
-        metavar="FILE",
-        help="JSON of `python -m distill evaluate --bundle`, for the model card",
-    )
-    parser.add_argument(
         "--teacher", type=Path, metavar="FILE",
         help="JSON of `python -m distill teacher`, for the points lost against it",
     )  # fmt: skip
@@ -91,7 +85,7 @@ def _run(options: argparse.Namespace) -> None:
     import msgspec
 
     from distill.checkpoint import load_network
-    from exporters.about import FOLDER, load_about, load_calibration, load_evaluated, load_results
+    from exporters.about import FOLDER, load_about, load_calibration, load_results
     from exporters.agreement import agreement_rows
     from exporters.draft import Order
     from exporters.formats import choose_formats
@@ -111,7 +105,6 @@ def _run(options: argparse.Namespace) -> None:
         calibration=load_calibration(options.calibration),
         accuracy=load_results(options.results),
         faces=options.faces,
-        evaluation=None if options.evaluation is None else load_evaluated(options.evaluation),
         teacher=None if options.teacher is None else load_teacher(options.teacher),
         ios=options.ios,
         partial=options.allow_outside_delegate,

@@ -1,35 +1,108 @@
-"""That an evaluation is of the very file that a bundle holds, before its figures go to the card."""
+"""What `distill evaluate --bundle` measured on a bundle's files, into the bundle.
+
+    python -m exporters.evaluated BUNDLE --evaluation FILE [FILE ...]
+
+The first is written onto the model card; the accuracy of each goes beside its file in the manifest.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
+
+from distill.judging.intervals import WILSON
+from exporters.about import load_evaluated
 from exporters.errors import PackError
+from exporters.model_card import with_evaluation
+from mf2_edge.atomic import replacing
+from mf2_edge.bundle import MANIFEST, load_bundle
+from mf2_edge.errors import Mf2EdgeError
+from mf2_edge.manifest import parse_manifest
+from mf2_edge.schema import AccuracySpec, ArtifactSpec
 
 if TYPE_CHECKING:
     from distill.judging.report import Evaluation
-    from exporters.about import About
-    from mf2_edge.schema import ArtifactSpec
+    from mf2_edge.schema import Manifest
+
+CARD: Final = "README.md"
 
 
-def check_version(evaluation: Evaluation, about: About) -> None:
-    """Raise PackError if the evaluation is of another bundle or version."""
+def add_evaluations(folder: Path, evaluations: Sequence[Evaluation]) -> None:
+    """Renew card and manifest in `folder`; raises PackError if another file was measured.
+
+    Every key of the manifest but the files' accuracy stays as it was.
+    """
+    manifest = load_bundle(folder).manifest
+    for evaluation in evaluations:
+        check_evaluation(evaluation, manifest)
+    card = with_evaluation((folder / CARD).read_text(encoding="utf-8"), evaluations[0])
+    raw: dict[str, Any] = msgspec.json.decode((folder / MANIFEST).read_bytes())
+    measured = {evaluation.sha256: evaluation for evaluation in evaluations}
+    for entry, artifact in zip(raw["artifacts"], manifest.artifacts, strict=True):
+        if artifact.sha256 in measured:
+            figures = accuracy_of_file(measured[artifact.sha256], artifact)
+            entry["accuracy"] = msgspec.to_builtins(figures)
+    data = msgspec.json.format(msgspec.json.encode(raw), indent=2) + b"\n"
+    parse_manifest(data, source=str(folder / MANIFEST))
+    with replacing(folder / MANIFEST) as partial:
+        partial.write_bytes(data)
+    with replacing(folder / CARD) as partial:
+        partial.write_text(card, encoding="utf-8")
+
+
+def accuracy_of_file(evaluation: Evaluation, artifact: ArtifactSpec) -> list[AccuracySpec]:
+    """Emotions of every part that the file was run on; label by label they are on the card."""
+    return [
+        AccuracySpec(
+            dataset=part.dataset,
+            split=part.split,
+            protocol=part.labels_are,
+            metric="accuracy",
+            precision=artifact.precision,
+            value=part.accuracy.value,
+            low=part.accuracy.low,
+            high=part.accuracy.high,
+            interval=WILSON,
+            n=part.n,
+            seed=evaluation.seed,
+            date=evaluation.date,
+            machine=evaluation.machine,
+        )
+        for part in evaluation.emotions
+    ]
+
+
+def check_evaluation(evaluation: Evaluation, manifest: Manifest) -> None:
+    """Raise PackError if the evaluation is of another bundle, version or file."""
     found = f"{evaluation.bundle} {evaluation.version}"
-    expected = f"{about.name} {about.version}"
-    if found != expected:
+    expected = f"{manifest.name} {manifest.version}"
+    held = {artifact.file: artifact.sha256 for artifact in manifest.artifacts}
+    if found != expected or evaluation.sha256 not in held.values():
         raise PackError(
-            f"the evaluation is of {found}, the bundle is {expected}; expected the same: measure "
-            "an export of this version with `python -m distill evaluate --bundle`"
+            f"the evaluation is of {found}, a file with sha256 {evaluation.sha256}; the bundle is "
+            f"{expected} and has no such file, but {', '.join(held)}: measure what was exported, "
+            "with `python -m distill evaluate --bundle`"
         )
 
 
-def check_file(evaluation: Evaluation, artifacts: Iterable[ArtifactSpec]) -> None:
-    """Raise PackError if no artifact has the bytes that were evaluated."""
-    made = {artifact.file: artifact.sha256 for artifact in artifacts}
-    if evaluation.sha256 not in made.values():
-        raise PackError(
-            f"the evaluation is of a file with sha256 {evaluation.sha256}, which is none of "
-            f"{', '.join(made)} as exported now; measure what was exported: make the bundle "
-            "without --evaluation, run `distill evaluate --bundle` on it, and export again"
-        )
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Returns the exit code: 0, or 2 if a file could not be read or does not belong to it."""
+    parser = argparse.ArgumentParser(prog="python -m exporters.evaluated", description=__doc__)
+    parser.add_argument("bundle", type=Path, metavar="BUNDLE", help="its folder")
+    parser.add_argument("--evaluation", type=Path, required=True, nargs="+", metavar="FILE")
+    options = parser.parse_args(arguments)
+    try:
+        add_evaluations(options.bundle, [load_evaluated(path) for path in options.evaluation])
+    except (Mf2EdgeError, PackError, OSError) as error:
+        sys.stderr.write(f"exporters.evaluated: {error}\n")
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

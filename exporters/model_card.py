@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from exporters.agreement import Agreement
     from mf2_edge.schema import AccuracySpec, LabelAccuracy, Manifest
 
+_MEASURED: Final = "## The file, measured"
+_FAIRNESS: Final = "## Fairness"
+_LIMITS: Final = "## Limits"
 _NO_FAIRNESS: Final = (
     "Not measured: nothing at hand says the age, sex or skin tone of the people. Do not assume "
     "that accuracy is even."
@@ -30,16 +33,11 @@ def license_text(about: About, manifest: Manifest) -> str:
     )
 
 
-def model_card(
-    about: About,
-    manifest: Manifest,
-    evaluation: Evaluation | None = None,
-    agreements: Sequence[Agreement] = (),
-) -> str:
+def model_card(about: About, manifest: Manifest, agreements: Sequence[Agreement] = ()) -> str:
     """The model card: what it is and is not for, its data, every figure with its interval.
 
-    `evaluation`: what was measured on an exported file of this version, with slices and fairness.
-    `agreements`: how far its files of integers are from one another.
+    `agreements`: how far its files of integers are from one another. What is measured on a file
+    comes later, by `with_evaluation`.
     """
     size = manifest.input
     units = ", ".join(
@@ -63,8 +61,8 @@ Output: logits of {len(manifest.head("emotion").labels)} emotions \
 ({", ".join(manifest.head("emotion").labels)}) and of {len(manifest.head("action_units").labels)} \
 Action Units: {units}.{_size(manifest)}""",
         "## Accuracy, as measured\n\n" + _accuracy(manifest),
-        *(_evaluated(evaluation) if evaluation else [f"## Fairness\n\n{_NO_FAIRNESS}"]),
-        f"## Limits\n\n{_list((about.training, *about.limits))}",
+        f"{_FAIRNESS}\n\n{_NO_FAIRNESS}",
+        f"{_LIMITS}\n\n{_list((about.training, *about.limits))}",
         "## Files\n\n" + _files(manifest) + _agreements(agreements),
         f"""## Licence and data
 
@@ -76,6 +74,13 @@ Action Units: {units}.{_size(manifest)}""",
 commit are in `manifest.json`.""",
     ]
     return "\n\n".join(sections) + "\n"
+
+
+def with_evaluation(card: str, evaluation: Evaluation) -> str:
+    """The card with what was measured on an exported file, in place of what stood there."""
+    before, after = card.split(f"\n\n{_LIMITS}\n", 1)
+    start = min(place for name in (_MEASURED, _FAIRNESS) if (place := before.find(name)) >= 0)
+    return before[:start] + "\n\n".join([*_evaluated(evaluation), f"{_LIMITS}\n{after}"])
 
 
 def _size(manifest: Manifest) -> str:
@@ -134,7 +139,7 @@ def _evaluated(evaluation: Evaluation) -> list[str]:
     parts = evaluation.emotions
     used = "\n".join(f"- {p.dataset}, {p.split}: used for {p.used_for}." for p in parts)
     return [
-        f"""## The file, measured
+        f"""{_MEASURED}
 
 {tables.conditions_line(evaluation)} Brackets hold 95 % intervals.
 
@@ -152,7 +157,7 @@ has no figure of its own there:
 
 {tables.unit_means_table(evaluation)}""",
         f"## Worse conditions\n\n{tables.slices_table(evaluation)}",
-        f"""## Fairness
+        f"""{_FAIRNESS}
 
 What the data allow: properties of the picture, which come from light and camera as well as from \
 the person, and are no stand-in for skin.

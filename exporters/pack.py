@@ -15,7 +15,6 @@ from tqdm import tqdm
 from exporters.agreement import Agreement, compare_all
 from exporters.draft import Order, draft_manifest
 from exporters.errors import ExportError, PackError, RefusedError
-from exporters.evaluated import check_file, check_version
 from exporters.export import Conversion, convert
 from exporters.faces import FaceSet, load_faces, synthetic_faces
 from exporters.goldens import golden_faces, write_goldens
@@ -59,9 +58,6 @@ def make_bundle(order: Order, out: Path) -> MadeBundle:
     `out` appears whole at the end, with everything verified. If anything fails it does not appear,
     and a bundle that was there before stays as it was.
 
-    An evaluation is of a file that was exported before: the same version, and the same bytes.
-    Conversion by the same tools gives the same bytes again.
-
     Raises CheckpointError, RefusedError with the fate of each artifact if one cannot be converted
     or fails the parity gate, another ExportError (ParityError, PackError), or ManifestError where
     the parts contradict each other.
@@ -74,8 +70,6 @@ def make_bundle(order: Order, out: Path) -> MadeBundle:
             f"the bundle is named {order.about.name} but its folder {out.name}; expected the same: "
             f"change the folder, or pass --name {out.name}"
         )
-    if order.evaluation is not None:
-        check_version(order.evaluation, order.about)
     checkpoint = load_network(order.checkpoint)
     draft = draft_manifest(order, checkpoint)
     # Contradictions show before minutes are spent on conversions.
@@ -89,8 +83,6 @@ def make_bundle(order: Order, out: Path) -> MadeBundle:
         references = _references(order, network, faces, draft.preprocessing)
         progress.update()
         made, agreements = _make_all(order, draft, references, folder, progress)
-        if order.evaluation is not None:
-            check_file(order.evaluation, [each.artifact for each in made])
         progress.set_description("recording goldens")
         integers = _integer_goldens(folder, draft, made)
         write_goldens(folder / GOLDENS, network, draft, integers)
@@ -99,7 +91,7 @@ def make_bundle(order: Order, out: Path) -> MadeBundle:
             artifacts=tuple(each.artifact for each in made),
             goldens=(_recorded(folder, GOLDENS),),
         )
-        card = model_card(order.about, manifest, order.evaluation, agreements)
+        card = model_card(order.about, manifest, agreements)
         (folder / "README.md").write_text(card, encoding="utf-8")
         (folder / "LICENSE").write_text(license_text(order.about, manifest), encoding="utf-8")
         progress.update()

@@ -235,6 +235,9 @@ class ArtifactSpec(_Spec, frozen=True, kw_only=True):
     """Oldest system that runs it, e.g. `{"ios": "17.0", "android": "26"}`."""
     parity: ParitySpec | None = None
     """Measured by the exporter; null where nobody has."""
+    accuracy: tuple[AccuracySpec, ...] = ()
+    """Measured on this very file; what else is known of its numbers stands in the manifest's own
+    `accuracy` (schema 1.1)."""
 
 
 class FileSpec(_Spec, frozen=True, kw_only=True):

@@ -28,14 +28,24 @@ def test_points_lost_are_those_of_the_same_faces_and_protocol() -> None:
     for accuracy, lost in (((better,), 2.0), ((other,), None), ((), None)):
         teacher = TeacherSpec(name="t", accuracy=accuracy)
         taught = msgspec.structs.replace(manifest, teacher=teacher)
-        [judged] = accuracy_of(taught, "fp32")
+        [judged] = accuracy_of(taught, "tiny.tflite", "fp32")
         assert judged.value == own.value
         assert judged.points_lost == (lost if lost is None else pytest.approx(lost))
 
 
 def test_a_precision_that_nobody_measured_has_no_accuracy() -> None:
-    [judged] = accuracy_of(load_bundle(FOLDER).manifest, "int8")
+    [judged] = accuracy_of(load_bundle(FOLDER).manifest, "tiny.tflite", "int8")
     assert (judged.value, judged.points_lost) == (None, None)
+
+
+def test_what_was_measured_on_the_file_itself_goes_first() -> None:
+    manifest = load_bundle(FOLDER).manifest
+    [own] = manifest.accuracy
+    measured = msgspec.structs.replace(own, value=0.25)
+    artifact = msgspec.structs.replace(manifest.artifacts[0], accuracy=(measured,))
+    manifest = msgspec.structs.replace(manifest, artifacts=(artifact, *manifest.artifacts[1:]))
+    found = {file: accuracy_of(manifest, file, "fp32") for file in (artifact.file, "another.pte")}
+    assert [judged.value for [judged] in found.values()] == [0.25, own.value]
 
 
 def test_the_command_writes_the_teacher_and_nothing_else(tmp_path: Path) -> None:

@@ -11,12 +11,12 @@ from mf2_edge.schema import AccuracySpec, ArtifactSpec, Manifest, Precision
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """One figure of the manifest for one precision."""
+    """One figure of the manifest for one artifact."""
 
     name: str
     """Data set, part and metric."""
     value: float | None
-    """None where the manifest has no figure for the precision."""
+    """None where nobody measured the artifact, nor the network in its precision."""
     points_lost: float | None
     """Teacher less artifact, in points of 100; None where the teacher was not measured so."""
 
@@ -36,13 +36,15 @@ def model_of(bundle: Bundle, artifact: ArtifactSpec) -> Model:
     )
 
 
-def accuracy_of(manifest: Manifest, precision: Precision) -> tuple[Judged, ...]:
-    """Every measurement of the manifest, in its order, in `precision`.
+def accuracy_of(manifest: Manifest, file: str | None, precision: Precision) -> tuple[Judged, ...]:
+    """Every measurement of the manifest, in its order: of the file, else of its precision.
 
     The measurements are those of any precision, so that all artifacts have the same columns.
     """
     names = dict.fromkeys(map(_what, manifest.accuracy))
+    of_file = [each for a in manifest.artifacts if a.file == file for each in a.accuracy]
     found = {_what(a): a for a in manifest.accuracy if a.precision == precision}
+    found |= {_what(a): a for a in of_file}
     taught = {_what(a): a for a in manifest.teacher.accuracy} if manifest.teacher else {}
     return tuple(
         Judged(_name(what), _value(found.get(what)), _lost(found.get(what), taught.get(what)))

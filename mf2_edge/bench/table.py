@@ -52,8 +52,8 @@ class Line:
 
 
 def lines_of(bundle: Bundle, reports: Sequence[Report]) -> list[Line]:
-    """Reports with the accuracy that the manifest has for their precision."""
-    return [Line(r, accuracy_of(bundle.manifest, r.model.precision)) for r in reports]
+    """Reports with the accuracy that the manifest has for their file or its precision."""
+    return [Line(r, accuracy_of(bundle.manifest, r.model.file, r.model.precision)) for r in reports]
 
 
 def text_table(bundle: Bundle, reports: Sequence[Report]) -> str:
