@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mf2_edge.errors import BoxError as BoxError
     from mf2_edge.errors import BundleError as BundleError
     from mf2_edge.errors import ChecksumError as ChecksumError
+    from mf2_edge.errors import DemoError as DemoError
     from mf2_edge.errors import DescriptionError as DescriptionError
     from mf2_edge.errors import FrameError as FrameError
     from mf2_edge.errors import ImageFileError as ImageFileError
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from mf2_edge.errors import ManifestError as ManifestError
     from mf2_edge.errors import Mf2EdgeError as Mf2EdgeError
     from mf2_edge.errors import MissingExtraError as MissingExtraError
+    from mf2_edge.errors import OutputError as OutputError
     from mf2_edge.errors import RuntimeUnavailableError as RuntimeUnavailableError
     from mf2_edge.errors import TimestampError as TimestampError
     from mf2_edge.errors import VideoError as VideoError
@@ -62,6 +64,7 @@ _EXPORTS: Final[dict[str, tuple[str, ...]]] = {
         "BoxError",
         "BundleError",
         "ChecksumError",
+        "DemoError",
         "DescriptionError",
         "FrameError",
         "ImageFileError",
@@ -69,6 +72,7 @@ _EXPORTS: Final[dict[str, tuple[str, ...]]] = {
         "ManifestError",
         "Mf2EdgeError",
         "MissingExtraError",
+        "OutputError",
         "RuntimeUnavailableError",
         "TimestampError",
         "VideoError",

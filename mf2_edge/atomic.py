@@ -7,6 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 
+def beside(path: Path) -> Path:
+    """Where a file is written before it takes the place of `path`."""
+    return path.with_name(f".{path.stem}.partial{path.suffix}")
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a path beside `path` to write to; it takes `path`'s place if the block succeeds.
@@ -15,7 +20,7 @@ def replacing(path: Path) -> Iterator[Path]:
     what was written is removed and `path` is left as it was.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.stem}.partial{path.suffix}")
+    partial = beside(path)
     try:
         yield partial
         partial.replace(path)

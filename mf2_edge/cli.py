@@ -1,4 +1,4 @@
-"""The command line: `mf2-edge predict|watch|report|info|verify|export|bench`.
+"""The command line: `mf2-edge predict|watch|report|demo|info|verify|...`.
 
 Results go to stdout, everything else to stderr. Exit codes: 0 all well; 1 some input could not be
 read, or a check failed; 2 wrong usage, or the bundle or runtime cannot be used; 130 interrupted.
@@ -22,7 +22,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 
-from mf2_edge import __version__, cli_export, cli_report, cli_watch
+from mf2_edge import __version__, cli_demo, cli_export, cli_report, cli_watch
 from mf2_edge.bench.options import add_arguments as _bench_arguments
 from mf2_edge.errors import Mf2EdgeError
 
@@ -250,6 +250,9 @@ COMMANDS: tuple[Command, ...] = (
     Command("predict", "Analyse photographs.", _predict_arguments, _predict),
     Command("watch", "Analyse a video, a camera or a stream.", _watch_arguments, _watch),
     Command("report", "A page about the faces of a video.", _report_arguments, _report),
+    Command(
+        "demo", "The camera in the browser, on this machine.", cli_demo.add_arguments, cli_demo.run
+    ),
     Command("info", "Describe a bundle: labels, licence, accuracy.", _info_arguments, _info),
     Command("verify", "Check a bundle's files and replay its goldens.", _bundle_argument, _verify),
     Command("export", "Copy a model out for an app, with code.", _export_arguments, cli_export.run),

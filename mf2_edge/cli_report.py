@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, open_analyzer: Callable[[], FaceStateAnalyzer]) -> int:
     """Write the page; returns the exit code.
 
-    Raises VideoError if the video cannot be read at all, or the page not be written.
+    Raises VideoError if the video cannot be read at all, OutputError if the page cannot be written.
     """
     from mf2_edge.errors import VideoError
     from mf2_edge.neutral import load_baseline

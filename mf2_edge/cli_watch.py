@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from mf2_edge.errors import VideoError
+from mf2_edge.errors import OutputError, VideoError
 
 if TYPE_CHECKING:
     from mf2_edge.analyzer import FaceStateAnalyzer
@@ -28,8 +28,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--jsonl", type=Path, metavar="FILE", help="one JSON object a frame")
     parser.add_argument("--csv", type=Path, metavar="FILE", help="one row a face and frame")
+    parser.add_argument("--parquet", type=Path, metavar="FILE", help="the same as Parquet")
     parser.add_argument(
-        "--style", choices=STYLES, default="native", help="whose columns the CSV has"
+        "--style", choices=STYLES, default="native", help="whose columns CSV and Parquet have"
     )
     parser.add_argument("--annotate", type=Path, metavar="FILE", help="an annotated .mp4")
     parser.add_argument("--baseline", type=Path, help="a person's resting face (docs/stream.md)")
@@ -42,20 +43,22 @@ def run(arguments: argparse.Namespace, open_analyzer: Callable[[], FaceStateAnal
     from mf2_edge.watch import Outputs, Seen, watch
 
     baseline = None if arguments.baseline is None else load_baseline(arguments.baseline)
-    outputs = Outputs(arguments.jsonl, arguments.csv, arguments.annotate, arguments.style)
+    named = {name: getattr(arguments, name) for name in ("jsonl", "csv", "parquet", "annotate")}
+    outputs = Outputs(**named, style=arguments.style)
     seen, code = Seen(), 0
     try:
         with VideoSource(arguments.source) as source:
             stream = open_analyzer().stream(baseline=baseline)
             watch(source, stream, outputs, seen)
-    except VideoError as error:
+    except (VideoError, OutputError) as error:
         print(f"mf2-edge: {error}", file=sys.stderr)
         code = _EXIT_INPUT
     except KeyboardInterrupt:
         print("mf2-edge: interrupted; what was seen so far is written", file=sys.stderr)
         code = _EXIT_INTERRUPTED
+    unreadable = f"{seen.missing:,} could not be read, " if seen.missing else ""
     print(
-        f"{seen.frames:,} frames, {seen.dropped:,} dropped, {len(seen.faces):,} faces, "
+        f"{seen.frames:,} frames, {seen.dropped:,} dropped, {unreadable}{len(seen.faces):,} faces, "
         f"{seen.events:,} events of Action Units",
         file=sys.stderr,
     )

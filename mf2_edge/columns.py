@@ -5,12 +5,13 @@
             intensity of 0 to 5, which nothing here measures: it holds 5 times the score
 `pyfeat`    py-feat's (Cheong et al. 2023): AU01 is the score, 0..1
 
-Both call AU43, closed eyes, AU45 or AU43 as their own scripts expect.
+Both call AU43, closed eyes, AU45 or AU43 as their own scripts expect, and both write a row for a
+frame without a face. Cells that are missing from a row are unknown.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import radians
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -21,11 +22,34 @@ if TYPE_CHECKING:
 
 Style = Literal["native", "openface", "pyfeat"]
 Row = dict[str, float | int | str]
+Kind = Literal["text", "integer", "number"]
+
+_TEXTS: Final = frozenset({"status", "emotion", "emotion_reason"})
+_INTEGERS: Final = frozenset({"frame", "track_id", "face_id", "success"})
 
 
-def row_maker(style: Style) -> Callable[[int, float, FaceState], Row]:
-    """What makes a row of a frame's number (from 0), its milliseconds and a state in it."""
-    return {"native": _native, "openface": _openface, "pyfeat": _pyfeat}[style]
+def rows(style: Style, frame: int, time_ms: float, states: Sequence[FaceState]) -> list[Row]:
+    """The rows of a frame, of its number (from 0), its milliseconds and the states in it.
+
+    One a face; without a face, one that says so where programs of the style write it.
+    """
+    if states:
+        make: Callable[[int, float, FaceState], Row]
+        make = {"native": _native, "openface": _openface, "pyfeat": _pyfeat}[style]
+        return [make(frame, time_ms, state) for state in states]
+    if style == "openface":
+        timestamp = round(time_ms / 1e3, 3)
+        empty: Row = {"frame": frame + 1, "face_id": 0, "timestamp": timestamp}
+        return [empty | {"confidence": 0.0, "success": 0}]
+    return [{"frame": frame}] if style == "pyfeat" else []
+
+
+def kind(column: str) -> Kind:
+    """What the cells of a column hold; `number` is a float."""
+    if column in _TEXTS:
+        return "text"
+    whole = column in _INTEGERS or column.endswith(("_c", "_present"))
+    return "integer" if whole else "number"
 
 
 def columns(style: Style, manifest: Manifest) -> list[str]:
@@ -67,14 +91,14 @@ def _native(frame: int, time_ms: float, state: FaceState) -> Row:
         "width": round(box.width, 1),
         "height": round(box.height, 1),
         "detection_score": round(state.detection_score, 4),
-        "yaw": "" if pose is None else round(pose.yaw, 2),
-        "pitch": "" if pose is None else round(pose.pitch, 2),
-        "roll": "" if pose is None else round(pose.roll, 2),
-        "quality": "" if state.quality is None else round(state.quality.overall, 3),
         "emotion": emotion.label,
         "emotion_score": round(emotion.score, 4),
         "emotion_reason": emotion.reason.value,
     }
+    if pose is not None:
+        row |= {angle: round(getattr(pose, angle), 2) for angle in ("yaw", "pitch", "roll")}
+    if state.quality is not None:
+        row["quality"] = round(state.quality.overall, 3)
     row |= {f"emotion_{label}": round(score, 4) for label, score in emotion.scores.items()}
     for label, unit in state.action_units.items():
         row |= {label: round(unit.score, 4), f"{label}_present": int(unit.present)}
@@ -89,11 +113,10 @@ def _openface(frame: int, time_ms: float, state: FaceState) -> Row:
         "timestamp": round(time_ms / 1e3, 3),
         "confidence": round(state.detection_score, 2),
         "success": int(state.status is Status.OK),
-        # Radians, about axes of the camera: x right, y down, z away.
-        "pose_Rx": "" if pose is None else round(radians(-pose.pitch), 4),
-        "pose_Ry": "" if pose is None else round(radians(-pose.yaw), 4),
-        "pose_Rz": "" if pose is None else round(radians(pose.roll), 4),
     }
+    if pose is not None:  # radians, about axes of the camera: x right, y down, z away
+        turns = {"pose_Rx": -pose.pitch, "pose_Ry": -pose.yaw, "pose_Rz": pose.roll}
+        row |= {name: round(radians(angle), 4) for name, angle in turns.items()}
     row |= {f"{_padded(label, blink='AU45')}_r": round(5 * u.score, 2) for label, u in units}
     row |= {f"{_padded(label, blink='AU45')}_c": int(u.present) for label, u in units}
     return row
@@ -108,10 +131,9 @@ def _pyfeat(frame: int, _time_ms: float, state: FaceState) -> Row:
         "FaceRectWidth": round(box.width, 1),
         "FaceRectHeight": round(box.height, 1),
         "FaceScore": round(state.detection_score, 4),
-        "Pitch": "" if pose is None else round(pose.pitch, 2),
-        "Roll": "" if pose is None else round(pose.roll, 2),
-        "Yaw": "" if pose is None else round(pose.yaw, 2),
     }
+    if pose is not None:
+        row |= {angle: round(getattr(pose, angle.lower()), 2) for angle in ("Pitch", "Roll", "Yaw")}
     units = state.action_units.items()
     row |= {_padded(label, blink="AU43"): round(unit.score, 4) for label, unit in units}
     return row | {label: round(score, 4) for label, score in state.emotion.scores.items()}

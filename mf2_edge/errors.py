@@ -24,6 +24,14 @@ class VideoError(Mf2EdgeError, OSError):
     """A video file, camera or stream cannot be opened, or ended before its time."""
 
 
+class OutputError(Mf2EdgeError, OSError):
+    """A result cannot be written: no such place, no permission, or no room."""
+
+
+class DemoError(Mf2EdgeError, OSError):
+    """The demo page cannot be served: it is not built, or its port is taken."""
+
+
 class BoxError(Mf2EdgeError, ValueError):
     """A face box given by the caller is malformed or lies outside the frame."""
 

@@ -11,9 +11,10 @@ import numpy as np
 from tqdm import tqdm
 
 from mf2_edge.atomic import replacing
-from mf2_edge.errors import VideoError
+from mf2_edge.errors import OutputError, VideoError
 from mf2_edge.report_data import ReportData
-from mf2_edge.report_page import Facts, render
+from mf2_edge.report_facts import Facts
+from mf2_edge.report_page import render
 
 if TYPE_CHECKING:
     from mf2_edge.stream import FaceStateStream
@@ -28,7 +29,7 @@ def write_report(source: VideoSource, stream: FaceStateStream, path: Path) -> Vi
     """Analyse a video to its end and write a page about it.
 
     A video that breaks off is reported as far as it goes; what ended it is on the page and is
-    returned. Memory does not grow with the length. Raises VideoError if the page cannot be
+    returned. Memory does not grow with the length. Raises OutputError if the page cannot be
     written.
     """
     analyzer, error = stream.analyzer, None
@@ -64,5 +65,5 @@ def write_report(source: VideoSource, stream: FaceStateStream, path: Path) -> Vi
         with replacing(path) as partial:
             partial.write_text(render(data, facts), encoding="utf-8")
     except OSError as failed:
-        raise VideoError(f"{path}: cannot be written ({failed.strerror or failed})") from failed
+        raise OutputError(f"{path}: cannot be written ({failed.strerror or failed})") from failed
     return error

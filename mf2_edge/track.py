@@ -4,6 +4,11 @@ Known faces are followed by one look of the detector at where each is expected, 
 moved; the whole frame is searched for new ones every now and then, and when a face was lost. A
 face that comes back within a second, near where it is expected, keeps its number; later, or
 elsewhere, it gets a new one: nothing here recognises people.
+
+Now and then a search takes clutter for a face, and looks at the same place agree for seconds: they
+ask for less than a search does. So a new face is told of, and numbered, when the next search finds
+it too, at most one interval later; else it is forgotten. The first search is believed: a still, or
+the first frame of a stream, is answered at once.
 """
 
 from __future__ import annotations
@@ -44,7 +49,10 @@ class FaceFollower(Protocol):
 
 @dataclass(slots=True)
 class Track:
-    """One face through the frames; `velocity` in pixels a millisecond."""
+    """One face through the frames; `velocity` in pixels a millisecond.
+
+    `id` is 0 as long as one search alone has found the face.
+    """
 
     id: int
     face: Detection
@@ -89,12 +97,12 @@ class Tracker:
         """Visible tracks of an RGB frame, and ids of those that are gone for good."""
         lost = self._follow(frame, timestamp_ms)
         if self._is_search_due(timestamp_ms, lost=lost):
-            self._searched_ms = timestamp_ms
             self._match(self.detector.detect(frame), timestamp_ms)
+            self._searched_ms = timestamp_ms
         kept = [t for t in self._tracks if t.visible or timestamp_ms - t.seen_ms <= FORGET_MS]
-        gone = [track.id for track in self._tracks if track not in kept]
+        gone = [track.id for track in self._tracks if track.id and track not in kept]
         self._tracks = kept
-        return [track for track in kept if track.visible], gone
+        return [track for track in kept if track.id and track.visible], gone
 
     def _follow(self, frame: NDArray[np.uint8], timestamp_ms: float) -> bool:
         """Look for each visible face where it is expected; whether one was lost."""
@@ -123,17 +131,21 @@ class Tracker:
         return timestamp_ms - self._searched_ms >= wait
 
     def _match(self, faces: list[Detection], timestamp_ms: float) -> None:
-        """Give each found face that is not followed already to a lost track, or a new one."""
-        followed = [track.face.box for track in self._tracks if track.visible]
+        """Each found face is one that is followed, one that was lost, or a new one."""
+        followed = [track for track in self._tracks if track.visible]
+        waiting = [track for track in self._tracks if not track.id]
         for face in faces:
-            if any(iou(face.box, box) > SAME_FACE for box in followed):
-                continue
-            track = self._nearest_lost(face, timestamp_ms)
+            track = next((t for t in followed if iou(face.box, t.face.box) > SAME_FACE), None)
             if track is None:
-                track = Track(self._next_id, face, timestamp_ms)
+                track = self._nearest_lost(face, timestamp_ms)
+                if track is None:
+                    track = Track(0, face, timestamp_ms)
+                    self._tracks.append(track)
+                track.see(face, timestamp_ms)
+            if not track.id and (track in waiting or self._searched_ms is None):
+                track.id = self._next_id
                 self._next_id += 1
-                self._tracks.append(track)
-            track.see(face, timestamp_ms)
+        self._tracks = [track for track in self._tracks if track.id or track not in waiting]
 
     def _nearest_lost(self, face: Detection, timestamp_ms: float) -> Track | None:
         """The lost track whose face is expected nearest to this one, if any is near."""
@@ -143,8 +155,8 @@ class Tracker:
                 (x0, y0), (x1, y1) = _centre(track.expected(timestamp_ms).box), _centre(face.box)
                 apart = hypot(x1 - x0, y1 - y0) / max(face.box.width, track.face.box.width)
                 if apart <= NEAR:
-                    near.append((apart, track.id, track))
-        return min(near)[2] if near else None
+                    near.append((apart, track))
+        return min(near, key=lambda pair: pair[0])[1] if near else None
 
 
 def _shifted(face: Detection, x: float, y: float) -> Detection:

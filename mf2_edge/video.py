@@ -32,14 +32,18 @@ LIVE_SCHEMES: Final = frozenset({"rtsp", "rtsps", "rtmp", "udp", "srt", "rtp"})
 LOST_PART: Final = 0.02
 """A file may end this part of its frames early: containers count them roughly."""
 
+UNREADABLE: Final = 100
+"""Frames of a damaged file that may follow one another before the rest is given up."""
+
 _POLL_S: Final = 0.1
 
 
 class VideoSource:
     """An open source. Iterate over it once; `close` it, or use it with `with`.
 
-    `live`: a camera or stream. `fps`: as the source says, None if it does not. `frame_count`: of a
-    file, roughly. `read` and `dropped` count frames.
+    `live`: a camera or stream. `fps`: as the source says, on average, None if it does not.
+    `frame_count`: of a file, roughly. `read` and `dropped` count frames; so does `missing`, at the
+    end of a file: those that it should hold and that could not be read.
     """
 
     def __init__(self, source: str | int | Path) -> None:
@@ -50,7 +54,8 @@ class VideoSource:
         self.name = str(source)
         scheme, mark, _ = self.name.partition("://")
         self.live = self.name.isdecimal() or (bool(mark) and scheme.lower() in LIVE_SCHEMES)
-        if not (self.live or mark):
+        self._on_disk = not (self.live or mark)
+        if self._on_disk:
             _check_file(Path(self.name))
         self._capture = cv2.VideoCapture(int(self.name) if self.name.isdecimal() else self.name)
         if not self._capture.isOpened():
@@ -59,15 +64,15 @@ class VideoSource:
         count = int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))
         self.fps = fps if 0 < fps < 1000 else None
         self.frame_count = count if not self.live and count > 0 else None
-        self.read = self.dropped = 0
+        self.read = self.dropped = self.missing = 0
         self._frames: Queue[Frame | None] = Queue(1 if self.live else AHEAD)
         self._stop = Event()
         self._reader = Thread(target=self._read_all, name="video reader", daemon=True)
 
     def __iter__(self) -> Iterator[Frame]:
-        """Frame by frame to the end.
+        """Frame by frame to the end; unreadable ones are passed over.
 
-        Raises VideoError after the last frame where a file ends early or a live source stops.
+        Raises VideoError after the last frame where a live source stops, or a file lacks frames.
         """
         self._reader.start()
         while (frame := self._frames.get()) is not None:
@@ -80,10 +85,11 @@ class VideoSource:
             )
         if self.read == 0:
             raise VideoError(f"{self.name}: no frame could be read; expected a video")
-        if self.frame_count and self.read < self.frame_count * (1 - LOST_PART) - 1:
+        self.missing = max(0, (self.frame_count or 0) - self.read)
+        if self.missing > LOST_PART * (self.frame_count or 0) + 1:
             raise VideoError(
-                f"{self.name}: ends after {self.read:,} of {self.frame_count:,} frames: the file "
-                "is cut off or damaged. What was read is analysed"
+                f"{self.name}: only {self.read:,} of {self.frame_count:,} frames could be read: "
+                "the file is cut off or damaged. What was read is analysed"
             )
 
     def close(self) -> None:
@@ -100,16 +106,25 @@ class VideoSource:
         self.close()
 
     def _read_all(self) -> None:
-        started, last_ms = monotonic(), -1.0
+        started, last_ms, unreadable = monotonic(), -1.0, 0
         while not self._stop.is_set():
             found, frame = self._capture.read()
             if not found:
+                unreadable += 1
+                if self._may_go_on(unreadable):
+                    continue
                 break
+            unreadable = 0
             now_ms = (monotonic() - started) * 1e3
             last_ms = now_ms if self.live else self._file_time(last_ms)
             self.read += 1
             self._hand_over((np.asarray(frame, np.uint8), last_ms))
         self._put(None)
+
+    def _may_go_on(self, unreadable: int) -> bool:
+        """Whether frames of a file may follow some that could not be read."""
+        expected = self.frame_count if self._on_disk else None
+        return expected is not None and self.read < expected and unreadable < UNREADABLE
 
     def _file_time(self, last_ms: float) -> float:
         """The container's time of the frame just read; by the frame rate where it has none."""

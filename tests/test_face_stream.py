@@ -118,6 +118,23 @@ class Scripted:
         return face_at(*min(near, key=lambda place: math.dist(place, here))) if near else None
 
 
+class Mistaken(Scripted):
+    """Beside the faces of `places`, searches take clutter for a face; the follower always does."""
+
+    def __init__(
+        self,
+        places: Callable[[], list[tuple[float, float]]],
+        clutter: list[tuple[float, float]],
+        when: Callable[[], bool],
+    ) -> None:
+        super().__init__(lambda: places() + clutter)
+        self.faces, self.when = places, when
+
+    def detect(self, frame: NDArray[np.uint8]) -> list[Detection]:
+        self.searches += 1
+        return [face_at(*place) for place in (self.places() if self.when() else self.faces())]
+
+
 def face_at(x: float, y: float) -> Detection:
     points = [Point(x + 10 * i, y + 10 * i) for i in range(6)]
     return Detection(Box(x, y, 60, 60), 0.9, Landmarks(*points))
@@ -144,6 +161,62 @@ def test_faces_that_cross_keep_their_numbers() -> None:
     last = {track.id: track.face.box.x for track in tracks}
     assert set(first) == set(last) == {1, 2}
     assert all(abs((first[i] < 300) - (last[i] > 300)) < 1 for i in first)
+
+
+def follow_through(crowd: Scripted, now: list[float], frames: int) -> list[dict[int, float]]:
+    """Numbers and places (x) of the faces that a tracker tells of, frame by frame."""
+    tracker = Tracker(crowd, crowd, detect_every_ms=200)
+    told = []
+    for step in range(frames):
+        now[0] = step * STEP_MS
+        tracks, _ = tracker.update(np.zeros((8, 8, 3), np.uint8), now[0])
+        told.append({track.id: track.face.box.x for track in tracks})
+    return told
+
+
+def test_what_one_search_alone_takes_for_a_face_is_never_told() -> None:
+    now = [0.0]
+    crowd = Mistaken(
+        lambda: [(100.0, 100.0)] + ([(500.0, 100.0)] if now[0] >= 1000 else []),
+        clutter=[(300.0, 300.0)],
+        when=lambda: 400 <= now[0] < 600,
+    )
+    told = follow_through(crowd, now, 50)
+    assert {number: place for faces in told for number, place in faces.items()} == {
+        1: 100.0,
+        2: 500.0,  # the mistake took no number
+    }
+
+
+def test_who_comes_later_is_told_of_one_search_after_the_first_that_finds_them() -> None:
+    now = [0.0]
+    found: list[float] = []
+
+    class Late(Scripted):
+        def detect(self, frame: NDArray[np.uint8]) -> list[Detection]:
+            faces = super().detect(frame)
+            found.extend([now[0]] if faces else [])
+            return faces
+
+    def walking() -> list[tuple[float, float]]:
+        return [(now[0] / 4, 100.0)] if now[0] >= 100 else []
+
+    told = follow_through(Late(walking), now, 30)
+    since = next(step for step, faces in enumerate(told) if faces) * STEP_MS
+    assert since == found[1] <= found[0] + 200
+    assert [set(faces) for faces in told if faces] == [{1}] * (30 - int(since / STEP_MS))
+
+
+def test_a_search_that_does_not_find_it_again_ends_a_mistake() -> None:
+    """Two mistakes at one place, a search without it between them."""
+    now = [0.0]
+    crowd = Mistaken(list, clutter=[(300.0, 300.0)], when=lambda: int(now[0] / 200) in (1, 3, 5))
+    assert follow_through(crowd, now, 60) == [{}] * 60
+
+
+def test_the_faces_of_the_first_frame_are_told_of_at_once() -> None:
+    crowd = Scripted(lambda: [(100.0, 100.0), (400.0, 100.0)])
+    assert follow_through(crowd, [0.0], 1) == [{1: 100.0, 2: 400.0}]
 
 
 def test_the_tracker_searches_seldom_and_remembers_little() -> None:

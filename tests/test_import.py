@@ -25,6 +25,7 @@ FRAMEWORKS = {
     "litert_torch",
     "sklearn",
     "matplotlib",
+    "pyarrow",
     "distill",
     "exporters",
     "benchmarks",

@@ -14,26 +14,33 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
+from pyarrow import parquet
 
-from mf2_edge import FaceStateAnalyzer, VideoError
+from mf2_edge import FaceState, FaceStateAnalyzer, VideoError
 from mf2_edge.bundle import load_bundle
 from mf2_edge.cli import main
-from mf2_edge.columns import STYLES, columns, row_maker
+from mf2_edge.columns import STYLES, Style, columns, kind, rows
 from mf2_edge.video import VideoSource
+from tests.clips import FPS, clip, cut_off, play_as_camera
 from tests.streams import scene
 
-FPS = 25.0
 
-
-def clip(path: Path, frames: int, code: str = "mp4v", side: int = 320) -> Path:
-    """A face that drifts to the right; frame i is a little brighter than frame i - 1."""
-    video = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*code), FPS, (side, side * 3 // 4))
-    assert video.isOpened()
-    for i in range(frames):
-        picture = cv2.resize(scene((80 + 2 * i, 40)), (side, side * 3 // 4))
+@pytest.fixture(scope="module")
+def blinking(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A face in frames 0 to 5 and 12 to 17, an empty room between."""
+    path = tmp_path_factory.mktemp("clips") / "blinking.mp4"
+    video = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), FPS, (640, 480))
+    for i in range(18):
+        picture = scene() if 6 <= i < 12 else scene((120, 40))
         video.write(np.ascontiguousarray(picture[..., ::-1]))
     video.release()
     return path
+
+
+def alone(picture: NDArray[np.uint8]) -> list[FaceState]:
+    """The states of a picture, as a stream tells them."""
+    return FaceStateAnalyzer().stream().update(picture, 80.0, color="rgb")
 
 
 @pytest.fixture(scope="module")
@@ -63,22 +70,7 @@ def test_a_file_waits_for_a_slow_reader_and_can_be_left(short: Path) -> None:
 def test_a_live_source_drops_what_nobody_takes(
     short: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A file played as a camera: it does not wait; when it ends, somebody has pulled the plug."""
-
-    a_file = cv2.VideoCapture(str(short))
-
-    class Camera:
-        def __init__(self, name: object) -> None:
-            self.file = a_file
-
-        def read(self) -> tuple[bool, object]:
-            time.sleep(0.01)
-            return self.file.read()
-
-        def __getattr__(self, name: str) -> object:
-            return getattr(self.file, name)
-
-    monkeypatch.setattr("mf2_edge.video.cv2.VideoCapture", Camera)
+    play_as_camera(short, monkeypatch)
     taken = []
 
     def take_slowly(source: VideoSource) -> None:
@@ -130,9 +122,7 @@ def test_watch_writes_lines_rows_and_pictures(short: Path, tmp_path: Path) -> No
 
 
 def test_a_file_cut_off_in_the_middle_keeps_what_came_before(tmp_path: Path) -> None:
-    whole = clip(tmp_path / "whole.avi", 30, code="MJPG")
-    cut = tmp_path / "cut.avi"
-    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    cut = cut_off(clip(tmp_path / "whole.avi", 30, code="MJPG"))
     jsonl = tmp_path / "out.jsonl"
     assert main(["watch", str(cut), "--jsonl", str(jsonl)]) == 1
     lines = [json.loads(line) for line in jsonl.read_text().splitlines()]
@@ -159,11 +149,15 @@ def test_a_killed_watch_leaves_whole_lines(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("style", STYLES)
-def test_rows_have_the_columns_of_their_style(style: str) -> None:
+def test_rows_have_the_columns_of_their_style(style: Style) -> None:
     manifest = load_bundle(None).manifest
-    [state] = FaceStateAnalyzer().stream().update(scene((120, 40)), 80.0, color="rgb")
-    row = row_maker(style)(2, 80.0, state)  # type: ignore[arg-type]
-    assert list(row) == columns(style, manifest)  # type: ignore[arg-type]
+    [state] = alone(scene((120, 40)))
+    [row] = rows(style, 2, 80.0, [state])
+    assert set(row) == set(columns(style, manifest))
+    kinds = {"text": str, "integer": int, "number": float}
+    assert {name: type(cell) for name, cell in row.items()} == {
+        name: kinds[kind(name)] for name in row
+    }
     if style == "openface":
         assert (row["frame"], row["timestamp"], row["success"]) == (3, 0.08, 1)
         assert row["AU12_c"] == 1
@@ -172,3 +166,66 @@ def test_rows_have_the_columns_of_their_style(style: str) -> None:
     if style == "pyfeat":
         assert row["AU12"] == pytest.approx(state.action_units["AU12"].score, abs=1e-4)
         assert float(row["happiness"]) > 0.9
+
+
+@pytest.mark.parametrize(
+    ("style", "expected"),
+    [
+        ("native", []),
+        (
+            "openface",
+            [{"frame": 3, "face_id": 0, "timestamp": 0.08, "confidence": 0.0, "success": 0}],
+        ),
+        ("pyfeat", [{"frame": 2}]),
+    ],
+)
+def test_a_frame_without_a_face_has_the_row_that_is_usual(
+    style: Style, expected: list[dict[str, object]]
+) -> None:
+    assert rows(style, 2, 80.0, []) == expected
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_parquet_holds_what_the_csv_holds(
+    style: Style, blinking: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mf2_edge.watch_files.ROW_GROUP", 4)
+    places = {name: tmp_path / f"out.{name}" for name in ("csv", "parquet")}
+    options = [part for name, place in places.items() for part in (f"--{name}", str(place))]
+    assert main(["watch", str(blinking), *options, "--style", style]) == 0
+    file = parquet.ParquetFile(places["parquet"])
+    assert file.num_row_groups > 1
+    table = file.read()
+    assert table.column_names == columns(style, load_bundle(None).manifest)
+    told = list(csv.DictReader(places["csv"].open()))
+    cells = [
+        {name: "" if cell is None else str(cell) for name, cell in row.items()}
+        for row in table.to_pylist()
+    ]
+    assert cells == told
+    score = {"native": "detection_score", "openface": "AU12_r", "pyfeat": "FaceScore"}[style]
+    empty = [row for row in table.to_pylist() if row[score] is None]
+    if style == "native":
+        assert empty == []
+    else:  # the empty frames, and those before the next search
+        assert 6 <= len(empty) <= 11
+        assert {row["frame"] - (style == "openface") for row in empty} >= set(range(6, 12))
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["out.csv", "out.parquet"]
+
+
+def test_parquet_of_a_broken_video_is_whole(tmp_path: Path) -> None:
+    cut = cut_off(clip(tmp_path / "whole.avi", 30, code="MJPG"))
+    place = tmp_path / "out.parquet"
+    place.write_bytes(b"of another day")
+    assert main(["watch", str(cut), "--parquet", str(place)]) == 1
+    assert 8 <= parquet.read_table(place).num_rows < 22
+
+
+def test_parquet_without_its_package_names_the_extra(
+    short: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    place = tmp_path / "out.parquet"
+    assert main(["watch", str(short), "--parquet", str(place)]) == 2
+    assert "mf2-edge[parquet]" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []

@@ -136,14 +136,16 @@ def sample_crops() -> list[NDArray[np.uint8]]:
 
 
 def film() -> dict[float, NDArray[np.uint8]]:
-    """RGB frames by their time, ms: two faces drift, one goes, and is gone a second later."""
+    """RGB frames by their time, ms: two faces drift, one goes, another comes; then a pause."""
     frames = {}
-    for number in range(14):
+    for number in range(22):
         frame = np.full((360, 640, 3), 96, np.uint8)
-        _paste(frame, 300, 20 + 4 * number, 30)
+        _paste(frame, 300, 20 + 4 * min(number, 13), 30)
         if number < 9:
             _paste(frame, 240, 380, 60 + 2 * number)
-        frames[40.0 * number + (1500 if number > 11 else 0)] = frame
+        if number > 9:
+            _paste(frame, 240, 310, 110)
+        frames[40.0 * number + (1500 if number > 20 else 0)] = frame
     return frames
 
 

@@ -2,7 +2,8 @@
  * Track: which face of a frame is which of the frames before, as mf2_edge/track.py does it.
  *
  * Known faces are followed by one look of the detector at where each is expected; the whole frame
- * is searched now and then, and when a face was lost. Nothing here recognises people.
+ * is searched now and then, and when a face was lost. A new face is told of, and numbered, when the
+ * next search finds it as well; those of the first search at once. Nothing here recognises people.
  */
 import { iou } from "./blazeface.js";
 import type { BlazeFaceDetector } from "./detect.js";
@@ -18,14 +19,14 @@ const NEAR = 1;
 /** Time over which the velocity of a face is averaged. */
 const STEADY_MS = 150;
 
-/** One face through the frames. */
+/** One face through the frames; its number is 0 as long as one search alone has found it. */
 class Track {
+  id = 0;
   visible = true;
   /** Pixels a millisecond. */
   private velocity = { x: 0, y: 0 };
 
   constructor(
-    readonly id: number,
     public face: Detection,
     public seen: number,
   ) {}
@@ -72,13 +73,13 @@ export class Tracker {
   ): Promise<{ faces: { id: number; face: Detection }[]; gone: number[] }> {
     const lost = await this.follow(frame, timestamp);
     if (this.isSearchDue(timestamp, lost)) {
-      this.searched = timestamp;
       this.match(await this.detector.detect(frame), timestamp);
+      this.searched = timestamp;
     }
     const stays = (track: Track) => track.visible || timestamp - track.seen <= FORGET_MS;
-    const gone = this.tracks.filter((track) => !stays(track)).map(({ id }) => id);
+    const gone = this.tracks.filter((track) => track.id && !stays(track)).map(({ id }) => id);
     this.tracks = this.tracks.filter(stays);
-    return { faces: this.tracks.filter(({ visible }) => visible), gone };
+    return { faces: this.tracks.filter(({ id, visible }) => id && visible), gone };
   }
 
   /** Look for each visible face where it is expected; whether one was lost. */
@@ -105,18 +106,25 @@ export class Tracker {
     return timestamp - this.searched >= (lost ? this.detectEveryMs / 4 : this.detectEveryMs);
   }
 
-  /** Give each found face that is not followed already to a lost track, or a new one. */
+  /** Each found face is one that is followed, one that was lost, or a new one. */
   private match(faces: readonly Detection[], timestamp: number): void {
-    const followed = this.tracks.filter(({ visible }) => visible).map(({ face }) => face.box);
+    const followed = this.tracks.filter(({ visible }) => visible);
+    const waiting = this.tracks.filter(({ id }) => !id);
     for (const face of faces) {
-      if (followed.some((box) => iou(face.box, box) > SAME_FACE)) continue;
-      let track = this.nearestLost(face, timestamp);
+      let track = followed.find((known) => iou(face.box, known.face.box) > SAME_FACE);
       if (track === undefined) {
-        track = new Track(this.nextId++, face, timestamp);
-        this.tracks.push(track);
+        track = this.nearestLost(face, timestamp);
+        if (track === undefined) {
+          track = new Track(face, timestamp);
+          this.tracks.push(track);
+        }
+        track.see(face, timestamp);
       }
-      track.see(face, timestamp);
+      if (!track.id && (waiting.includes(track) || this.searched === undefined)) {
+        track.id = this.nextId++;
+      }
     }
+    this.tracks = this.tracks.filter((track) => track.id || !waiting.includes(track));
   }
 
   /** The lost track whose face is expected nearest to this one, if any is near. */

@@ -3,9 +3,9 @@
 /** Milliseconds that a page may take for a step: a test machine can be very busy. */
 export const PATIENCE = 180_000;
 
-/** With a camera: started by keyboard, looked at, unplugged. */
-export async function demoOfCamera(browser, url, work) {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 900 } });
+/** With a camera: started by keyboard, looked at, unplugged. `options` are those of a context. */
+export async function demoOfCamera(browser, url, work, options = {}) {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
   const page = await context.newPage();
   page.setDefaultTimeout(PATIENCE);
   const [errors, requests] = [[], []];

@@ -6,9 +6,9 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
-import { chromium } from "playwright-core";
 import { serve } from "../scripts/serve.mjs";
 import { demoOfCamera, demoWithoutCamera, PATIENCE, quickStart } from "./demo_steps.mjs";
+import { fakeCamera, launch } from "./launch.mjs";
 import { sizes } from "./sizes.mjs";
 
 const here = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -35,11 +35,7 @@ const { server, url } = await serve({
 });
 const answers = { errors: [], sizes: await sizes(here) };
 try {
-  const camera = await launch([
-    "--use-fake-ui-for-media-stream",
-    "--use-fake-device-for-media-stream",
-    `--use-file-for-fake-video-capture=${plan.video}`,
-  ]);
+  const camera = await launch(plan.chromium, fakeCamera(plan.video));
   for (const { name, call, args } of plan.calls) {
     answers[name] = await answer(camera, call, args);
   }
@@ -47,25 +43,16 @@ try {
   answers.quick_start = await quickStart(camera, `${url}quick_start/`);
   answers.chromium = camera.version();
   await camera.close();
-  const denied = await launch(["--use-fake-device-for-media-stream", "--deny-permission-prompts"]);
+  const denied = await launch(plan.chromium, ["--use-fake-device-for-media-stream", "--deny-permission-prompts"]);
   answers.denied = await demoWithoutCamera(denied, `${url}demo/`, join(work, "denied.png"));
   await denied.close();
-  const none = await launch(["--use-fake-ui-for-media-stream"]);
+  const none = await launch(plan.chromium, ["--use-fake-ui-for-media-stream"]);
   answers.none = await demoWithoutCamera(none, `${url}demo/`, join(work, "none.png"));
   await none.close();
 } finally {
   server.close();
   server.closeAllConnections();
   writeFileSync(join(work, "answers.json"), JSON.stringify(answers));
-}
-
-/** Debian's Chromium, which looks up nothing on its own. */
-function launch(flags) {
-  return chromium.launch({
-    executablePath: plan.chromium,
-    args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking",
-      "--disable-component-update", "--disable-sync", "--no-first-run", ...flags],
-  });
 }
 
 /** What one function of page.ts gives in a page of its own. */
