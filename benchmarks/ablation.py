@@ -17,6 +17,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -54,7 +55,7 @@ def main() -> None:
         return
     jobs = [(arm, seed) for seed in range(options.seeds) for arm in plan.arms]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        list(pool.map(lambda job: launch(plan, *job, options), jobs))
+        list(pool.map(lambda job: launch(plan, job[0], job[1], options), jobs))
     figures: dict[str, list[dict[str, float]]] = {arm: [] for arm in plan.arms}
     for arm, seed in jobs:
         folder = arm_recipe(plan, arm, seed, options).run_folder
@@ -128,7 +129,7 @@ def run(recipe: Recipe, judge: Judge, *, with_units: bool) -> None:
         partial.write_text(json.dumps(figures))
 
 
-def summary(rows: list[dict[str, float]]) -> dict[str, dict[str, object]]:
+def summary(rows: list[dict[str, float]]) -> dict[str, dict[str, Any]]:
     """Mean and sample standard deviation over the seeds, and each of them."""
     table = {}
     for name in rows[0]:

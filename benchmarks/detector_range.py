@@ -60,7 +60,9 @@ def main() -> None:
     options = parser.parse_args()
     rng = np.random.default_rng(options.seed)
     faces = load_faces(options.faces, options.count, rng)
-    cases = [("side, px", side, (side, 0, 0.0)) for side in SIDES]
+    cases: list[tuple[str, float, tuple[int, int, float]]] = [
+        ("side, px", side, (side, 0, 0.0)) for side in SIDES
+    ]
     cases += [("turn, degrees", angle, (120, angle, 0.0)) for angle in ANGLES]
     cases += [("part out of the frame", cut, (160, 0, cut)) for cut in CUTS]
     rows = [
@@ -122,7 +124,7 @@ def compose(
     """A VGA frame with one face, and the box where it lies."""
     scale = side / face.box.width
     middle = (face.box.x + face.box.width / 2, face.box.y + face.box.height / 2)
-    matrix = np.asarray(cv2.getRotationMatrix2D(middle, angle, scale))
+    matrix = np.asarray(cv2.getRotationMatrix2D(middle, angle, scale), np.float64)
     reach = 0.8 * side
     x = -cut * side + side / 2 if cut else rng.uniform(reach, WIDTH - reach)
     y = rng.uniform(reach, HEIGHT - reach)

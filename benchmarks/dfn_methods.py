@@ -29,6 +29,7 @@ from distill.adapting.train_dfn import (
     start_dfn,
     task_loss,
 )
+from distill.adapting.user_labels import Kind
 from distill.adapting.user_split import VALIDATION_FOLDS, group_folds
 from distill.checkpoint import ACTION_UNITS, CheckpointError
 from distill.config import Recipe
@@ -74,22 +75,23 @@ def ask(recipe: Recipe, name: str, faces: int, seed: int) -> Question:
     a fifth of the subjects held out. `faces` limits every part of both."""
     store = load_store(recipe.cache_folder / name)
     rng = np.random.default_rng(seed)
+    kind: Kind
     if name == "rafdb":
         train, valid = store.labelled("train"), store.labelled("valid")
         possible = np.unique(store.majority[train])
         targets = (store.majority[:, None] == possible).astype(np.float32)
-        task, labels = "multi-class", tuple(recipe.emotions[place] for place in possible)
+        kind, labels = "multi-class", tuple(recipe.emotions[place] for place in possible)
     else:
         labels = recipe.action_unit_training.headline
         targets = store.action_units[:, [recipe.action_units.index(unit) for unit in labels]]
         folds = group_folds("multi-label", targets, store.subjects, VALIDATION_FOLDS, seed)
         train, valid = np.flatnonzero(folds != 0), np.flatnonzero(folds == 0)
-        task = "multi-label"
+        kind = "multi-label"
     train = np.sort(rng.permutation(train)[:faces])
     rows = np.concatenate([train, valid])
     return Question(
         recipe=recipe,
-        task=Task(task, targets[rows]),
+        task=Task(kind, targets[rows]),
         labels=labels,
         images=recipe.cache_folder / name / "images.npy",
         rows=rows,
@@ -173,6 +175,7 @@ def full(
     """All of MF² and a DFN's readout on top, learned together from augmented pictures."""
     recipe = question.recipe
     mf2, _ = open_frozen(checkpoint)
+    assert isinstance(mf2, MF2)
     torch.manual_seed(seed)
     states = open_states(cached)
     mean, spread = moments(states, question.train)
@@ -197,7 +200,7 @@ def full(
             logits = network(varied(question, part, rng))
             targets = torch.from_numpy(question.task.targets[part])
             loss = task_loss(question.task.kind, logits, targets, weights, 0.1)
-            (loss * len(part) / BATCH).backward()
+            torch.autograd.backward(loss * len(part) / BATCH)
         learning.update(step)
         epoch.count(step)
     return {

@@ -79,6 +79,7 @@ def main() -> None:
     with landmarker(options.landmarker_python, options.landmarker) as others:
         end_to_end = [*predicts, *others] if others else []
         take_turns([*ours, *peers, *end_to_end], 4 if options.quick else 64)
+    times_faster = ratios(ours, peers) + ratios(predicts, others)
     report = {
         "what": "networks of peers, random weights, beside ours, LiteRT fp32 or int8, one thread",
         "provenance": "measured-host",
@@ -90,11 +91,11 @@ def main() -> None:
         "noise": [f"load average {load:.1f} before the start"] if load > machine.LOAD_LIMIT else [],
         "bundles": {b: load_bundle(b).manifest_sha256 for b in options.bundle or list_bundles()},
         "latency_ms": {timed.name: summary(timed) for timed in [*ours, *peers, *end_to_end]},
-        "times_faster": ratios(ours, peers) + ratios(predicts, others),
+        "times_faster": times_faster,
     }
     with replacing(options.out) as partial:
         partial.write_text(json.dumps(report, indent=1) + "\n")
-    for row in report["times_faster"]:
+    for row in times_faster:
         sys.stdout.write(
             "{ours}: {times:.2f} times as fast as {peer} ({low:.2f} to {high:.2f})\n".format(**row)
         )

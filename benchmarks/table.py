@@ -281,11 +281,12 @@ def stream_table() -> str:
         for row in report["throughput"]
     ]
     long, calm = report["endurance"], report["calm"]
-    memory = long["resident_mb"]
+    memory, costs = long["resident_mb"], long["p50_ms"]
     lines = [
         f"{long['minutes']:g} minutes of rendered video, {long['frames']:,} frames, "
         f"{long['faces']} faces coming and going: {memory[0]:g} MB resident after a tenth, "
-        f"{memory[-1]:g} MB at the end.",
+        f"{memory[-1]:g} MB at the end; a frame took {costs[0]:g} ms in the first tenth, "
+        f"{costs[-1]:g} ms in the last (medians).",
         f"A still face under camera noise trembles {calm['ratio']:.2f} times as much as in single "
         f"frames ({calm['frames']} frames).",
     ]

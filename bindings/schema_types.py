@@ -24,7 +24,7 @@ from mf2_edge.manifest import manifest_schema
 MISSING: Final = object()
 """Default of a key that has none: it must be there."""
 
-EMPTY: Final = (None, [], {})
+EMPTY: Final[tuple[Any, ...]] = (None, [], {})
 """Defaults that a language's own empty value stands for."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 
 from hypothesis import settings
 
@@ -10,3 +11,6 @@ from hypothesis import settings
 # judged by the same examples twice; new ones are tried at the desk.
 settings.register_profile("patient", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("patient")
+
+# A suite started in the background ignores Ctrl-C, and so would the commands that it interrupts.
+signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -213,8 +213,6 @@ def _start(*arguments: str | Path) -> subprocess.Popen[bytes]:
         [sys.executable, "-m", "mf2_edge", *map(str, arguments), *TINY],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        # A runner in the background ignores Ctrl-C, and its children inherit that.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
 
 

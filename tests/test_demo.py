@@ -56,7 +56,10 @@ def demo(*options: str) -> Iterator[tuple[str, str]]:
             yield found[0], said
         finally:
             process.send_signal(signal.SIGINT)
-            assert process.wait(30) == 0
+            try:
+                assert process.wait(30) == 0
+            finally:
+                process.kill()
 
 
 def ask(port: int, path: str, method: str = "GET") -> tuple[int, dict[str, str], bytes]:

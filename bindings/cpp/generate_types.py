@@ -108,7 +108,7 @@ def _type(shape: Shape) -> str:
 
 
 def _initial(field: Field) -> str:
-    default = 0 if field.default is MISSING else field.default
+    default: Any = 0 if field.default is MISSING else field.default
     match field.shape:
         case Number():
             return f" = {default}"
