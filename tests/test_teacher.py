@@ -26,6 +26,7 @@ from distill.judging.evaluate_blendshapes import blendshape_agreement, blendshap
 from distill.judging.evaluate_teacher import Outputs, TeacherFigures, outputs_of
 from distill.learning.losses import unit_agreement_loss
 from distill.learning.school import coded_source
+from distill.learning.shipped import open_shipped
 from distill.learning.teacher import (
     Ensemble,
     find_teacher,
@@ -33,9 +34,11 @@ from distill.learning.teacher import (
     open_ensemble,
     teacher_key,
 )
+from distill.networks.architectures import build_network
 from distill.prepare import prepare
 from distill.settle import settle
 from distill.train import train
+from mf2_edge import FaceStateAnalyzer
 from tests.tiny_school import RECIPE, tiny_recipe, write_blendshapes, write_recipe
 
 ONCE = ViewConfig(scales=(1.0,), mirrored=False)
@@ -66,6 +69,30 @@ def _write_ensemble(path: Path, members: tuple[str, ...]) -> None:
 
 def _members(folder: Path) -> list[Recipe]:
     return load_members(load_ensemble(folder / "teacher.toml"), folder)
+
+
+def test_a_bundle_answers_as_it_does_for_users() -> None:
+    recipe = replace(load_recipe(RECIPE), teacher="mf2-edge-base")
+    analyzer = FaceStateAnalyzer()
+    with np.load(analyzer.bundle.path / "goldens.npz") as goldens:
+        aligned = goldens["aligned"][:2]
+    spec = recipe.preprocessing
+    normalised = (aligned - np.array(spec.mean)) / np.array(spec.std)
+    images = torch.from_numpy(normalised.transpose(0, 3, 1, 2)).float()
+    teacher = find_teacher(recipe, build_network(recipe), None, torch.device("cpu"))
+    answers = teacher(images)
+    assert answers.action_units is None
+    head = analyzer.bundle.manifest.head("emotion").output
+    for told, face in zip(answers.emotion, aligned, strict=True):
+        expected = analyzer.runtime.run(analyzer.preprocess(face))[head][0]
+        np.testing.assert_allclose(told, expected, atol=1e-4)
+    assert teacher_key(recipe, "0") == teacher_key(recipe, None) == analyzer.bundle.manifest_sha256
+
+
+def test_a_bundle_that_reads_other_faces_cannot_teach() -> None:
+    recipe = replace(load_recipe(RECIPE), teacher="mf2-edge-base", emotions=("neutral", "fear"))
+    with pytest.raises(ConfigError, match=r"mf2-edge-base and \S+ differ in emotions"):
+        open_shipped(recipe)
 
 
 def test_views_zoom_about_the_centre_and_mirror() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import cv2
+import msgspec
 import numpy as np
 import pytest
 import torch
@@ -12,7 +13,7 @@ import torch
 from distill.__main__ import main
 from distill.adapting.hidden import open_frozen
 from distill.adapting.sheet import write_sheet
-from distill.adapting.text_head import load_text_head, read_faces
+from distill.adapting.text_head import load_text_head, make_text_head, read_faces
 from distill.checkpoint import CheckpointError
 from distill.faces.batches import centre_tensor
 from distill.faces.store import load_store
@@ -60,6 +61,14 @@ def test_an_answer_is_the_share_of_faces_that_are_less_like_the_sentence(folder:
     assert (head.card.sentence, head.card.faces) == (SENTENCE, FACES)
     assert head.answers(head.direction[None])[0] == 1  # as like it as can be
     assert head.answers(-head.direction[None])[0] == 0
+
+
+def test_a_network_that_never_learned_the_text_space_reads_no_sentence(folder: Path) -> None:
+    network, loaded = open_frozen(folder / "mf2.pt")
+    recipe = msgspec.structs.replace(loaded.recipe, texts=None, lessons=None)
+    store = load_store(folder / "faces")
+    with pytest.raises(CheckpointError, match="never learned the text space"):
+        make_text_head("smile", SENTENCE, network, folder / "mf2.pt", recipe, store, "faces")
 
 
 def test_the_sheet_shows_the_faces_most_and_least_like_it(folder: Path) -> None:

@@ -72,8 +72,13 @@ def make_text_head(
 ) -> tuple[TextHead, NDArray[np.float32]]:
     """The head of a sentence, and the likeness of each reference face, float32 [n].
 
-    `name`: of the reference faces, in words. Raises ValueError for an empty sentence.
+    `name`: of the reference faces, in words. Raises ValueError for an empty sentence, and
+    CheckpointError for a network that never learned the text space.
     """
+    if not recipe.reads_text:
+        raise CheckpointError(
+            f"{checkpoint}: {recipe.name} never learned the text space; take MF² or mf2-edge-m"
+        )
     if not sentence.strip():
         raise ValueError("--text is empty; expected a sentence such as 'a person who smiles'")
     encoder = recipe.texts.encoder if recipe.texts else BUILT_IN

@@ -1,4 +1,4 @@
-"""Who a network in training listens to: phase 1's own answers, or an ensemble of trained networks.
+"""Who a network in training listens to: phase 1's own answers, a bundle, or an ensemble.
 
 An ensemble averages the logits of its members over several views of a face. Its emotions come from
 the members' phase 1, its units from their phase 2: fold by fold, so that a network that learns
@@ -27,6 +27,7 @@ from distill.config import (
 from distill.faces.views import views
 from distill.learning.answers import Answers, Teacher
 from distill.learning.remembered import Remembered
+from distill.learning.shipped import open_shipped, shipped_key
 from distill.networks.network import FaceStateNet, channels_last
 from distill.networks.reading import Reading, ReadingNet
 from mf2_edge.schema import HeadName
@@ -96,6 +97,8 @@ def find_teacher(
     """Whom a recipe listens to: in a fold ("0"), on all faces ("all"), on emotion alone (None)."""
     if recipe.teacher is None:
         return PhaseOne(wild.to(device))
+    if not _is_ensemble(recipe.teacher):
+        return open_shipped(recipe)
     path = Path(recipe.teacher)
     ensemble = load_ensemble(path)
     members = load_members(ensemble, path.parent)
@@ -110,6 +113,8 @@ def teacher_key(recipe: Recipe, job: str | None) -> str:
     """Who `find_teacher` would find, as the files and when they were written; "" for phase 1."""
     if recipe.teacher is None:
         return ""
+    if not _is_ensemble(recipe.teacher):
+        return shipped_key(recipe)
     path = Path(recipe.teacher)
     ensemble = load_ensemble(path)
     folders = [member.run_folder for member in load_members(ensemble, path.parent)]
@@ -117,6 +122,10 @@ def teacher_key(recipe: Recipe, job: str | None) -> str:
     files += [folder / "folds" / f"{job}.pt" for folder in folders if job is not None]
     written = [f"{file}: {file.stat().st_mtime_ns}" for file in files if file.is_file()]
     return f"{ensemble.lesson_views} {' '.join(written)}"
+
+
+def _is_ensemble(teacher: str) -> bool:
+    return teacher.endswith(".toml")
 
 
 def load_members(config: EnsembleConfig, folder: Path) -> list[Recipe]:

@@ -29,7 +29,7 @@ def make_backbone(recipe: Recipe, weights: str | None) -> Backbone:
         case "efficientnet_lite0_short":
             from distill.networks.backbones.efficientnet_short import efficientnet_lite0_short
 
-            return efficientnet_lite0_short(weights)
+            return efficientnet_lite0_short(recipe.network, weights)
         case _:
             from distill.networks.backbones.face import mobilefacenet
 

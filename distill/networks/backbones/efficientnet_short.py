@@ -12,8 +12,9 @@ from typing import Any, Final
 
 from torch import Tensor, nn
 
+from distill.config import NetworkConfig
 from distill.networks.backbones.efficientnet_lite import folded_network
-from distill.networks.backbones.parts import Backbone
+from distill.networks.backbones.parts import Backbone, leave_out
 
 WIDTH: Final = 256
 """Values of the vector that a branch pools; its convolution starts at random."""
@@ -32,22 +33,30 @@ class Residual(nn.Module):
         return x + changed
 
 
-def efficientnet_lite0_short(weights: str | None) -> Backbone:
+def efficientnet_lite0_short(settings: NetworkConfig, weights: str | None) -> Backbone:
     """The backbone, of the package's weights, a file's, or at random.
 
-    Raises ConfigError, or MissingExtraError without the packages.
+    Raises ConfigError, also for a block of `settings.without` that cannot be left out, or
+    MissingExtraError without the packages.
     """
     network = folded_network(weights)
     blocks = [_block(block) for block in network._blocks[:11]]
     last: int = network._blocks[10]._project_conv.out_channels
+    stages = {
+        "stage2": nn.Sequential(*blocks[3:5]),
+        "stage3": nn.Sequential(*blocks[5:8]),
+        "stage4": nn.Sequential(*blocks[8:]),
+    }
+    for place in settings.without:
+        leave_out(stages, place, lambda block: isinstance(block, Residual))
     return Backbone(
         trunk={
             "stem": nn.Sequential(_convolution(network._conv_stem), nn.ReLU(), *blocks[:3]),
-            "stage2": nn.Sequential(*blocks[3:5]),
-            "stage3": nn.Sequential(*blocks[5:8]),
+            "stage2": stages["stage2"],
+            "stage3": stages["stage3"],
         },
         branch={
-            "stage4": nn.Sequential(*blocks[8:]),
+            "stage4": stages["stage4"],
             "conv5": nn.Sequential(nn.Conv2d(last, WIDTH, 1), nn.ReLU()),
             "pooling": nn.AdaptiveAvgPool2d(1),
         },

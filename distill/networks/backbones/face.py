@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from distill.config import ConfigError, NetworkConfig
-from distill.networks.backbones.parts import Backbone
+from distill.networks.backbones.parts import Backbone, leave_out
 from distill.networks.mobilefacenet import (
     CONV5_CHANNELS,
     STAGE3,
@@ -40,7 +40,7 @@ def mobilefacenet(settings: NetworkConfig, weights: str | None) -> Backbone:
         else MobileFaceNet(settings.width, settings.branch_width)
     )
     for place in settings.without:
-        _leave_out(network, place)
+        leave_out(dict(network.named_children()), place, _is_residual)
     pool = network.gdc[0]
     with torch.no_grad():  # to about unit variance, as a new linear layer expects
         for parameter in pool.parameters():
@@ -53,13 +53,5 @@ def mobilefacenet(settings: NetworkConfig, weights: str | None) -> Backbone:
     )
 
 
-def _leave_out(network: MobileFaceNet, place: str) -> None:
-    """Replace the residual block at a place such as "stage3.5" by what it adds to."""
-    stage, _, number = place.partition(".")
-    blocks = dict(network.named_modules()).get(stage)
-    block = dict(network.named_modules()).get(place)
-    if not isinstance(blocks, nn.Sequential) or not isinstance(block, Bottleneck):
-        raise ConfigError(f'network.without: no block "{place}"; expected one such as "stage3.5"')
-    if not block.residual:
-        raise ConfigError(f'network.without: "{place}" is no residual block, it cannot be left out')
-    blocks[int(number)] = nn.Identity()
+def _is_residual(block: nn.Module) -> bool:
+    return isinstance(block, Bottleneck) and block.residual

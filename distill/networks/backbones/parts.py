@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  (the field's name for it)
 
+from distill.config import ConfigError
 from mf2_edge.schema import PreprocessingSpec
 
 IMAGENET_SIDE: Final = 224
@@ -73,6 +74,22 @@ class ImageNetInput(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """The same faces, larger."""
         return F.interpolate(x, IMAGENET_SIDE, mode="bilinear") * self.scale + self.shift
+
+
+def leave_out(
+    stages: Mapping[str, nn.Module], place: str, is_residual: Callable[[nn.Module], bool]
+) -> None:
+    """Replace the residual block at a place such as "stage3.5" by what it adds to.
+
+    Raises ConfigError if there is no such block, or it is not residual.
+    """
+    stage, _, number = place.partition(".")
+    blocks = stages.get(stage)
+    if not isinstance(blocks, nn.Sequential) or number not in map(str, range(len(blocks))):
+        raise ConfigError(f'network.without: no block "{place}"; expected one such as "stage3.5"')
+    if not is_residual(blocks[int(number)]):
+        raise ConfigError(f'network.without: "{place}" is no residual block, it cannot be left out')
+    blocks[int(number)] = nn.Identity()
 
 
 def as_map(state: Tensor) -> Tensor:
