@@ -51,6 +51,29 @@ def shipped_table() -> str:
     return f"{_table(head, rows)}\n\nmeasured-host: {'; '.join(conditions)}"
 
 
+def parity_table() -> str:
+    """A row a file that ships: how far its scores are from the network's it was exported from."""
+    head = ["file", "MB", "largest difference", "mean", "PSNR, dB", "emotion", "AUs", "run by"]
+    rows = []
+    for name in list_bundles():
+        for artifact in load_bundle(name).manifest.artifacts:
+            if (parity := artifact.parity) is None:
+                continue
+            agreement = (parity.emotion_agreement, parity.au_agreement)
+            rows.append(
+                [
+                    artifact.file,
+                    f"{artifact.bytes / 1e6:.2f}",
+                    f"{parity.max_abs_difference:.1e}",
+                    f"{parity.mean_abs_difference:.1e}",
+                    "" if parity.psnr_db is None else f"{parity.psnr_db:.1f}",
+                    *(f"{100 * share:.2f} %" for share in agreement),
+                    (parity.engine or "").partition(" on ")[0].partition(" (")[0],
+                ]
+            )
+    return _table(head, rows)
+
+
 def published_table() -> str:
     """What others published, in per cent of faces."""
     columns = {

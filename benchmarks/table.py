@@ -338,6 +338,7 @@ TABLES: dict[str, tuple[str, Callable[[], str]]] = {
     "stream": ("docs/stream.md", stream_table),
     "shipped": ("docs/models.md", models.shipped_table),
     "published": ("docs/models.md", models.published_table),
+    "parity": ("docs/export.md", models.parity_table),
     "emotions": ("docs/evaluation.md", evaluation_table(tables.emotions_table)),
     "emotion-labels": ("docs/evaluation.md", evaluation_table(tables.labels_table)),
     "confusions": ("docs/evaluation.md", evaluation_table(tables.confusion_tables)),
