@@ -22,7 +22,7 @@ from exporters.tflite_pad import fold_padding
 from mf2_edge.atomic import replacing
 from mf2_edge.extras import require
 
-_INTEGER: Final = {"CONV_2D", "DEPTHWISE_CONV_2D", "ADD", "FULLY_CONNECTED", "RESHAPE"}
+_INTEGER: Final = {"CONV_2D", "DEPTHWISE_CONV_2D", "ADD", "MEAN", "FULLY_CONNECTED", "RESHAPE"}
 _DOORS: Final = ("QUANTIZE", "DEQUANTIZE")
 
 

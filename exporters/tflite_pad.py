@@ -2,8 +2,8 @@
 
 PyTorch pads before the convolution; between explicit quantizations litert-torch does not fold that,
 and leaves TRANSPOSE, PAD and TRANSPOSE in front of it. TFLite's own SAME padding does the same: at
-stride 2 and an even size it adds one row and one column, on the right and at the bottom, of the
-tensor's zero point, which stands for 0.
+stride 2 and an even size it adds the kernel's side less 2 in rows and columns, the odd one on the
+right and at the bottom, of the tensor's zero point, which stands for 0.
 """
 
 from __future__ import annotations
@@ -12,8 +12,6 @@ from collections import Counter
 from typing import Any
 
 import numpy as np
-
-RIGHT_AND_BOTTOM = [[0, 0], [0, 0], [0, 1], [0, 1]]  # of N, C, H, W
 
 
 def fold_padding(model: Any) -> int:
@@ -38,7 +36,7 @@ def fold_padding(model: Any) -> int:
             continue
         if (options.strideH, options.strideW, options.padding) != (2, 2, tfl.Padding.VALID):
             continue
-        if _constant(model, pad.inputs[1]) != RIGHT_AND_BOTTOM:
+        if _constant(model, pad.inputs[1]) != _same_padding(model, convolution):
             continue
         options.padding = tfl.Padding.SAME
         convolution.inputs = np.array([forth.inputs[0], *convolution.inputs[1:]], np.int32)
@@ -56,6 +54,13 @@ def _before(producer: dict[int, Any], operator: Any) -> Any:
 
 def _code(model: Any, operator: Any) -> int | None:
     return None if operator is None else int(model.operatorCodes[operator.opcodeIndex].builtinCode)
+
+
+def _same_padding(model: Any, convolution: Any) -> list[list[int]]:
+    """What SAME adds before and after N, C, H and W of an even size at stride 2."""
+    _, height, width, _ = model.subgraphs[0].tensors[int(convolution.inputs[1])].shape
+    sides = [[(int(side) - 2) // 2, (int(side) - 1) // 2] for side in (height, width)]
+    return [[0, 0], [0, 0], *sides]
 
 
 def _constant(model: Any, tensor: int) -> Any:

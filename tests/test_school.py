@@ -223,7 +223,9 @@ def test_no_subject_is_in_two_folds(trained: Recipe) -> None:
     assert (subject_folds(subjects, 2, seed=0) == fold).all()
 
 
-def test_calibration_and_results_are_what_the_manifest_reads(trained: Recipe) -> None:
+def test_calibration_and_results_are_what_the_manifest_reads(
+    trained: Recipe, tmp_path: Path
+) -> None:
     path = trained.run_folder / "folds.npz"
     with np.load(path) as folds:  # after two steps a unit may rank worse than chance: help it
         helped = dict(folds) | {"logits": folds["logits"] + 9 * (folds["labels"] == 1)}
@@ -231,8 +233,13 @@ def test_calibration_and_results_are_what_the_manifest_reads(trained: Recipe) ->
     # AU43 rests on pseudo-labels, which are random here: nothing to calibrate it on.
     pseudo = trained.pseudo_labels
     rules = {unit: rule for unit, rule in pseudo.rules.items() if unit != "AU43"}
+    shutil.copytree(trained.runs, tmp_path, dirs_exist_ok=True)
+    for labels in tmp_path.glob("cache/*/labels.npz"):
+        with np.load(labels) as found:
+            np.savez(labels, **(dict(found) | {"action_units": found["action_units"][:, :-1]}))
     human = msgspec.structs.replace(
         trained,
+        runs=str(tmp_path),
         action_units=trained.action_units[:-1],
         pseudo_labels=msgspec.structs.replace(pseudo, rules=rules),
     )
