@@ -43,6 +43,8 @@ def shipped_table() -> str:
         figures = _figures(evaluation)
         lost = [
             f"{_share(figures[key])} ({100 * (figures[key] - teacher[key]):+.1f})"
+            if key in figures
+            else ""  # judged by another protocol
             for key in teacher
         ]
         size = [f"{artifact.bytes / 1e6:.2f}", *_size(manifest.size)]
