@@ -52,7 +52,7 @@ def types() -> str:
             _enum("LandmarkName", Landmarks.__slots__, LANDMARKS),
             *(_words(each) for each in (Status, Reason)),
             *(
-                _enum(choice.name, choice.values, f"Values of a key in the manifest: {choice.name}.")
+                _enum(choice.name, choice.values, f"{choice.name}, as the manifest says it.")
                 for choice in manifest_choices(structs)
             ),
             *(_struct(struct) for struct in structs),
@@ -144,7 +144,7 @@ def _limits(shape: Number) -> str:
 
 
 def _value(shape: Shape, default: Any) -> str:
-    """A default as Kotlin writes it; the schema lists a struct's keys in the order of its fields."""
+    """A default as Kotlin writes it."""
     match shape, default:
         case _, None:
             return "null"

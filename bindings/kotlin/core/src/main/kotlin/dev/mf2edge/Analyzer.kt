@@ -1,5 +1,8 @@
 package dev.mf2edge
 
+import java.util.concurrent.locks.ReentrantLock
+import kotlin.concurrent.withLock
+
 /** What may be chosen when an analyzer is loaded. */
 public data class AnalyzerOptions(
     /** Which artifact of the bundle to run: TFLITE or EXECUTORCH, as the engine reads it. */
@@ -27,30 +30,36 @@ public data class Info(
  * Any thread may call it: calls that meet are answered in turn. A call takes milliseconds, so none
  * belongs on a thread that draws. After [close] every call throws [RuntimeUnavailableException].
  */
-public class FaceStateAnalyzer private constructor(
+public class FaceStateAnalyzer private constructor(private val pipeline: Pipeline) : AutoCloseable {
+    private val turn = ReentrantLock(true)
+    private var closed = false
+
     /** What is running: the manifest, its sha256, and which artifact. */
-    public val info: Info,
-) : AutoCloseable {
+    public val info: Info get() = pipeline.info
+
     /**
      * The state of every face in a frame, largest first; empty when nobody is there.
      *
      * [boxes] (pixels of the frame) skip detection: then there is one result a box, in their order.
      *
      * @throws BoxException for a box that is not finite, has no size or lies outside the frame
-     * @throws InferenceException if the model fails
+     * @throws InferenceException if a model fails
      */
     @JvmOverloads
-    public fun predict(frame: Frame, boxes: List<Box>? = null): List<FaceState> = TODO()
+    public fun predict(frame: Frame, boxes: List<Box>? = null): List<FaceState> = inTurn {
+        if (boxes == null) it.predict(frame.toImage()) else it.predict(frame.toImage(), boxes)
+    }
 
     /**
      * The state of the one face in each crop: exactly one result a crop, in order.
      *
-     * @throws InferenceException if the model fails
+     * @throws InferenceException if a model fails
      */
-    public fun predictCrops(crops: List<Frame>): List<FaceState> = TODO()
+    public fun predictCrops(crops: List<Frame>): List<FaceState> =
+        crops.map { crop -> inTurn { it.predictCrop(crop.toImage()) } }
 
-    /** The faces of a frame and their landmarks, largest first. */
-    public fun detect(frame: Frame): List<Detection> = TODO()
+    /** The faces of a frame and their landmarks, largest first; throws as [predict]. */
+    public fun detect(frame: Frame): List<Detection> = inTurn { it.detector.detect(frame.toImage()) }
 
     /**
      * A stream of frames of one scene: track ids, smoothed answers, events of Action Units.
@@ -60,10 +69,25 @@ public class FaceStateAnalyzer private constructor(
      * @throws IllegalArgumentException unless [detectEveryMs] is 0 or more
      */
     @JvmOverloads
-    public fun stream(detectEveryMs: Double = 200.0): FaceStateStream = TODO()
+    public fun stream(detectEveryMs: Double = 200.0): FaceStateStream {
+        require(detectEveryMs >= 0) {
+            "detectEveryMs is $detectEveryMs; expected 0 or more milliseconds"
+        }
+        return FaceStateStream(this, detectEveryMs)
+    }
 
-    /** Wait for a call that is running, and free the models. Calling it again does nothing. */
-    override fun close(): Unit = TODO()
+    /** Wait for calls that are running, and free the models. Calling it again does nothing. */
+    override fun close(): Unit = turn.withLock {
+        if (closed) return
+        closed = true
+        pipeline.close()
+    }
+
+    /** Do something when no other call is within the models. */
+    internal fun <T> inTurn(work: (Pipeline) -> T): T = turn.withLock {
+        if (closed) throw RuntimeUnavailableException("the analyzer was closed; load another")
+        work(pipeline)
+    }
 
     public companion object {
         /**
@@ -78,6 +102,6 @@ public class FaceStateAnalyzer private constructor(
             bundle: BundleFiles,
             runners: RunnerFactory,
             options: AnalyzerOptions = AnalyzerOptions(),
-        ): FaceStateAnalyzer = TODO()
+        ): FaceStateAnalyzer = FaceStateAnalyzer(Pipeline.open(bundle, runners, options))
     }
 }

@@ -1,5 +1,6 @@
 package dev.mf2edge
 
+import java.io.ByteArrayOutputStream
 import java.io.File
 import java.io.IOException
 import java.io.InputStream
@@ -90,16 +91,19 @@ private const val MANIFEST = "manifest.json"
 /** Bytes; more than any manifest: what is larger is another file under its name. */
 private const val LARGEST_MANIFEST = 16L shl 20
 
-/** A file whose sha256, and size where it is given, are as expected. */
+/** Bytes; more than any network for phones. */
+private const val LARGEST_FILE = 256L shl 20
+
+/** A file whose sha256, and size in bytes where it is given, are as expected. */
 internal fun readChecked(
     files: BundleFiles,
     path: String,
     expected: String,
-    size: Long,
+    size: Long?,
 ): ByteArray {
     // One byte more than expected is enough to know, whatever the size of the file.
-    val bytes = read(files, path, size + 1)
-    if (bytes.size.toLong() != size) {
+    val bytes = read(files, path, if (size == null) LARGEST_FILE else size + 1)
+    if (size != null && bytes.size.toLong() != size) {
         val found = if (bytes.size > size) "more than $size" else "${bytes.size}"
         throw ChecksumException("$path: $found bytes, expected $size; copy it again")
     }
@@ -112,8 +116,24 @@ internal fun readChecked(
     return bytes
 }
 
-/** At most [most] bytes of a file. */
-internal fun read(files: BundleFiles, path: String, most: Long): ByteArray = TODO()
+/** The first [most] bytes of a file, or all. */
+internal fun read(files: BundleFiles, path: String, most: Long): ByteArray = try {
+    files.open(path).use { stream ->
+        val made = ByteArrayOutputStream()
+        val piece = ByteArray(1 shl 16)
+        while (made.size() < most) {
+            val wanted = minOf(piece.size.toLong(), most - made.size())
+            val count = stream.read(piece, 0, wanted.toInt())
+            if (count < 0) break
+            made.write(piece, 0, count)
+        }
+        made.toByteArray()
+    }
+} catch (error: IOException) {
+    throw BundleException(
+        "$path: cannot be read (${error.message}); expected a bundle's file there", error,
+    )
+}
 
 internal fun sha256(bytes: ByteArray): String =
     MessageDigest.getInstance("SHA-256").digest(bytes).joinToString("") { "%02x".format(it) }

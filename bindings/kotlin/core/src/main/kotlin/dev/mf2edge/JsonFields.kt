@@ -42,12 +42,12 @@ internal class Json(val value: Any?, private val at: String) {
         return members.entries.associate { (key, part) -> "$key" to Json(part, "$at.$key").read() }
     }
 
-    /** An object whose keys are all known: those that [read] asks for. */
-    fun <T> struct(read: Fields.() -> T): T {
+    /** An object; where it is [closed], its keys are all known: those that [read] asks for. */
+    fun <T> struct(closed: Boolean = true, read: Fields.() -> T): T {
         val members = value as? Map<*, *> ?: refuse("expected an object")
         val fields = Fields(this, members)
         val made = fields.read()
-        val unknown = members.keys.find { it !in fields.known } ?: return made
+        val unknown = members.keys.find { closed && it !in fields.known } ?: return made
         refuse("unknown key `$unknown`; remove it or correct its spelling")
     }
 

@@ -62,13 +62,13 @@ public enum class Reason(public val key: String) {
     SMOOTHED("smoothed"),
 }
 
-/** Values of a key in the manifest: Activation. [key] is the word in JSON. */
+/** Activation, as the manifest says it. [key] is the word in JSON. */
 public enum class Activation(public val key: String) {
     SIGMOID("sigmoid"),
     SOFTMAX("softmax"),
 }
 
-/** Values of a key in the manifest: ArtifactFormat. [key] is the word in JSON. */
+/** ArtifactFormat, as the manifest says it. [key] is the word in JSON. */
 public enum class ArtifactFormat(public val key: String) {
     COREML("coreml"),
     EXECUTORCH("executorch"),
@@ -76,52 +76,52 @@ public enum class ArtifactFormat(public val key: String) {
     TFLITE("tflite"),
 }
 
-/** Values of a key in the manifest: Border. [key] is the word in JSON. */
+/** Border, as the manifest says it. [key] is the word in JSON. */
 public enum class Border(public val key: String) {
     REPLICATE("replicate"),
 }
 
-/** Values of a key in the manifest: Color. [key] is the word in JSON. */
+/** Color, as the manifest says it. [key] is the word in JSON. */
 public enum class Color(public val key: String) {
     RGB("rgb"),
 }
 
-/** Values of a key in the manifest: Delegate. [key] is the word in JSON. */
+/** Delegate, as the manifest says it. [key] is the word in JSON. */
 public enum class Delegate(public val key: String) {
     COREML("coreml"),
     VULKAN("vulkan"),
 }
 
-/** Values of a key in the manifest: Door. [key] is the word in JSON. */
+/** Door, as the manifest says it. [key] is the word in JSON. */
 public enum class Door(public val key: String) {
     FLOAT32("float32"),
     INT8("int8"),
 }
 
-/** Values of a key in the manifest: HeadName. [key] is the word in JSON. */
+/** HeadName, as the manifest says it. [key] is the word in JSON. */
 public enum class HeadName(public val key: String) {
     ACTION_UNITS("action_units"),
     EMOTION("emotion"),
 }
 
-/** Values of a key in the manifest: Interpolation. [key] is the word in JSON. */
+/** Interpolation, as the manifest says it. [key] is the word in JSON. */
 public enum class Interpolation(public val key: String) {
     BILINEAR("bilinear"),
 }
 
-/** Values of a key in the manifest: Layout. [key] is the word in JSON. */
+/** Layout, as the manifest says it. [key] is the word in JSON. */
 public enum class Layout(public val key: String) {
     NCHW("NCHW"),
     NHWC("NHWC"),
 }
 
-/** Values of a key in the manifest: ModelInput. [key] is the word in JSON. */
+/** ModelInput, as the manifest says it. [key] is the word in JSON. */
 public enum class ModelInput(public val key: String) {
     IMAGE("image"),
     TENSOR("tensor"),
 }
 
-/** Values of a key in the manifest: Precision. [key] is the word in JSON. */
+/** Precision, as the manifest says it. [key] is the word in JSON. */
 public enum class Precision(public val key: String) {
     FP16("fp16"),
     FP32("fp32"),
