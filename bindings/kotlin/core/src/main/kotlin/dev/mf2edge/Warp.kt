@@ -114,8 +114,8 @@ private fun bilinear(
             val top = floor(y)
             val u = x - left
             val v = y - top
-            val x0 = left.toInt().coerceIn(-1, lastX + 1)
-            val y0 = top.toInt().coerceIn(-1, lastY + 1)
+            val x0 = left.toInt().coerceIn(-2, lastX + 1)
+            val y0 = top.toInt().coerceIn(-2, lastY + 1)
             val x1 = x0 + 1
             val y1 = y0 + 1
             val above = source.start + y0.coerceIn(0, lastY) * source.stride

@@ -1,0 +1,182 @@
+package dev.mf2edge
+
+import dev.mf2edge.jvm.LiteRtJna
+import org.junit.jupiter.api.Assertions.assertEquals
+import org.junit.jupiter.api.Assertions.assertThrows
+import org.junit.jupiter.api.Assertions.assertTrue
+import org.junit.jupiter.api.Test
+import org.junit.jupiter.api.io.TempDir
+import java.io.File
+import java.util.concurrent.Executors
+import java.util.concurrent.TimeUnit
+
+internal class AnalyzerTest {
+    @Test
+    fun `nobody is nobody`() {
+        fakeAnalyzer().use { assertEquals(emptyList<FaceState>(), it.predict(grey())) }
+    }
+
+    @Test
+    fun `boxes get one result each, in their order`() {
+        val boxes = listOf(Box(-3.0, 2.0, 20.0, 30.0), Box(0.0, 0.0, 64.0, 48.0))
+        fakeAnalyzer().use { analyzer ->
+            val states = analyzer.predict(grey(), boxes)
+            assertEquals(boxes, states.map { it.box })
+            assertEquals(listOf(Status.UNALIGNED), states.map { it.status }.distinct())
+            assertEquals(1.0, states[0].emotion.scores.values.sum(), 1e-12)
+            assertEquals(0, analyzer.predict(grey(), emptyList()).size)
+        }
+    }
+
+    @Test
+    fun `malformed boxes are refused`() {
+        val wrong = listOf(
+            Box(Double.NaN, 0.0, 1.0, 1.0),
+            Box(0.0, 0.0, Double.POSITIVE_INFINITY, 1.0),
+            Box(0.0, 0.0, 0.0, 5.0),
+            Box(0.0, 0.0, 5.0, -1.0),
+            Box(64.0, 0.0, 5.0, 5.0),
+            Box(-9.0, -9.0, 9.0, 9.0),
+            Box(-1e7, -1e7, 1e8, 1e8),
+        )
+        fakeAnalyzer().use { analyzer ->
+            for (box in wrong) {
+                val error = assertThrows(BoxException::class.java) { analyzer.predict(grey(), listOf(box)) }
+                assertTrue("box 0" in error.message!!)
+            }
+        }
+    }
+
+    @Test
+    fun `after close every call is refused`() {
+        val engine = FakeEngine()
+        val analyzer = fakeAnalyzer(engine)
+        val stream = analyzer.stream()
+        assertEquals(2, engine.open.get())
+        analyzer.close()
+        analyzer.close()
+        assertEquals(0, engine.open.get())
+        for (call in listOf<() -> Any>(
+            { analyzer.predict(grey()) },
+            { analyzer.predictCrops(listOf(grey())) },
+            { analyzer.detect(grey()) },
+            { stream.update(grey(), 0.0) },
+        )) {
+            assertThrows(RuntimeUnavailableException::class.java) { call() }
+        }
+    }
+
+    @Test
+    fun `calls of several threads are answered in turn`() {
+        val engine = FakeEngine { Thread.sleep(2) }
+        val threads = Executors.newFixedThreadPool(4)
+        fakeAnalyzer(engine).use { analyzer ->
+            val answers = List(12) { threads.submit<List<FaceState>> { analyzer.predict(grey()) } }
+            answers.forEach { assertEquals(emptyList<FaceState>(), it.get(20, TimeUnit.SECONDS)) }
+        }
+        threads.shutdown()
+        assertEquals(1, engine.mostBusy.get())
+    }
+
+    @Test
+    fun `a model that is not the manifest's is refused, and nothing stays open`() {
+        val engines = listOf(FakeEngine(listOf(3, 5)), FakeEngine(listOf(8)), FakeEngine(number = Float.NaN))
+        for (engine in engines) {
+            val error = assertThrows(ManifestException::class.java) { fakeAnalyzer(engine) }
+            assertTrue("of bundle" in error.message!!)
+            assertEquals(0, engine.open.get())
+        }
+    }
+
+    @Test
+    fun `a detector that is missing or wrong is refused`(@TempDir folder: File) {
+        val options = AnalyzerOptions(detector = BundleFiles.of(folder))
+        val load = { FaceStateAnalyzer.load(BundleFiles.of(MODEL), FakeEngine(), options) }
+        assertThrows(BundleException::class.java) { load() }
+        val detector = folder.resolve("detector.json")
+        detector.writeText("{\"file\": \"model.tflite\"}")
+        assertThrows(BundleException::class.java) { load() }
+        MODEL.resolve("blazeface_short_range/detector.json").copyTo(detector, overwrite = true)
+        assertThrows(BundleException::class.java) { load() }
+        folder.resolve("model.tflite").writeText("no model")
+        assertThrows(ChecksumException::class.java) { load() }
+    }
+
+    @Test
+    fun `an engine that fails is told of`() {
+        val loads = RunnerFactory { throw IllegalStateException("out of order") }
+        val error = assertThrows(BundleException::class.java) {
+            FaceStateAnalyzer.load(BundleFiles.of(MODEL), loads)
+        }
+        assertTrue("out of order" in error.message!!)
+        val links = RunnerFactory { throw UnsatisfiedLinkError("libmissing.so") }
+        assertThrows(RuntimeUnavailableException::class.java) {
+            FaceStateAnalyzer.load(BundleFiles.of(MODEL), links)
+        }
+        var sound = true
+        val engine = FakeEngine { check(sound) { "worn out" } }
+        fakeAnalyzer(engine).use {
+            sound = false
+            assertThrows(InferenceException::class.java) { it.predict(grey()) }
+        }
+    }
+
+    @Test
+    fun `files outside a folder are not read`(@TempDir folder: File) {
+        folder.resolve("secret").writeText("x")
+        val inner = folder.resolve("inner").apply { mkdir() }
+        assertThrows(BundleException::class.java) { read(BundleFiles.of(inner), "../secret", 10) }
+    }
+
+    @Test
+    fun `formats and precisions that are not there are named`() {
+        for (options in listOf(
+            AnalyzerOptions(format = ArtifactFormat.COREML),
+            AnalyzerOptions(precision = Precision.FP16),
+        )) {
+            val error = assertThrows(BundleException::class.java) {
+                FaceStateAnalyzer.load(BundleFiles.of(MODEL), FakeEngine(), options)
+            }
+            assertTrue("it holds: " in error.message!!)
+        }
+    }
+}
+
+internal class LiteRtTest {
+    @Test
+    fun `a library that is not there is told of`() {
+        assertThrows(RuntimeUnavailableException::class.java) { LiteRtJna.load(File("/no/libLiteRt.so")) }
+        assertThrows(IllegalArgumentException::class.java) { LiteRtJna.load(LIBRARY, threads = 0) }
+    }
+
+    @Test
+    fun `bytes that are no model are refused`() {
+        val engine = LiteRtJna.load(LIBRARY)
+        for (bytes in listOf(ByteArray(0), ByteArray(100), "not a model".toByteArray())) {
+            val file = ModelFile("x.tflite", ArtifactFormat.TFLITE, bytes, listOf(1, 2, 2, 3), "")
+            assertThrows(BundleException::class.java) { engine.open(file) }
+        }
+        val other = ModelFile("x.pte", ArtifactFormat.EXECUTORCH, ByteArray(9), listOf(1), "")
+        assertThrows(RuntimeUnavailableException::class.java) { engine.open(other) }
+    }
+
+    @Test
+    fun `a model of another input is refused`() {
+        val file = MODEL.resolve("blazeface_short_range/model.tflite")
+        val shape = listOf(1, 64, 64, 3)
+        val model = ModelFile("model.tflite", ArtifactFormat.TFLITE, file.readBytes(), shape, "")
+        assertThrows(BundleException::class.java) { LiteRtJna.load(LIBRARY).open(model) }
+    }
+
+    @Test
+    fun `the real model answers from any thread`() {
+        val threads = Executors.newFixedThreadPool(2)
+        FaceStateAnalyzer.load(BundleFiles.of(MODEL), LiteRtJna.load(LIBRARY)).use { analyzer ->
+            val box = listOf(Box(0.0, 0.0, 64.0, 48.0))
+            val here = analyzer.predict(grey(), box)
+            val there = List(6) { threads.submit<List<FaceState>> { analyzer.predict(grey(), box) } }
+            there.forEach { assertEquals(here, it.get(20, TimeUnit.SECONDS)) }
+        }
+        threads.shutdown()
+    }
+}

@@ -1,0 +1,56 @@
+package dev.mf2edge
+
+import java.io.File
+import java.util.concurrent.atomic.AtomicInteger
+
+// The model and the library that the tests are given, and an engine that answers what a test wants.
+
+/** A folder with a bundle and `blazeface_short_range`. */
+internal val MODEL = File(System.getProperty("mf2edge.model"))
+
+internal val LIBRARY = File(System.getProperty("mf2edge.litert"))
+
+internal fun manifestBytes(): ByteArray = MODEL.resolve("manifest.json").readBytes()
+
+private val DETECTOR_SIZES = listOf(896, 896 * 16)
+
+/** Finds no face, and answers 0 to what is asked of a face; [during] is called in each run. */
+internal class FakeEngine(
+    private val heads: List<Int> = sizesOf(parseManifest(manifestBytes(), "manifest")),
+    private val number: Float = 0f,
+    private val during: () -> Unit = {},
+) : RunnerFactory {
+    val open = AtomicInteger()
+    val busy = AtomicInteger()
+    val mostBusy = AtomicInteger()
+
+    override fun open(model: ModelFile): Runner {
+        open.incrementAndGet()
+        val detects = model.inputShape == listOf(1, 128, 128, 3)
+        return object : Runner {
+            override fun run(input: FloatArray): List<FloatArray> {
+                mostBusy.accumulateAndGet(busy.incrementAndGet(), ::maxOf)
+                during()
+                busy.decrementAndGet()
+                if (!detects) return heads.map { size -> FloatArray(size) { number } }
+                return DETECTOR_SIZES.map { size -> FloatArray(size) { -100f } }
+            }
+
+            override fun close() {
+                open.decrementAndGet()
+            }
+        }
+    }
+}
+
+private fun sizesOf(manifest: Manifest): List<Int> {
+    val heads = manifest.heads.map { it.output to it.labels.size }
+    val vectors = manifest.vectors.map { it.output to it.width.toInt() }
+    return (heads + vectors).sortedBy { it.first }.map { it.second }
+}
+
+internal fun fakeAnalyzer(engine: FakeEngine = FakeEngine()): FaceStateAnalyzer =
+    FaceStateAnalyzer.load(BundleFiles.of(MODEL), engine)
+
+internal fun grey(width: Int = 64, height: Int = 48) =
+    Frame(width, height, ByteArray(width * height * 3) { 90 })
