@@ -57,7 +57,7 @@ def compile_kotlin(
     """`build/<name>.jar` of these source files; asserts that they compile without a warning."""
     jar, files, jars = BUILD / f"{name}.jar", sorted(sources), list(classpath)
     with _locked(name):
-        command = ["bash", _compiler() / "bin" / "kotlinc", *options]
+        command: list[object] = ["bash", _compiler() / "bin" / "kotlinc", *options]
         command += ["-cp", os.pathsep.join(map(str, jars))] if jars else []
         digest, stamp = _digest(files, jars, command), jar.with_suffix(".sha256")
         if jar.exists() and stamp.exists() and stamp.read_text() == digest:
@@ -101,7 +101,7 @@ def _compiler() -> Path:
     return COMPILER
 
 
-def _digest(files: list[Path], jars: list[Path], command: list[str | Path]) -> str:
+def _digest(files: list[Path], jars: list[Path], command: list[object]) -> str:
     made = sha256("\n".join(map(str, command)).encode())
     for file in (*files, *jars):
         made.update(f"{file}\n".encode())

@@ -48,6 +48,28 @@ internal class AnalyzerTest {
     }
 
     @Test
+    fun `faces of another detector are read, whatever their landmarks`() {
+        val box = Box(0.0, 0.0, 60.0, 40.0)
+        val spread = Landmarks.of { Point(10.0 + 5 * it.ordinal, 10.0 + it.ordinal * it.ordinal) }
+        val nowhere = Landmarks.of { Point(Double.NaN, Double.NaN) }
+        val oneEar = spread.copy(leftEar = Point(Double.NaN, 0.0))
+        val far = Landmarks.of { Point(1e300 * it.ordinal, -1e300) }
+        val one = Landmarks.of { Point(5.0, 5.0) }
+        fakeAnalyzer().use { analyzer ->
+            val status = { landmarks: Landmarks? ->
+                analyzer.analyze(grey(), Detection(box, 0.5, landmarks)).status
+            }
+            assertEquals(Status.UNALIGNED, status(null))
+            assertEquals(listOf(Status.UNALIGNED), listOf(nowhere, far, one).map(status).distinct())
+            assertTrue(status(spread) != Status.UNALIGNED)
+            assertTrue(analyzer.analyze(grey(), Detection(box, 0.5, oneEar)).headPose == null)
+            assertThrows(BoxException::class.java) {
+                analyzer.analyze(grey(), Detection(Box(0.0, 0.0, -1.0, 1.0), 0.5, null))
+            }
+        }
+    }
+
+    @Test
     fun `after close every call is refused`() {
         val engine = FakeEngine()
         val analyzer = fakeAnalyzer(engine)

@@ -1,6 +1,7 @@
 package dev.mf2edge
 
 import org.junit.jupiter.api.Assertions.assertEquals
+import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 import kotlin.random.Random
 
@@ -14,39 +15,23 @@ internal class FmaTest {
         }
     }
 
-    /** Sums that double rounds to half way between two floats, where one more rounding shows. */
+    /** The product is half a unit of c less a bit that double loses, so double alone ends elsewhere. */
     @Test
     fun `decides what falls half way`() {
-        val draw = Random(1)
-        var twice = 0
-        repeat(200_000) {
-            // The product is half a unit of c, and a little that double loses.
-            val c = draw.nextInt(1 shl 23, 1 shl 24).toFloat()
-            val a = 0.5f + draw.nextInt(1, 8) * Math.ulp(0.5f)
-            val b = 1f + draw.nextInt(-8, 8) * Math.ulp(1f)
-            for (sign in listOf(1f, -1f)) {
-                val expected = Math.fma(a * sign, b, c * sign)
-                assertEquals(expected, fma(a * sign, b, c * sign)) { "$a * $b + $c" }
-                if ((a * sign).toDouble() * b + c * sign != expected.toDouble()) twice++
+        var elsewhere = 0
+        for (k in 15..22) {
+            val near = Math.scalb(1f, -k)
+            val (a, b) = Math.scalb(1 + near, -12) to Math.scalb(1 - near, -12)
+            for (unit in 0..100) {
+                for (sign in listOf(1f, -1f)) {
+                    val c = (1 + unit * Math.ulp(1f)) * sign
+                    val expected = Math.fma(a, b, c)
+                    assertEquals(expected, fma(a, b, c)) { "$a * $b + $c" }
+                    if ((a.toDouble() * b + c).toFloat() != expected) elsewhere++
+                }
             }
         }
-        check(twice > 0)
-    }
-
-    @Test
-    fun `one rounding too many would show`() {
-        // 1 + 2^-24 + 2^-54: double drops the last term, and a float would then round to the even.
-        val tiny = Math.scalb(1f, -27)
-        val a = Math.scalb(1f, -24) + Math.scalb(1f, -47)
-        val b = 1f + Math.scalb(1f, -23)
-        for (c in listOf(1f, -1f, 1f + Math.ulp(1f))) {
-            assertEquals(Math.fma(a, b, c), fma(a, b, c))
-            assertEquals(Math.fma(-a, b, c), fma(-a, b, c))
-            assertEquals(Math.fma(tiny, tiny, c), fma(tiny, tiny, c))
-        }
-        val half = Math.scalb(1f, -12)
-        val more = half + Math.scalb(1f, -35)
-        assertEquals(Math.fma(more, half, 1f), fma(more, half, 1f))
+        assertTrue(elsewhere > 100) { "only $elsewhere of the sums need care" }
     }
 
     @Test

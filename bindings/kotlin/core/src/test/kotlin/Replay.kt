@@ -91,10 +91,11 @@ private fun replayAlign(stages: File, spec: AlignmentSpec): Any {
         val points = cases.row(i)
         val landmarks = Landmarks.of { Point(points[2 * it.ordinal], points[2 * it.ordinal + 1]) }
         val matrix = Worst()
-        val (a, b, tx, c, d, ty) = similarity(landmarks, spec)
+        val similarity = similarity(landmarks, spec)!!
+        val (a, b, tx, c, d, ty) = similarity
         matrix.compare(doubleArrayOf(a, b, tx, c, d, ty), stages.npy("align/matrix").row(i))
         if (matrix.difference > stages.number("tolerance/matrix")) worst.fail()
-        worst.compare(align(frame, landmarks, spec), stages.npy("align/aligned").row(i))
+        worst.compare(align(frame, similarity, spec), stages.npy("align/aligned").row(i))
     }
     val views = stages.npy("warp/matrix")
     val (_, height, width) = stages.npy("warp/view").shape

@@ -9,11 +9,10 @@ import kotlin.math.floor
 private const val LEAST_SPREAD = 1e-12
 
 /**
- * Least-squares similarity from frame pixels to the template's (Umeyama 1991, in two dimensions).
- *
- * @throws IllegalArgumentException where all landmarks coincide
+ * Least-squares similarity from frame pixels to the template's (Umeyama 1991, in two dimensions); null
+ * where the landmarks coincide or are not finite, which no similarity maps to a template.
  */
-internal fun similarity(landmarks: Landmarks, spec: AlignmentSpec): Matrix {
+internal fun similarity(landmarks: Landmarks, spec: AlignmentSpec): Matrix? {
     val names = LandmarkName.entries.associateBy { it.key }
     val source = spec.points.keys.map { landmarks[names.getValue(it)] }
     val target = spec.points.values.map { (x, y) -> Point(x, y) }
@@ -27,9 +26,7 @@ internal fun similarity(landmarks: Landmarks, spec: AlignmentSpec): Matrix {
         real += x * u + y * v
         imaginary += x * v - y * u
     }
-    require(spread >= LEAST_SPREAD) {
-        "all landmarks coincide: no similarity maps them to a template"
-    }
+    if (!(spread >= LEAST_SPREAD && spread.isFinite())) return null
     val (a, c) = real / spread to imaginary / spread
     val tx = to.x - a * from.x + c * from.y
     return Matrix(a, -c, tx, c, a, to.y - c * from.x - a * from.y)
@@ -38,11 +35,9 @@ internal fun similarity(landmarks: Landmarks, spec: AlignmentSpec): Matrix {
 private fun meanOf(points: List<Point>) =
     Point(points.sumOf { it.x } / points.size, points.sumOf { it.y } / points.size)
 
-/** Cut one face out of a frame so that its landmarks lie on the template. */
-internal fun align(frame: Image, landmarks: Landmarks, spec: AlignmentSpec): Image {
-    val matrix = similarity(landmarks, spec)
-    return warp(frame, matrix, spec.width.toInt(), spec.height.toInt(), Outside.REPLICATE)
-}
+/** Cut one face out of a frame by the similarity that brings its landmarks to the template. */
+internal fun align(frame: Image, similarity: Matrix, spec: AlignmentSpec): Image =
+    warp(frame, similarity, spec.width.toInt(), spec.height.toInt(), Outside.REPLICATE)
 
 /** Stretch the part of a frame inside a box, at least one pixel, to the template's size. */
 internal fun resizeCrop(frame: Image, box: Box, spec: AlignmentSpec): Image {

@@ -58,6 +58,19 @@ public class FaceStateAnalyzer private constructor(private val pipeline: Pipelin
     public fun predictCrops(crops: List<Frame>): List<FaceState> =
         crops.map { crop -> inTurn { it.predictCrop(crop.toImage()) } }
 
+    /**
+     * The state of one face that another detector found. Its landmarks are looked for inside its box if
+     * it has none; with landmarks that cannot be aligned, its status is UNALIGNED.
+     *
+     * @throws BoxException for a box that is not finite, has no size or lies outside the frame
+     * @throws InferenceException if a model fails
+     */
+    public fun analyze(frame: Frame, face: Detection): FaceState = inTurn {
+        val image = frame.toImage()
+        checkBox(face.box, "the face's box", image)
+        it.analyze(image, face)
+    }
+
     /** The faces of a frame and their landmarks, largest first; throws as [predict]. */
     public fun detect(frame: Frame): List<Detection> = inTurn { it.detector.detect(frame.toImage()) }
 

@@ -16,7 +16,7 @@ internal class Pipeline private constructor(
 
     /** One state a box, in their order. */
     fun predict(frame: Image, boxes: List<Box>): List<FaceState> {
-        boxes.forEachIndexed { i, box -> checkBox(box, i, frame) }
+        boxes.forEachIndexed { i, box -> checkBox(box, "box $i", frame) }
         return boxes.map { analyze(frame, Detection(it, 1.0, null)) }
     }
 
@@ -32,9 +32,6 @@ internal class Pipeline private constructor(
         return readFace(frame, face.copy(landmarks = detector.refine(frame, face.box)?.landmarks))
     }
 
-    /** The raw outputs of the network for one preprocessed input. */
-    fun run(input: FloatArray): List<FloatArray> = model.run(input)
-
     override fun close() {
         network.use { model.close() }
     }
@@ -42,15 +39,16 @@ internal class Pipeline private constructor(
     private fun readFace(frame: Image, face: Detection): FaceState {
         val manifest = info.manifest
         val landmarks = face.landmarks?.takeIf(::isUsable)
+        val similarity = landmarks?.let { similarity(it, manifest.alignment) }
         val small = minOf(face.box.width, face.box.height) < manifest.decoding.minFaceSize
         val status = when {
-            landmarks == null -> Status.UNALIGNED
+            similarity == null -> Status.UNALIGNED
             small -> Status.SMALL
             else -> Status.OK
         }
-        val aligned = when (landmarks) {
+        val aligned = when (similarity) {
             null -> resizeCrop(frame, face.box, manifest.alignment)
-            else -> align(frame, landmarks, manifest.alignment)
+            else -> align(frame, similarity, manifest.alignment)
         }
         val pose = landmarks?.let(::headPose)
         val quality = faceQuality(aligned, face.box, pose)
@@ -88,9 +86,10 @@ private const val DETECTOR_FOLDER = "blazeface_short_range"
 /** Pixels; far beyond any frame the arithmetic of positions is no longer exact. */
 private const val LARGEST_POSITION = 1e6
 
-private fun checkBox(box: Box, number: Int, frame: Image) {
+/** [name] is what messages call the box. */
+internal fun checkBox(box: Box, name: String, frame: Image) {
     val (x, y, width, height) = box
-    val what = "box $number (x=$x, y=$y, width=$width, height=$height)"
+    val what = "$name (x=$x, y=$y, width=$width, height=$height)"
     if (!listOf(x, y, width, height).all { abs(it) < LARGEST_POSITION }) {
         throw BoxException("$what: expected finite numbers below $LARGEST_POSITION")
     }
