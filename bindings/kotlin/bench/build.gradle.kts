@@ -14,6 +14,12 @@ android {
         buildConfigField("String", "LITERT", "\"${libs.versions.litert.get()}\"")
         buildConfigField("String", "EXECUTORCH", "\"${libs.versions.executorch.get()}\"")
     }
+    buildTypes {
+        release {
+            // Debuggable code is slower; this app goes to nobody.
+            signingConfig = signingConfigs.getByName("debug")
+        }
+    }
     buildFeatures {
         buildConfig = true
     }

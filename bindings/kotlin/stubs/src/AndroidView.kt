@@ -30,3 +30,7 @@ open class View(context: Context, attributes: AttributeSet? = null) {
 
     open fun invalidate(): Unit = throw NotImplementedError()
 }
+
+abstract class ViewGroup(context: Context, attributes: AttributeSet?) : View(context, attributes) {
+    fun addView(child: View): Unit = throw NotImplementedError()
+}

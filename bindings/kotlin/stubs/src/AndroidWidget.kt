@@ -4,8 +4,10 @@ package android.widget
 import android.content.Context
 import android.util.AttributeSet
 import android.view.View
+import android.view.ViewGroup
 
-open class FrameLayout(context: Context, attributes: AttributeSet?) : View(context, attributes)
+open class FrameLayout @JvmOverloads constructor(context: Context, attributes: AttributeSet? = null) :
+    ViewGroup(context, attributes)
 
 open class TextView(context: Context) : View(context) {
     var text: CharSequence

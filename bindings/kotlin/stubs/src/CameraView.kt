@@ -6,7 +6,8 @@ import android.util.AttributeSet
 import android.widget.FrameLayout
 import androidx.camera.core.Preview
 
-class PreviewView(context: Context, attributes: AttributeSet?) : FrameLayout(context, attributes) {
+class PreviewView @JvmOverloads constructor(context: Context, attributes: AttributeSet? = null) :
+    FrameLayout(context, attributes) {
     val surfaceProvider: Preview.SurfaceProvider
         get() = throw NotImplementedError()
 }
