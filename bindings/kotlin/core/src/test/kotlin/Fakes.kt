@@ -12,14 +12,29 @@ internal val LIBRARY = File(System.getProperty("mf2edge.litert"))
 
 internal fun manifestBytes(): ByteArray = MODEL.resolve("manifest.json").readBytes()
 
-private val DETECTOR_SIZES = listOf(896, 896 * 16)
+private const val ANCHORS = 896
 
-/** Finds no face, and answers 0 to what is asked of a face; [during] is called in each run. */
+/** The first anchor fires, or none. */
+private fun logits(fires: Boolean) = FloatArray(ANCHORS) { if (fires && it == 0) 5f else -100f }
+
+/** Numbers of the first anchor, whose centre is 3.5, 3.5: a box of 64 px, and an upright face in it. */
+private fun anchors(): FloatArray {
+    val points = listOf(48f, 52f, 79f, 52f, 63.5f, 66f, 63.5f, 80f, 35f, 56f, 92f, 56f)
+    val first = listOf(60f, 60f, 64f, 64f) + points.map { it - 3.5f }
+    return FloatArray(ANCHORS * first.size) { first.getOrElse(it) { 0f } }
+}
+
+/**
+ * Finds a face in the middle of every view where [face] is true, half as wide as it; answers [number] to
+ * what is asked of a face. [during] is called in each run.
+ */
 internal class FakeEngine(
     private val heads: List<Int> = sizesOf(parseManifest(manifestBytes(), "manifest")),
     private val number: Float = 0f,
     private val during: () -> Unit = {},
 ) : RunnerFactory {
+    @Volatile
+    var face = false
     val open = AtomicInteger()
     val busy = AtomicInteger()
     val mostBusy = AtomicInteger()
@@ -33,7 +48,7 @@ internal class FakeEngine(
                 during()
                 busy.decrementAndGet()
                 if (!detects) return heads.map { size -> FloatArray(size) { number } }
-                return DETECTOR_SIZES.map { size -> FloatArray(size) { -100f } }
+                return listOf(logits(face), anchors())
             }
 
             override fun close() {
