@@ -173,13 +173,24 @@ private fun reduce(window: Window, step: Int, outside: Outside): Window {
 private fun addRow(window: Window, y: Int, step: Int, outside: Outside, sums: IntArray) {
     val rgb = window.rgb
     val first = (window.start + y * window.stride) * 3
-    for (x in 0 until window.width) {
-        val to = x / step * 3
-        val from = first + x * 3
-        for (k in 0 until 3) sums[to + k] += rgb[from + k].toInt() and 0xFF
+    val end = first + window.width * 3
+    var at = first
+    for (to in sums.indices step 3) {
+        var r = 0
+        var g = 0
+        var b = 0
+        val last = minOf(at + step * 3, end)
+        while (at < last) {
+            r += rgb[at].toInt() and 0xFF
+            g += rgb[at + 1].toInt() and 0xFF
+            b += rgb[at + 2].toInt() and 0xFF
+            at += 3
+        }
+        sums[to] += r
+        sums[to + 1] += g
+        sums[to + 2] += b
     }
     val missing = sums.size / 3 * step - window.width
     if (missing == 0 || outside == Outside.BLACK) return
-    val last = first + (window.width - 1) * 3
-    for (k in 0 until 3) sums[sums.size - 3 + k] += missing * (rgb[last + k].toInt() and 0xFF)
+    for (k in 0 until 3) sums[sums.size - 3 + k] += missing * (rgb[end - 3 + k].toInt() and 0xFF)
 }
