@@ -8,16 +8,19 @@ import org.junit.jupiter.api.Assertions.assertThrows
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 
-/** Properties `model` and `order`: a .tflite file and the order of its outputs, "1,0". */
+/** Property `models`: .tflite files and the order of their outputs, "file=1,0;file=0,1". */
 class TfliteFileTest {
-    private val bytes = File(System.getProperty("model")).readBytes()
+    private val models = System.getProperty("models").split(";").map { it.substringBefore("=") to it.substringAfter("=") }
+    private val bytes = File(models.first().first).readBytes()
 
     @Test
     fun theOrderIsThatOfTheExportedModel() {
-        val wanted = System.getProperty("order").split(",").map(String::toInt)
-        val read = TfliteFile.read(bytes, "model.tflite")
-        assertEquals(wanted, read.order)
-        assertEquals(wanted.size, read.outputs)
+        for ((file, order) in models) {
+            val wanted = order.split(",").map(String::toInt)
+            val read = TfliteFile.read(File(file).readBytes(), file)
+            assertEquals(wanted, read.order, file)
+            assertEquals(wanted.size, read.outputs, file)
+        }
     }
 
     @Test
