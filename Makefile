@@ -36,7 +36,7 @@ browser:
 		apt-get update -qq && apt-get install -y -qq $$missing >/dev/null || \
 		echo "could not install:$$missing" >&2; fi
 
-NATIVE := cmake g++ nlohmann-json3-dev libstb-dev
+NATIVE := cmake g++ nlohmann-json3-dev libstb-dev default-jdk-headless junit5 libjna-java
 
 native:
 	@missing=""; for package in $(NATIVE); do \

@@ -1,0 +1,27 @@
+plugins {
+    alias(libs.plugins.android.library)
+}
+
+android {
+    namespace = "dev.mf2edge.android"
+    compileSdk = 36
+    defaultConfig {
+        minSdk = 26
+    }
+    compileOptions {
+        sourceCompatibility = JavaVersion.VERSION_17
+        targetCompatibility = JavaVersion.VERSION_17
+    }
+}
+
+kotlin {
+    explicitApi()
+}
+
+dependencies {
+    api(project(":core"))
+    // Whoever uses one of these names it; an app without ExecuTorch does not carry its library.
+    compileOnly(libs.executorch)
+    implementation(libs.litert)
+    api(libs.camera.core)
+}

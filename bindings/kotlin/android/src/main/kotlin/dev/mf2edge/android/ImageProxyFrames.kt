@@ -1,0 +1,66 @@
+package dev.mf2edge.android
+
+import androidx.camera.core.ImageProxy
+import dev.mf2edge.Frame
+import dev.mf2edge.FrameException
+
+/**
+ * Upright frames of CameraX images in `YUV_420_888`, the default of `ImageAnalysis`, with whatever
+ * strides and rotation the camera has. The crop rectangle is not looked at.
+ *
+ * [mirror] turns left and right around, as front cameras' previews do. Leave it false where faces are
+ * analysed: left and right of a result are the subject's own, and a mirrored picture exchanges them.
+ * Mirror what you draw instead.
+ *
+ * [range] is what the bytes stand for; cameras give [YuvRange.FULL].
+ *
+ * For one thread at a time: the buffers are used again for the next image.
+ */
+public class ImageProxyFrames @JvmOverloads constructor(
+    private val mirror: Boolean = false,
+    private val range: YuvRange = YuvRange.FULL,
+) {
+    private val planes = Array(3) { ByteArray(0) }
+    private var rgb = ByteArray(0)
+
+    /**
+     * The image as a frame, valid until the next call. The image may be closed afterwards.
+     *
+     * @throws FrameException for another format, an image that is closed, or one that is cut short
+     */
+    public fun frame(image: ImageProxy): Frame {
+        val orientation = Orientation(image.imageInfo.rotationDegrees, mirror)
+        val yuv = read(image)
+        val size = yuv.width * yuv.height * 3
+        if (rgb.size != size) rgb = ByteArray(size)
+        toRgb(yuv, orientation, range, rgb)
+        return if (orientation.swaps) Frame(yuv.height, yuv.width, rgb) else Frame(yuv.width, yuv.height, rgb)
+    }
+
+    private fun read(image: ImageProxy): Yuv420 {
+        if (image.format != YUV_420_888 || image.planes.size != planes.size) {
+            throw FrameException(
+                "image of format ${image.format} with ${image.planes.size} planes; expected " +
+                    "YUV_420_888 ($YUV_420_888) with 3: leave ImageAnalysis' output format as it is",
+            )
+        }
+        try {
+            val (y, u, v) = List(planes.size) { copy(image.planes[it], it) }
+            return Yuv420(image.width, image.height, y, u, v)
+        } catch (error: IllegalStateException) {
+            throw FrameException("the image cannot be read (${error.message}); expected an open one")
+        }
+    }
+
+    /** Plane by plane in one go: single bytes of a direct buffer are slow to read. */
+    private fun copy(plane: ImageProxy.PlaneProxy, number: Int): YuvPlane {
+        val buffer = plane.buffer.duplicate()
+        buffer.rewind()
+        if (planes[number].size != buffer.remaining()) planes[number] = ByteArray(buffer.remaining())
+        buffer.get(planes[number])
+        return YuvPlane(planes[number], plane.rowStride, plane.pixelStride)
+    }
+}
+
+/** `android.graphics.ImageFormat.YUV_420_888`. */
+private const val YUV_420_888 = 35

@@ -1,0 +1,141 @@
+package dev.mf2edge
+
+private val ACTIVATIONS =
+    mapOf(HeadName.EMOTION to Activation.SOFTMAX, HeadName.ACTION_UNITS to Activation.SIGMOID)
+
+private val VERSION = Regex("([0-9]+)\\.([0-9]+)")
+
+/**
+ * The manifest in the bytes of a `manifest.json`; [source] (its path) is named in messages.
+ *
+ * The same verdicts as `mf2_edge.manifest.parse_manifest`.
+ *
+ * @throws ManifestException for what is not JSON, a missing, unknown or ill-typed key, another major
+ *   schema, or parts that contradict each other
+ */
+public fun parseManifest(bytes: ByteArray, source: String): Manifest {
+    val raw = try {
+        parseJson(bytes)
+    } catch (error: JsonException) {
+        throw ManifestException("$source: not valid JSON (${error.message}); expected a manifest")
+    }
+    val manifest = try {
+        val json = Json(raw, "$")
+        checkVersion(json.struct(closed = false) { required("schema_version") { text() } })
+        json.manifest()
+    } catch (error: JsonException) {
+        throw ManifestException("$source: ${error.message}")
+    }
+    val problems = contradictions(manifest)
+    if (problems.isNotEmpty()) throw ManifestException("$source: ${problems.joinToString("; ")}")
+    return manifest
+}
+
+/** The head of a name; [parseManifest] makes sure that there is one. */
+public fun Manifest.head(name: HeadName): HeadSpec = heads.first { it.name == name }
+
+private fun checkVersion(version: String) {
+    val found = VERSION.matchEntire(version)
+        ?: throw JsonException(
+            "schema_version is \"$version\"; expected \"MAJOR.MINOR\", such as \"$SCHEMA_VERSION\"",
+        )
+    val major = found.groupValues[1].toBigInteger()
+    val ours = SCHEMA_VERSION.substringBefore('.').toBigInteger()
+    if (major > ours) {
+        throw JsonException("schema $major.x needs a newer mf2-edge; this release reads $ours.x")
+    }
+    if (major < ours) {
+        throw JsonException(
+            "schema $major.x is older than what this release reads ($ours.x); export the model again",
+        )
+    }
+}
+
+/** Every way in which the parts of a manifest can disagree, which no schema can say. */
+private fun contradictions(manifest: Manifest): List<String> {
+    val names = manifest.heads.map { it.name }
+    if (names.size != ACTIVATIONS.size || names.toSet() != ACTIVATIONS.keys) {
+        val expected = ACTIVATIONS.keys.joinToString { it.key }
+        return listOf(
+            "$.heads: expected one head each of $expected, found ${names.joinToString { it.key }}",
+        )
+    }
+    return headContradictions(manifest) + partContradictions(manifest)
+}
+
+private fun headContradictions(manifest: Manifest): List<String> = buildList {
+    for ((name, activation) in ACTIVATIONS) {
+        val head = manifest.head(name)
+        val where = "$.heads (${name.key})"
+        if (head.labels.isEmpty()) add("$where: no labels; expected one a logit")
+        val twice = repeated(head.labels)
+        if (twice.isNotEmpty()) add("$where: labels ${twice.joinToString()} more than once")
+        if (head.activation != activation) {
+            add("$where: activation ${head.activation.key}; expected ${activation.key}")
+        }
+    }
+    val outputs = manifest.heads.map { it.output } + manifest.vectors.map { it.output }
+    if (repeated(outputs).isNotEmpty()) {
+        add("$.heads, $.vectors: outputs ${outputs.joinToString()}; expected different outputs")
+    }
+    val units = manifest.head(HeadName.ACTION_UNITS).labels
+    val unknown = units.filter { it !in ACTION_UNIT_NAMES }
+    if (unknown.isNotEmpty()) {
+        val found = unknown.joinToString()
+        add("$.heads (action_units): $found are not FACS Action Units such as AU12")
+    }
+    val calibrated = manifest.calibration.actionUnits.keys
+    val odd = (units - calibrated) + (calibrated - units.toSet())
+    if (odd.isNotEmpty()) {
+        add(
+            "$.calibration.action_units and the labels of head action_units differ in " +
+                "${odd.joinToString()}; expected one entry a label",
+        )
+    }
+}
+
+private fun partContradictions(manifest: Manifest): List<String> = buildList {
+    val (template, size) = manifest.alignment to manifest.input
+    if (template.width != size.width || template.height != size.height) {
+        add(
+            "$.alignment is ${template.width}x${template.height} px, but $.input takes " +
+                "${size.width}x${size.height} px; expected the same size",
+        )
+    }
+    val landmarks = LandmarkName.entries.map { it.key }
+    val strange = template.points.keys - landmarks.toSet()
+    if (strange.isNotEmpty()) {
+        add(
+            "$.alignment.points: unknown landmarks ${strange.joinToString()}; expected some of " +
+                landmarks.joinToString(),
+        )
+    }
+    // Adding 0 makes -0 and 0 the same number, which lists would tell apart.
+    if (template.points.values.map { point -> point.map { it + 0.0 } }.toSet().size < 2) {
+        add("$.alignment.points: expected at least two different points")
+    }
+    if (manifest.preprocessing.std.any { it == 0.0 }) {
+        add("$.preprocessing.std: 0 would divide by zero; expected numbers other than 0")
+    }
+    if (manifest.artifacts.isEmpty()) add("$.artifacts: empty; expected at least one model file")
+    for (twice in repeated(manifest.artifacts.map(::kindOf))) {
+        add("$.artifacts: $twice more than once; expected one file of a kind")
+    }
+    for (file in manifest.artifacts.map { it.file } + manifest.goldens.map { it.file }) {
+        if (leaves(file)) add("`$file` is not a path inside the bundle")
+    }
+}
+
+private fun kindOf(artifact: ArtifactSpec): String = listOfNotNull(
+    artifact.format.key,
+    artifact.precision.key,
+    "int8 doors".takeIf { artifact.door == Door.INT8 },
+    artifact.delegate?.key,
+).joinToString(" ")
+
+private fun <T> repeated(values: List<T>): Set<T> =
+    values.groupingBy { it }.eachCount().filterValues { it > 1 }.keys
+
+/** Whether a path is anything but a plain relative path with forward slashes. */
+private fun leaves(file: String): Boolean =
+    file.any { it in "\\:\u0000" } || file.split('/').any { it in setOf("", ".", "..") }

@@ -1,0 +1,108 @@
+package dev.mf2edge
+
+import kotlin.math.abs
+
+/** The stages strung together: a frame in, the state of every face in it out. One thread at a time. */
+internal class Pipeline private constructor(
+    val info: Info,
+    val detector: BlazeFaceDetector,
+    private val network: BlazeFace,
+    private val model: Model,
+) : AutoCloseable {
+    private val decoder = Decoder(info.manifest)
+
+    /** The state of every face, largest first. */
+    fun predict(frame: Image): List<FaceState> = detector.detect(frame).map { analyze(frame, it) }
+
+    /** One state a box, in their order. */
+    fun predict(frame: Image, boxes: List<Box>): List<FaceState> {
+        boxes.forEachIndexed { i, box -> checkBox(box, "box $i", frame) }
+        return boxes.map { analyze(frame, Detection(it, 1.0, null)) }
+    }
+
+    /** The state of the one face in a crop, whose landmarks are looked for in all of it. */
+    fun predictCrop(crop: Image): FaceState {
+        val box = Box(0.0, 0.0, crop.width.toDouble(), crop.height.toDouble())
+        return readFace(crop, detector.refine(crop, box) ?: Detection(box, 1.0, null))
+    }
+
+    /** A detected face; its landmarks are looked for if there are none. */
+    fun analyze(frame: Image, face: Detection): FaceState {
+        if (face.landmarks != null) return readFace(frame, face)
+        return readFace(frame, face.copy(landmarks = detector.refine(frame, face.box)?.landmarks))
+    }
+
+    override fun close() {
+        network.use { model.close() }
+    }
+
+    private fun readFace(frame: Image, face: Detection): FaceState {
+        val manifest = info.manifest
+        val landmarks = face.landmarks?.takeIf(::isUsable)
+        val similarity = landmarks?.let { similarity(it, manifest.alignment) }
+        val small = minOf(face.box.width, face.box.height) < manifest.decoding.minFaceSize
+        val status = when {
+            similarity == null -> Status.UNALIGNED
+            small -> Status.SMALL
+            else -> Status.OK
+        }
+        val aligned = when (similarity) {
+            null -> resizeCrop(frame, face.box, manifest.alignment)
+            else -> align(frame, similarity, manifest.alignment)
+        }
+        val pose = landmarks?.let(::headPose)
+        val quality = faceQuality(aligned, face.box, pose)
+        val doubt = Reason.LOW_QUALITY.takeIf { quality.overall < LOW_QUALITY }
+        val (emotion, units) = decoder.decode(model.run(preprocess(aligned)), status, doubt)
+        val (box, score, found) = face
+        return FaceState(box, found, score, emotion, units, status, pose, quality, trackId = null)
+    }
+
+    private fun preprocess(aligned: Image): FloatArray = when (info.artifact.input) {
+        ModelInput.IMAGE -> asInput(aligned, info.artifact.layout)
+        ModelInput.TENSOR -> toInput(aligned, info.manifest.preprocessing, info.artifact.layout)
+    }
+
+    companion object {
+        /** Check and load everything; nothing is left open where that fails. */
+        fun open(files: BundleFiles, runners: RunnerFactory, options: AnalyzerOptions): Pipeline {
+            val bundle = Bundle.load(files)
+            val artifact = bundle.select(options.format, options.precision)
+            val model = openArtifact(runners, bundle, artifact)
+            val network = try {
+                BlazeFace.load(options.detector ?: files.inside(DETECTOR_FOLDER), runners)
+            } catch (error: Throwable) {
+                model.close()
+                throw error
+            }
+            val info = Info(bundle.manifest, bundle.manifestSha256, artifact)
+            return Pipeline(info, BlazeFaceDetector(network, options.search), network, model)
+        }
+    }
+}
+
+private const val DETECTOR_FOLDER = "blazeface_short_range"
+
+/** Pixels; far beyond any frame the arithmetic of positions is no longer exact. */
+private const val LARGEST_POSITION = 1e6
+
+/** [name] is what messages call the box. */
+internal fun checkBox(box: Box, name: String, frame: Image) {
+    val (x, y, width, height) = box
+    val what = "$name (x=$x, y=$y, width=$width, height=$height)"
+    if (!listOf(x, y, width, height).all { abs(it) < LARGEST_POSITION }) {
+        throw BoxException("$what: expected finite numbers below $LARGEST_POSITION")
+    }
+    if (width <= 0 || height <= 0) throw BoxException("$what: expected a positive width and height")
+    val beside = x >= frame.width || x + width <= 0
+    if (beside || y >= frame.height || y + height <= 0) {
+        throw BoxException("$what lies outside the frame of ${frame.width} x ${frame.height} px")
+    }
+}
+
+/** Whether landmarks can carry an alignment: finite, eyes apart. */
+private fun isUsable(landmarks: Landmarks): Boolean {
+    val (right, left) = landmarks
+    val finite = listOf(right.x, right.y, left.x, left.y).all(Double::isFinite)
+    return finite && (right.x != left.x || right.y != left.y)
+}

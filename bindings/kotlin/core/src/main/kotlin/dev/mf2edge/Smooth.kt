@@ -1,0 +1,95 @@
+package dev.mf2edge
+
+/** Reasons that smoothing may replace; the others say that the picture itself is poor. */
+private val TRUSTED = setOf(Reason.CONFIDENT, Reason.LOW_CONFIDENCE)
+
+/**
+ * Smooth: calm one face's answers over time, and tell when its Action Units begin and end.
+ *
+ * The steps are those of mf2_edge/smooth.py; parameters are the manifest's `smoothing`. Constant in
+ * size, whatever the length of the stream.
+ */
+internal class Smoother(private val manifest: Manifest, private val trackId: Int) {
+    private val emotionFilter = OneEuro(manifest.smoothing.emotion, together = true)
+    private val unitFilter = OneEuro(manifest.smoothing.actionUnits, together = false)
+    private val peaks = LinkedHashMap<String, Peak>()
+    private var label: String? = null
+    private var lastMs: Double? = null
+
+    /** Where the score of a unit that is present was highest. */
+    private class Peak(val timestampMs: Double, val score: Double)
+
+    /** A calmed state, and what began or ended. */
+    class Calm(val state: FaceState, val events: List<ActionUnitEvent>)
+
+    /** [timestampMs] is not before the last one. */
+    fun update(state: FaceState, timestampMs: Double): Calm {
+        val before = lastMs
+        val seconds = if (before == null) 0.0 else (timestampMs - before) / 1e3
+        lastMs = timestampMs
+        val emotion = calmEmotion(state.emotion, seconds)
+        val scores = state.actionUnits.values.map { it.score }
+        val calm = unitFilter.update(scores, seconds)
+        val events = ArrayList<ActionUnitEvent>()
+        val units = state.actionUnits.entries.zip(calm).associate { (entry, score) ->
+            val (unit, raw) = entry
+            val present = isPresent(unit, score, first = before == null)
+            if (present) events += hold(unit, timestampMs, score)
+            if (!present) events += end(unit, timestampMs, score)
+            val changed = raw.reason in TRUSTED && present != raw.present
+            val reason = if (changed) Reason.SMOOTHED else raw.reason
+            unit to raw.copy(score = score, present = present, reason = reason)
+        }
+        return Calm(state.copy(emotion = emotion, actionUnits = units, trackId = trackId), events)
+    }
+
+    /** What ends because the face is gone: apex and offset of all that was present. */
+    fun close(timestampMs: Double): List<ActionUnitEvent> =
+        peaks.keys.toList().flatMap { end(it, timestampMs, 0.0) }
+
+    private fun calmEmotion(emotion: Emotion, seconds: Double): Emotion {
+        val calm = emotionFilter.update(emotion.scores.values.toList(), seconds)
+        val scores = emotion.scores.keys.zip(calm).toMap()
+        val best = scores.maxBy { it.value }.key
+        val held = label
+        val margin = manifest.smoothing.emotionMargin
+        val changes = held == null || scores.getValue(best) >= scores.getValue(held) + margin
+        val reported = if (changes) best else held
+        label = reported
+        val score = scores.getValue(reported)
+        val reason = when {
+            emotion.reason !in TRUSTED -> emotion.reason
+            reported != emotion.rawLabel -> Reason.SMOOTHED
+            score < manifest.decoding.minEmotionScore -> Reason.LOW_CONFIDENCE
+            else -> Reason.CONFIDENT
+        }
+        return Emotion(reported, emotion.rawLabel, score, scores, reason)
+    }
+
+    private fun isPresent(unit: String, score: Double, first: Boolean): Boolean {
+        val threshold = manifest.calibration.actionUnits.getValue(unit).threshold
+        val slack = manifest.smoothing.auHysteresis
+        if (first) return score >= threshold
+        return score >= threshold + if (unit in peaks) -slack else slack
+    }
+
+    /** A unit that is present: its onset if it was not, its peak if it is higher than ever. */
+    private fun hold(unit: String, timestampMs: Double, score: Double): List<ActionUnitEvent> {
+        val peak = peaks[unit]
+        if (peak == null || score > peak.score) peaks[unit] = Peak(timestampMs, score)
+        if (peak != null) return emptyList()
+        return listOf(event(unit, ActionUnitEvent.Kind.ONSET, timestampMs, score))
+    }
+
+    /** A unit that is absent: its apex and offset if it was present. */
+    private fun end(unit: String, timestampMs: Double, score: Double): List<ActionUnitEvent> {
+        val peak = peaks.remove(unit) ?: return emptyList()
+        return listOf(
+            event(unit, ActionUnitEvent.Kind.APEX, peak.timestampMs, peak.score),
+            event(unit, ActionUnitEvent.Kind.OFFSET, timestampMs, score),
+        )
+    }
+
+    private fun event(unit: String, kind: ActionUnitEvent.Kind, timestampMs: Double, score: Double) =
+        ActionUnitEvent(trackId, unit, kind, timestampMs, score)
+}

@@ -1,0 +1,147 @@
+package dev.mf2edge
+
+// What comes out; names and meaning as in mf2_edge/types.py.
+//
+// Coordinates are pixels of the frame that was passed in, origin at the top left, x to the right,
+// y down. Left and right are the subject's own. Scores are probabilities in 0..1.
+
+/** A position in pixels. */
+public data class Point(public val x: Double, public val y: Double)
+
+/** Axis-aligned rectangle in pixels; it may reach beyond the frame. */
+public data class Box(
+    public val x: Double,
+    public val y: Double,
+    public val width: Double,
+    public val height: Double,
+) {
+    /** Area in square pixels. */
+    public val area: Double get() = width * height
+
+    /** The middle of the rectangle. */
+    public val centre: Point get() = Point(x + width / 2, y + height / 2)
+}
+
+/** The six key points of BlazeFace (Bazarevsky et al. 2019), pixels; sides are the subject's own. */
+public data class Landmarks(
+    public val rightEye: Point,
+    public val leftEye: Point,
+    public val noseTip: Point,
+    public val mouthCenter: Point,
+    public val rightEar: Point,
+    public val leftEar: Point,
+) {
+    /** The point of a name. */
+    public operator fun get(name: LandmarkName): Point = when (name) {
+        LandmarkName.RIGHT_EYE -> rightEye
+        LandmarkName.LEFT_EYE -> leftEye
+        LandmarkName.NOSE_TIP -> noseTip
+        LandmarkName.MOUTH_CENTER -> mouthCenter
+        LandmarkName.RIGHT_EAR -> rightEar
+        LandmarkName.LEFT_EAR -> leftEar
+    }
+
+    /** All six, in the order of [LandmarkName]. */
+    public fun toList(): List<Point> = LandmarkName.entries.map(::get)
+
+    public companion object {
+        /** Landmarks from a function that says where each lies. */
+        @JvmStatic
+        public fun of(point: (LandmarkName) -> Point): Landmarks {
+            val (rightEye, leftEye, noseTip, mouthCenter, rightEar) = LandmarkName.entries.map(point)
+            return Landmarks(
+                rightEye, leftEye, noseTip, mouthCenter, rightEar, point(LandmarkName.LEFT_EAR),
+            )
+        }
+    }
+}
+
+/** One face as a detector reports it: box, confidence in 0..1, landmarks where it has them. */
+public data class Detection(
+    public val box: Box,
+    public val score: Double,
+    public val landmarks: Landmarks?,
+)
+
+/** The categorical emotion of one face. */
+public data class Emotion(
+    /** The reported answer. */
+    public val label: String,
+    /** The network's answer; smoothing may report another. */
+    public val rawLabel: String,
+    /** Probability of [label]. */
+    public val score: Double,
+    /** One calibrated probability a label, in the manifest's order; they sum to 1. */
+    public val scores: Map<String, Double>,
+    /** Why the answers differ, or deserve less trust. */
+    public val reason: Reason,
+)
+
+/** One FACS Action Unit. */
+public data class ActionUnit(
+    /** Its name in words. */
+    public val name: String,
+    /** Calibrated probability. */
+    public val score: Double,
+    /** Whether [score] reaches this unit's threshold in the manifest. */
+    public val present: Boolean,
+    /** Why the decision deserves less trust, or differs from that of the single frame. */
+    public val reason: Reason,
+)
+
+/** How a head is turned, degrees; 0, 0, 0 looks into the camera. */
+public data class HeadPose(
+    /** Positive where the face turns to its own left. */
+    public val yaw: Double,
+    /** Positive where it looks up. */
+    public val pitch: Double,
+    /** Positive where the head tips towards its own left shoulder. */
+    public val roll: Double,
+)
+
+/** How much a face's picture lets one read, 0 to 1; [overall] is the least part. */
+public data class FaceQuality(
+    public val overall: Double,
+    public val size: Double,
+    public val sharpness: Double,
+    public val pose: Double,
+    public val light: Double,
+)
+
+/** What one face shows in one frame. */
+public data class FaceState(
+    public val box: Box,
+    public val landmarks: Landmarks?,
+    /** 0..1; 1 for boxes given by the caller. */
+    public val detectionScore: Double,
+    public val emotion: Emotion,
+    /** "AU12" and so on, in the manifest's order. */
+    public val actionUnits: Map<String, ActionUnit>,
+    public val status: Status,
+    /** Null where there are no usable landmarks. */
+    public val headPose: HeadPose?,
+    public val quality: FaceQuality,
+    /** The number of the face as long as it is there, from 1; null where there is no stream. */
+    public val trackId: Int?,
+)
+
+/** One moment of an Action Unit's course in a stream (FACS: onset, apex, offset). */
+public data class ActionUnitEvent(
+    public val trackId: Int,
+    /** "AU12" and so on. */
+    public val label: String,
+    /** Apex (where the score was highest) and offset are told together, at the end. */
+    public val kind: Kind,
+    public val timestampMs: Double,
+    public val score: Double,
+) {
+    /** Becomes present; its score was highest; is gone. */
+    public enum class Kind { ONSET, APEX, OFFSET }
+}
+
+/**
+ * How hard the detector looks for small and turned faces. SINGLE looks at the whole frame once;
+ * ADAPTIVE looks at it turned, then at ever smaller tiles, until it is sure of a face; EXHAUSTIVE
+ * looks at all of them.
+ */
+public enum class Search { ADAPTIVE, EXHAUSTIVE, SINGLE }

@@ -1,0 +1,93 @@
+package dev.mf2edge
+
+import dev.mf2edge.jvm.LiteRtJna
+import java.io.File
+import java.nio.ByteBuffer
+import java.nio.ByteOrder
+
+// Every stage against the goldens: replay BUNDLE DETECTOR FOLDER LIBRARY prints one JSON object.
+//
+// FOLDER holds goldens/, stages/ and smooth/ (.npy), manifests.json, and crops.bin: for each crop its
+// width and height as little-endian int32, then RGB. tests/bindings_replay.py makes it and judges.
+// LIBRARY is the path of libLiteRt.so.
+
+private fun told(face: FaceState): Map<String, Any?> = mapOf(
+    "emotion" to face.emotion.label,
+    "score" to face.emotion.score,
+    "reason" to face.emotion.reason.key,
+    "status" to face.status.key,
+    "quality" to face.quality.overall,
+    "action_units" to face.actionUnits.mapValues { (_, unit) ->
+        mapOf("score" to unit.score, "present" to unit.present, "reason" to unit.reason.key)
+    },
+)
+
+private fun replayCrops(file: File, analyzer: FaceStateAnalyzer): Any {
+    val data = ByteBuffer.wrap(file.readBytes()).order(ByteOrder.LITTLE_ENDIAN)
+    val crops = ArrayList<Frame>()
+    while (data.hasRemaining()) {
+        val (width, height) = data.getInt() to data.getInt()
+        crops += Frame(width, height, ByteArray(width * height * 3).also { data.get(it) })
+    }
+    return analyzer.predictCrops(crops).map(::told)
+}
+
+/** A face that moves by 4 and 2 pixels a frame, is away for three frames, and comes back. */
+private fun replayStream(stages: File, analyzer: FaceStateAnalyzer): Any {
+    val portrait = readNpy(stages.resolve("frame.npy")).image()
+    val (width, height) = 270 to 290
+    val stream = analyzer.stream()
+    return List(12) { t ->
+        val rgb = ByteArray(width * height * 3)
+        for (y in if (t in 6 until 9) IntRange.EMPTY else 0 until height) {
+            val start = ((y + 2 * t) * portrait.width + 4 * t) * 3
+            portrait.rgb.copyInto(rgb, y * width * 3, start, start + width * 3)
+        }
+        val states = stream.update(Frame(width, height, rgb), t * 40.0)
+        mapOf(
+            "faces" to states.map { told(it) + mapOf("track_id" to it.trackId, "x" to it.box.x) },
+            "events" to stream.takeEvents().map {
+                mapOf(
+                    "label" to it.label,
+                    "kind" to it.kind.name.lowercase(),
+                    "score" to it.score,
+                    "track_id" to it.trackId,
+                )
+            },
+        )
+    }
+}
+
+/** JSON of maps, lists, strings without control characters, booleans, finite numbers and null. */
+private fun json(value: Any?): String = when (value) {
+    is Map<*, *> -> value.entries.joinToString(",", "{", "}") { "${json(it.key)}:${json(it.value)}" }
+    is List<*> -> value.joinToString(",", "[", "]", transform = ::json)
+    is String -> "\"${value.replace("\\", "\\\\").replace("\"", "\\\"")}\""
+    else -> "$value"
+}
+
+internal fun main(arguments: Array<String>) {
+    val (bundle, detector, folder, library) = arguments.map(::File)
+    val runners = LiteRtJna.load(library)
+    val options = AnalyzerOptions(detector = BundleFiles.of(detector))
+    FaceStateAnalyzer.load(BundleFiles.of(bundle), runners, options).use { analyzer ->
+        val (goldens, stages) = folder.resolve("goldens") to folder.resolve("stages")
+        val manifest = analyzer.info.manifest
+        val found = mapOf(
+            "manifest" to replayManifests(folder.resolve("manifests.json")),
+            "detect" to replayDetect(stages, BundleFiles.of(detector), runners),
+            "align" to replayAlign(stages, manifest.alignment),
+            "preprocess" to replayPreprocess(goldens, manifest.preprocessing),
+            "run" to replayRun(goldens, BundleFiles.of(bundle), runners),
+            "decode" to replayDecode(goldens, manifest),
+            "smooth" to replaySmooth(folder.resolve("smooth"), manifest),
+        )
+        val answers = mapOf(
+            "bundle_sha256" to analyzer.info.manifestSha256,
+            "stages" to found,
+            "states" to replayCrops(folder.resolve("crops.bin"), analyzer),
+            "stream" to replayStream(stages, analyzer),
+        )
+        println(json(answers))
+    }
+}

@@ -1,0 +1,199 @@
+package dev.mf2edge
+
+import java.io.File
+import kotlin.math.abs
+
+// Each stage of the pipeline against its goldens: the largest difference, what is allowed, the cases.
+
+/** The largest difference of a stage so far; NaN counts as infinite. */
+private class Worst {
+    var difference = 0.0
+    var n = 0
+
+    fun compare(found: DoubleArray, recorded: DoubleArray) {
+        if (found.size != recorded.size) fail()
+        found.zip(recorded) { ours, theirs ->
+            val off = abs(ours - theirs)
+            difference = if (off.isNaN()) Double.POSITIVE_INFINITY else maxOf(difference, off)
+        }
+        n++
+    }
+
+    fun compare(found: FloatArray, recorded: DoubleArray) =
+        compare(DoubleArray(found.size) { found[it].toDouble() }, recorded)
+
+    fun compare(found: Image, recorded: DoubleArray) =
+        compare(DoubleArray(found.rgb.size) { (found.rgb[it].toInt() and 0xFF).toDouble() }, recorded)
+
+    fun fail() {
+        difference = Double.POSITIVE_INFINITY
+    }
+
+    fun report(tolerance: Double) = mapOf(
+        "max_difference" to difference.takeIf { it.isFinite() },
+        "tolerance" to tolerance,
+        "n" to n,
+    )
+}
+
+private fun File.npy(name: String) = readNpy(resolve("$name.npy"))
+
+private fun File.number(name: String) = npy(name).numbers.single()
+
+internal fun replayManifests(file: File): Any {
+    val worst = Worst()
+    for (case in parseJson(file.readBytes()) as List<*>) {
+        val (text, valid) = (case as Map<*, *>).let { it["text"] as String to it["valid"] as Boolean }
+        val accepted = try {
+            parseManifest(text.toByteArray(), "case")
+            true
+        } catch (error: ManifestException) {
+            false
+        }
+        if (accepted != valid) worst.difference++
+        worst.n++
+    }
+    return worst.report(0.0)
+}
+
+internal fun replayDetect(stages: File, detector: BundleFiles, runners: RunnerFactory): Any {
+    val worst = Worst()
+    BlazeFace.load(detector, runners).use { network ->
+        val faces = BlazeFaceDetector(network, Search.SINGLE).detect(stages.npy("frame").image())
+        if (faces.size != 1) worst.fail()
+        for ((box, score, landmarks) in faces) {
+            val place = doubleArrayOf(box.x, box.y, box.width, box.height)
+            worst.compare(place, stages.npy("detect/box").numbers)
+            worst.compare(numbersOf(landmarks!!), stages.npy("detect/landmarks").numbers)
+            val off = abs(score - stages.number("detect/score"))
+            if (off > stages.number("tolerance/score")) worst.fail()
+        }
+    }
+    worst.n = 1
+    return worst.report(stages.number("tolerance/detect"))
+}
+
+private fun numbersOf(landmarks: Landmarks) =
+    landmarks.toList().flatMap { listOf(it.x, it.y) }.toDoubleArray()
+
+internal fun replayAlign(stages: File, spec: AlignmentSpec): Any {
+    val frame = stages.npy("frame").image()
+    val cases = stages.npy("align/landmarks")
+    val worst = Worst()
+    for (i in 0 until cases.shape.first()) {
+        val points = cases.row(i)
+        val landmarks = Landmarks.of { Point(points[2 * it.ordinal], points[2 * it.ordinal + 1]) }
+        val matrix = Worst()
+        val similarity = similarity(landmarks, spec)!!
+        val (a, b, tx, c, d, ty) = similarity
+        matrix.compare(doubleArrayOf(a, b, tx, c, d, ty), stages.npy("align/matrix").row(i))
+        if (matrix.difference > stages.number("tolerance/matrix")) worst.fail()
+        worst.compare(align(frame, similarity, spec), stages.npy("align/aligned").row(i))
+    }
+    val views = stages.npy("warp/matrix")
+    val (_, height, width) = stages.npy("warp/view").shape
+    for (i in 0 until views.shape.first()) {
+        val (a, b, tx, c, d) = views.row(i)
+        val matrix = Matrix(a, b, tx, c, d, views.row(i)[5])
+        val view = warp(frame, matrix, width, height, Outside.BLACK)
+        worst.compare(view, stages.npy("warp/view").row(i))
+    }
+    return worst.report(stages.number("tolerance/align"))
+}
+
+internal fun replayPreprocess(goldens: File, spec: PreprocessingSpec): Any {
+    val aligned = goldens.npy("aligned")
+    val worst = Worst()
+    for (i in 0 until aligned.shape.first()) {
+        val input = toInput(aligned.image(i), spec, Layout.NCHW)
+        worst.compare(input, goldens.npy("preprocess").row(i))
+    }
+    return worst.report(goldens.number("tolerance/preprocess"))
+}
+
+/** The recorded array of a precision, where it has one of its own. */
+private fun File.ofPrecision(name: String, precision: Precision): Npy {
+    val own = "$name/${precision.key}"
+    return npy(if (resolve("$own.npy").exists()) own else name)
+}
+
+internal fun replayRun(goldens: File, files: BundleFiles, runners: RunnerFactory): Any {
+    val aligned = goldens.npy("aligned")
+    val bundle = Bundle.load(files)
+    val manifest = bundle.manifest
+    val runs = manifest.artifacts
+        .filter { it.format == ArtifactFormat.TFLITE && it.door == Door.FLOAT32 }
+        .map { artifact ->
+            val worst = Worst()
+            openArtifact(runners, bundle, artifact).use { model ->
+                for (i in 0 until aligned.shape.first()) {
+                    val outputs = model.run(inputOf(aligned.image(i), manifest, artifact))
+                    for (head in manifest.heads) {
+                        val emotion = head.name == HeadName.EMOTION
+                        val name = if (emotion) "emotion_logits" else "au_logits"
+                        val recorded = goldens.ofPrecision(name, artifact.precision)
+                        worst.compare(outputs[head.output.toInt()], recorded.row(i))
+                    }
+                }
+            }
+            worst.n = aligned.shape.first()
+            worst to goldens.ofPrecision("tolerance/model", artifact.precision).numbers.single()
+        }
+    // Of several files the one that comes nearest to what it is allowed.
+    val (worst, tolerance) = runs.maxBy { (worst, tolerance) -> worst.difference / tolerance }
+    return worst.report(tolerance)
+}
+
+private fun inputOf(image: Image, manifest: Manifest, artifact: ArtifactSpec) =
+    when (artifact.input) {
+        ModelInput.IMAGE -> asInput(image, artifact.layout)
+        ModelInput.TENSOR -> toInput(image, manifest.preprocessing, artifact.layout)
+    }
+
+internal fun replayDecode(goldens: File, manifest: Manifest): Any {
+    val emotion = goldens.npy("emotion_logits")
+    val units = goldens.npy("au_logits")
+    val decoder = Decoder(manifest)
+    val logits = { array: Npy, i: Int -> array.row(i).map(Double::toFloat).toFloatArray() }
+    val worst = Worst()
+    for (i in 0 until emotion.shape.first()) {
+        val emotions = decoder.emotionScores(logits(emotion, i)).toDoubleArray()
+        worst.compare(emotions, goldens.npy("emotion_scores").row(i))
+        val scores = decoder.unitScores(logits(units, i)).toDoubleArray()
+        worst.compare(scores, goldens.npy("au_scores").row(i))
+    }
+    worst.n = emotion.shape.first()
+    return worst.report(goldens.number("tolerance/decode"))
+}
+
+internal fun replaySmooth(folder: File, manifest: Manifest): Any {
+    val series = folder.resolve("smooth")
+    val labels = manifest.head(HeadName.EMOTION).labels
+    val unitLabels = manifest.head(HeadName.ACTION_UNITS).labels
+    val smoother = Smoother(manifest, 1)
+    val worst = Worst()
+    series.npy("timestamps_ms").numbers.forEachIndexed { t, timestamp ->
+        val emotions = labels.zip(series.npy("emotion_scores").row(t).toList()).toMap()
+        val units = unitLabels.zip(series.npy("au_scores").row(t).toList()).toMap()
+        val calm = smoother.update(stateOf(emotions, units), timestamp).state
+        val scores = calm.emotion.scores.values.toDoubleArray()
+        worst.compare(scores, series.npy("smoothed_emotion_scores").row(t))
+        val calmed = calm.actionUnits.values.map { it.score }.toDoubleArray()
+        worst.compare(calmed, series.npy("smoothed_au_scores").row(t))
+        val present = calm.actionUnits.values.map { if (it.present) 1.0 else 0.0 }
+        if (present != series.npy("present").row(t).toList()) worst.fail()
+        val label = labels[series.npy("label").numbers[t].toInt()]
+        if (calm.emotion.label != label) worst.fail()
+        worst.n = t + 1
+    }
+    return worst.report(folder.number("tolerance/smooth"))
+}
+
+private fun stateOf(emotions: Map<String, Double>, units: Map<String, Double>): FaceState {
+    val raw = emotions.maxBy { it.value }
+    val emotion = Emotion(raw.key, raw.key, raw.value, emotions, Reason.CONFIDENT)
+    val actionUnits = units.mapValues { (_, score) -> ActionUnit("", score, false, Reason.CONFIDENT) }
+    val quality = FaceQuality(1.0, 1.0, 1.0, 1.0, 1.0)
+    val box = Box(0.0, 0.0, 1.0, 1.0)
+    return FaceState(box, null, 1.0, emotion, actionUnits, Status.OK, null, quality, null)
+}

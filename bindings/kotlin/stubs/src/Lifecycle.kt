@@ -1,0 +1,4 @@
+// androidx.lifecycle:lifecycle-common, which androidx.activity brings.
+package androidx.lifecycle
+
+interface LifecycleOwner
