@@ -56,7 +56,7 @@ def app_jars() -> list[Path]:
     return [compile_kotlin("apps", sources, below, LENIENT), *below]
 
 
-def tests_jars() -> list[Path]:
+def jars_with_tests() -> list[Path]:
     """The tests of layer, bench and sample; they see the internals of the first."""
     below = app_jars()
     sources = [*(KOTLIN / "stubs" / "test").glob("*.kt")]

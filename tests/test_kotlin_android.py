@@ -22,8 +22,8 @@ from tests.kotlin_android import (
     RESOURCES,
     app_jars,
     catalogue,
+    jars_with_tests,
     readme_blocks,
-    tests_jars,
     versions,
 )
 from tests.kotlin_compiler import JNA, JUNIT, KOTLIN, VERSION, missing_for_kotlin, run_java
@@ -40,7 +40,7 @@ needs_kotlin = pytest.mark.skipif(MISSING is not None, reason=str(MISSING))
 
 @pytest.fixture(scope="session")
 def jars() -> list[Path]:
-    return tests_jars()
+    return jars_with_tests()
 
 
 @pytest.fixture(scope="session")
@@ -126,7 +126,7 @@ def test_import_takes_the_report_of_the_bench(checked: Any) -> None:
     assert 0 < report.network.p50 < report.stages["predict"].p50
     assert report.conditions.noise == ("thermal state serious at the end: throttled",)
     [command] = re.findall(r"^mf2-edge bench .*$", readme_blocks("sh")[-1], re.MULTILINE)
-    assert "galaxy-s24" in _shell(command, checked[1].parent).lower()
+    assert "Samsung Galaxy S24" in _shell(command, checked[1].parent)
 
 
 def test_versions_are_those_of_the_catalogue() -> None:
