@@ -30,7 +30,7 @@ from tests.kotlin_compiler import JNA, JUNIT, KOTLIN, VERSION, missing_for_kotli
 from tests.make_tiny_bundle import FOLDER as TINY
 from tests.samples import astronaut
 
-LEAST_TESTS: Final = 20
+LEAST_TESTS: Final = 25
 ANDROID: Final = "{http://schemas.android.com/apk/res/android}"
 MISSING: Final = missing_for_kotlin() or (
     None if litert_library() else "ai-edge-litert is not installed"
@@ -131,7 +131,9 @@ def test_import_takes_the_report_of_the_bench(checked: Any) -> None:
 
 def test_versions_are_those_of_the_catalogue() -> None:
     pinned = versions()
-    assert catalogue()["versions"]["kotlin"] == VERSION
+    tools = catalogue()["versions"]
+    assert tools["kotlin"] == VERSION
+    assert f" {tools['agp']}," in README.read_text()
     named = re.findall(r'([\w.-]+:[\w-]+):(\d[\w.-]*?)[`"]', README.read_text())
     assert len(named) >= 5
     for stub in (KOTLIN / "stubs" / "src").glob("*.kt"):

@@ -12,7 +12,8 @@ import dev.mf2edge.FrameException
  * analysed: left and right of a result are the subject's own, and a mirrored picture exchanges them.
  * Mirror what you draw instead.
  *
- * [range] is what the bytes stand for; cameras give [YuvRange.FULL].
+ * [range] is what the bytes stand for. It is not asked of the image, which tells only through
+ * CameraX' experimental `getImage`.
  *
  * For one thread at a time: the buffers are used again for the next image.
  */
