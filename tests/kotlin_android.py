@@ -56,12 +56,10 @@ def app_jars() -> list[Path]:
     return [compile_kotlin("apps", sources, below, LENIENT), *below]
 
 
-def tests_jars() -> list[Path]:
+def jars_with_tests() -> list[Path]:
     """The tests of layer, bench and sample; they see the internals of the first."""
     below = app_jars()
-    sources = [*(KOTLIN / "stubs" / "test").glob("*.kt")]
-    for module in ("android", "bench", "sample"):
-        sources += (KOTLIN / module / "src" / "test").rglob("*.kt")
+    sources = (KOTLIN / "stubs" / "test").glob("*.kt")
     options = [*LENIENT, f"-Xfriend-paths={below[1]}"]
     return [compile_kotlin("android-tests", sources, [*below, JNA, *JUNIT], options), *below]
 

@@ -22,15 +22,15 @@ from tests.kotlin_android import (
     RESOURCES,
     app_jars,
     catalogue,
+    jars_with_tests,
     readme_blocks,
-    tests_jars,
     versions,
 )
 from tests.kotlin_compiler import JNA, JUNIT, KOTLIN, VERSION, missing_for_kotlin, run_java
 from tests.make_tiny_bundle import FOLDER as TINY
 from tests.samples import astronaut
 
-LEAST_TESTS: Final = 20
+LEAST_TESTS: Final = 25
 ANDROID: Final = "{http://schemas.android.com/apk/res/android}"
 MISSING: Final = missing_for_kotlin() or (
     None if litert_library() else "ai-edge-litert is not installed"
@@ -40,7 +40,7 @@ needs_kotlin = pytest.mark.skipif(MISSING is not None, reason=str(MISSING))
 
 @pytest.fixture(scope="session")
 def jars() -> list[Path]:
-    return tests_jars()
+    return jars_with_tests()
 
 
 @pytest.fixture(scope="session")
@@ -126,12 +126,14 @@ def test_import_takes_the_report_of_the_bench(checked: Any) -> None:
     assert 0 < report.network.p50 < report.stages["predict"].p50
     assert report.conditions.noise == ("thermal state serious at the end: throttled",)
     [command] = re.findall(r"^mf2-edge bench .*$", readme_blocks("sh")[-1], re.MULTILINE)
-    assert "galaxy-s24" in _shell(command, checked[1].parent).lower()
+    assert "Samsung Galaxy S24" in _shell(command, checked[1].parent)
 
 
 def test_versions_are_those_of_the_catalogue() -> None:
     pinned = versions()
-    assert catalogue()["versions"]["kotlin"] == VERSION
+    tools = catalogue()["versions"]
+    assert tools["kotlin"] == VERSION
+    assert f" {tools['agp']}," in README.read_text()
     named = re.findall(r'([\w.-]+:[\w-]+):(\d[\w.-]*?)[`"]', README.read_text())
     assert len(named) >= 5
     for stub in (KOTLIN / "stubs" / "src").glob("*.kt"):

@@ -33,16 +33,16 @@ kotlin {
     explicitApi()
 }
 
-val exportBundle = tasks.register<ExportBundle>("exportBundle") {
-    formats = listOf("tflite", "pte")
-    bundle = providers.gradleProperty("mf2edge.bundle")
-    detector = layout.projectDirectory.dir("../../../mf2_edge/detectors/blazeface_short_range")
-    photo = layout.projectDirectory.file("../../../mf2_edge/samples/astronaut.jpg")
-}
-
 androidComponents {
     onVariants { variant ->
-        variant.sources.assets?.addGeneratedSourceDirectory(exportBundle, ExportBundle::assets)
+        val name = variant.name.replaceFirstChar(Char::uppercase)
+        val export = tasks.register<ExportBundle>("export${name}Bundle") {
+            formats = listOf("tflite", "pte")
+            bundle = providers.gradleProperty("mf2edge.bundle")
+            detector = layout.projectDirectory.dir("../../../mf2_edge/detectors/blazeface_short_range")
+            photo = layout.projectDirectory.file("../../../mf2_edge/samples/astronaut.jpg")
+        }
+        variant.sources.assets?.addGeneratedSourceDirectory(export, ExportBundle::assets)
     }
 }
 

@@ -18,15 +18,15 @@ android {
     }
 }
 
-val exportBundle = tasks.register<ExportBundle>("exportBundle") {
-    formats = listOf("tflite")
-    bundle = providers.gradleProperty("mf2edge.bundle")
-    detector = layout.projectDirectory.dir("../../../mf2_edge/detectors/blazeface_short_range")
-}
-
 androidComponents {
     onVariants { variant ->
-        variant.sources.assets?.addGeneratedSourceDirectory(exportBundle, ExportBundle::assets)
+        val name = variant.name.replaceFirstChar(Char::uppercase)
+        val export = tasks.register<ExportBundle>("export${name}Bundle") {
+            formats = listOf("tflite")
+            bundle = providers.gradleProperty("mf2edge.bundle")
+            detector = layout.projectDirectory.dir("../../../mf2_edge/detectors/blazeface_short_range")
+        }
+        variant.sources.assets?.addGeneratedSourceDirectory(export, ExportBundle::assets)
     }
 }
 

@@ -14,7 +14,7 @@ import dev.mf2edge.jvm.LiteRtJna
 import java.io.File
 
 /**
- * The bench and the camera's way through the whole library, on LiteRT of this machine.
+ * The bench and the camera's way through the whole library, on LiteRT of a desktop JVM.
  *
  * Arguments: LiteRT's library, a bundle with its detector, RGB bytes of a photo, its width and height,
  * the same photo in NV12 turned left by 90 degrees, and where to write the report.

@@ -66,6 +66,7 @@ abstract class ExportBundle : DefaultTask() {
             from(detector)
             into(folder.dir("blazeface_short_range"))
         }
+        if (!photo.isPresent) return
         files.copy {
             from(photo)
             into(assets)

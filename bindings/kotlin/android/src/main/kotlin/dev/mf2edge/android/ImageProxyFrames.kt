@@ -12,7 +12,8 @@ import dev.mf2edge.FrameException
  * analysed: left and right of a result are the subject's own, and a mirrored picture exchanges them.
  * Mirror what you draw instead.
  *
- * [range] is what the bytes stand for; cameras give [YuvRange.FULL].
+ * [range] is what the bytes stand for. It is not asked of the image, which tells only through
+ * CameraX' experimental `getImage`.
  *
  * For one thread at a time: the buffers are used again for the next image.
  */
@@ -29,27 +30,27 @@ public class ImageProxyFrames @JvmOverloads constructor(
      * @throws FrameException for another format, an image that is closed, or one that is cut short
      */
     public fun frame(image: ImageProxy): Frame {
-        val orientation = Orientation(image.imageInfo.rotationDegrees, mirror)
         val yuv = read(image)
+        val orientation = Orientation(image.imageInfo.rotationDegrees, mirror)
         val size = yuv.width * yuv.height * 3
         if (rgb.size != size) rgb = ByteArray(size)
         toRgb(yuv, orientation, range, rgb)
-        return if (orientation.swaps) Frame(yuv.height, yuv.width, rgb) else Frame(yuv.width, yuv.height, rgb)
+        val (width, height) = if (orientation.swaps) yuv.height to yuv.width else yuv.width to yuv.height
+        return Frame(width, height, rgb)
     }
 
-    private fun read(image: ImageProxy): Yuv420 {
-        if (image.format != YUV_420_888 || image.planes.size != planes.size) {
+    private fun read(image: ImageProxy): Yuv420 = try {
+        val found = image.planes
+        if (image.format != YUV_420_888 || found.size != planes.size) {
             throw FrameException(
-                "image of format ${image.format} with ${image.planes.size} planes; expected " +
-                    "YUV_420_888 ($YUV_420_888) with 3: leave ImageAnalysis' output format as it is",
+                "image of format ${image.format} with ${found.size} planes; expected YUV_420_888 " +
+                    "($YUV_420_888) with 3: leave ImageAnalysis' output format as it is",
             )
         }
-        try {
-            val (y, u, v) = List(planes.size) { copy(image.planes[it], it) }
-            return Yuv420(image.width, image.height, y, u, v)
-        } catch (error: IllegalStateException) {
-            throw FrameException("the image cannot be read (${error.message}); expected an open one")
-        }
+        val (y, u, v) = List(found.size) { copy(found[it], it) }
+        Yuv420(image.width, image.height, y, u, v)
+    } catch (error: IllegalStateException) {
+        throw FrameException("the image cannot be read (${error.message}); expected an open one")
     }
 
     /** Plane by plane in one go: single bytes of a direct buffer are slow to read. */

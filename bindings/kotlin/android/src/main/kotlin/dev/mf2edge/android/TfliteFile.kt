@@ -23,7 +23,7 @@ internal class TfliteFile private constructor(
         }
 
         private fun read(model: Table, name: String): TfliteFile {
-            val graph = model.tables(SUBGRAPHS).first()
+            val graph = model.tables(SUBGRAPHS)[0]
             val types = graph.tables(TENSORS).map { it.byte(TENSOR_TYPE) }
             val inputs = graph.ints(INPUTS)
             val outputs = graph.ints(OUTPUTS)

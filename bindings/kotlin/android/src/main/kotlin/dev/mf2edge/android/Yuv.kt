@@ -3,14 +3,14 @@ package dev.mf2edge.android
 import dev.mf2edge.FrameException
 
 /**
- * What the bytes of a Y'CbCr image stand for (ITU-R BT.601-7, 2.5.1 and 2.5.3). Cameras give [FULL],
- * as JFIF (ITU-T T.871) has it; decoded videos are mostly [LIMITED].
+ * What the bytes of a Y'CbCr image of ITU-R BT.601 stand for. Phones' cameras give [FULL] as a rule;
+ * decoded videos are mostly [LIMITED]. From Android 13 on `android.media.Image.getDataSpace` tells.
  */
 public enum class YuvRange {
-    /** Luma 0 to 255, chroma 128 +- 127.5. */
+    /** Luma 0 to 255, chroma 128 +- 127.5, as in JFIF (ITU-T T.871). */
     FULL,
 
-    /** Luma 16 to 235, chroma 128 +- 112. */
+    /** Luma 16 to 235, chroma 128 +- 112, as in video (BT.601-7, 2.5.3). */
     LIMITED,
 }
 
