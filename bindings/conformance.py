@@ -106,8 +106,11 @@ def table(reports: list[Report]) -> str:
     notes = []
     for report in reports:
         measured = f"{report.date}, {report.machine}, bundle {report.bundle_sha256[:12]}"
-        reasons = {name: report.stages[name].why for name in STAGES if report.stages[name].why}
-        skips = "".join(f" {name}: {why}." for name, why in reasons.items())
+        reasons: dict[str, list[str]] = {}
+        for name in STAGES:
+            if why := report.stages[name].why:
+                reasons.setdefault(why, []).append(name)
+        skips = "".join(f" {', '.join(names)}: {why}." for why, names in reasons.items())
         notes.append(f"- {report.binding}: {measured}.{skips}")
     return "\n".join([*rows, "", *notes])
 

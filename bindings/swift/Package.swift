@@ -1,0 +1,24 @@
+// swift-tools-version:5.9
+import PackageDescription
+
+let package = Package(
+    name: "MF2Edge",
+    platforms: [.iOS(.v15), .macOS(.v12)],
+    products: [
+        .library(name: "MF2Edge", targets: ["MF2Edge"]),
+        .library(name: "MF2EdgeApple", targets: ["MF2EdgeApple"]),
+        .library(name: "MF2EdgeBench", targets: ["MF2EdgeBench"]),
+    ],
+    targets: [
+        // Foundation alone: builds on Linux, too.
+        .target(name: "MF2Edge"),
+        // Core ML, Vision and AVFoundation; empty where they are not.
+        .target(name: "MF2EdgeApple", dependencies: ["MF2Edge"]),
+        .target(name: "MF2EdgeBench", dependencies: ["MF2Edge"]),
+        .testTarget(
+            name: "MF2EdgeTests",
+            dependencies: ["MF2Edge", "MF2EdgeBench"],
+            exclude: ["Fixtures"]
+        ),
+    ]
+)

@@ -1,0 +1,166 @@
+import Foundation
+
+/// The manifest in the bytes of a `manifest.json`; `source` (its path) is named in messages.
+///
+/// The same verdicts as `mf2_edge.manifest.parse_manifest`. Throws `Mf2EdgeError.manifest` for what is
+/// not JSON, a missing, unknown or ill-typed key, another major schema, or parts that contradict each
+/// other.
+public func parseManifest(_ bytes: [UInt8], source: String) throws -> Manifest {
+    let raw: JsonValue
+    do {
+        raw = try parseJson(bytes)
+    } catch let error as JsonError {
+        throw Mf2EdgeError.manifest(
+            "\(source): not valid JSON (\(error.message)); expected a manifest"
+        )
+    }
+    let manifest: Manifest
+    do {
+        let json = Json(value: raw, place: "$")
+        try checkVersion(try json.fields().required("schema_version").text())
+        manifest = try Manifest.read(json)
+    } catch let error as JsonError {
+        throw Mf2EdgeError.manifest("\(source): \(error.message)")
+    }
+    let problems: [String] = contradictions(manifest)
+    if !problems.isEmpty {
+        throw Mf2EdgeError.manifest("\(source): \(problems.joined(separator: "; "))")
+    }
+    return manifest
+}
+
+extension Manifest {
+    /// The head of a name; `parseManifest` makes sure that there is one.
+    public func head(_ name: HeadName) -> HeadSpec {
+        return heads.first { $0.name == name } ?? heads[0]
+    }
+}
+
+private func checkVersion(_ version: String) throws {
+    let parts: [Substring] = version.split(separator: ".", omittingEmptySubsequences: false)
+    let sound: Bool = parts.count == 2 && parts.allSatisfy { isDigits($0) }
+    if !sound {
+        throw JsonError(
+            message: "schema_version is \"\(version)\"; expected \"MAJOR.MINOR\", such as "
+                + "\"\(schemaVersion)\""
+        )
+    }
+    let ours: String = withoutZeros(schemaVersion.split(separator: ".")[0])
+    let major: String = withoutZeros(parts[0])
+    if major == ours { return }
+    // More digits, or as many and a later one in the order of digits.
+    let newer: Bool = major.count == ours.count ? major > ours : major.count > ours.count
+    if newer {
+        throw JsonError(
+            message: "schema \(major).x needs a newer mf2-edge; this release reads \(ours).x"
+        )
+    }
+    throw JsonError(
+        message: "schema \(major).x is older than what this release reads (\(ours).x); export the "
+            + "model again"
+    )
+}
+
+private func isDigits(_ text: Substring) -> Bool {
+    return !text.isEmpty && text.utf8.allSatisfy { $0 >= 0x30 && $0 <= 0x39 }
+}
+
+private func withoutZeros(_ digits: Substring) -> String {
+    let kept: Substring = digits.drop(while: { $0 == "0" })
+    return kept.isEmpty ? "0" : String(kept)
+}
+
+/// Every way in which the parts of a manifest can disagree, which no schema can say.
+private func contradictions(_ manifest: Manifest) -> [String] {
+    let names: [HeadName] = manifest.heads.map { $0.name }
+    if names.count != 2 || !names.contains(.emotion) || !names.contains(.actionUnits) {
+        let found: String = names.map { $0.rawValue }.joined(separator: ", ")
+        return ["$.heads: expected one head each of emotion, action_units, found \(found)"]
+    }
+    return headContradictions(manifest) + partContradictions(manifest)
+}
+
+private func headContradictions(_ manifest: Manifest) -> [String] {
+    var found: [String] = []
+    let wanted: [(HeadName, Activation)] = [(.emotion, .softmax), (.actionUnits, .sigmoid)]
+    for (name, activation) in wanted {
+        let head: HeadSpec = manifest.head(name)
+        let place: String = "$.heads (\(name.rawValue))"
+        if head.labels.isEmpty { found.append("\(place): no labels; expected one a logit") }
+        if Set(head.labels).count != head.labels.count {
+            found.append("\(place): a label comes more than once")
+        }
+        if head.activation != activation {
+            let own: String = head.activation.rawValue
+            found.append("\(place): activation \(own); expected \(activation.rawValue)")
+        }
+    }
+    let outputs: [Int] = manifest.heads.map { $0.output } + manifest.vectors.map { $0.output }
+    if Set(outputs).count != outputs.count {
+        found.append("$.heads, $.vectors: outputs \(outputs); expected different outputs")
+    }
+    let units: [String] = manifest.head(.actionUnits).labels
+    for unit in units where actionUnitNames[unit] == nil {
+        found.append("$.heads (action_units): \(unit) is no FACS Action Unit such as AU12")
+    }
+    if Set(units) != Set(manifest.calibration.actionUnits.keys) {
+        found.append(
+            "$.calibration.action_units and the labels of head action_units differ; expected one "
+                + "entry a label"
+        )
+    }
+    return found
+}
+
+private func partContradictions(_ manifest: Manifest) -> [String] {
+    var found: [String] = []
+    let template: AlignmentSpec = manifest.alignment
+    let size: InputSpec = manifest.input
+    if template.width != size.width || template.height != size.height {
+        found.append(
+            "$.alignment is \(template.width)x\(template.height) px, but $.input takes "
+                + "\(size.width)x\(size.height) px; expected the same size"
+        )
+    }
+    for name in template.points.keys where LandmarkName(rawValue: name) == nil {
+        found.append("$.alignment.points: unknown landmark \(name)")
+    }
+    let places: [[Double]] = template.points.values
+    let first: [Double] = places.first ?? []
+    if places.allSatisfy({ $0 == first }) {
+        found.append("$.alignment.points: expected at least two different points")
+    }
+    if manifest.preprocessing.std.contains(0) {
+        found.append("$.preprocessing.std: 0 would divide by zero; expected numbers other than 0")
+    }
+    if manifest.artifacts.isEmpty {
+        found.append("$.artifacts: empty; expected at least one model file")
+    }
+    let kinds: [String] = manifest.artifacts.map { kind(of: $0) }
+    if Set(kinds).count != kinds.count {
+        found.append("$.artifacts: expected one file of a kind")
+    }
+    var files: [String] = manifest.artifacts.map { $0.file }
+    if let goldens = manifest.goldens { files.append(goldens.file) }
+    for file in files where leaves(file) {
+        found.append("`\(file)` is not a path inside the bundle")
+    }
+    return found
+}
+
+private func kind(of artifact: ArtifactSpec) -> String {
+    let delegate: String = artifact.delegate?.rawValue ?? ""
+    let parts: [String] = [
+        artifact.format.rawValue, artifact.precision.rawValue, artifact.door.rawValue, delegate,
+    ]
+    return parts.joined(separator: " ")
+}
+
+/// Whether a path is anything but a plain relative path with forward slashes.
+func leaves(_ file: String) -> Bool {
+    let bytes: [UInt8] = Array(file.utf8)
+    let forbidden: [UInt8] = [UInt8(ascii: "\\"), UInt8(ascii: ":"), 0]
+    if bytes.contains(where: { forbidden.contains($0) }) { return true }
+    let parts = bytes.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+    return parts.contains { ["", ".", ".."].contains(String(decoding: $0, as: UTF8.self)) }
+}

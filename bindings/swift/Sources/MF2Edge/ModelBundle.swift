@@ -1,0 +1,73 @@
+import Foundation
+
+/// A bundle: a manifest that has been read and checked, and the folder with the files it vouches for.
+public struct ModelBundle {
+    /// Where `manifest.json` lies.
+    public let folder: URL
+    /// What the bundle says about itself.
+    public let manifest: Manifest
+    /// sha256 of the bytes of `manifest.json`: names this very bundle in records.
+    public let manifestSha256: String
+
+    /// Read and check `manifest.json` in a folder.
+    ///
+    /// Throws `Mf2EdgeError.bundle` if it cannot be read, `.manifest` if it is not valid.
+    public init(folder: URL) throws {
+        let file: URL = folder.appendingPathComponent("manifest.json")
+        let bytes: [UInt8] = try ModelBundle.contents(of: file)
+        self.folder = folder
+        self.manifest = try parseManifest(bytes, source: file.path)
+        self.manifestSha256 = sha256(bytes)
+    }
+
+    /// The bytes of a model file, whose size and sha256 are those that the manifest records.
+    ///
+    /// Throws `Mf2EdgeError.bundle` if it cannot be read, `.checksum` if it is damaged.
+    public func read(_ artifact: ArtifactSpec) throws -> [UInt8] {
+        let bytes: [UInt8] = try ModelBundle.contents(
+            of: folder.appendingPathComponent(artifact.file)
+        )
+        if bytes.count != artifact.bytes {
+            throw Mf2EdgeError.checksum(
+                "\(artifact.file): \(bytes.count) bytes, expected \(artifact.bytes); copy it again"
+            )
+        }
+        let digest: String = sha256(bytes)
+        if digest != artifact.sha256 {
+            throw Mf2EdgeError.checksum(
+                "\(artifact.file): sha256 is \(digest), expected \(artifact.sha256); the file is "
+                    + "damaged, copy it again"
+            )
+        }
+        return bytes
+    }
+
+    /// The artifact of a format and precision, with float doors and no phone's own delegate; without
+    /// a precision the first listed. Throws `Mf2EdgeError.bundle` that lists what there is.
+    public func select(_ format: ArtifactFormat, precision: Precision? = nil) throws -> ArtifactSpec {
+        for artifact in manifest.artifacts {
+            let plain: Bool = artifact.door == .float32 && artifact.delegate == nil
+            let wanted: Bool = precision == nil || artifact.precision == precision
+            if artifact.format == format && plain && wanted { return artifact }
+        }
+        let held: [String] = manifest.artifacts.map {
+            "\($0.format.rawValue) \($0.precision.rawValue)"
+        }
+        let kind: String = precision.map { " of precision \($0.rawValue)" } ?? ""
+        throw Mf2EdgeError.bundle(
+            "bundle \(manifest.name) holds no \(format.rawValue) artifact\(kind); it holds: "
+                + held.joined(separator: ", ")
+        )
+    }
+
+    private static func contents(of file: URL) throws -> [UInt8] {
+        do {
+            return [UInt8](try Data(contentsOf: file))
+        } catch {
+            throw Mf2EdgeError.bundle(
+                "\(file.path): cannot be read (\(error.localizedDescription)); expected a bundle's "
+                    + "file there"
+            )
+        }
+    }
+}

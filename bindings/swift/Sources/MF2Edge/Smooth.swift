@@ -1,0 +1,154 @@
+/// Smooth: calm one face's answers over time, and tell when its Action Units begin and end.
+///
+/// The steps are those of mf2_edge/smooth.py; parameters are the manifest's `smoothing`. Constant in
+/// size, whatever the length of the stream.
+struct Smoother {
+    private let manifest: Manifest
+    private let trackId: Int
+    private var emotionFilter: OneEuro
+    private var unitFilter: OneEuro
+    /// Where the score of a unit that is present was highest; in the order in which they began.
+    private var peaks: [Peak] = []
+    private var label: String?
+    private var lastMs: Double?
+
+    private struct Peak {
+        let unit: String
+        var timestampMs: Double
+        var score: Double
+    }
+
+    init(_ manifest: Manifest, trackId: Int) {
+        self.manifest = manifest
+        self.trackId = trackId
+        self.emotionFilter = OneEuro(manifest.smoothing.emotion, together: true)
+        self.unitFilter = OneEuro(manifest.smoothing.actionUnits, together: false)
+    }
+
+    /// The calmed state, and what began or ended; `timestampMs` is not before the last one.
+    mutating func update(
+        _ state: FaceState, _ timestampMs: Double
+    ) -> (state: FaceState, events: [ActionUnitEvent]) {
+        let first: Bool = lastMs == nil
+        let seconds: Double = (timestampMs - (lastMs ?? timestampMs)) / 1e3
+        lastMs = timestampMs
+        let emotion: Emotion = calmEmotion(state.emotion, seconds)
+        let raw: [Double] = state.actionUnits.values.map { $0.score }
+        let calm: [Double] = unitFilter.update(raw, seconds: seconds)
+        var events: [ActionUnitEvent] = []
+        var units = OrderedMap<ActionUnit>()
+        for (i, entry) in state.actionUnits.enumerated() {
+            let (name, unit) = entry
+            let score: Double = calm[i]
+            let present: Bool = isPresent(name, score, first)
+            if present {
+                events += hold(name, timestampMs, score)
+            } else {
+                events += end(name, timestampMs, score)
+            }
+            let changed: Bool = isTrusted(unit.reason) && present != unit.present
+            units[name] = ActionUnit(
+                name: unit.name,
+                score: score,
+                present: present,
+                reason: changed ? .smoothed : unit.reason
+            )
+        }
+        let calmed = FaceState(
+            box: state.box,
+            landmarks: state.landmarks,
+            detectionScore: state.detectionScore,
+            emotion: emotion,
+            actionUnits: units,
+            status: state.status,
+            headPose: state.headPose,
+            quality: state.quality,
+            trackId: trackId
+        )
+        return (calmed, events)
+    }
+
+    /// What ends because the face is gone: apex and offset of all that was present.
+    mutating func close(_ timestampMs: Double) -> [ActionUnitEvent] {
+        var events: [ActionUnitEvent] = []
+        for peak in peaks {
+            events += end(peak.unit, timestampMs, 0)
+        }
+        return events
+    }
+
+    private mutating func calmEmotion(_ emotion: Emotion, _ seconds: Double) -> Emotion {
+        let labels: [String] = emotion.scores.keys
+        let calm: [Double] = emotionFilter.update(emotion.scores.values, seconds: seconds)
+        let scores = OrderedMap(labels, calm)
+        let highest: Double = calm.max() ?? 0
+        let best: String = labels[calm.firstIndex(of: highest) ?? 0]
+        var reported: String = best
+        if let held = label, let score = scores[held] {
+            if highest < score + manifest.smoothing.emotionMargin { reported = held }
+        }
+        label = reported
+        let score: Double = scores[reported] ?? 0
+        var reason: Reason = emotion.reason
+        if isTrusted(reason) {
+            let unsure: Bool = score < manifest.decoding.minEmotionScore
+            reason = unsure ? .lowConfidence : .confident
+            if reported != emotion.rawLabel { reason = .smoothed }
+        }
+        return Emotion(
+            label: reported,
+            rawLabel: emotion.rawLabel,
+            score: score,
+            scores: scores,
+            reason: reason
+        )
+    }
+
+    private func isPresent(_ unit: String, _ score: Double, _ first: Bool) -> Bool {
+        let threshold: Double = manifest.calibration.actionUnits[unit]?.threshold ?? 1
+        if first { return score >= threshold }
+        let held: Bool = peaks.contains(where: { $0.unit == unit })
+        let slack: Double = manifest.smoothing.auHysteresis
+        return score >= threshold + (held ? -slack : slack)
+    }
+
+    /// A unit that is present: its onset if it was not, its peak if it is higher than ever.
+    private mutating func hold(
+        _ unit: String, _ timestampMs: Double, _ score: Double
+    ) -> [ActionUnitEvent] {
+        guard let place = peaks.firstIndex(where: { $0.unit == unit }) else {
+            peaks.append(Peak(unit: unit, timestampMs: timestampMs, score: score))
+            return [event(unit, .onset, timestampMs, score)]
+        }
+        if score > peaks[place].score {
+            peaks[place].timestampMs = timestampMs
+            peaks[place].score = score
+        }
+        return []
+    }
+
+    /// A unit that is absent: its apex and offset if it was present.
+    private mutating func end(
+        _ unit: String, _ timestampMs: Double, _ score: Double
+    ) -> [ActionUnitEvent] {
+        guard let place = peaks.firstIndex(where: { $0.unit == unit }) else { return [] }
+        let peak: Peak = peaks.remove(at: place)
+        return [
+            event(unit, .apex, peak.timestampMs, peak.score),
+            event(unit, .offset, timestampMs, score),
+        ]
+    }
+
+    private func event(
+        _ unit: String, _ kind: ActionUnitEvent.Kind, _ timestampMs: Double, _ score: Double
+    ) -> ActionUnitEvent {
+        return ActionUnitEvent(
+            trackId: trackId, label: unit, kind: kind, timestampMs: timestampMs, score: score
+        )
+    }
+}
+
+/// Whether smoothing may replace a reason; the others say that the picture itself is poor.
+private func isTrusted(_ reason: Reason) -> Bool {
+    return reason == .confident || reason == .lowConfidence
+}

@@ -1,0 +1,104 @@
+"""The goldens for the Swift tests, which read no .npz: one flat file and its table of contents.
+
+    python -m bindings.swift.fixtures [--check]
+
+writes Tests/MF2EdgeTests/Fixtures/goldens.bin (little-endian, C order) and goldens.json: for each
+array its shape, its kind ("u8", "f32" or "f64") and its place in bytes; the manifest of the default
+bundle, and the cases of bindings/manifests.py as changes of the text before. The preprocessed input
+is kept of one face, to stay small. `--check` writes nothing and exits with 1 if a file is stale.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bindings.goldens import PATH
+from bindings.manifests import manifest_cases
+from bindings.schema_types import write_or_check
+from mf2_edge.atomic import replacing
+from mf2_edge.bundle import MANIFEST, load_bundle
+
+FOLDER: Final = Path(__file__).parent / "Tests" / "MF2EdgeTests" / "Fixtures"
+KINDS: Final = {"uint8": "u8", "bool": "u8", "float32": "f32", "float64": "f64", "int64": "f64"}
+LAYOUTS: Final = {"u8": "|u1", "f32": "<f4", "f64": "<f8"}
+
+
+def arrays() -> Iterator[tuple[str, NDArray[Any]]]:
+    """Name and content of each array."""
+    bundle = load_bundle(None)
+    with np.load(PATH, allow_pickle=False) as goldens:
+        for name in goldens.files:
+            yield f"stages/{name}", goldens[name]
+    with np.load(bundle.path / "goldens.npz", allow_pickle=False) as goldens:
+        yield "aligned", goldens["aligned"][:1]
+        yield "preprocess", goldens["preprocess"][:1]
+        for name in ("emotion_logits", "au_logits", "emotion_scores", "au_scores"):
+            yield name, goldens[name]
+        for name in goldens.files:
+            if name.startswith("smooth/"):
+                yield name, goldens[name]
+        for name in ("tolerance/preprocess", "tolerance/decode", "tolerance/smooth"):
+            yield name, goldens[name]
+
+
+def flat() -> tuple[bytes, str]:
+    """goldens.bin and goldens.json."""
+    data, contents = bytearray(), {}
+    for name, array in arrays():
+        kind = KINDS[array.dtype.name]
+        contents[name] = {"shape": list(array.shape), "kind": kind, "at": len(data)}
+        data += np.ascontiguousarray(array).astype(LAYOUTS[kind]).tobytes()
+    return bytes(data), json.dumps(contents, indent=1) + "\n"
+
+
+def cases() -> str:
+    """manifests.json: for each case a text, and how many bytes of its two ends the case keeps."""
+    told = (load_bundle(None).path / MANIFEST).read_text()
+    texts = (told, json.dumps(json.loads(told)))
+    rows = []
+    for case in manifest_cases():
+        found = [_change(text, case["text"]) | {"of": place} for place, text in enumerate(texts)]
+        rows.append(min(found, key=lambda row: len(row["middle"])) | {"valid": case["valid"]})
+    return json.dumps({"texts": texts, "cases": rows}, indent=0) + "\n"
+
+
+def _change(text: str, changed: str) -> dict[str, Any]:
+    start = _alike(text, changed)
+    end = _alike(text[start:][::-1], changed[start:][::-1])
+    return {
+        "start": len(text[:start].encode()),
+        "end": len(text[len(text) - end :].encode()),
+        "middle": changed[start : len(changed) - end],
+    }
+
+
+def _alike(one: str, other: str) -> int:
+    """With how many equal letters both begin."""
+    pairs = zip(one, other, strict=False)
+    return next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
+
+
+def main() -> int:
+    """Write the files, or say which are stale; returns the exit code."""
+    data, contents = flat()
+    binary = FOLDER / "goldens.bin"
+    stale = write_or_check(
+        __doc__, {FOLDER / "goldens.json": lambda: contents, FOLDER / "manifests.json": cases}
+    )
+    if binary.exists() and binary.read_bytes() == data:
+        return stale
+    if stale:
+        return stale
+    with replacing(binary) as partial:
+        partial.write_bytes(data)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
