@@ -17,7 +17,7 @@ LANDMARKER_PYTHON ?=
 TRAINING := OMP_NUM_THREADS=1 MALLOC_MMAP_MAX_=0 MALLOC_TOP_PAD_=100000000 \
 	MALLOC_TRIM_THRESHOLD_=1000000000000
 
-.PHONY: help predict test browser native lint format bench peers wheel train evaluate scale export clean
+.PHONY: help predict test browser native lint format bench peers audit wheel train evaluate scale export clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-9s %s\n", $$1, $$2}'
@@ -67,6 +67,11 @@ peers: $(DEV)/.installed ## networks of published peers beside ours, on this mac
 	$(BIN)/python -m benchmarks.peers \
 		$(if $(LANDMARKER_PYTHON),--landmarker-python $(LANDMARKER_PYTHON))
 	$(BIN)/python -m benchmarks.table
+
+audit: $(SDK)/.installed ## known holes in the SDK's dependencies (asks an advisory service)
+	$(SDK)/bin/pip freeze --exclude mf2-edge > $(SDK)/frozen.txt
+	$(PYTHON) -m venv .venv-audit && .venv-audit/bin/pip install --quiet pip-audit
+	.venv-audit/bin/pip-audit --requirement $(SDK)/frozen.txt --no-deps --disable-pip
 
 wheel: $(DEV)/.installed ## dist/*.whl
 	$(BIN)/python -m build --wheel

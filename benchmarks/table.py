@@ -114,6 +114,20 @@ def evaluation_table(table: Callable[[Evaluation], str]) -> Callable[[], str]:
     return made
 
 
+def fuzz_table() -> str:
+    """How many inputs each door was tried with, and what it answered."""
+    report = json.loads((RESULTS / "fuzz.json").read_text())
+    rows = ["| door | inputs | accepted | refused, by a typed error | findings |", "|---" * 5 + "|"]
+    for door in report["doors"]:
+        accepted, findings = door["answers"].get("accepted", 0), len(door["findings"])
+        refused = door["inputs"] - accepted - findings
+        rows.append(
+            f"| {door['name']} | {door['inputs']:,} | {accepted:,} | {refused:,} | {findings} |"
+        )
+    where = f"{report['provenance']}: {report['machine']}, {report['date']}, seed {report['seed']}."
+    return "\n".join([*rows, "", where])
+
+
 def stream_table() -> str:
     """Frames a second, the long run, and what smoothing does."""
     report = json.loads((RESULTS / "stream.json").read_text())
@@ -161,6 +175,7 @@ TABLES: dict[str, tuple[str, Callable[[], str]]] = {
     "dfn": ("docs/adapt.md", training_tables.dfn_table),
     "scale": ("docs/scale.md", training_tables.scale_table),
     "stream": ("docs/stream.md", stream_table),
+    "fuzz": ("CONTRIBUTING.md", fuzz_table),
     "shipped": ("docs/models.md", models.shipped_table),
     "published": ("docs/models.md", models.published_table),
     "parity": ("docs/export.md", models.parity_table),

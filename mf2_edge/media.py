@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeGuard
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeGuard
 
 import cv2
 import numpy as np
@@ -70,11 +70,15 @@ def check_crop(crop: object, color: ColorOrder, index: int) -> NDArray[np.uint8]
         raise type(error)(f"crop {index}: {error}") from error
 
 
+_LARGEST_POSITION: Final = 1e6
+"""Pixels; far beyond any frame the arithmetic of positions is no longer exact."""
+
+
 def check_boxes(boxes: object, shape: tuple[int, ...]) -> list[Box]:
     """Boxes for a frame of `shape` (H, W, ...): `Box`es, (x, y, width, height) or an Nx4 array.
 
-    They may reach beyond the frame. Raises BoxError if one is not finite, has no size, or lies
-    wholly outside.
+    They may reach beyond the frame. Raises BoxError if one is not finite or millions of pixels
+    large, has no size, or lies wholly outside.
     """
     if isinstance(boxes, Box) or not isinstance(boxes, Iterable):
         raise BoxError(f"boxes is {type(boxes).__name__}; expected a list of boxes: [box]")
@@ -90,8 +94,10 @@ def _checked_box(box: Any, number: int, shape: tuple[int, ...]) -> Box:
             f"box {number} is {box!r}; expected a Box or four numbers x, y, width, height"
         ) from error
     frame_height, frame_width = shape[:2]
-    if not np.isfinite((x, y, width, height)).all():
-        raise BoxError(f"box {number} is {box!r}; expected finite numbers")
+    if not all(abs(value) < _LARGEST_POSITION for value in (x, y, width, height)):
+        raise BoxError(
+            f"box {number} is {box!r}; expected finite numbers below {_LARGEST_POSITION:g}"
+        )
     if width <= 0 or height <= 0:
         raise BoxError(
             f"box {number} is {width:g} x {height:g} px; expected a positive width and height "

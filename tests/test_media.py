@@ -274,6 +274,7 @@ def test_boxes_in_every_form() -> None:
         ([(50, 50, -20, 10)], "not two corners"),
         ([Box(float("nan"), 0, 9, 9)], "expected finite numbers"),
         ([(0, 0, float("inf"), 9)], "expected finite numbers"),
+        ([(5, 5, 1e308, 1e308)], "expected finite numbers below 1e+06"),
         ([(0, 0, 9)], "expected a Box or four numbers"),
         (np.zeros((2, 5)), "expected a Box or four numbers"),
         ((1, 2, 30, 40), "box 0 is 1; expected a Box or four numbers"),

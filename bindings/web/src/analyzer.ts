@@ -182,10 +182,15 @@ function startWorker(url: URL): Worker {
   }
 }
 
+/** Pixels; far beyond any frame the arithmetic of positions is no longer exact. */
+const LARGEST_POSITION = 1e6;
+
 function checkBox(box: Box, number: number, width: number, height: number): Box {
   const { x, y, width: w, height: h } = box;
   const what = `box ${number} (x=${x}, y=${y}, width=${w}, height=${h})`;
-  if (![x, y, w, h].every(Number.isFinite)) throw new BoxError(`${what}: expected finite numbers`);
+  if (![x, y, w, h].every((value) => Math.abs(value) < LARGEST_POSITION)) {
+    throw new BoxError(`${what}: expected finite numbers below ${LARGEST_POSITION}`);
+  }
   if (w <= 0 || h <= 0) throw new BoxError(`${what}: expected a positive width and height`);
   if (x >= width || y >= height || x + w <= 0 || y + h <= 0) {
     throw new BoxError(`${what} lies outside the frame of ${width} x ${height} px`);
