@@ -103,6 +103,17 @@ def lessons(recipe: Recipe, *, answers: bool, features: bool, unlabelled: bool) 
     )
 
 
+def from_a_bundle(recipe: Recipe, *, answers: bool, unlabelled: bool) -> Recipe:
+    """The network whose teacher is a bundle, taught so much."""
+    batch = {"rafdb": 12, "ferplus": 12, "lfw": 8} if unlabelled else recipe.train.batch
+    return replace(
+        recipe,
+        teacher=recipe.teacher if answers else None,
+        lessons=recipe.lessons if answers else None,
+        train=replace(recipe.train, batch=batch),
+    )
+
+
 def sized(recipe: Recipe, **network: Any) -> Recipe:
     """An edge network of another size, from the one of ReLU."""
     continued = replace(recipe.network, continues="runs/mf2-edge-relu/wild.pt", **network)
@@ -140,8 +151,8 @@ PLANS: dict[str, Plan] = {
         judge=contempt_by_text,
     ),
     "lessons": Plan(
-        "The smaller network for phones without each part of what it is taught",
-        CONFIGS / "mf2-edge-s.toml",
+        "The network for phones without each part of what it is taught",
+        CONFIGS / "mf2-edge-m.toml",
         {
             "labels alone": partial(lessons, answers=False, features=False, unlabelled=False),
             "+ answers": partial(lessons, answers=True, features=False, unlabelled=False),
@@ -150,6 +161,17 @@ PLANS: dict[str, Plan] = {
         },
         steps=250,
         unit_steps=120,
+    ),
+    "bundle-teacher": Plan(
+        "mf2-edge-s without each part of what it is taught",
+        CONFIGS / "mf2-edge-s.toml",
+        {
+            "labels alone": partial(from_a_bundle, answers=False, unlabelled=False),
+            "+ answers of mf2-edge-base": partial(from_a_bundle, answers=True, unlabelled=False),
+            "+ unlabelled faces": partial(from_a_bundle, answers=True, unlabelled=True),
+        },
+        steps=250,
+        unit_steps=0,
     ),
     "sizes": Plan(
         "Networks for phones by size",

@@ -18,7 +18,9 @@ final class StageTests: XCTestCase {
             let end: Int = try one.required("end").whole()
             let middle: String = try one.required("middle").text()
             let valid: Bool = try one.required("valid").value == .bool(true)
-            let bytes: [UInt8] = base.prefix(start) + Array(middle.utf8) + base.suffix(end)
+            var bytes: [UInt8] = Array(base.prefix(start))
+            bytes.append(contentsOf: Array(middle.utf8))
+            bytes.append(contentsOf: base.suffix(end))
             XCTAssertEqual(accepts(bytes), valid, "case \(count)")
             count += 1
         }
