@@ -126,6 +126,17 @@ def manifest_structs() -> list[Struct]:
     return list(made.values())
 
 
+def fields_of(name: str) -> tuple[Field, ...]:
+    """The keys of the struct of that name."""
+    return next(struct.fields for struct in manifest_structs() if struct.name == name)
+
+
+def camel(key: str) -> str:
+    """A key as most languages spell names: `min_face_size` -> `minFaceSize`."""
+    first, *rest = key.split("_")
+    return first + "".join(part.title() for part in rest)
+
+
 def manifest_choices(structs: list[Struct]) -> list[Choice]:
     """The enums that the structs use, by name."""
     found = set()

@@ -13,7 +13,6 @@ from typing import Any, Final
 from bindings.schema_types import (
     MISSING,
     Choice,
-    Field,
     Keyed,
     Many,
     Maybe,
@@ -22,6 +21,8 @@ from bindings.schema_types import (
     Shape,
     Struct,
     Text,
+    camel,
+    fields_of,
     manifest_choices,
     manifest_structs,
     write_or_check,
@@ -81,7 +82,7 @@ def _struct(struct: Struct) -> str:
     lines = [f"/** {struct.text} */", f"public data class {struct.name}("]
     for field in struct.fields:
         lines += [f"    /** {field.text} */"] if field.text else []
-        lines.append(f"    public val {_camel(field.key)}: {_type(field.shape)},")
+        lines.append(f"    public val {camel(field.key)}: {_type(field.shape)},")
     return "\n".join([*lines, ")", ""])
 
 
@@ -112,7 +113,7 @@ def _reader(struct: Struct) -> str:
             key = f"{key}, {_value(field.shape, field.default)}"
         verb = "required" if field.default is MISSING else "optional"
         read = f"{verb}({key}) {{ {_read(field.shape)} }}"
-        lines.append(f"        {_camel(field.key)} = {read},")
+        lines.append(f"        {camel(field.key)} = {read},")
     return "\n".join([*lines, "    )", "}", ""])
 
 
@@ -151,7 +152,7 @@ def _value(shape: Shape, default: Any) -> str:
         case Choice(name=name), str(word):
             return f"{name}.{word.upper()}"
         case Ref(name=name), dict(parts):
-            fields = _fields(name)
+            fields = fields_of(name)
             values = (_value(field.shape, parts[field.key]) for field in fields)
             return f"{name}({', '.join(values)})"
         case Many(), []:
@@ -161,17 +162,8 @@ def _value(shape: Shape, default: Any) -> str:
     return str(default)
 
 
-def _fields(name: str) -> tuple[Field, ...]:
-    return next(struct.fields for struct in manifest_structs() if struct.name == name)
-
-
 def _reads(name: str) -> str:
     return f"{name[0].lower()}{name[1:]}()"
-
-
-def _camel(key: str) -> str:
-    first, *rest = key.split("_")
-    return first + "".join(part.title() for part in rest)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,8 @@ from bindings.schema_types import (
     Shape,
     Struct,
     Text,
+    camel,
+    fields_of,
     manifest_choices,
     manifest_structs,
     write_or_check,
@@ -111,7 +113,7 @@ def _reader(struct: Struct) -> str:
     # One statement a field, each of a stated type: quick to compile.
     lines += [f"        {_statement(field)}" for field in struct.fields]
     keys = (field.key for field in struct.fields)
-    arguments = ",\n".join(f"            {_camel(key)}: {_declared(key)}" for key in keys)
+    arguments = ",\n".join(f"            {camel(key)}: {_declared(key)}" for key in keys)
     return "\n".join(
         [
             *lines,
@@ -169,9 +171,9 @@ def _value(shape: Shape, default: Any) -> str:
         case Choice(), str(word):
             return f".{_case(word)}"
         case Ref(name=name), dict(parts):
-            fields = _fields(name)
+            fields = fields_of(name)
             values = (
-                f"{_camel(field.key)}: {_value(field.shape, parts[field.key])}" for field in fields
+                f"{camel(field.key)}: {_value(field.shape, parts[field.key])}" for field in fields
             )
             return f"{name}({', '.join(values)})"
         case Many(), []:
@@ -181,26 +183,17 @@ def _value(shape: Shape, default: Any) -> str:
     return str(default)
 
 
-def _fields(name: str) -> tuple[Field, ...]:
-    return next(struct.fields for struct in manifest_structs() if struct.name == name)
-
-
 def _named(name: str) -> str:
     return RENAMED.get(name, name)
 
 
 def _declared(key: str) -> str:
     """A key's name where it is declared or read."""
-    return f"`{key}`" if key in RESERVED else _camel(key)
+    return f"`{key}`" if key in RESERVED else camel(key)
 
 
 def _case(value: str) -> str:
-    return _camel(value.lower())
-
-
-def _camel(key: str) -> str:
-    first, *rest = key.split("_")
-    return first + "".join(part.title() for part in rest)
+    return camel(value.lower())
 
 
 if __name__ == "__main__":
