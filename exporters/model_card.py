@@ -22,6 +22,11 @@ _NO_FAIRNESS: Final = (
     "Not measured: nothing at hand says the age, sex or skin tone of the people. Do not assume "
     "that accuracy is even."
 )
+_CODES_TAUGHT: Final = (
+    "beside what the recipe reaches out of fold on human codes. This file saw all of the coded "
+    "faces in training, so it has no figure of its own there"
+)
+_CODES_TAUGHT_NOTHING: Final = "and by human codes, which taught it nothing"
 
 
 def license_text(about: About, manifest: Manifest) -> str:
@@ -137,6 +142,7 @@ def _interval(figure: AccuracySpec | LabelAccuracy) -> str:
 def _evaluated(evaluation: Evaluation) -> list[str]:
     """Sections on an exported file."""
     parts = evaluation.emotions
+    coded = _CODES_TAUGHT_NOTHING if evaluation.unseen_codes else _CODES_TAUGHT
     used = "\n".join(f"- {p.dataset}, {p.split}: used for {p.used_for}." for p in parts)
     return [
         f"""{_MEASURED}
@@ -151,9 +157,7 @@ What else these faces were used for, which flatters:
 
 {used}
 
-Action Units of this file, judged by MediaPipe's blendshapes (machine labels), beside what the \
-recipe reaches out of fold on human codes. This file saw all of the coded faces in training, so it \
-has no figure of its own there:
+Action Units of this file, judged by MediaPipe's blendshapes (machine labels), {coded}:
 
 {tables.unit_means_table(evaluation)}""",
         f"## Worse conditions\n\n{tables.slices_table(evaluation)}",
