@@ -3,7 +3,8 @@ import ExecuTorch
 import Foundation
 import MF2Edge
 
-/// Runs a bundle's `.pte` on ExecuTorch 1.x. The app links its XNNPACK backend and optimized kernels.
+/// Runs a bundle's `.pte` on ExecuTorch 1.4. The app links its XNNPACK backend and quantized kernels,
+/// with -all_load.
 public final class ExecuTorchRunner: Runner {
     private let module: Module
     private let name: String
@@ -24,7 +25,7 @@ public final class ExecuTorchRunner: Runner {
         } catch {
             throw Mf2EdgeError.bundle(
                 "\(artifact.file): ExecuTorch cannot load the model (\(error.localizedDescription)); "
-                    + "is backend_xnnpack linked?"
+                    + "is backend_xnnpack linked, with -all_load?"
             )
         }
     }
