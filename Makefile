@@ -68,10 +68,12 @@ peers: $(DEV)/.installed ## networks of published peers beside ours, on this mac
 		$(if $(LANDMARKER_PYTHON),--landmarker-python $(LANDMARKER_PYTHON))
 	$(BIN)/python -m benchmarks.table
 
-audit: $(SDK)/.installed ## known holes in the SDK's dependencies (asks an advisory service)
-	$(SDK)/bin/pip freeze --exclude mf2-edge > $(SDK)/frozen.txt
-	$(PYTHON) -m venv .venv-audit && .venv-audit/bin/pip install --quiet pip-audit
-	.venv-audit/bin/pip-audit --requirement $(SDK)/frozen.txt --no-deps --disable-pip
+# Strict: a package that the advisory service was not asked about is a failure, not a pass.
+audit: $(SDK)/.installed ## known holes in the SDK's dependencies; needs an advisory service
+	test -x .venv-audit/bin/pip-audit || { $(PYTHON) -m venv .venv-audit && \
+		.venv-audit/bin/pip install --quiet pip-audit; }
+	.venv-audit/bin/pip-audit --strict \
+		--path $$($(SDK)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
 
 wheel: $(DEV)/.installed ## dist/*.whl
 	$(BIN)/python -m build --wheel
@@ -109,7 +111,7 @@ scale: $(DEV)/.installed ## what FACES faces in EPOCHS epochs would need; update
 	$(BIN)/python -m benchmarks.table
 
 clean: ## remove environments and build products; trained runs stay
-	rm -rf $(SDK) $(DEV) dist build annotated .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(SDK) $(DEV) .venv-audit dist build annotated .pytest_cache .mypy_cache .ruff_cache
 
 # The SDK alone, as a user installs it.
 $(SDK)/.installed: pyproject.toml

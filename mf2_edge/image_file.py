@@ -46,9 +46,9 @@ def read_image(path: str | Path) -> NDArray[np.uint8]:
     from PIL import Image, UnidentifiedImageError
 
     path = Path(path)
-    if path.is_dir():
-        raise ImageFileError(f"{path}: is a folder; expected an image file")
     try:
+        if path.is_dir():
+            raise ImageFileError(f"{path}: is a folder; expected an image file")
         with warnings.catch_warnings():
             # Pillow warns from 89 megapixels on; phones take such photographs.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
@@ -68,7 +68,7 @@ def read_image(path: str | Path) -> NDArray[np.uint8]:
         ) from error
     except PermissionError as error:
         raise ImageFileError(f"{path}: may not be read ({error.strerror})") from error
-    except MemoryError:
+    except (MemoryError, ImageFileError):
         raise
     except Exception as error:
         # Pillow's decoders let through whatever a damaged file makes them stumble over:

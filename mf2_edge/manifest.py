@@ -26,6 +26,8 @@ from mf2_edge.schema import (
     CardSpec,
     DataTerms,
     DecodingSpec,
+    Delegate,
+    Door,
     EmotionCalibration,
     FileSpec,
     HeadName,
@@ -90,6 +92,8 @@ _CHOICES: Final[dict[str, tuple[Any, ...]]] = {
     "format": get_args(ArtifactFormat),
     "precision": get_args(Precision),
     "layout": get_args(Layout),
+    "door": get_args(Door),
+    "delegate": get_args(Delegate),
     "input": get_args(ModelInput),
     "channels": (3,),
     "color": ("rgb",),
@@ -112,12 +116,12 @@ def parse_manifest(data: bytes, *, source: str) -> Manifest:
     """
     try:
         version = msgspec.json.decode(data, type=_Versioned).schema_version
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ManifestError(f"{source}: {_explain(error)}") from error
     _check_version(version, source)
     try:
         manifest = msgspec.json.decode(data, type=Manifest)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ManifestError(f"{source}: {_explain(error)}{_hint(version)}") from error
     problems = list(_contradictions(manifest))
     if problems:
@@ -136,10 +140,10 @@ def manifest_schema() -> dict[str, Any]:
 
 
 def _check_version(version: str, source: str) -> None:
-    parts = re.fullmatch(r"(\d+)\.(\d+)", version)
+    parts = re.fullmatch(r"([0-9]{1,9})\.([0-9]{1,9})", version)
     if parts is None:
         raise ManifestError(
-            f"{source}: schema_version {version!r} - at `$.schema_version`; "
+            f"{source}: schema_version {version[:80]!r} - at `$.schema_version`; "
             f'expected "MAJOR.MINOR", such as "{SCHEMA_VERSION}"'
         )
     major, ours = int(parts[1]), int(SCHEMA_VERSION.split(".")[0])

@@ -59,9 +59,11 @@ figcaption span { color: var(--soft); display: block; font-variant-numeric: tabu
   align-items: center; padding: .2rem 0; }
 .unit b { font-weight: 650; } .unit span { color: var(--soft); font-size: .88rem; }
 .unit .n { text-align: right; font-variant-numeric: tabular-nums; }
+.unit + .axis { padding-left: 13rem; padding-right: 8rem; }
 .alert { border-left: 4px solid var(--e4); padding-left: 1rem; }
 @media (min-width: 48rem) { .hero { grid-template-columns: 1.15fr 1fr; } }
 @media (max-width: 40rem) { .unit { grid-template-columns: 1fr auto; }
+  .unit + .axis { padding-left: 0; padding-right: 0; }
   .unit svg { grid-column: 1 / -1; grid-row: 2; } }
 """
 """Beside that of `page.py`."""

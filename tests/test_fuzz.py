@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from benchmarks import fuzz
 from benchmarks.fuzz import Door, doors
+from mf2_edge.bundle import load_bundle
+from mf2_edge.errors import ImageFileError, ManifestError
+from mf2_edge.image_file import read_image
+from mf2_edge.manifest import parse_manifest
+
+MANIFEST = json.loads((load_bundle(None).path / "manifest.json").read_text())
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -35,3 +42,30 @@ def test_an_untyped_error_is_a_finding_and_its_input_is_kept(
     door.try_one()
     assert [finding.split(":")[0] for finding in door.findings] == ["ZeroDivisionError"]
     assert (tmp_path / "kept" / "door-1").read_bytes() == b"input"
+
+
+def test_a_manifest_nested_without_end_is_refused() -> None:
+    text = json.dumps(MANIFEST).replace("{", '{"deep":' + "[" * 100_000 + "]" * 100_000 + ",", 1)
+    with pytest.raises(ManifestError, match="recursion"):
+        parse_manifest(text.encode(), source="manifest.json")
+
+
+@pytest.mark.parametrize("version", ["9" * 5000 + ".0", "1." + "9" * 5000, "\u0661.\u0660"])
+def test_a_version_of_strange_digits_is_refused(version: str) -> None:
+    text = json.dumps(MANIFEST | {"schema_version": version})
+    with pytest.raises(ManifestError, match="schema_version"):
+        parse_manifest(text.encode(), source="manifest.json")
+
+
+@pytest.mark.parametrize("key", ["door", "delegate"])
+def test_an_unknown_choice_names_the_known_ones(key: str) -> None:
+    changed = json.loads(json.dumps(MANIFEST))
+    changed["artifacts"][0][key] = "other"
+    with pytest.raises(ManifestError, match="expected one of"):
+        parse_manifest(json.dumps(changed).encode(), source="manifest.json")
+
+
+@pytest.mark.parametrize("path", ["x" * 5000, "a\0b", ""])
+def test_a_path_that_no_file_can_have_is_refused(path: str) -> None:
+    with pytest.raises(ImageFileError):
+        read_image(path)
