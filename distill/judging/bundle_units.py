@@ -8,6 +8,7 @@ opinion alone.
 
 from __future__ import annotations
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -128,7 +129,10 @@ def recipe_report(recipe: Recipe, manifest: Manifest, numbers: Numbers) -> Recip
     return RecipeReport(
         recipe=recipe.name,
         calibration_matches=_calibrated_on(recipe, manifest, calibrated),
-        accuracy=tuple(action_unit_accuracy(recipe, folds, calibrated)),
+        accuracy=tuple(
+            msgspec.structs.replace(each, precision=numbers)
+            for each in action_unit_accuracy(recipe, folds, calibrated)
+        ),
         reliability=tuple(drawn),
     )
 
