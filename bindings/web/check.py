@@ -37,6 +37,14 @@ BUNDLE: Final = f"/bundles/{DEFAULT_BUNDLE}/"
 MANY_TURNS: Final = 300
 """Frames of the camera loop that a result is measured on; a check alone takes fewer."""
 
+LOOPS: Final = (
+    ("loop", DEFAULT_BUNDLE, 1),
+    ("loop_threads", DEFAULT_BUNDLE, 2),
+    ("loop_m", "mf2-edge-m", 1),
+    ("loop_s", "mf2-edge-s", 1),
+)
+"""Camera loops: their names, bundles and threads; a check alone takes those of the default."""
+
 
 @dataclass(frozen=True, slots=True)
 class Answers:
@@ -116,8 +124,11 @@ def _calls(turns: int) -> list[dict[str, Any]]:
         "crops": ("crops", [BUNDLE]),
         "portrait": ("portrait", [BUNDLE]),
         "mistakes": ("mistakes", [BUNDLE]),
-        "loop": ("loop", [BUNDLE, turns, 1]),
-        "loop_threads": ("loop", [BUNDLE, turns, 2]),
+        **{
+            name: ("loop", [f"/bundles/{bundle}/", turns, threads])
+            for name, bundle, threads in LOOPS
+            if bundle == DEFAULT_BUNDLE or turns == MANY_TURNS
+        },
     }
     return [{"name": name, "call": call, "args": args} for name, (call, args) in calls.items()]
 
@@ -157,12 +168,12 @@ def _word(passed: bool) -> str:
 
 def measured_loop(answers: Answers) -> dict[str, Any]:
     """Latency of the camera loop as measured, with its conditions."""
-    bundle = load_bundle(None)
     loops = {}
-    for name, threads in (("loop", 1), ("loop_threads", 2)):
+    for name, bundle, threads in LOOPS:
         loop = answers.pages[name]
         times, pulses = np.array(loop["milliseconds"]), np.array(loop["pulses"])
-        loops[f"{threads} thread" + "s" * (threads > 1)] = {
+        loops[f"{bundle}, {threads} thread" + "s" * (threads > 1)] = {
+            "bundle_sha256": load_bundle(bundle).manifest_sha256,
             "p50_ms": round(float(np.percentile(times, 50)), 2),
             "p95_ms": round(float(np.percentile(times, 95)), 2),
             "longest_pause_of_the_page_ms": round(float(pulses.max()), 1),
@@ -173,9 +184,7 @@ def measured_loop(answers: Answers) -> dict[str, Any]:
         "provenance": "measured-host",
         "machine": f"{_machine()}, headless Chromium {answers.pages['chromium']}, no GPU",
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
-        "bundle": bundle.manifest.name,
-        "bundle_sha256": bundle.manifest_sha256,
-        "runtime": "LiteRT.js fp32 in a worker, fake webcam with one face",
+        "runtime": "LiteRT.js in a worker, fake webcam with one face",
         "frame": answers.pages["loop"]["frame"],
         "load_average": round(os.getloadavg()[0], 1),
         "loops": loops,
