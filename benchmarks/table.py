@@ -171,6 +171,11 @@ TABLES: dict[str, tuple[str, Callable[[], str]]] = {
     "teacher": ("docs/training.md", training_tables.teacher_table),
     "zero-shot": ("docs/training.md", training_tables.zero_shot_table),
     "ablation": ("docs/training.md", partial(training_tables.ablation_table, "mf2")),
+    "bundle-teacher": (
+        "docs/training.md",
+        partial(training_tables.ablation_table, "bundle-teacher"),
+    ),
+    "rounding": ("docs/training.md", partial(training_tables.rounding_table, "mf2-edge-s")),
     "blendshapes": ("docs/training.md", training_tables.blendshapes_table),
     "dfn": ("docs/adapt.md", training_tables.dfn_table),
     "scale": ("docs/scale.md", training_tables.scale_table),

@@ -124,6 +124,19 @@ def ablation_table(plan: str) -> str:
     return "\n".join([*rows, "", f"{seeds}; {report['date']}, {report['machine']}."])
 
 
+def rounding_table(name: str) -> str:
+    """A recipe's network in floats, in integers made after training, and made in it."""
+    report = json.loads((RESULTS / name / "rounding.json").read_text())
+    measured = next(iter(report["rows"].values()))
+    heads = [f"{one['dataset']} {_part(one)}: {one['metric']}" for one in measured]
+    rows = ["| | " + " | ".join(heads) + " |", "|---|" + "---|" * len(heads)]
+    for what, figures in report["rows"].items():
+        cells = (f"{one['value']:.3f} ({one['low']:.3f} to {one['high']:.3f})" for one in figures)
+        rows.append(f"| {what} | " + " | ".join(cells) + " |")
+    where = f"{report['provenance']}: {report['machine']}, {report['date']}, seed {report['seed']}."
+    return "\n".join([*rows, "", where])
+
+
 def dfn_table() -> str:
     """DFN beside full fine-tuning and a linear probe: quality and cost, task by task."""
     report = json.loads((RESULTS / "dfn.json").read_text())
