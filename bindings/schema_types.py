@@ -148,23 +148,27 @@ def manifest_choices(structs: list[Struct]) -> list[Choice]:
     return sorted(found, key=lambda choice: choice.name)
 
 
-def write_or_check(doc: str | None, files: dict[Path, Callable[[], str]]) -> int:
+def write_or_check(doc: str | None, files: dict[Path, Callable[[], str | bytes]]) -> int:
     """The command of a generator: write its files, or with `--check` say which are stale."""
     parser = argparse.ArgumentParser(description=doc)
     parser.add_argument("--check", action="store_true", help="only say whether files are stale")
     check = parser.parse_args().check
-    stale = {path: text for path, make in files.items() if _old(path) != (text := make())}
-    for path, text in stale.items():
+    stale = {path: made for path, make in files.items() if _old(path) != (made := _bytes(make()))}
+    for path, made in stale.items():
         if check:
             sys.stderr.write(f"{path}: stale, run the command without --check\n")
             continue
         with replacing(path) as partial:
-            partial.write_text(text)
+            partial.write_bytes(made)
     return int(check and bool(stale))
 
 
-def _old(path: Path) -> str | None:
-    return path.read_text() if path.exists() else None
+def _old(path: Path) -> bytes | None:
+    return path.read_bytes() if path.exists() else None
+
+
+def _bytes(made: str | bytes) -> bytes:
+    return made if isinstance(made, bytes) else made.encode()
 
 
 def _shape(key: str, value: dict[str, Any]) -> Shape:

@@ -53,13 +53,26 @@ def test_what_is_no_swift_is_found() -> None:
     assert broken(source.rstrip().removesuffix(b"}"))
 
 
-def test_generated_files_are_current(tmp_path: Path) -> None:
+def test_generated_files_are_current() -> None:
     assert (types.FOLDER / "ManifestTypes.swift").read_text() == types.types()
     assert (types.FOLDER / "ManifestReaders.swift").read_text() == types.readers()
     data, contents = fixtures.flat()
     assert (fixtures.FOLDER / "goldens.bin").read_bytes() == data
     assert (fixtures.FOLDER / "goldens.json").read_text() == contents
     assert (fixtures.FOLDER / "manifests.json").read_text() == fixtures.cases()
+
+
+def test_a_check_of_the_fixtures_writes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(fixtures, "FOLDER", tmp_path)
+    monkeypatch.setattr("sys.argv", ["fixtures", "--check"])
+    assert fixtures.main() == 1
+    assert list(tmp_path.iterdir()) == []
+    assert "goldens.bin: stale" in capsys.readouterr().err
+    monkeypatch.setattr("sys.argv", ["fixtures"])
+    assert fixtures.main() == 0
+    assert (tmp_path / "goldens.bin").read_bytes() == fixtures.flat()[0]
 
 
 def test_the_cases_of_manifests_are_kept_whole() -> None:

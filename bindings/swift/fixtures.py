@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 from bindings.goldens import PATH
 from bindings.manifests import manifest_cases
 from bindings.schema_types import write_or_check
-from mf2_edge.atomic import replacing
 from mf2_edge.bundle import MANIFEST, load_bundle
 
 FOLDER: Final = Path(__file__).parent / "Tests" / "MF2EdgeTests" / "Fixtures"
@@ -87,17 +86,14 @@ def _alike(one: str, other: str) -> int:
 def main() -> int:
     """Write the files, or say which are stale; returns the exit code."""
     data, contents = flat()
-    binary = FOLDER / "goldens.bin"
-    stale = write_or_check(
-        __doc__, {FOLDER / "goldens.json": lambda: contents, FOLDER / "manifests.json": cases}
+    return write_or_check(
+        __doc__,
+        {
+            FOLDER / "goldens.bin": lambda: data,
+            FOLDER / "goldens.json": lambda: contents,
+            FOLDER / "manifests.json": cases,
+        },
     )
-    if binary.exists() and binary.read_bytes() == data:
-        return stale
-    if stale:
-        return stale
-    with replacing(binary) as partial:
-        partial.write_bytes(data)
-    return 0
 
 
 if __name__ == "__main__":
