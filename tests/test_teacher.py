@@ -86,7 +86,7 @@ def test_a_bundle_answers_as_it_does_for_users() -> None:
     for told, face in zip(answers.emotion, aligned, strict=True):
         expected = analyzer.runtime.run(analyzer.preprocess(face))[head][0]
         np.testing.assert_allclose(told, expected, atol=1e-4)
-    assert teacher_key(recipe, "0") == teacher_key(recipe, None) == analyzer.bundle.manifest_sha256
+    assert teacher_key(recipe, "0") == teacher_key(recipe, None) == analyzer.artifact.sha256
 
 
 def test_a_bundle_that_reads_other_faces_cannot_teach() -> None:
