@@ -70,6 +70,9 @@ class PseudoLabelConfig(_Part, frozen=True, kw_only=True):
     rules: dict[str, BlendshapeRule]
 
 
+Activation = Literal["prelu", "relu"]
+
+
 class NetworkConfig(_Part, frozen=True, kw_only=True):
     """What the network starts from."""
 
@@ -99,8 +102,8 @@ class NetworkConfig(_Part, frozen=True, kw_only=True):
     """The same of what each branch has of its own; without it, `width`."""
     without: tuple[str, ...] = ()
     """Residual blocks of MobileFaceNet or SHORT that are left out, such as "stage3.5"."""
-    activation: Literal["prelu", "relu"] = "prelu"
-    """MobileFaceNet's: relu can be quantized everywhere; slopes that it continues fade to it."""
+    activation: Activation = "prelu"
+    """MobileFaceNet's: relu can be quantized everywhere; slopes of the start fade to it."""
 
     def __post_init__(self) -> None:
         """Raise ValueError, which msgspec gives a place in the recipe, if nobody knows it."""

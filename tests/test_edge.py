@@ -26,7 +26,7 @@ from distill.learning.lessons import apart, unexplained
 from distill.learning.losses import relation_loss
 from distill.learning.remembered import Remembered
 from distill.learning.teacher import find_teacher
-from distill.networks.activations import fade, start_fading, to_relu
+from distill.networks.activations import FadingPReLU, fade, start_fading, to_relu
 from distill.networks.architectures import build_network
 from distill.networks.edge import EdgeNet
 from distill.networks.mobilefacenet import Bottleneck, ConvPReLU
@@ -139,6 +139,18 @@ def test_a_block_that_is_left_out_passes_its_input_on() -> None:
 def test_only_residual_blocks_can_be_left_out(place: str, reason: str) -> None:
     with pytest.raises(ConfigError, match=reason):
         network_of(without=(place,))
+
+
+def test_slopes_of_the_weights_that_a_network_starts_from_fade_as_well() -> None:
+    recipe = load_recipe(RECIPE)
+    settings = replace(recipe.network, weights=None, frozen=(), dropout=0.0)
+    sloping, fading = (
+        start_network(replace(recipe, network=replace(settings, activation=kind)))
+        for kind in ("prelu", "relu")
+    )
+    slopes = sum(isinstance(module, nn.PReLU) for module in sloping.modules())
+    assert sum(isinstance(module, FadingPReLU) for module in fading.modules()) == slopes > 0
+    assert not any(isinstance(module, nn.PReLU) for module in fading.modules())
 
 
 def test_slopes_fade_from_prelu_to_relu() -> None:
