@@ -93,7 +93,7 @@ class NetworkConfig(_Part, frozen=True, kw_only=True):
     token_width: int = 128
     """Values of an AU token of MF²."""
     taught_width: int = 512
-    """Values of the face vector of the MF² that an edge network learns from."""
+    """Values of the face vector of the MF², or the bundle, that an edge network learns from."""
     backbone: str = BACKBONES[0]
     """One of BACKBONES, or SHORT."""
     width: float = 1.0
@@ -211,7 +211,7 @@ class LessonConfig(_Part, frozen=True, kw_only=True):
     relation: Relation = "dist"
     """How emotion answers are compared."""
     embedding: float = 0.0
-    """The face embedding of MF²."""
+    """The face embedding of MF², or the face vector of a bundle that tells it."""
     head: float = 0.0
     """The teacher's answers, by MF²'s frozen emotion head reading the learner's embedding."""
     tokens: float = 0.0

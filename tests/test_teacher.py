@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from distill.checkpoint import load_network
 from distill.config import (
     ConfigError,
     EnsembleConfig,
+    LessonConfig,
     Recipe,
     ViewConfig,
     load_ensemble,
@@ -24,6 +26,7 @@ from distill.config import (
 from distill.faces.views import views, zoom
 from distill.judging.evaluate_blendshapes import blendshape_agreement, blendshape_scores
 from distill.judging.evaluate_teacher import Outputs, TeacherFigures, outputs_of
+from distill.learning.lessons import lesson_loss
 from distill.learning.losses import unit_agreement_loss
 from distill.learning.school import coded_source
 from distill.learning.shipped import open_shipped
@@ -35,6 +38,7 @@ from distill.learning.teacher import (
     teacher_key,
 )
 from distill.networks.architectures import build_network
+from distill.networks.edge import EdgeNet
 from distill.prepare import prepare
 from distill.settle import settle
 from distill.train import train
@@ -87,6 +91,45 @@ def test_a_bundle_answers_as_it_does_for_users() -> None:
         expected = analyzer.runtime.run(analyzer.preprocess(face))[head][0]
         np.testing.assert_allclose(told, expected, atol=1e-4)
     assert teacher_key(recipe, "0") == teacher_key(recipe, None) == analyzer.artifact.sha256
+
+
+def test_a_bundle_shows_the_face_vector_that_a_recipe_learns() -> None:
+    recipe = replace(load_recipe(RECIPE), teacher="mf2-edge-m", lessons=LessonConfig(share=0.5))
+    faces = torch.rand(2, 3, 112, 112) * 2 - 1
+    assert open_shipped(recipe)(faces).face_vector is None
+    assert recipe.lessons is not None
+    learner = replace(recipe, lessons=replace(recipe.lessons, embedding=1.0))
+    answers = open_shipped(learner)(faces)
+    vector = answers.face_vector
+    assert vector is not None
+    told = open_shipped(learner).analyzer.bundle.manifest.vectors[0]
+    assert (told.name, vector.shape) == ("face_vector", (2, told.width))
+    settings = replace(recipe.network, weights=None, architecture="edge")
+    network = build_network(replace(recipe, network=settings))
+    assert isinstance(network, EdgeNet)
+    reading = network.read(faces)
+    assert learner.lessons is not None
+    assert lesson_loss(reading, answers, learner.lessons) > 0
+    knowing = dataclasses.replace(reading, embedding=vector)
+    assert lesson_loss(knowing, answers, learner.lessons) == 0
+
+
+@pytest.mark.parametrize(
+    ("teacher", "width", "told"),
+    [("mf2-edge-base", 512, "tells none"), ("mf2-edge-m", 64, "tells one of 512 values")],
+)
+def test_a_bundle_without_that_face_vector_cannot_teach_it(
+    teacher: str, width: int, told: str
+) -> None:
+    recipe = load_recipe(RECIPE)
+    recipe = replace(
+        recipe,
+        teacher=teacher,
+        network=replace(recipe.network, taught_width=width),
+        lessons=LessonConfig(share=0.5, embedding=1.0),
+    )
+    with pytest.raises(ConfigError, match=told):
+        open_shipped(recipe)
 
 
 def test_a_bundle_that_reads_other_faces_cannot_teach() -> None:

@@ -24,6 +24,8 @@ class Answers(NamedTuple):
     """The same after phase 2."""
     emotion_head: tuple[Tensor, Tensor] | None = None
     """Weight and bias of the linear layer from the embedding of `face` to emotion logits."""
+    face_vector: Tensor | None = None
+    """What a bundle pools from each face, (N, values), if its file tells it."""
 
 
 Teacher = Callable[[Tensor], Answers]

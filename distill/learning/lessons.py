@@ -1,7 +1,8 @@
-"""What a network for phones learns from MF² beside the labels.
+"""What a network for phones learns from MF², or from a bundle, beside the labels.
 
-The answers of the ensemble by DIST; the hidden states of MF² (face embedding, AU tokens); what
-MF²'s own frozen emotion head makes of the learner's embedding; the text space.
+The teacher's answers by DIST; the hidden states of MF² (face embedding, AU tokens) or the face
+vector of a bundle; what MF²'s own frozen emotion head makes of the learner's embedding; the text
+space.
 """
 
 from __future__ import annotations
@@ -33,12 +34,14 @@ def learn(
 
 
 def lesson_loss(reading: Reading, taught: Answers, settings: LessonConfig) -> Tensor:
-    """What a learner's reading lacks of MF²'s, weighted; a scalar, the mean over faces.
+    """What a learner's reading lacks of the teacher's, weighted; a scalar, the mean over faces.
 
-    Of phase 1's MF²: embedding, emotion by its head, face text; of phase 2's, if there is one,
-    else of phase 1's: tokens, unit text.
+    Of a bundle: its face vector. Of phase 1's MF²: embedding, emotion by its head, face text; of
+    phase 2's, if there is one, else of phase 1's: tokens, unit text.
     """
     loss = reading.embedding.new_zeros(())
+    if taught.face_vector is not None:
+        loss = loss + settings.embedding * unexplained(reading.embedding, taught.face_vector)
     if taught.face is not None:
         loss = loss + settings.embedding * unexplained(reading.embedding, taught.face.embedding)
         loss = loss + settings.text * apart(reading.face_text, taught.face.face_text)
