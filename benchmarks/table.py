@@ -163,7 +163,8 @@ def stream_table() -> str:
 TABLES: dict[str, tuple[str, Callable[[], str]]] = {
     "accuracy": ("README.md", accuracy_table),
     "latency": ("README.md", latency_table),
-    "bench": ("README.md", bench_tables.reports_table),
+    "bench": ("README.md", bench_tables.files_table),
+    "reports": ("docs/bench.md", bench_tables.reports_table),
     "peers": ("docs/bench.md", bench_tables.peers_table),
     "cost-model": ("docs/bench.md", bench_tables.cost_model_table),
     "detector": ("docs/detector.md", detector_table),
