@@ -6,13 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from distill.config import Recipe
+from distill.config import Recipe, load_recipe
 from distill.judging.metrics import auc
 from distill.language.zero_shot import grammar_directions, plain_directions, read_by_text
 from distill.learning.school import coded_source
@@ -22,6 +21,8 @@ from distill.train import predict, validate, wild_sources
 
 CONFIGS = Path("distill/configs")
 LEVELS = ("au", "emotion", "face")
+SHORTER_LITE = ("stage4.1", "stage4.2", "stage3.1", "stage3.2")
+SHORTER_FACE = ("stage2.1", "stage2.2", "stage2.3", "stage3.3", "stage3.4", "stage3.5")
 replace = msgspec.structs.replace
 Arm = Callable[[Recipe], Recipe]
 
@@ -103,27 +104,37 @@ def lessons(recipe: Recipe, *, answers: bool, features: bool, unlabelled: bool) 
     )
 
 
-def from_a_bundle(recipe: Recipe, *, answers: bool, unlabelled: bool) -> Recipe:
+def from_a_bundle(
+    recipe: Recipe, teacher: str | None, *, vector: bool = False, unlabelled: bool = False
+) -> Recipe:
     """The network whose teacher is a bundle, taught so much."""
     batch = {"rafdb": 12, "ferplus": 12, "lfw": 8} if unlabelled else recipe.train.batch
+    taught = recipe.lessons and replace(recipe.lessons, embedding=1.0 if vector else 0.0)
     return replace(
         recipe,
-        teacher=recipe.teacher if answers else None,
-        lessons=recipe.lessons if answers else None,
+        teacher=teacher,
+        lessons=taught if teacher else None,
         train=replace(recipe.train, batch=batch),
     )
 
 
-def sized(recipe: Recipe, **network: Any) -> Recipe:
-    """An edge network of another size, from the one of ReLU."""
-    continued = replace(recipe.network, continues="runs/mf2-edge-relu/wild.pt", **network)
-    batch = {"rafdb": 14, "ferplus": 12, "lfw": 6}
-    return replace(
-        recipe,
-        network=continued,
-        lessons=recipe.lessons and replace(recipe.lessons, remembered=True),
-        train=replace(recipe.train, batch=batch, fade_steps=0),
+def lite(recipe: Recipe, without: tuple[str, ...]) -> Recipe:
+    """EfficientNet-Lite0 as short as that, from ImageNet's weights."""
+    return replace(recipe, network=replace(recipe.network, without=without))
+
+
+def face(recipe: Recipe, without: tuple[str, ...]) -> Recipe:
+    """MobileFaceNet as short as that, from a face recognition's weights; PReLU fades to ReLU."""
+    own = load_recipe(CONFIGS / "mobilefacenet.toml")
+    network = replace(
+        recipe.network,
+        backbone=own.network.backbone,
+        weights=own.network.weights,
+        activation="relu",
+        without=without,
     )
+    train = replace(recipe.train, lr=own.train.lr, fade_steps=recipe.train.steps // 3)
+    return replace(recipe, network=network, preprocessing=own.preprocessing, train=train)
 
 
 PLANS: dict[str, Plan] = {
@@ -166,29 +177,29 @@ PLANS: dict[str, Plan] = {
         "mf2-edge-s without each part of what it is taught",
         CONFIGS / "mf2-edge-s.toml",
         {
-            "labels alone": partial(from_a_bundle, answers=False, unlabelled=False),
-            "+ answers of mf2-edge-base": partial(from_a_bundle, answers=True, unlabelled=False),
-            "+ unlabelled faces": partial(from_a_bundle, answers=True, unlabelled=True),
+            "labels alone": partial(from_a_bundle, teacher=None),
+            "+ answers of mf2-edge-base": partial(from_a_bundle, teacher="mf2-edge-base"),
+            "+ answers of mf2-edge-m": partial(from_a_bundle, teacher="mf2-edge-m"),
+            "+ its face vectors": partial(from_a_bundle, teacher="mf2-edge-m", vector=True),
+            "+ unlabelled faces too": partial(
+                from_a_bundle, teacher="mf2-edge-m", vector=True, unlabelled=True
+            ),
         },
         steps=250,
         unit_steps=0,
     ),
     "sizes": Plan(
-        "Networks for phones by size",
-        CONFIGS / "mf2-edge-m.toml",
+        "Networks for phones by backbone and size",
+        CONFIGS / "mf2-edge-s.toml",
         {
-            "1.0": partial(sized, width=1.0),
-            "0.875": partial(sized, width=0.875),
-            "0.75": partial(sized, width=0.75),
-            "0.625": partial(sized, width=0.625),
-            "0.5": partial(sized, width=0.5),
-            "0.4375": partial(sized, width=0.4375),
-            "0.5, 2 blocks less": partial(
-                sized, width=0.5, without=("stage3.5", "stage3.4", "stage3.3")
-            ),
-            "0.375, branches 0.75": partial(sized, width=0.375, branch_width=0.75),
+            "Lite0": partial(lite, without=()),
+            "Lite0, 2 blocks less (s)": partial(lite, without=("stage4.1", "stage4.2")),
+            "Lite0, 4 blocks less": partial(lite, without=SHORTER_LITE),
+            "Lite0, 5 blocks less": partial(lite, without=(*SHORTER_LITE, "stage2.1")),
+            "MobileFaceNet, 1 block less (m)": partial(face, without=("stage3.5",)),
+            "MobileFaceNet, 6 blocks less": partial(face, without=SHORTER_FACE),
         },
-        steps=250,
+        steps=600,
         unit_steps=0,
     ),
 }

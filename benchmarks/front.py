@@ -1,4 +1,4 @@
-"""How quick networks of each size are, beside how well they answer: the front s and m come from.
+"""How quick networks for phones are, beside how well they answer: backbones and sizes compared.
 
     python -m benchmarks.front
 

@@ -117,11 +117,31 @@ def ablation_table(plan: str) -> str:
         "|---|" + "---|" * len(columns),
     ]
     for name, figures in variants.items():
-        cells = (f"{figures[c]['mean']:.3f} ± {figures[c]['std']:.3f}" for c in columns)
+        cells = (_spread(figures[column]) for column in columns)
         rows.append(f"| {name} | " + " | ".join(cells) + " |")
-    budget = ", ".join(f"{what}: {steps}" for what, steps in report["budget"].items() if steps)
-    seeds = f"{report['seeds']} seeds, mean ± standard deviation; {budget} steps"
+    seeds = f"{report['seeds']} seeds, mean ± standard deviation; {_budget(report)}"
     return "\n".join([*rows, "", f"{seeds}; {report['date']}, {report['machine']}."])
+
+
+def front_table() -> str:
+    """Networks for phones by backbone and size: accuracy of a small budget, size, latency."""
+    report = json.loads((RESULTS / "front.json").read_text())
+    rows = [
+        "| | multiply-adds | parameters | int8 .tflite | int8 p50 | fp32 p50 | RAF-DB | FER+ |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    rows += [
+        f"| {name} | {one['MACs']['mean'] / 1e6:,.0f} M | {one['parameters']['mean'] / 1e6:.2f} M "
+        f"| {one['int8']['bytes'] / 1e6:.2f} MB | {one['int8']['p50_ms']:.2f} ms "
+        f"| {one['fp32']['p50_ms']:.2f} ms | {_spread(one['accuracy_rafdb'])} "
+        f"| {_spread(one['accuracy_ferplus'])} |"
+        for name, one in report["variants"].items()
+    ]
+    where = (
+        f"Seeds: {report['seeds']}; {_budget(report)}; {report['date']}, {report['machine']}. "
+        f"Latency: {report['rounds']} runs each in turns, {report['latency']}."
+    )
+    return "\n".join([*rows, "", where])
 
 
 def rounding_table(name: str) -> str:
@@ -185,6 +205,16 @@ def _networks(networks: list[tuple[str, list[dict[str, Any]]]]) -> str:
     for name, accuracy in networks:
         rows.append(f"| {name} | " + " | ".join(f"{a['value']:.3f}" for a in accuracy) + " |")
     return "\n".join([*rows, "", f"{columns[0]['date']}, {columns[0]['machine']}."])
+
+
+def _spread(figure: dict[str, Any]) -> str:
+    """Mean and standard deviation over the seeds; one seed has no deviation."""
+    mean, deviation = figure["mean"], figure["std"]
+    return f"{mean:.3f}" if deviation is None else f"{mean:.3f} ± {deviation:.3f}"
+
+
+def _budget(report: dict[str, Any]) -> str:
+    return ", ".join(f"{what}: {n}" for what, n in report["budget"].items() if n) + " steps"
 
 
 def _part(column: dict[str, Any]) -> str:
