@@ -15,13 +15,14 @@ import torch
 from tqdm import tqdm
 
 from distill.checkpoint import ACTION_UNITS, load_network, save_network
-from distill.config import Recipe
+from distill.config import ConfigError, Recipe
 from distill.learning.answers import Teacher
 from distill.learning.folds import ALL, Job, Result, is_done, train_folds
 from distill.learning.optimise import start_optimisation
 from distill.learning.parallel import join_world
 from distill.learning.school import School, coded_rows, learn_codes, open_school, remember
 from distill.learning.teacher import find_teacher, teacher_key
+from distill.networks.activations import has_slopes
 from distill.networks.network import FaceStateNet, channels_last
 from distill.networks.start import start_network
 from distill.train import predict
@@ -107,6 +108,11 @@ def _start_fold(recipe: Recipe, wild: FaceStateNet) -> FaceStateNet:
         return network
     # The AU branch starts from the face network again: that learns better than from phase 1's.
     network = start_network(recipe)
+    if recipe.network.activation == "relu" and has_slopes(network):
+        raise ConfigError(
+            "action_unit_training.fresh_branch starts the AU branch with slopes, which would not "
+            'fade in phase 2, and the recipe says activation = "relu": say fresh_branch = false'
+        )
     branch = deepcopy(network.action_units.state_dict())
     network.load_state_dict(wild.state_dict())
     network.action_units.load_state_dict(branch)

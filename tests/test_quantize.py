@@ -17,7 +17,7 @@ import torch
 
 from distill.action_units import train_action_units
 from distill.checkpoint import CheckpointError
-from distill.config import QuantizationConfig, Recipe
+from distill.config import ConfigError, QuantizationConfig, Recipe
 from distill.evaluate import evaluate
 from distill.networks.fake_quantized import convert, freeze_ranges, prepare
 from distill.prepare import prepare as prepare_faces
@@ -40,7 +40,8 @@ def recipe(tmp_path_factory: pytest.TempPathFactory) -> Recipe:
     prepare_faces(recipe, workers=1)
     write_blendshapes(recipe)
     network = replace(recipe.network, activation="relu", width=0.25, frozen=())
-    recipe = replace(recipe, network=network, quantization=SETTINGS)
+    coded = replace(recipe.action_unit_training, fresh_branch=False)
+    recipe = replace(recipe, network=network, action_unit_training=coded, quantization=SETTINGS)
     train(recipe)
     train_action_units(recipe)
     return recipe
@@ -52,6 +53,12 @@ def correlation(a: torch.Tensor, b: torch.Tensor) -> float:
 
 def small(recipe: Recipe) -> Recipe:
     return replace(recipe, network=replace(recipe.network, dropout=0.0))
+
+
+def test_a_fresh_branch_has_slopes_that_nothing_would_fade(recipe: Recipe) -> None:
+    coded = replace(recipe.action_unit_training, fresh_branch=True)
+    with pytest.raises(ConfigError, match="fresh_branch = false"):
+        train_action_units(replace(recipe, action_unit_training=coded))
 
 
 def test_simulated_rounding_is_what_the_integers_do(recipe: Recipe) -> None:
