@@ -37,18 +37,29 @@ def read_graph(data: bytes) -> Any:
 
 
 def write_graph(model: Any) -> bytes:
-    """The bytes of a model, with only the tensors, buffers and operator codes that it uses."""
+    """The bytes of a model, with only the tensors, buffers and operator codes that it uses.
+
+    Equal arrays are written once: the zero points of integer weights, 8 bytes a channel and all 0,
+    were a tenth of a file.
+    """
     import flatbuffers
 
-    class AlignedBuilder(flatbuffers.Builder):  # type: ignore[misc]
+    class SharingBuilder(flatbuffers.Builder):  # type: ignore[misc]
         """Aligns weights, which the generated Python code forgets and runtimes rely on."""
 
+        def __init__(self, size: int) -> None:
+            super().__init__(size)
+            self.written: dict[tuple[str, bytes], int] = {}
+
         def CreateNumpyVector(self, x: Any) -> int:  # noqa: N802
-            self.Prep(_ALIGNMENT, x.nbytes)
-            return int(super().CreateNumpyVector(x))
+            key = (x.dtype.str, x.tobytes())
+            if key not in self.written:
+                self.Prep(_ALIGNMENT, x.nbytes)
+                self.written[key] = int(super().CreateNumpyVector(x))
+            return self.written[key]
 
     _drop_unused(model)
-    builder = AlignedBuilder(1 << 20)
+    builder = SharingBuilder(1 << 20)
     builder.Finish(model.Pack(builder), b"TFL3")
     return bytes(builder.Output())
 

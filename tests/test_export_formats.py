@@ -69,6 +69,24 @@ def test_tflite_weights_are_aligned(bundle: Bundle) -> None:
     assert {offset % 16 for offset in offsets} == {0}
 
 
+def test_equal_arrays_are_written_once(bundle: Bundle) -> None:
+    model = read_graph((bundle.path / bundle.select("tflite").file).read_bytes())
+    x = np.random.default_rng(0).normal(size=(1, 112, 112, 3)).astype(np.float32)
+    before = write_graph(model)
+    twin = np.arange(50_000, dtype=np.uint8)  # bytes of no weight
+    for _ in range(3):
+        metadata, buffer = tfl.MetadataT(), tfl.BufferT()
+        metadata.name, metadata.buffer, buffer.data = b"twin", len(model.buffers), twin
+        model.metadata = [*(model.metadata or []), metadata]
+        model.buffers.append(buffer)
+    after = write_graph(model)
+    assert 50_000 < len(after) - len(before) < 51_000
+    read = read_graph(after)
+    for metadata in read.metadata[-3:]:
+        assert np.array_equal(read.buffers[metadata.buffer].data, twin)
+    assert np.array_equal(_run_tflite(after, x), _run_tflite(before, x))
+
+
 @pytest.mark.parametrize(("factor", "fused"), [(-1.0, 1), (-2.0, 0)])
 def test_only_a_true_prelu_is_fused_and_exactly(factor: float, fused: int) -> None:
     rng = np.random.default_rng(0)
