@@ -1,6 +1,6 @@
 """Whether rounding in training earns its place: integers made after training, and in it.
 
-    python -m benchmarks.rounding --config distill/configs/mf2-edge-m.toml
+    python -m benchmarks.rounding --config distill/configs/mf2-edge-s.toml --steps 200
 
 The float network of phases 1 to 3, the same in integers by ranges alone (post-training), and after
 phase 4, in integers and in floats. All are judged alike: emotion on the held-out parts, Action
@@ -30,17 +30,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--config", type=Path, required=True, help="recipe with [quantization]")
     parser.add_argument("--out", type=Path, help="default: benchmarks/results/NAME/rounding.json")
+    parser.add_argument("--steps", type=int, help="of phase 4 with rounding; default: the recipe's")
     options = parser.parse_args()
     recipe = load_recipe(options.config)
     if recipe.quantization is None:
         parser.error(f"{options.config} has no [quantization]")
-    after = msgspec.structs.replace(recipe.quantization, steps=0)
-    shipped = results_of(recipe)
+    steps = recipe.quantization.steps if options.steps is None else options.steps
+    if not steps:
+        parser.error(f"phase 4 of {options.config} has no steps: say how many with --steps")
+    after = measured(recipe, 0)
+    trained = measured(recipe, steps)
     rows = {
-        "float": measure(variant(recipe, "float", None), "fp32"),
-        "int8, rounded after training": measure(variant(recipe, "after", after), "int8"),
-        "int8, rounded in training": of_precision(shipped, "int8"),
-        "float, rounded in training": of_precision(shipped, "fp32"),
+        "float": of_precision(evaluate(variant(recipe, "float", None)), "fp32"),
+        "int8, rounded after training": of_precision(after, "int8"),
+        "int8, rounded in training": of_precision(trained, "int8"),
+        "float, rounded in training": of_precision(trained, "fp32"),
     }
     report = {
         "what": f"{recipe.name}: 8-bit integers made after training and in it",
@@ -68,11 +72,15 @@ def variant(recipe: Recipe, name: str, quantization: QuantizationConfig | None) 
     return changed
 
 
-def measure(recipe: Recipe, precision: str) -> list[dict[str, Any]]:
-    """The figures of a recipe's network in those numbers; phase 4 is run where it was not."""
-    if recipe.quantization is not None:
-        quantize(recipe, recipe.quantization)
-    return of_precision(evaluate(recipe), precision)
+def measured(recipe: Recipe, steps: int) -> list[AccuracySpec]:
+    """Figures after so many steps of phase 4: the recipe's own, or of a variant run here."""
+    assert recipe.quantization is not None  # main() refuses it
+    if steps == recipe.quantization.steps:
+        return results_of(recipe)
+    settings = msgspec.structs.replace(recipe.quantization, steps=steps)
+    other = variant(recipe, f"{steps}-steps", settings)
+    quantize(other, settings)
+    return evaluate(other)
 
 
 def results_of(recipe: Recipe) -> list[AccuracySpec]:
