@@ -1,6 +1,6 @@
 """What each part, or each size, of a network brings: the same small budget, several seeds.
 
-    python -m benchmarks.ablation mf2 | unseen | lessons | sizes
+    python -m benchmarks.ablation mf2 | unseen | lessons | bundle-teacher | sizes
 
 Arms of a plan (`ablation_plans.py`) start alike and see the same faces: phase 1 in the wild, then,
 where the plan says so, phase 2 in two folds by subject on CK+. Figures are of validation data.
