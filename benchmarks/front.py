@@ -117,19 +117,24 @@ def run_in_turns(files: dict[Any, bytes], rounds: int) -> dict[Any, list[float]]
 
 
 def draw(report: dict[str, Any], path: Path) -> None:
-    """Accuracy against latency of the integers, with the spread of the seeds."""
+    """Accuracy, with the spread of several seeds, against latency of the integers."""
     from matplotlib.figure import Figure
 
     sets = {"accuracy_rafdb": "RAF-DB", "accuracy_ferplus": "FER+"}
-    figure = Figure(figsize=(9, 4), dpi=150, layout="constrained")
-    for axes, (key, title) in zip(figure.subplots(1, 2), sets.items(), strict=True):
-        for name, figures in report["variants"].items():
+    figure = Figure(figsize=(9, 4.6), dpi=150, layout="constrained")
+    both = figure.subplots(1, 2)
+    for axes, (key, title) in zip(both, sets.items(), strict=True):
+        for (name, figures), marker in zip(report["variants"].items(), "osD^vP", strict=True):
+            color = "#c2410c" if name.startswith("MobileFaceNet") else "#0b6e99"
             point = figures["int8"]["p50_ms"], figures[key]["mean"]
-            axes.errorbar(*point, yerr=figures[key]["std"], fmt="o", color="#0b6e99", capsize=3)
-            axes.annotate(name, point, xytext=(5, 4), textcoords="offset points", fontsize=8)
+            spread = figures[key]["std"]
+            axes.errorbar(*point, yerr=spread, fmt=marker, color=color, capsize=3, label=name)
         axes.set(title=f"{title}, validation", xlabel="ms a face, int8, one thread")
         axes.set_ylabel("accuracy after a small budget")
+        axes.set_xlim(left=0)
         axes.grid(alpha=0.3)
+    points, names = both[0].get_legend_handles_labels()
+    figure.legend(points, names, loc="outside lower center", ncols=3, fontsize=9)
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as partial:
         figure.savefig(partial, format="png")

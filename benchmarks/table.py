@@ -176,6 +176,8 @@ TABLES: dict[str, tuple[str, Callable[[], str]]] = {
         "docs/training.md",
         partial(training_tables.ablation_table, "bundle-teacher"),
     ),
+    "front": ("docs/training.md", training_tables.front_table),
+    "unseen": ("docs/training.md", partial(training_tables.ablation_table, "unseen")),
     "rounding": ("docs/training.md", partial(training_tables.rounding_table, "mf2-edge-s")),
     "blendshapes": ("docs/training.md", training_tables.blendshapes_table),
     "dfn": ("docs/adapt.md", training_tables.dfn_table),
