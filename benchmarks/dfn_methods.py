@@ -19,7 +19,8 @@ from sklearn.preprocessing import StandardScaler
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from distill.adapting.hidden import HiddenStates, Layout, file_digest, hidden_states, open_frozen
+from distill.adapting.frozen import Layout, file_digest, open_frozen
+from distill.adapting.hidden import HiddenStates, hidden_states
 from distill.adapting.train_dfn import (
     FaceOrder,
     Schedule,

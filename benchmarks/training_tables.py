@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 RESULTS = Path(__file__).parent / "results"
+BUNDLES = Path(__file__).parent.parent / "mf2_edge" / "bundles"
 SIZES = ("MACs", "parameters")
 """Figures of an ablation that no seed changes."""
 
@@ -94,6 +95,15 @@ def zero_shot_table() -> str:
     return _networks([(f"by {row['by']}", row["accuracy"]) for row in report])
 
 
+def text_space_table() -> str:
+    """Each bundle that was taught words, read by its head and by text."""
+    reports = [json.loads(path.read_text()) for path in sorted(RESULTS.glob("*/text-space.json"))]
+    rows = [row for report in reports for row in report]
+    table = _networks([(f"{row['bundle']}, by {row['by']}", row["accuracy"]) for row in rows])
+    files = {f"{row['bundle']} {row['version']}, {row['sha256'][:12]}" for row in rows}
+    return f"{table} Files: {'; '.join(sorted(files))}."
+
+
 def blendshapes_table() -> str:
     """Rank correlation of the ensemble's AU logits with MediaPipe's blendshapes, unit by unit."""
     report = json.loads((RESULTS / "teacher.json").read_text())[-1]
@@ -155,6 +165,22 @@ def rounding_table(name: str) -> str:
         rows.append(f"| {what} | " + " | ".join(cells) + " |")
     where = f"{report['provenance']}: {report['machine']}, {report['date']}, seed {report['seed']}."
     return "\n".join([*rows, "", where])
+
+
+def answers_table() -> str:
+    """The recipe of mf2-edge-m in integers, beside the same network without MF²."""
+    manifest = json.loads((BUNDLES / "mf2-edge-m" / "manifest.json").read_text())
+    alone = json.loads((RESULTS / "mf2-edge-m-answers.json").read_text())
+    rows = {
+        "MF² narrowed, taught its hidden states and the ensemble's answers": manifest["accuracy"],
+        "the face network, taught a bundle's answers": alone,
+    }
+    return _networks(
+        [
+            (name, [a for a in accuracy if a["precision"] == "int8"])
+            for name, accuracy in rows.items()
+        ]
+    )
 
 
 def dfn_table() -> str:

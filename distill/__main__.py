@@ -39,6 +39,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from distill.adapt import main as adapt
 
         return adapt(arguments[1:])
+    if arguments[:1] == ["text-space"]:
+        from distill.adapting.fit_text_space import main as text_space
+
+        return text_space(arguments[1:])
     parser = argparse.ArgumentParser(prog="python -m distill", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     for name, (text, _) in COMMANDS.items():
@@ -53,6 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         command.add_argument("--out", type=Path, required=True, help="figures (JSON)")
     commands.add_parser("mfa", help="describe faces in words (GPT-4o or offline); see `mfa --help`")
     commands.add_parser("adapt", help="a new head from your own labels; see `adapt --help`")
+    commands.add_parser("text-space", help="teach a bundle words; see `text-space --help`")
     commands.add_parser("explain", help="where MF² looks; see `explain --help`")
     commands.add_parser("scale", help="what a full-scale run would need; see `scale --help`")
     options = parser.parse_args(arguments)

@@ -15,17 +15,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distill.adapting.calibrate_head import calibrate_head, normalised
+from distill.adapting.frozen import network_digest, open_network
 from distill.adapting.heads import Head, HeadCard, save_head
-from distill.adapting.hidden import HiddenStates, file_digest, hidden_states, open_frozen
+from distill.adapting.hidden import HiddenStates, hidden_states
 from distill.adapting.sheet import write_sheet
 from distill.adapting.task_figures import judge_task
 from distill.adapting.text_head import make_text_head, save_text_head
 from distill.adapting.train_dfn import Task, predict_dfn, train_dfn
-from distill.adapting.user_faces import align_pictures
+from distill.adapting.user_faces import align_folder, align_pictures
 from distill.adapting.user_labels import LabelsError, UserLabels, read_labels
 from distill.adapting.user_split import Parts, picture_digests, split_rows
 from distill.faces.store import load_store
 from mf2_edge.atomic import replacing
+from mf2_edge.bundle import load_bundle
+from mf2_edge.errors import Mf2EdgeError
 from mf2_edge.schema import AccuracySpec
 from mf2_edge.task_schema import TaskCalibration
 
@@ -35,7 +38,7 @@ VIEWS = 8
 
 @dataclass(frozen=True)
 class Adaptation:
-    """What to learn, from where, over which MF².
+    """What to learn, from where, over which network (a checkpoint, or a bundle's folder).
 
     `out` gets a folder a task (head.pt, results.json) and `cache`, which all tasks share.
     """
@@ -43,7 +46,7 @@ class Adaptation:
     data: Path
     images: Path
     task: str
-    checkpoint: Path = Path("runs/mf2/network.pt")
+    network: Path
     out: Path = Path("runs/adapt")
     seed: int = 0
 
@@ -60,12 +63,12 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--images", type=Path, help="folder of its pictures")
     parser.add_argument("--text", help="a sentence instead of labels")
     parser.add_argument(
-        "--faces", type=Path, help="with --text: folder of aligned faces to compare with"
+        "--faces", type=Path, help="with --text: folder of pictures of faces to compare with"
     )
     parser.add_argument("--task", required=True, help="name of the new head")
-    parser.add_argument(
-        "--checkpoint", type=Path, default=Adaptation.checkpoint, help="an MF² or edge network"
-    )
+    networks = parser.add_mutually_exclusive_group(required=True)
+    networks.add_argument("--bundle", help="a bundle of an edge network, by name or folder")
+    networks.add_argument("--checkpoint", type=Path, help="an MF² or edge network in training")
     parser.add_argument("--out", type=Path, default=Adaptation.out)
     parser.add_argument("--seed", type=int, default=Adaptation.seed)
     options = parser.parse_args(arguments)
@@ -73,12 +76,13 @@ def main(arguments: Sequence[str]) -> int:
     if (None in labelled) == (None in by_text) or any(labelled) == any(by_text):
         parser.error("expected --data and --images, or --text and --faces")
     try:
+        network = load_bundle(options.bundle).path if options.bundle else options.checkpoint
         if options.text is not None:
-            return _adapt_to_text(options)
-        del options.text, options.faces
-        order = Adaptation(**vars(options))
+            return _adapt_to_text(options, network)
+        places = options.data, options.images, options.task, network, options.out
+        order = Adaptation(*places, seed=options.seed)
         results = adapt(order, workers=os.cpu_count() or 1)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, Mf2EdgeError) as error:
         sys.stderr.write(f"distill adapt: {error}\n")
         return 2
     for result in results:
@@ -90,23 +94,14 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _adapt_to_text(options: argparse.Namespace) -> int:
+def _adapt_to_text(options: argparse.Namespace, network: Path) -> int:
     """Write `head.pt` of a sentence, and `sheet.jpg`: the faces most and least like it."""
     _check_task(options.task)
-    network, loaded = open_frozen(options.checkpoint)
-    store = load_store(options.faces)
-    head, likeness = make_text_head(
-        options.task,
-        options.text,
-        network,
-        options.checkpoint,
-        loaded.recipe,
-        store,
-        options.faces.name,
-    )
+    faces = _reference(options.faces, network, options.out / "cache")
+    head, likeness = make_text_head(options.task, options.text, network, faces, options.faces.name)
     order, folder = np.argsort(-likeness), options.out / options.task
     save_text_head(head, folder / "head.pt")
-    write_sheet([store.images[order[:16]], store.images[order[-16:]]], folder / "sheet.jpg")
+    write_sheet([faces[order[:16]], faces[order[-16:]]], folder / "sheet.jpg")
     sys.stdout.write(
         f"wrote {folder / 'head.pt'}: how much a face is like {options.text!r}, 0..1, among "
         f"{len(likeness):,} faces of {options.faces.name}\n"
@@ -116,6 +111,16 @@ def _adapt_to_text(options: argparse.Namespace) -> int:
     return 0
 
 
+def _reference(folder: Path, network: Path, cache: Path) -> NDArray[np.uint8]:
+    """Aligned faces of a folder of pictures, or of one that `distill prepare` left."""
+    if (folder / "labels.npz").is_file():
+        return load_store(folder).images
+    if not folder.is_dir():
+        raise LabelsError(f"--faces {folder}: no such folder; expected pictures of faces")
+    frozen = open_network(network)
+    return align_folder(folder, frozen.alignment, frozen.margin, cache, os.cpu_count() or 1)
+
+
 def _check_task(name: str) -> None:
     """Raise LabelsError for a name that cannot be a folder's."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name) or name == "cache":
@@ -123,20 +128,21 @@ def _check_task(name: str) -> None:
 
 
 def adapt(order: Adaptation, workers: int) -> list[AccuracySpec]:
-    """Learn a task; writes `head.pt` and `results.json`, and leaves MF² as it is.
+    """Learn a task; writes `head.pt` and `results.json`, and leaves the network as it is.
 
-    Raises LabelsError naming the rows that cannot be learned from, CheckpointError for another
-    network than MF². A run that was killed goes on with the pictures that were not read yet.
+    Raises LabelsError naming the rows that cannot be learned from, CheckpointError or BundleError
+    for a network that no head can read. A run that was killed goes on with the pictures that were
+    not read yet.
     """
     _check_task(order.task)
     labels = read_labels(order.data)
     digests = picture_digests(labels, order.images)
     parts = split_rows(labels, digests, order.seed)
-    recipe = open_frozen(order.checkpoint)[1].recipe
-    cache = order.out / "cache"
-    faces = align_pictures(labels, digests, order.images, recipe, cache, workers)
+    frozen, cache = open_network(order.network), order.out / "cache"
+    cut = frozen.alignment, frozen.margin
+    faces = align_pictures(labels, digests, order.images, *cut, cache, workers)
     states = hidden_states(
-        order.checkpoint,
+        order.network,
         faces.images,
         np.arange(len(labels.rows)),
         cache,
@@ -166,7 +172,7 @@ def learn_head(order: Adaptation, labels: UserLabels, parts: Parts, states: Hidd
         task=order.task,
         kind=labels.kind,
         labels=labels.labels,
-        mf2_sha256=file_digest(order.checkpoint),
+        mf2_sha256=network_digest(order.network),
         layout=states.layout,
         width=dfn.width,
         calibration=calibration,
@@ -178,7 +184,7 @@ def learn_head(order: Adaptation, labels: UserLabels, parts: Parts, states: Hidd
 
 def _notes(unaligned: NDArray[np.bool_], valid: NDArray[np.int64]) -> str:
     """What else the figures rest on."""
-    notes = ["DFN over a frozen MF²"]
+    notes = ["DFN over a frozen network"]
     if unaligned.any():
         notes.append(
             f"no face found in {unaligned.sum()} of {len(unaligned)} pictures "

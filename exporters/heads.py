@@ -19,6 +19,7 @@ import numpy as np
 
 from exporters.errors import ConversionError, ExportError, PackError
 from exporters.staging import new_folder
+from mf2_edge.bundle import load_bundle
 from mf2_edge.errors import Mf2EdgeError
 from mf2_edge.extras import require
 from mf2_edge.runtime import open_model
@@ -41,16 +42,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Make one head's folder; returns the exit code: 0, or 2 if it was refused."""
     parser = argparse.ArgumentParser(prog="python -m exporters.heads", description=__doc__)
     parser.add_argument("head", type=Path, help="head.pt of `python -m distill adapt`")
-    parser.add_argument(
-        "--checkpoint", type=Path, required=True, help="the edge network that it was made with"
-    )
+    made_with = parser.add_mutually_exclusive_group(required=True)
+    made_with.add_argument("--bundle", help="the bundle that it was made with, by name or folder")
+    made_with.add_argument("--checkpoint", type=Path, help="the edge network that it was made with")
     parser.add_argument("--to", nargs="+", choices=tuple(_EXPORTS), default=list(_EXPORTS))
     parser.add_argument("--out", type=Path, required=True, help="the head's folder")
     options = parser.parse_args(arguments)
     from distill.checkpoint import CheckpointError
 
     try:
-        spec = export_head(options.head, options.checkpoint, options.to, options.out)
+        network = load_bundle(options.bundle).path if options.bundle else options.checkpoint
+        spec = export_head(options.head, network, options.to, options.out)
     except (CheckpointError, ExportError, Mf2EdgeError, OSError) as error:
         sys.stderr.write(f"exporters.heads: {error}\n")
         return _EXIT_FAILED
@@ -60,14 +62,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def export_head(
-    head: Path, checkpoint: Path, formats: Sequence[ArtifactFormat], out: Path
+    head: Path, made_with: Path, formats: Sequence[ArtifactFormat], out: Path
 ) -> TaskHeadSpec:
     """Write `head.json` and a file a format to the folder `out`, which appears whole at the end.
+
+    made_with: an edge network's checkpoint, or its bundle's folder.
 
     Raises CheckpointError if the head belongs to another network, PackError if it reads what no
     phone tells, ConversionError if a file does not answer as the head does.
     """
-    network, spec = _open(head, checkpoint)
+    network, spec = _open(head, made_with)
     with new_folder(out, HEAD, "head") as folder:
         files = []
         for kind in formats:
@@ -82,26 +86,23 @@ def export_head(
     return spec
 
 
-def _open(path: Path, checkpoint: Path) -> tuple[nn.Module, TaskHeadSpec]:
+def _open(path: Path, made_with: Path) -> tuple[nn.Module, TaskHeadSpec]:
     """The head as a network of one input, and what stands in its `head.json` but for the files."""
+    from distill.adapting.frozen import network_digest, open_network
     from distill.adapting.heads import load_head
-    from distill.adapting.hidden import file_digest
     from distill.adapting.task_heads import DFNOnVectors, LikenessOnVectors
     from distill.adapting.text_head import is_text_head, load_text_head
-    from distill.checkpoint import load_network
-    from distill.networks.edge import EdgeNet
-    from distill.networks.phone import vector_widths
 
-    edge = load_network(checkpoint).network
-    kind: TaskKind
-    if not isinstance(edge, EdgeNet):
+    digest, layout = network_digest(made_with), open_network(made_with).layout
+    if layout.units:
         raise PackError(
-            f"{checkpoint} is not an edge network: on a phone it tells no vectors that a head "
+            f"{made_with} is not an edge network: on a phone it tells no vectors that a head "
             "could read. Adapt the network of an edge bundle"
         )
+    kind: TaskKind
     if is_text_head(path):
-        text = load_text_head(path, checkpoint)
-        network: nn.Module = LikenessOnVectors(edge, text.direction)
+        text = load_text_head(path, made_with)
+        network: nn.Module = LikenessOnVectors(text.space, text.direction)
         likeness = LikenessCalibration(
             quantiles=text.card.quantiles, fitted_on=f"{text.card.faces} of {text.card.reference}"
         )
@@ -109,7 +110,7 @@ def _open(path: Path, checkpoint: Path) -> tuple[nn.Module, TaskHeadSpec]:
         task, kind, faces = text.card.task, "likeness", 0
         calibration = TaskCalibration(likeness=likeness)
     else:
-        trained = load_head(path, checkpoint)
+        trained = load_head(path, made_with)
         network, card = DFNOnVectors(trained.dfn), trained.card
         task, kind, faces, labels = card.task, card.kind, card.faces, card.labels
         calibration = card.calibration
@@ -118,8 +119,8 @@ def _open(path: Path, checkpoint: Path) -> tuple[nn.Module, TaskHeadSpec]:
         task=task,
         kind=kind,
         labels=labels,
-        width=sum(vector_widths(edge).values()),
-        network_sha256=file_digest(checkpoint),
+        width=layout.width,
+        network_sha256=digest,
         calibration=calibration,
         faces=faces,
         files=(),

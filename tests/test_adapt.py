@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from distill.__main__ import main
+from distill.adapting.frozen import file_digest, open_frozen
 from distill.adapting.heads import load_head
-from distill.adapting.hidden import file_digest, open_frozen
 from distill.adapting.user_faces import align_pictures
 from distill.adapting.user_labels import LabelsError, UserLabels, read_labels
 from distill.adapting.user_split import group_folds, picture_digests, split_rows
@@ -295,8 +295,9 @@ def test_photographs_and_crops_are_aligned_as_the_product_does(
     shutil.copy(folder / "0.png", tmp_path / "nobody.png")
     labels = read_labels(write(tmp_path, "image,score\ncrop.png,1\nnobody.png,2\nphoto.jpg,3\n"))
     recipe = open_frozen(folder / "mf2.pt")[1].recipe
+    cut = recipe.alignment, recipe.margin
     digests = picture_digests(labels, tmp_path)
-    faces = align_pictures(labels, digests, tmp_path, recipe, tmp_path / "cache", 1)
+    faces = align_pictures(labels, digests, tmp_path, *cut, tmp_path / "cache", 1)
     assert faces.unaligned.tolist() == [False, True, False]
     images = np.load(faces.images)
     assert face.landmarks is not None
@@ -309,7 +310,7 @@ def test_photographs_and_crops_are_aligned_as_the_product_does(
     (tmp_path / "nobody.png").write_bytes(b"no picture")
     digests = picture_digests(labels, tmp_path)
     with pytest.raises(LabelsError, match=r"row 3: not a picture .*nobody\.png"):
-        align_pictures(labels, digests, tmp_path, recipe, tmp_path / "cache", 1)
+        align_pictures(labels, digests, tmp_path, *cut, tmp_path / "cache", 1)
 
 
 def test_the_command_says_what_is_wrong(

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import torch
 
+from distill.adapting.frozen import Layout, file_digest, open_frozen
 from distill.adapting.heads import Head, HeadCard, load_head, read_tasks, save_head
-from distill.adapting.hidden import HiddenStates, Layout, file_digest, hidden_states, open_frozen
+from distill.adapting.hidden import HiddenStates, hidden_states
 from distill.adapting.task_figures import concordance, pearson
 from distill.adapting.train_dfn import FaceOrder, Schedule, Task, predict_dfn, train_dfn
 from distill.adapting.user_labels import Kind
@@ -215,7 +216,7 @@ def test_heads_share_one_mf2_and_leave_it_and_one_another_alone(
 def test_a_head_of_another_mf2_is_refused(folder: Path, states: HiddenStates) -> None:
     save_head(head(folder, states, "multi-class", ("along", "across")), folder / "head.pt")
     write_teacher(folder / "another.pt", seed=2)
-    with pytest.raises(CheckpointError, match=r"belongs to the MF².*another\.pt"):
+    with pytest.raises(CheckpointError, match=r"belongs to the network.*another\.pt"):
         load_head(folder / "head.pt", folder / "another.pt")
     with pytest.raises(CheckpointError, match="distill adapt"):
         load_head(folder / "none.pt", folder / "mf2.pt")

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from distill.action_units import train_action_units
-from distill.adapting.hidden import hidden_states, open_frozen
+from distill.adapting.frozen import open_frozen
+from distill.adapting.hidden import hidden_states
 from distill.checkpoint import WILD, load_network, save_network
 from distill.config import (
     ConfigError,

@@ -19,14 +19,13 @@ from distill.language import plain_words
 from distill.language.texts import TextBank, compare, load_bank, make_bank
 from distill.learning.losses import agreement_loss, alignment_loss
 from distill.learning.school import balanced
-from distill.mfa.cli import main as mfa
 from distill.networks.architectures import build_network
 from distill.networks.mf2 import MF2
 from distill.networks.regions import region_priors
 from distill.networks.start import start_network
-from distill.prepare import prepare
 from distill.train import train
-from tests.tiny_school import RECIPE, tiny_recipe, write_blendshapes, write_recipe
+from tests.tiny_school import RECIPE, write_recipe
+from tests.tiny_teacher import prepared_teacher
 
 TEACHER = RECIPE.with_name("mf2.toml")
 CONFIG = TextConfig(
@@ -36,23 +35,7 @@ CONFIG = TextConfig(
 
 @pytest.fixture(scope="module")
 def recipe(tmp_path_factory: pytest.TempPathFactory) -> Recipe:
-    """A prepared miniature of the teacher's recipe, its descriptions made by the grammar."""
-    folder = tmp_path_factory.mktemp("teacher")
-    tiny, shipped = tiny_recipe(folder), load_recipe(TEACHER)
-    assert shipped.texts is not None
-    replace = msgspec.structs.replace
-    store = folder / "runs" / "mfa" / "mfa.sqlite"
-    teacher = replace(
-        tiny,
-        network=replace(shipped.network, weights=None, continues=None, token_width=16),
-        texts=replace(shipped.texts, store=str(store), texts=4),
-    )
-    prepare(teacher, workers=1)
-    write_blendshapes(teacher)
-    write_recipe(teacher, folder / "recipe.toml")
-    assert mfa(["build", "--source", "template", "--config", str(folder / "recipe.toml")]) == 0
-    make_bank(teacher, teacher.texts or CONFIG)
-    return teacher
+    return prepared_teacher(tmp_path_factory.mktemp("teacher"))
 
 
 def test_regions_are_symmetric_and_lie_where_the_muscles_are() -> None:

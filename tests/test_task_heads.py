@@ -15,9 +15,11 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F  # noqa: N812  (the field's name for it)
 
+from distill.adapting.frozen import file_digest, open_frozen
 from distill.adapting.heads import Head, HeadCard, read_tasks, save_head
-from distill.adapting.hidden import file_digest, hidden_states, open_frozen
+from distill.adapting.hidden import hidden_states
 from distill.adapting.text_head import TextCard, TextHead, save_text_head
+from distill.adapting.text_space import open_text_space
 from distill.adapting.train_dfn import Schedule, Task, predict_dfn, train_dfn
 from exporters.heads import main
 from mf2_edge import Bundle, BundleError, ChecksumError, FaceState, FaceStateAnalyzer, load_bundle
@@ -74,15 +76,18 @@ def sentence() -> Path:
         task="smile",
         sentence="a person who smiles",
         encoder="none",
+        start=0,
         network_sha256=file_digest(checkpoint()),
         reference="nobody",
         faces=3,
         quantiles=(-0.5, 0.0, 0.5),
     )
-    width = open_frozen(checkpoint())[0].get_parameter("face_to_text.weight").shape[0]
-    direction = F.normalize(torch.randn(width, generator=torch.Generator().manual_seed(0)), dim=0)
+    space = open_text_space(checkpoint())
+    direction = F.normalize(
+        torch.randn(len(space.bias), generator=torch.Generator().manual_seed(0)), dim=0
+    )
     path = Path(scratch().name) / "sentence.pt"
-    save_text_head(TextHead(direction, card), path)
+    save_text_head(TextHead(space, direction, card), path)
     return path
 
 
@@ -128,7 +133,8 @@ def test_a_sentence_answers_on_the_phone() -> None:
         reading = network.read(to_tensor(aligned()[None], loaded.recipe.preprocessing))
     from distill.adapting.text_head import load_text_head
 
-    expected = load_text_head(sentence(), checkpoint()).answers(reading.face_text)[0]
+    head = load_text_head(sentence(), checkpoint())
+    expected = head.answers((reading.face_text @ head.direction).numpy())[0]
     answer = read(pressed_integers(), "litert", "fp32", exported(sentence())).tasks["smile"]
     assert answer.kind == "likeness"
     assert answer.scores["a person who smiles"] == pytest.approx(expected, abs=1e-4)

@@ -11,10 +11,11 @@ import pytest
 import torch
 
 from distill.__main__ import main
-from distill.adapting.hidden import open_frozen
+from distill.adapting.frozen import open_frozen
 from distill.adapting.sheet import write_sheet
 from distill.adapting.text_head import load_text_head, make_text_head, read_faces
-from distill.checkpoint import CheckpointError
+from distill.adapting.text_space import open_text_space
+from distill.checkpoint import CheckpointError, save_network
 from distill.faces.batches import centre_tensor
 from distill.faces.store import load_store
 from distill.language.encode_text import encode_texts
@@ -50,25 +51,25 @@ def test_an_answer_is_the_share_of_faces_that_are_less_like_the_sentence(folder:
     head = load_text_head(folder / "out" / "smile" / "head.pt", folder / "mf2.pt")
     network, loaded = open_frozen(folder / "mf2.pt")
     store = load_store(folder / "faces")
-    vectors = read_faces(network, loaded.recipe, store)
+    vectors = read_faces(folder / "mf2.pt", head.space, store.images)
     likeness = vectors @ encode_texts([SENTENCE])[0]
     with torch.inference_mode():
         reading = network.read(centre_tensor(loaded.recipe, store.images[:5]))
     np.testing.assert_allclose(reading.face_text.numpy(), vectors[:5], atol=1e-5)
-    answers = head.answers(torch.from_numpy(vectors))
+    answers = head.answers(likeness)
     rank = likeness.argsort().argsort() / (FACES - 1)
     np.testing.assert_allclose(answers, rank, atol=0.02)
     assert (head.card.sentence, head.card.faces) == (SENTENCE, FACES)
-    assert head.answers(head.direction[None])[0] == 1  # as like it as can be
-    assert head.answers(-head.direction[None])[0] == 0
+    assert head.answers(np.array([1.0, -1.0])).tolist() == [1, 0]  # as like it as can be, and not
 
 
 def test_a_network_that_never_learned_the_text_space_reads_no_sentence(folder: Path) -> None:
     network, loaded = open_frozen(folder / "mf2.pt")
     recipe = msgspec.structs.replace(loaded.recipe, texts=None, lessons=None)
+    save_network(network, recipe, loaded.stage, folder / "deaf.pt")
     store = load_store(folder / "faces")
     with pytest.raises(CheckpointError, match="never learned the text space"):
-        make_text_head("smile", SENTENCE, network, folder / "mf2.pt", recipe, store, "faces")
+        make_text_head("smile", SENTENCE, folder / "deaf.pt", store.images, "faces")
 
 
 def test_the_sheet_shows_the_faces_most_and_least_like_it(folder: Path) -> None:
@@ -76,8 +77,9 @@ def test_the_sheet_shows_the_faces_most_and_least_like_it(folder: Path) -> None:
     assert sheet is not None
     assert sheet.shape == (2 * (2 * 128 + 8), 8 * 128, 3)
     store = load_store(folder / "faces")
-    network, loaded = open_frozen(folder / "mf2.pt")
-    likeness = read_faces(network, loaded.recipe, store) @ encode_texts([SENTENCE])[0]
+    network = folder / "mf2.pt"
+    likeness = read_faces(network, open_text_space(network), store.images)
+    likeness = likeness @ encode_texts([SENTENCE])[0]
     best = store.images[likeness.argmax()][..., ::-1].astype(float)
     shown = sheet[:128, :128].astype(float)
     assert np.corrcoef(best.mean(axis=2).ravel(), shown.mean(axis=2).ravel())[0, 1] > 0.8
@@ -97,7 +99,7 @@ def test_a_group_of_a_sheet_starts_a_line_of_its_own(tmp_path: Path) -> None:
     ("changes", "message"),
     [
         ({"text": "  "}, "--text is empty"),
-        ({"faces": "nowhere"}, "no aligned faces in nowhere"),
+        ({"faces": "nowhere"}, "--faces nowhere: no such folder"),
         ({"task": "../up"}, "expected letters"),
         ({"checkpoint": "nothing.pt"}, "no checkpoint at nothing.pt"),
     ],

@@ -10,9 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distill.checkpoint import WILD, save_network
-from distill.config import load_recipe
+from distill.config import Recipe, load_recipe
+from distill.language.texts import make_bank
+from distill.mfa.cli import main as mfa
+from distill.prepare import prepare
 from tests.pressed import lively_network
-from tests.tiny_school import RECIPE
+from tests.tiny_school import RECIPE, tiny_recipe, write_blendshapes, write_recipe
 
 TEACHER = RECIPE.with_name("mf2.toml")
 
@@ -23,6 +26,26 @@ def write_teacher(path: Path, seed: int = 0) -> None:
     network = msgspec.structs.replace(shipped.network, weights=None, continues=None, token_width=16)
     recipe = msgspec.structs.replace(shipped, network=network)
     save_network(lively_network(recipe, seed), recipe, WILD, path)
+
+
+def prepared_teacher(folder: Path) -> Recipe:
+    """A prepared miniature of the teacher's recipe, its descriptions made by the grammar."""
+    tiny, shipped = tiny_recipe(folder), load_recipe(TEACHER)
+    assert shipped.texts is not None
+    replace = msgspec.structs.replace
+    store = folder / "runs" / "mfa" / "mfa.sqlite"
+    texts = replace(shipped.texts, store=str(store), texts=4)
+    teacher = replace(
+        tiny,
+        network=replace(shipped.network, weights=None, continues=None, token_width=16),
+        texts=texts,
+    )
+    prepare(teacher, workers=1)
+    write_blendshapes(teacher)
+    write_recipe(teacher, folder / "recipe.toml")
+    assert mfa(["build", "--source", "template", "--config", str(folder / "recipe.toml")]) == 0
+    make_bank(teacher, texts)
+    return teacher
 
 
 def stripes(across: bool, thickness: int, rng: np.random.Generator) -> NDArray[np.uint8]:

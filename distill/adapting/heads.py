@@ -1,4 +1,4 @@
-"""Heads: what a DFN learned, kept beside the MF² that it belongs to; any number on one MF²."""
+"""Heads: what a DFN learned, kept with what network it belongs to; any number on one network."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from distill.adapting.hidden import Layout, file_digest
+from distill.adapting.frozen import Layout, network_digest
 from distill.adapting.user_labels import Kind
 from distill.checkpoint import CheckpointError, save_atomically
 from distill.networks.dfn import DFN
@@ -31,7 +31,7 @@ class HeadCard(msgspec.Struct, frozen=True, kw_only=True):
     labels: tuple[str, ...]
     """Meaning of each logit, in order."""
     mf2_sha256: str
-    """Of the file of the MF² that it reads; no other will do."""
+    """Of the checkpoint of the network that it reads; no other will do."""
     layout: Layout
     """Hidden states that it reads."""
     width: int
@@ -59,8 +59,11 @@ def save_head(head: Head, path: Path) -> None:
     save_atomically({"format": FORMAT, "card": card, "dfn": head.dfn.state_dict()}, path)
 
 
-def load_head(path: Path, mf2_checkpoint: Path) -> Head:
-    """Read a head; raises CheckpointError if it is none, or belongs to another MF²."""
+def load_head(path: Path, network: Path) -> Head:
+    """Read a head of a network (a checkpoint, or a bundle's folder).
+
+    Raises CheckpointError if it is no head, or belongs to another network.
+    """
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
@@ -70,11 +73,11 @@ def load_head(path: Path, mf2_checkpoint: Path) -> Head:
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise CheckpointError(f"{path} is not a head written by `python -m distill adapt`")
     card = msgspec.json.decode(content["card"], type=HeadCard)
-    found = file_digest(mf2_checkpoint)
+    found = network_digest(network)
     if found != card.mf2_sha256:
         raise CheckpointError(
-            f"{path} belongs to the MF² with sha256 {card.mf2_sha256[:12]}..., but "
-            f"{mf2_checkpoint} has {found[:12]}...: give that one, or adapt again"
+            f"{path} belongs to the network with sha256 {card.mf2_sha256[:12]}..., but "
+            f"{network} has {found[:12]}...: give that one, or adapt again"
         )
     dfn = empty_dfn(card)
     dfn.load_state_dict(content["dfn"])

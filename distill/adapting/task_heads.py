@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  (the field's name for it)
 
+from distill.adapting.text_space import TextSpace
 from distill.networks.dfn import DFN
-from distill.networks.edge import EdgeNet
 
 
 class DFNOnVectors(nn.Module):
@@ -26,17 +26,16 @@ class DFNOnVectors(nn.Module):
 class LikenessOnVectors(nn.Module):
     """(N, width) -> the likeness of faces to a sentence, -1..1, (N, 1).
 
-    direction: (text,) of unit length. The way into the text space is folded to one linear layer.
+    direction: (text,) of unit length. The face vector stands first.
     """
 
-    def __init__(self, edge: EdgeNet, direction: Tensor) -> None:
+    def __init__(self, space: TextSpace, direction: Tensor) -> None:
         super().__init__()
-        self.face = edge.embed.in_features
-        embed, to_text = edge.embed, edge.face_to_text
-        self.to_text = nn.Linear(self.face, to_text.out_features)
+        self.face = space.weight.shape[1]
+        self.to_text = nn.Linear(self.face, len(space.bias))
         with torch.no_grad():
-            self.to_text.weight.copy_(to_text.weight @ embed.weight)
-            self.to_text.bias.copy_(to_text.weight @ embed.bias + to_text.bias)
+            self.to_text.weight.copy_(space.weight)
+            self.to_text.bias.copy_(space.bias)
         self.direction = nn.Parameter(direction[:, None].clone(), requires_grad=False)
 
     def forward(self, vectors: Tensor) -> Tensor:

@@ -1,8 +1,8 @@
 """A head out of a sentence, without one labelled picture: how much a face is like it.
 
-The network's face vector is in the space of a sentence encoder (MF² by training, an edge network
-by distillation), so a sentence is a direction there. How alike is alike says no sentence: so an
-answer is the share of reference faces that are less like the sentence than this one.
+The face vector goes into the space of a sentence encoder (`text_space.py`), where a sentence is a
+direction. How alike is alike says no sentence: so an answer is the share of reference faces that
+are less like the sentence than this one.
 """
 
 from __future__ import annotations
@@ -18,15 +18,13 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812  (the field's name for it)
 from tqdm import tqdm
 
-from distill.adapting.hidden import file_digest
+from distill.adapting.frozen import network_digest, open_network
+from distill.adapting.text_space import TextSpace, open_text_space
 from distill.checkpoint import CheckpointError, save_atomically
-from distill.config import Recipe
-from distill.faces.batches import centre_tensor
-from distill.faces.store import FaceStore
-from distill.language.encode_text import BUILT_IN, encode_texts
-from distill.networks.reading import ReadingNet
+from distill.faces.augment import centre
+from distill.language.encode_text import encode_texts
 
-FORMAT = "mf2-edge text head 1"
+FORMAT = "mf2-edge text head 2"
 QUANTILES = 101
 """Of the likeness over the reference faces, at 0 %, 1 %, ... 100 %."""
 
@@ -37,8 +35,10 @@ class TextCard(msgspec.Struct, frozen=True, kw_only=True):
     task: str
     sentence: str
     encoder: str
+    start: int
+    """Where in a row of hidden states the face vector begins."""
     network_sha256: str
-    """Of the file of the network that it reads; no other will do."""
+    """Of the checkpoint of the network that it reads; no other will do."""
     reference: str
     """The faces that answers are relative to."""
     faces: int
@@ -49,70 +49,68 @@ class TextCard(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class TextHead:
-    """A sentence's direction, (text,) of unit length, and the card."""
+    """direction: of the sentence in the text space, (text,), of unit length."""
 
+    space: TextSpace
     direction: Tensor
     card: TextCard
 
-    def answers(self, face_text: Tensor) -> NDArray[np.float64]:
-        """Face vectors in the text space (N, text) -> answers 0..1, [N]."""
-        likeness = (face_text @ self.direction).double().numpy()
+    def answers(self, likeness: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Likeness -1..1 [N] -> answers 0..1, [N]."""
         shares = np.linspace(0, 1, len(self.card.quantiles))
         return np.asarray(np.interp(likeness, self.card.quantiles, shares))
 
 
 def make_text_head(
-    task: str,
-    sentence: str,
-    network: ReadingNet,
-    checkpoint: Path,
-    recipe: Recipe,
-    reference: FaceStore,
-    name: str,
+    task: str, sentence: str, network: Path, faces: NDArray[np.uint8], name: str
 ) -> tuple[TextHead, NDArray[np.float32]]:
     """The head of a sentence, and the likeness of each reference face, float32 [n].
 
-    `name`: of the reference faces, in words. Raises ValueError for an empty sentence, and
+    network: a checkpoint, or a bundle's folder. faces: uint8 [n, H, W, 3], aligned, with a margin;
+    `name` says in words whose they are. Raises ValueError for an empty sentence, and
     CheckpointError for a network that never learned the text space.
     """
-    if not recipe.reads_text:
-        raise CheckpointError(
-            f"{checkpoint}: {recipe.name} never learned the text space; take MF² or mf2-edge-m"
-        )
+    space = open_text_space(network)
     if not sentence.strip():
         raise ValueError("--text is empty; expected a sentence such as 'a person who smiles'")
-    encoder = recipe.texts.encoder if recipe.texts else BUILT_IN
-    direction = F.normalize(torch.from_numpy(encode_texts([sentence], encoder)[0]), dim=0)
-    likeness = read_faces(network, recipe, reference) @ direction.numpy()
+    direction = F.normalize(torch.from_numpy(encode_texts([sentence], space.encoder)[0]), dim=0)
+    likeness = read_faces(network, space, faces) @ direction.numpy()
     quantiles = np.quantile(likeness, np.linspace(0, 1, QUANTILES))
     card = TextCard(
         task=task,
         sentence=sentence,
-        encoder=encoder,
-        network_sha256=file_digest(checkpoint),
+        encoder=space.encoder,
+        start=space.start,
+        network_sha256=network_digest(network),
         reference=name,
         faces=len(likeness),
         quantiles=tuple(float(value) for value in quantiles),
     )
-    return TextHead(direction, card), likeness
+    return TextHead(space, direction, card), likeness
 
 
-@torch.inference_mode()
-def read_faces(network: ReadingNet, recipe: Recipe, faces: FaceStore) -> NDArray[np.float32]:
+def read_faces(network: Path, space: TextSpace, faces: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Aligned faces in the text space, unit vectors float32 [n, text]."""
-    network.eval()
-    parts = np.array_split(np.arange(len(faces.names)), max(1, len(faces.names) // 64))
-    vectors = [
-        network.read(centre_tensor(recipe, faces.images[part])).face_text.numpy()
-        for part in tqdm(parts, desc="faces", unit="batch", mininterval=5)
-    ]
+    frozen = open_network(network)
+    size = frozen.alignment
+    parts = np.array_split(np.arange(len(faces)), max(1, len(faces) // 64))
+    vectors = []
+    for part in tqdm(parts, desc="faces", unit="batch", mininterval=5):
+        cut = np.stack([centre(face, size.width, size.height) for face in faces[part]])
+        vectors.append(space.read(torch.from_numpy(frozen.read(cut))).numpy())
     return np.concatenate(vectors)
 
 
 def save_text_head(head: TextHead, path: Path) -> None:
     """Write a text head, atomically."""
-    card = msgspec.json.encode(head.card).decode()
-    save_atomically({"format": FORMAT, "card": card, "direction": head.direction}, path)
+    content = {
+        "format": FORMAT,
+        "card": msgspec.json.encode(head.card).decode(),
+        "direction": head.direction,
+        "weight": head.space.weight,
+        "bias": head.space.bias,
+    }
+    save_atomically(content, path)
 
 
 def is_text_head(path: Path) -> bool:
@@ -126,8 +124,11 @@ def is_text_head(path: Path) -> bool:
     return isinstance(content, dict) and content.get("format") == FORMAT
 
 
-def load_text_head(path: Path, checkpoint: Path) -> TextHead:
-    """Read a text head; raises CheckpointError if it is none, or belongs to another network."""
+def load_text_head(path: Path, network: Path) -> TextHead:
+    """Read a head of a network (a checkpoint, or a bundle's folder).
+
+    Raises CheckpointError if it is none, or belongs to another network.
+    """
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
@@ -137,10 +138,11 @@ def load_text_head(path: Path, checkpoint: Path) -> TextHead:
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise CheckpointError(f"{path} is not a head written by `distill adapt --text`")
     card = msgspec.json.decode(content["card"], type=TextCard)
-    found = file_digest(checkpoint)
+    found = network_digest(network)
     if found != card.network_sha256:
         raise CheckpointError(
             f"{path} belongs to the network with sha256 {card.network_sha256[:12]}..., but "
-            f"{checkpoint} has {found[:12]}...: give that one, or make the head again"
+            f"{network} has {found[:12]}...: give that one, or make the head again"
         )
-    return TextHead(content["direction"], card)
+    space = TextSpace(content["weight"], content["bias"], card.encoder, card.start)
+    return TextHead(space, content["direction"], card)

@@ -1,0 +1,179 @@
+"""The frozen network that heads of other tasks read: a checkpoint, or the file of a bundle.
+
+A checkpoint of MF² or of an edge network tells all its hidden states. A bundle of an edge network
+tells the two vectors that its heads read, in the numbers that the phone computes, and needs no
+checkpoint.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import file_digest as sha256_of
+from pathlib import Path
+from typing import Final, Protocol
+
+import msgspec
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from distill.checkpoint import Checkpoint, CheckpointError, load_network
+from distill.faces.batches import to_tensor
+from distill.networks.network import channels_last
+from distill.networks.reading import Reading, ReadingNet
+from mf2_edge import Bundle, FaceStateAnalyzer, load_bundle
+from mf2_edge.schema import AlignmentSpec
+
+MARGIN: Final = 8
+"""Pixels of room around a bundle's faces, for augmentation; its manifest does not know training."""
+
+
+class Layout(msgspec.Struct, frozen=True):
+    """Where in a row what stands: channels of each stage, tokens (0: none), values of a token."""
+
+    stages: tuple[int, ...]
+    units: int
+    token_width: int
+
+    @property
+    def width(self) -> int:
+        """Values of a view."""
+        return sum(self.stages) + self.units * self.token_width
+
+    def split(self, flat: Tensor) -> tuple[tuple[Tensor, ...], Tensor]:
+        """(N, width) -> the vectors of the stages (N, channels), the tokens (N, units, values)."""
+        *stages, tokens = torch.split(flat, [*self.stages, self.units * self.token_width], dim=1)
+        return tuple(stages), tokens.reshape(len(flat), self.units, self.token_width)
+
+
+class Frozen(Protocol):
+    """An open network."""
+
+    @property
+    def sha256(self) -> str:
+        """Of the file that answers."""
+        ...
+
+    @property
+    def alignment(self) -> AlignmentSpec:
+        """Where a face lies in what it reads."""
+        ...
+
+    @property
+    def margin(self) -> int:
+        """Pixels around that."""
+        ...
+
+    @property
+    def layout(self) -> Layout:
+        """Of a row of `read`."""
+        ...
+
+    def read(self, faces: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Aligned RGB faces [n, H, W, 3], margin taken off -> hidden states [n, layout.width]."""
+        ...
+
+
+def open_network(network: Path) -> Frozen:
+    """A checkpoint (a file) or a bundle (a folder), opened.
+
+    Raises CheckpointError for a network that no head can read, BundleError for a bundle that is
+    not there or damaged.
+    """
+    if network.is_dir():
+        return _FrozenBundle(FaceStateAnalyzer(_readable(network), num_threads=1))
+    net, loaded = open_frozen(network)
+    return _FrozenCheckpoint(net, loaded, file_digest(network))
+
+
+def network_digest(network: Path) -> str:
+    """sha256, lower-case hexadecimal, that ties heads to a network: of its checkpoint.
+
+    A bundle's manifest tells that of the checkpoint it was made from, so its files of any precision
+    share their heads. Raises FileNotFoundError, CheckpointError or BundleError.
+    """
+    if not network.is_dir():
+        return file_digest(network)
+    digest = _readable(network).manifest.provenance.checkpoint_sha256
+    assert digest is not None  # _readable saw to it
+    return digest
+
+
+def file_digest(path: Path) -> str:
+    """sha256 of a file's bytes, lower-case hexadecimal; raises FileNotFoundError."""
+    with path.open("rb") as file:
+        return sha256_of(file, "sha256").hexdigest()
+
+
+def open_frozen(checkpoint: Path) -> tuple[ReadingNet, Checkpoint]:
+    """The MF² or edge network of a checkpoint, frozen; raises CheckpointError for any other."""
+    loaded = load_network(checkpoint)
+    if not isinstance(loaded.network, ReadingNet):
+        raise CheckpointError(
+            f"{checkpoint} holds neither MF² nor an edge network: train distill/configs/mf2.toml"
+        )
+    loaded.network.requires_grad_(False)
+    channels_last(loaded.network)
+    return loaded.network, loaded
+
+
+def layout_of(network: ReadingNet, reading: Reading) -> Layout:
+    """The layout of a reading's hidden states."""
+    stages = tuple(int(stage.shape[1]) for stage in reading.stages)
+    units, values = reading.tokens.shape[1:]
+    return Layout(stages, units if network.heads_read_tokens else 0, values)
+
+
+class _FrozenCheckpoint:
+    def __init__(self, network: ReadingNet, loaded: Checkpoint, sha256: str) -> None:
+        self.network, self.recipe, self.sha256 = network, loaded.recipe, sha256
+        self.alignment, self.margin = loaded.recipe.alignment, loaded.recipe.margin
+        blank = torch.zeros(1, 3, self.alignment.height, self.alignment.width)
+        with torch.inference_mode():
+            self.layout = layout_of(network, network.read(blank))
+
+    def read(self, faces: NDArray[np.uint8]) -> NDArray[np.float32]:
+        with torch.inference_mode():
+            reading = self.network.read(to_tensor(faces, self.recipe.preprocessing))
+        values = [*reading.stages, reading.tokens[:, : self.layout.units].flatten(1)]
+        return np.asarray(torch.cat(values, dim=1).numpy())
+
+
+@dataclass(frozen=True)
+class _FrozenBundle:
+    analyzer: FaceStateAnalyzer
+    margin: int = MARGIN
+
+    @property
+    def sha256(self) -> str:
+        return self.analyzer.artifact.sha256
+
+    @property
+    def alignment(self) -> AlignmentSpec:
+        return self.analyzer.bundle.manifest.alignment
+
+    @property
+    def layout(self) -> Layout:
+        vectors = self.analyzer.bundle.manifest.vectors
+        return Layout(tuple(vector.width for vector in vectors), units=0, token_width=0)
+
+    def read(self, faces: NDArray[np.uint8]) -> NDArray[np.float32]:
+        vectors = self.analyzer.bundle.manifest.vectors
+        rows = []
+        for face in faces:
+            told = self.analyzer.runtime.run(self.analyzer.preprocess(np.ascontiguousarray(face)))
+            parts = [np.asarray(told[vector.output], np.float32).ravel() for vector in vectors]
+            rows.append(np.concatenate(parts))
+        return np.stack(rows)
+
+
+def _readable(folder: Path) -> Bundle:
+    bundle = load_bundle(folder)
+    manifest = bundle.manifest
+    if not manifest.vectors or manifest.provenance.checkpoint_sha256 is None:
+        raise CheckpointError(
+            f"bundle {manifest.name} tells no vectors that a head could read; take one of an edge "
+            "network, such as mf2-edge-m"
+        )
+    return bundle
