@@ -168,7 +168,7 @@ def rounding_table(name: str) -> str:
 
 
 def answers_table() -> str:
-    """The recipe of mf2-edge-m in integers, beside the same network without MF²."""
+    """The recipe of mf2-edge-m, and the same network without MF², in floats and integers."""
     manifest = json.loads((BUNDLES / "mf2-edge-m" / "manifest.json").read_text())
     alone = json.loads((RESULTS / "mf2-edge-m-answers.json").read_text())
     rows = {
@@ -177,8 +177,9 @@ def answers_table() -> str:
     }
     return _networks(
         [
-            (name, [a for a in accuracy if a["precision"] == "int8"])
+            (f"{name}, {numbers}", [a for a in accuracy if a["precision"] == numbers])
             for name, accuracy in rows.items()
+            for numbers in ("fp32", "int8")
         ]
     )
 
