@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import torch
 from torch import nn
@@ -126,6 +127,9 @@ def _train_job(
         ema=0.0,  # an average of weights would not fit the ranges
     )
     coded = coded_rows(school, job.rows)
+    # Whatever precision phases 1 to 3 computed in: what rounds is float32.
+    train = msgspec.structs.replace(recipe.train, precision="float32")
+    exact = msgspec.structs.replace(recipe, train=train)
     start = optimisation.resume(job.checkpoint, job.key) if is_done(job.checkpoint, job.key) else 0
     for step in tqdm(
         range(start, settings.steps),
@@ -138,8 +142,8 @@ def _train_job(
         if step >= settings.steps * settings.free_ranges:
             freeze_ranges(simulated)
         if recipe.learns_codes:
-            learn_codes(simulated, recipe, school, coded, step)
-        remember(simulated, recipe, school, teacher, step)
+            learn_codes(simulated, exact, school, coded, step)
+        remember(simulated, exact, school, teacher, step)
         optimisation.update(step)
         if (step + 1) % settings.checkpoint_every == 0:
             optimisation.save(job.checkpoint, step + 1, job.key)

@@ -41,7 +41,13 @@ def recipe(tmp_path_factory: pytest.TempPathFactory) -> Recipe:
     write_blendshapes(recipe)
     network = replace(recipe.network, activation="relu", width=0.25, frozen=())
     coded = replace(recipe.action_unit_training, fresh_branch=False)
-    recipe = replace(recipe, network=network, action_unit_training=coded, quantization=SETTINGS)
+    recipe = replace(
+        recipe,
+        network=network,
+        train=replace(recipe.train, precision="bf16"),  # phase 4 is of float32 nonetheless
+        action_unit_training=coded,
+        quantization=SETTINGS,
+    )
     train(recipe)
     train_action_units(recipe)
     return recipe
