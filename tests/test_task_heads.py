@@ -192,7 +192,7 @@ def test_the_head_of_a_network_without_vectors_is_not_exported(
 ) -> None:
     arguments = [str(trained()), "--out", str(tmp_path / "out"), "--checkpoint"]
     assert main([*arguments, str(pressed().checkpoint)]) == 2
-    assert "is not an edge network" in capsys.readouterr().err
+    assert "holds neither MF² nor an edge network" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 
