@@ -36,7 +36,8 @@ browser:
 		apt-get update -qq && apt-get install -y -qq $$missing >/dev/null || \
 		echo "could not install:$$missing" >&2; fi
 
-NATIVE := cmake g++ nlohmann-json3-dev libstb-dev default-jdk-headless junit5 libjna-java
+# libusb: the metadata reader of tflite-support loads it.
+NATIVE := cmake g++ nlohmann-json3-dev libstb-dev default-jdk-headless junit5 libjna-java libusb-1.0-0
 
 native:
 	@missing=""; for package in $(NATIVE); do \
