@@ -27,6 +27,7 @@ from mf2_edge.schema import EmotionCalibration
 from mf2_edge.task_schema import TaskCalibration
 from tests.make_tiny_bundle import FOLDER as TINY
 from tests.pressed import pressed, pressed_integers
+from tests.tiny_teacher import write_teacher
 
 LABELS = ("bright", "dark")
 
@@ -193,6 +194,16 @@ def test_the_head_of_a_network_without_vectors_is_not_exported(
     arguments = [str(trained()), "--out", str(tmp_path / "out"), "--checkpoint"]
     assert main([*arguments, str(pressed().checkpoint)]) == 2
     assert "holds neither MF² nor an edge network" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_head_of_mf2_is_not_exported(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_teacher(tmp_path / "mf2.pt")
+    arguments = [str(tmp_path / "head.pt"), "--out", str(tmp_path / "out")]
+    assert main([*arguments, "--checkpoint", str(tmp_path / "mf2.pt")]) == 2
+    assert "is not an edge network" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 
