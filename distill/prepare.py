@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from distill.config import DatasetConfig, Recipe
 from distill.datasets import READERS, LabelledFace, LayoutError
+from distill.datasets.split import draw
 from distill.faces.pictures import Pictures, align_face
 from distill.faces.resumable import fill_rows, fingerprint
 from distill.faces.store import save_store
@@ -101,6 +101,8 @@ def _labels(
             votes[row] = np.eye(len(emotions))[winner[row]]
         if face.votes is not None:
             votes[row] = _vote_shares(face.votes, emotions)
+        if face.shares is not None:
+            votes[row] = _shares(face.shares, emotions)
         coded[row] = face.unit_labels(units)
     # A FACS coder notes what is present. A unit that is noted in no face of a whole data set was
     # not looked for: unknown, not absent.
@@ -125,13 +127,19 @@ def _vote_shares(votes: dict[str, float], emotions: Sequence[str]) -> NDArray[np
     return np.asarray(kept / total, dtype=np.float32)
 
 
+def _shares(shares: Mapping[str, float], emotions: Sequence[str]) -> NDArray[np.float32]:
+    """A distribution over the recipe's emotions; NaN where it has none of them."""
+    known = np.array([shares.get(emotion, 0.0) for emotion in emotions])
+    if known.sum() == 0:
+        return np.full(len(emotions), np.nan, dtype=np.float32)
+    return np.asarray(known / known.sum(), dtype=np.float32)
+
+
 def split_of(face: LabelledFace, dataset: DatasetConfig, seed: int) -> str:
     """The data set's own split; a seeded part of "train" becomes "valid" where the recipe asks.
 
-    Drawn from a hash of the name, so that neither order nor library version changes it.
+    Drawn from the name, so that neither order nor library version changes it.
     """
     if face.split != "train" or dataset.validation == 0:
         return face.split
-    digest = blake2b(f"{seed}/{face.name}".encode(), digest_size=4).digest()
-    draw = int.from_bytes(digest, "big") / 2**32
-    return "valid" if draw < dataset.validation else "train"
+    return "valid" if draw(face.name, seed) < dataset.validation else "train"

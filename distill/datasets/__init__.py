@@ -15,10 +15,12 @@ from distill.datasets.affwild2 import read_affwild2_au, read_affwild2_expr
 from distill.datasets.bp4d import read_bp4d
 from distill.datasets.ckplus import read_ckplus
 from distill.datasets.disfa import read_disfa
+from distill.datasets.fairface import read_fairface
 from distill.datasets.ferplus import majority, read_ferplus
 from distill.datasets.labelled import EMOTIONS, LabelledFace, LayoutError
 from distill.datasets.rafdb import read_rafdb
 from distill.datasets.unlabelled import read_unlabelled
+from distill.datasets.wild.reader import read_wild
 from distill.faces.tree import Tree
 
 __all__ = [
@@ -33,9 +35,11 @@ __all__ = [
     "read_bp4d",
     "read_ckplus",
     "read_disfa",
+    "read_fairface",
     "read_ferplus",
     "read_rafdb",
     "read_unlabelled",
+    "read_wild",
 ]
 
 READERS: Final[dict[str, Callable[[Tree], Iterator[LabelledFace]]]] = {
@@ -48,4 +52,6 @@ READERS: Final[dict[str, Callable[[Tree], Iterator[LabelledFace]]]] = {
     "affwild2-au": read_affwild2_au,
     "affwild2-expr": read_affwild2_expr,
     "unlabelled": read_unlabelled,
+    "fairface": read_fairface,
+    "wild": read_wild,
 }

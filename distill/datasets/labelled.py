@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -35,13 +35,15 @@ class LabelledFace:
     frames from 0. `split` is the data set's own part, "dev" where it has none.
 
     `emotion` is the label under the data set's own protocol, None where that gives none; `votes`
-    are the raters' votes behind it where they were published.
+    are the raters' votes behind it where they were published, `shares` a distribution over
+    emotions, summing to 1, where the data set gives that.
 
     `action_units` are the units coded present by a human; None if nobody coded the picture.
     `coded` are the units that the coder looked for: of these, those that are not present are
     absent, and every other unit is unknown. None stands for all of FACS.
 
-    `subject` is who it is; for data sets that do not say, the video it comes from.
+    `subject` is who it is; for data sets that do not say, the video it comes from. `groups` are the
+    data set's own labels of "age", "gender" and "race", for figures by group.
 
     The picture is a crop of the face, or it is more than that: then `box` says where the face is
     (pixels), or `whole_frame` that it has to be looked for.
@@ -57,6 +59,8 @@ class LabelledFace:
     box: Box | None = None
     whole_frame: bool = False
     video_frame: int | None = None
+    shares: Mapping[str, float] | None = None
+    groups: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def identity(self) -> str:

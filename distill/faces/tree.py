@@ -1,9 +1,17 @@
-"""A data set's files, whether they lie in a folder or in a tar archive."""
+"""A data set's files, whether they lie in a folder, in a tar archive, or in several of both.
+
+A TOML file joins several folders and archives into one tree, each below a folder of its own:
+
+    [trees]
+    fairface = ["/data/fairface.tar", "/data/fairface-more"] # the first that has a file gives it
+    rafdb = ["/data/rafdb"]
+"""
 
 from __future__ import annotations
 
 import tarfile
-from collections.abc import Iterator
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -84,10 +92,64 @@ class TarTree:
         )
 
 
+class JoinedTree:
+    """Several trees as one, each below a folder."""
+
+    def __init__(self, trees: Mapping[str, Sequence[Tree]]) -> None:
+        self._places: dict[str, tuple[Tree, str]] = {}
+        for folder, alternatives in trees.items():
+            for tree in alternatives:
+                for name in tree.names():
+                    self._places.setdefault(f"{folder}/{name}", (tree, name))
+
+    def names(self) -> list[str]:
+        """All file paths, sorted."""
+        return sorted(self._places)
+
+    def read(self, name: str) -> bytes:
+        """Content of one file; raises KeyError if there is none."""
+        tree, own = self._places[name]
+        return tree.read(own)
+
+    def path(self, name: str) -> Path:
+        """Where a file lies on disk; raises ArchiveError for one in an archive."""
+        tree, own = self._places[name]
+        return tree.path(own)
+
+
+class TreesError(ValueError):
+    """A TOML file does not say where data sets lie."""
+
+
 def open_tree(path: Path) -> Tree:
-    """Open a folder or a tar archive; raises FileNotFoundError naming the path otherwise."""
+    """Open a folder, a tar archive, or a TOML file that names several of them.
+
+    Paths in the TOML file are relative to the working directory, as those of recipes are. Raises
+    FileNotFoundError naming what is not there, TreesError for a TOML file of another kind.
+    """
+    if path.suffix == ".toml" and path.is_file():
+        return JoinedTree(
+            {
+                folder: [open_tree(Path(root)) for root in roots]
+                for folder, roots in _read_roots(path).items()
+            }
+        )
     if path.is_dir():
         return FolderTree(path)
     if path.is_file() and tarfile.is_tarfile(path):
         return TarTree(path)
     raise FileNotFoundError(f"no data set at {path}: expected a folder or an uncompressed .tar")
+
+
+def _read_roots(path: Path) -> dict[str, list[str]]:
+    try:
+        content = tomllib.loads(path.read_text())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise TreesError(f"{path} is not TOML: {error}") from error
+    trees = content.get("trees")
+    if content.keys() != {"trees"} or not isinstance(trees, dict) or not trees:
+        raise TreesError(f"{path} does not join trees: expected a table [trees] and nothing else")
+    for folder, roots in trees.items():
+        if not isinstance(roots, list) or not all(isinstance(root, str) for root in roots):
+            raise TreesError(f"{path}: trees.{folder} is {roots!r}; expected a list of paths")
+    return trees

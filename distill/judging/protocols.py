@@ -8,10 +8,16 @@ from distill.datasets import EMOTIONS
 from distill.datasets.affwild2 import AFFWILD2_UNITS
 from distill.datasets.bp4d import BP4D_FOLDS, BP4D_UNITS
 from distill.datasets.disfa import DISFA_FOLDS, DISFA_UNITS
+from distill.datasets.wild import UNITS
 from distill.judging.folds import EvaluationProtocol, ProtocolError, dealt_folds, fixed_folds
 
 _BASIC: Final = EMOTIONS[:7]
 """Without contempt."""
+
+WILD_UNITS: Final = tuple(
+    unit for unit in UNITS if unit not in {"AU14", "AU18", "AU22", "AU23", "AU24", "AU28"}
+)
+"""The units that two coders agree upon well, and of which there are enough (docs/mfa-wild.md)."""
 
 _MAJORITY: Final = "FER+ majority label"
 _THREE: Final = "3 folds by subject, as JAA-Net and ME-GraphAU publish them"
@@ -116,6 +122,16 @@ PROTOCOLS: Final[dict[str, dict[str, EvaluationProtocol]]] = {
             rule="frame by frame, frames labelled Other left out",
             parts=("valid",),
             emotions=_BASIC,
+        )
+    },
+    "wild": {
+        "valid": EvaluationProtocol(
+            title="MFA-wild",
+            split="validation",
+            rule="what every coder of a face decided alike; some faces have one coder",
+            parts=("valid",),
+            emotions=EMOTIONS,
+            units=WILD_UNITS,
         )
     },
 }
