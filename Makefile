@@ -61,13 +61,13 @@ bench: $(DEV)/.installed ## latency of every file and stage, on this machine; up
 		--benchmark-min-time=0.001 --benchmark-max-time=5 --write benchmarks/results/host/stages.json
 	for bundle in $(BUNDLES); do \
 		$(BIN)/python -m mf2_edge.bench --bundle $$bundle --save benchmarks/results || exit; done
-	$(BIN)/python -m benchmarks.table
+	$(BIN)/python -m benchmarks.tables
 
 peers: $(DEV)/.installed ## networks of published peers beside ours, on this machine; updates docs/bench.md
 	$(BIN)/pip install --quiet --editable '.[reference]'
-	$(BIN)/python -m benchmarks.peers \
+	$(BIN)/python -m benchmarks.peers.compare \
 		$(if $(LANDMARKER_PYTHON),--landmarker-python $(LANDMARKER_PYTHON))
-	$(BIN)/python -m benchmarks.table
+	$(BIN)/python -m benchmarks.tables
 
 # Strict: a package that the advisory service was not asked about is a failure, not a pass.
 audit: $(SDK)/.installed ## known holes in the SDK's dependencies; needs an advisory service
@@ -101,15 +101,16 @@ evaluate: $(DEV)/.installed ## the shipped files on held-out faces (resumes); up
 		bundle=mf2-edge-$${file%%/*}; rest=$${file#*/}; $(EVALUATE) --bundle $$bundle \
 		--artifact $$bundle-$${rest%/*} --config $(CONFIGS)/$$bundle.toml \
 		--out $(RESULTS)/$$bundle/evaluation-$${rest#*/}.json || exit 1; done
-	for bundle in $(BUNDLES); do $(BIN)/python -m exporters.evaluated mf2_edge/bundles/$$bundle \
+	for bundle in $(BUNDLES); do \
+		$(BIN)/python -m exporters.bundle.add_evaluation mf2_edge/bundles/$$bundle \
 		--evaluation $(RESULTS)/$$bundle/evaluation-tflite-*.json \
 		$(RESULTS)/$$bundle/evaluation-[!t]*.json || exit 1; done
-	$(BIN)/python -m benchmarks.table
+	$(BIN)/python -m benchmarks.tables
 
 scale: $(DEV)/.installed ## what FACES faces in EPOCHS epochs would need; updates docs/scale.md
 	$(TRAINING) $(BIN)/torchrun --nproc-per-node $(CORES) -m distill scale --config $(CONFIGS)/mf2.toml \
 		--faces $(FACES) --epochs $(EPOCHS)
-	$(BIN)/python -m benchmarks.table
+	$(BIN)/python -m benchmarks.tables
 
 clean: ## remove environments and build products; trained runs stay
 	rm -rf $(SDK) $(DEV) .venv-audit dist build annotated .pytest_cache .mypy_cache .ruff_cache

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mf2_edge.atomic import replacing
-from mf2_edge.bench.machine import cpu_name
-from mf2_edge.bundle import load_bundle
+from mf2_edge.bench.measure.machine import cpu_name
+from mf2_edge.bundle.loader import load_bundle
+from mf2_edge.io.atomic import replacing
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

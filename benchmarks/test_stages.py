@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from mf2_edge import FaceStateAnalyzer
-from mf2_edge.detect import BlazeFaceDetector
-from mf2_edge.media import check_frame, read_image
+from mf2_edge.io.frames import check_frame, read_image
+from mf2_edge.pipeline.detect import BlazeFaceDetector
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import Meta
 
-from mf2_edge.atomic import replacing
+from mf2_edge.io.atomic import replacing
 
 ROOT: Final = Path(__file__).parent
 PAGE: Final = ROOT / "README.md"

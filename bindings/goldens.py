@@ -35,11 +35,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 import mf2_edge
-from mf2_edge.align import align, similarity, warp
-from mf2_edge.atomic import replacing
-from mf2_edge.bundle import load_bundle
-from mf2_edge.detect import BlazeFaceDetector, View
-from mf2_edge.image_file import read_image
+from mf2_edge.bundle.loader import load_bundle
+from mf2_edge.io.atomic import replacing
+from mf2_edge.io.image_file import read_image
+from mf2_edge.pipeline.align import align, similarity, warp
+from mf2_edge.pipeline.detect import BlazeFaceDetector, View
 from mf2_edge.types import Landmarks, Point
 
 PATH: Final = Path(__file__).parent / "goldens.npz"

@@ -17,10 +17,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from mf2_edge.atomic import replacing
-from mf2_edge.bundle import MANIFEST, load_bundle
+from mf2_edge.bundle.loader import MANIFEST, load_bundle
+from mf2_edge.bundle.manifest import parse_manifest
 from mf2_edge.errors import ManifestError
-from mf2_edge.manifest import parse_manifest
+from mf2_edge.io.atomic import replacing
 
 CHANGED: Final = 300
 """Manifests with one random change each."""

@@ -1,8 +1,8 @@
 """What a manifest is, read from its JSON Schema: the input of the generators of typed bindings.
 
-`manifest_structs` turns `mf2_edge.manifest.manifest_schema()` into structs, fields and shapes, the
-words under each key included, in an order in which every struct stands before those that use it.
-A generator (bindings/<name>/generate_types.py) only writes these down in its language.
+`manifest_structs` turns `mf2_edge.bundle.manifest.manifest_schema()` into structs, fields and
+shapes, the words under each key included, in an order in which every struct stands before those
+that use it. A generator (bindings/<name>/generate_types.py) only writes these down in its language.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, get_args, get_origin
 
-from mf2_edge import schema
-from mf2_edge.atomic import replacing
-from mf2_edge.manifest import manifest_schema
+from mf2_edge.bundle import schema
+from mf2_edge.bundle.manifest import manifest_schema
+from mf2_edge.io.atomic import replacing
 
 MISSING: Final = object()
 """Default of a key that has none: it must be there."""
@@ -196,7 +196,7 @@ def _shape(key: str, value: dict[str, Any]) -> Shape:
 
 
 def _choice_name(key: str, values: list[str]) -> str:
-    """The name that mf2_edge/schema.py gives to a set of values, or else the key's."""
+    """The name that mf2_edge/bundle/schema.py gives to a set of values, or else the key's."""
     for name, literal in vars(schema).items():
         if get_origin(literal) is not None and set(get_args(literal)) == set(values):
             return name

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from distill.judging.evaluate_options import (
+from distill.evaluation.options import (
     add_evaluate_options,
     evaluate_file,
     evaluate_on,
@@ -90,7 +90,7 @@ def _pseudo(recipe: Recipe) -> None:
 
 def _train(recipe: Recipe) -> None:
     """Every stage in order; each skips what it has done already. `torchrun` shares the work."""
-    from distill.learning.parallel import join_world
+    from distill.training.distributed import join_world
 
     world = join_world()
     if world.leads:
@@ -117,26 +117,26 @@ def _texts(recipe: Recipe) -> None:
 
 
 def _wild(recipe: Recipe) -> None:
-    from distill.train import train
+    from distill.training.pretrain import train
 
     train(recipe)
 
 
 def _action_units(recipe: Recipe) -> None:
-    from distill.action_units import train_action_units
+    from distill.training.action_units import train_action_units
 
     train_action_units(recipe)
 
 
 def _settle(recipe: Recipe) -> None:
-    from distill.settle import settle
+    from distill.training.finetune_emotion import settle
 
     if recipe.settling is not None:
         settle(recipe, recipe.settling)
 
 
 def _quantize(recipe: Recipe) -> None:
-    from distill.quantize import quantize
+    from distill.training.qat import quantize
 
     if recipe.quantization is None:
         raise ValueError("the recipe has no [quantization]: its network stays in float")
@@ -144,13 +144,13 @@ def _quantize(recipe: Recipe) -> None:
 
 
 def _calibrate(recipe: Recipe) -> None:
-    from distill.calibrate import calibrate
+    from distill.evaluation.calibrate import calibrate
 
     calibrate(recipe)
 
 
 def _evaluate(recipe: Recipe) -> None:
-    from distill.evaluate import evaluate
+    from distill.evaluation.evaluate import evaluate
 
     for result in evaluate(recipe):
         sys.stdout.write(
@@ -160,7 +160,7 @@ def _evaluate(recipe: Recipe) -> None:
 
 
 def _teacher(config: Path, out: Path) -> None:
-    from distill.judging.evaluate_teacher import evaluate_teacher, table
+    from distill.evaluation.evaluate_teacher import evaluate_teacher, table
 
     for line in table(evaluate_teacher(config, out)):
         sys.stdout.write(line + "\n")
@@ -168,7 +168,7 @@ def _teacher(config: Path, out: Path) -> None:
 
 def _zero_shot(config: Path, out: Path) -> None:
     from distill.config import load_recipe
-    from distill.judging.evaluate_zero_shot import evaluate_zero_shot, table
+    from distill.evaluation.evaluate_zero_shot import evaluate_zero_shot, table
 
     for line in table(evaluate_zero_shot(load_recipe(config), out)):
         sys.stdout.write(line + "\n")

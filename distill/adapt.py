@@ -19,18 +19,18 @@ from distill.adapting.frozen import network_digest, open_network
 from distill.adapting.heads import Head, HeadCard, save_head
 from distill.adapting.hidden import HiddenStates, hidden_states
 from distill.adapting.sheet import write_sheet
-from distill.adapting.task_figures import judge_task
+from distill.adapting.task_metrics import judge_task
 from distill.adapting.text_head import make_text_head, save_text_head
 from distill.adapting.train_dfn import Task, predict_dfn, train_dfn
 from distill.adapting.user_faces import align_folder, align_pictures
 from distill.adapting.user_labels import LabelsError, UserLabels, read_labels
 from distill.adapting.user_split import Parts, picture_digests, split_rows
 from distill.faces.store import load_store
-from mf2_edge.atomic import replacing
-from mf2_edge.bundle import load_bundle
+from mf2_edge.bundle.head_schema import TaskCalibration
+from mf2_edge.bundle.loader import load_bundle
+from mf2_edge.bundle.schema import AccuracySpec
 from mf2_edge.errors import Mf2EdgeError
-from mf2_edge.schema import AccuracySpec
-from mf2_edge.task_schema import TaskCalibration
+from mf2_edge.io.atomic import replacing
 
 VIEWS = 8
 """Augmented views of a face, beside the one that the product sees."""

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import msgspec
 
 from distill.extended_toml import read_extended
-from mf2_edge.schema import AlignmentSpec, PreprocessingSpec
+from mf2_edge.bundle.schema import AlignmentSpec, PreprocessingSpec
 
 BACKBONES = ("mobilefacenet", "vit_b_16", "convnext_tiny", "efficientnet_lite0")
 """What `networks/backbones` can make: the face network; a ViT and CNNs that know ImageNet."""

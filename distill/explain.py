@@ -13,15 +13,15 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from distill.checkpoint import CheckpointError, load_network
 from distill.faces.batches import to_tensor
 from distill.networks.mf2 import MF2
-from mf2_edge.align import align
-from mf2_edge.atomic import replacing
-from mf2_edge.detect import BlazeFaceDetector
+from distill.training.checkpoint import CheckpointError, load_network
 from mf2_edge.errors import FrameError
 from mf2_edge.facs import ACTION_UNIT_NAMES
-from mf2_edge.image_file import read_image
+from mf2_edge.io.atomic import replacing
+from mf2_edge.io.image_file import read_image
+from mf2_edge.pipeline.align import align
+from mf2_edge.pipeline.detect import BlazeFaceDetector
 
 TILE = 224  # pixels
 COLUMNS = 5

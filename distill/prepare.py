@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from distill.config import DatasetConfig, Recipe
 from distill.datasets import READERS, LabelledFace, LayoutError
 from distill.datasets.split import draw
+from distill.datasets.tree import open_tree
 from distill.faces.pictures import Pictures, align_face
 from distill.faces.resumable import fill_rows, fingerprint
 from distill.faces.store import save_store
-from distill.faces.tree import open_tree
-from mf2_edge.detect import BlazeFaceDetector
-from mf2_edge.schema import AlignmentSpec
+from mf2_edge.bundle.schema import AlignmentSpec
+from mf2_edge.pipeline.detect import BlazeFaceDetector
 
 _UNALIGNED, _ALIGNED = 1, 2
 

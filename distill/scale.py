@@ -2,7 +2,7 @@
 
 Training time comes from timed steps of phase 1, disk space from a shard that is written, the cost
 of descriptions from the code behind `mfa plan`. A figure that was not measured is tagged
-"estimated" and names its assumption. `python -m benchmarks.table` makes docs/scale.md of it.
+"estimated" and names its assumption. `python -m benchmarks.tables` makes docs/scale.md of it.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from distill.config import Recipe
-from distill.evaluate import today
-from distill.learning.parallel import join_world
-from distill.learning.throughput import Throughput, measure_throughput
-from distill.mfa.cost import Estimate, estimate
+from distill.evaluation.evaluate import today
 from distill.mfa.errors import MfaError
 from distill.mfa.faces import Face, iterate_faces
-from distill.mfa.offline import describe_offline
 from distill.mfa.options import MODEL, add_store, recipe_of, store_path
-from distill.mfa.prices import Quote, load_quote
-from distill.mfa.prompt import Asking, ask_about
-from distill.mfa.samples import find_faces
-from distill.mfa.shard_index import layout_of
-from distill.mfa.shards import RECORDS_PER_SHARD, export
-from distill.mfa.store import open_store
-from mf2_edge.atomic import replacing
+from distill.mfa.prompt.message import Asking, ask_about
+from distill.mfa.prompt.offline import describe_offline
+from distill.mfa.records.store import open_store
+from distill.mfa.request.cost import Estimate, estimate
+from distill.mfa.request.prices import Quote, load_quote
+from distill.mfa.shards.index import layout_of
+from distill.mfa.shards.sample import find_faces
+from distill.mfa.shards.write import RECORDS_PER_SHARD, export
+from distill.training.distributed import join_world
+from distill.training.throughput import Throughput, measure_throughput
+from mf2_edge.io.atomic import replacing
 
 RESULT: Final = Path("benchmarks/results/scale.json")
 
@@ -57,7 +57,9 @@ def main(arguments: Sequence[str]) -> int:
             options.write.parent.mkdir(parents=True, exist_ok=True)
             with replacing(options.write) as partial:
                 partial.write_text(json.dumps(report, indent=1) + "\n")
-            sys.stdout.write(f"{options.write} is written; `python -m benchmarks.table` shows it\n")
+            sys.stdout.write(
+                f"{options.write} is written; `python -m benchmarks.tables` shows it\n"
+            )
     except (ValueError, OSError, ImportError) as error:
         sys.stderr.write(f"distill scale: {error}\n")
         return 2

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from exporters.pack import Made
-    from exporters.spec import Operators
-    from mf2_edge.schema import ParitySpec
+    from exporters.bundle.build import Made
+    from exporters.formats.spec import Operators
+    from mf2_edge.bundle.schema import ParitySpec
 
 _EXIT_FAILED, _EXIT_INTERRUPTED = 2, 130
 
@@ -84,13 +84,13 @@ def _parser() -> argparse.ArgumentParser:
 def _run(options: argparse.Namespace) -> None:
     import msgspec
 
-    from distill.checkpoint import load_network
-    from exporters.about import FOLDER, load_about, load_calibration, load_results
-    from exporters.agreement import agreement_rows
-    from exporters.draft import Order
-    from exporters.formats import choose_formats
-    from exporters.pack import make_bundle
-    from exporters.teacher import load_teacher
+    from distill.training.checkpoint import load_network
+    from exporters.bundle.add_teacher import load_teacher
+    from exporters.bundle.build import make_bundle
+    from exporters.bundle.draft import Order
+    from exporters.bundle.metadata import FOLDER, load_about, load_calibration, load_results
+    from exporters.checks.agreement import agreement_rows
+    from exporters.formats.registry import choose_formats
 
     formats = choose_formats(options.to, options.precision)
     about_file = options.about
@@ -118,7 +118,7 @@ def _run(options: argparse.Namespace) -> None:
 
 def _is_foreseen(error: Exception) -> bool:
     """Whether an error's message is meant for the user; anything else keeps its traceback."""
-    from distill.checkpoint import CheckpointError
+    from distill.training.checkpoint import CheckpointError
     from exporters.errors import ExportError
     from mf2_edge.errors import Mf2EdgeError
 

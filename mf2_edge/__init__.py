@@ -14,11 +14,9 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from mf2_edge.analyzer import FaceStateAnalyzer as FaceStateAnalyzer
-    from mf2_edge.bundle import Bundle as Bundle
-    from mf2_edge.bundle import list_bundles as list_bundles
-    from mf2_edge.bundle import load_bundle as load_bundle
-    from mf2_edge.detect import BlazeFaceDetector as BlazeFaceDetector
-    from mf2_edge.detect import FaceDetector as FaceDetector
+    from mf2_edge.bundle.loader import Bundle as Bundle
+    from mf2_edge.bundle.loader import list_bundles as list_bundles
+    from mf2_edge.bundle.loader import load_bundle as load_bundle
     from mf2_edge.errors import BaselineError as BaselineError
     from mf2_edge.errors import BoxError as BoxError
     from mf2_edge.errors import BundleError as BundleError
@@ -35,11 +33,13 @@ if TYPE_CHECKING:
     from mf2_edge.errors import RuntimeUnavailableError as RuntimeUnavailableError
     from mf2_edge.errors import TimestampError as TimestampError
     from mf2_edge.errors import VideoError as VideoError
-    from mf2_edge.neutral import Baseline as Baseline
-    from mf2_edge.neutral import NeutralRecorder as NeutralRecorder
-    from mf2_edge.neutral import RunningRest as RunningRest
-    from mf2_edge.neutral import load_baseline as load_baseline
+    from mf2_edge.pipeline.detect import BlazeFaceDetector as BlazeFaceDetector
+    from mf2_edge.pipeline.detect import FaceDetector as FaceDetector
     from mf2_edge.stream import FaceStateStream as FaceStateStream
+    from mf2_edge.tracking.baseline import Baseline as Baseline
+    from mf2_edge.tracking.baseline import NeutralRecorder as NeutralRecorder
+    from mf2_edge.tracking.baseline import RunningRest as RunningRest
+    from mf2_edge.tracking.baseline import load_baseline as load_baseline
     from mf2_edge.types import ActionUnit as ActionUnit
     from mf2_edge.types import ActionUnitEvent as ActionUnitEvent
     from mf2_edge.types import Box as Box
@@ -57,8 +57,8 @@ if TYPE_CHECKING:
 # Loaded when first used, so that `import mf2_edge` stays cheap whatever the analyzer needs.
 _EXPORTS: Final[dict[str, tuple[str, ...]]] = {
     "analyzer": ("FaceStateAnalyzer",),
-    "bundle": ("Bundle", "list_bundles", "load_bundle"),
-    "detect": ("BlazeFaceDetector", "FaceDetector"),
+    "bundle.loader": ("Bundle", "list_bundles", "load_bundle"),
+    "pipeline.detect": ("BlazeFaceDetector", "FaceDetector"),
     "errors": (
         "BaselineError",
         "BoxError",
@@ -77,7 +77,7 @@ _EXPORTS: Final[dict[str, tuple[str, ...]]] = {
         "TimestampError",
         "VideoError",
     ),
-    "neutral": ("Baseline", "NeutralRecorder", "RunningRest", "load_baseline"),
+    "tracking.baseline": ("Baseline", "NeutralRecorder", "RunningRest", "load_baseline"),
     "stream": ("FaceStateStream",),
     "types": (
         "ActionUnit",

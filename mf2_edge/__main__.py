@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from mf2_edge.cli import main
+from mf2_edge.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -15,25 +15,25 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 import numpy as np
 from numpy.typing import NDArray
 
-from mf2_edge.align import align, resize_crop
-from mf2_edge.bundle import Bundle, load_bundle
-from mf2_edge.decode import Decoder
-from mf2_edge.detect import BlazeFaceDetector, FaceDetector
+from mf2_edge.bundle.loader import Bundle, load_bundle
 from mf2_edge.errors import FrameError
-from mf2_edge.media import ColorOrder, check_boxes, check_crop, check_frame
-from mf2_edge.pose import head_pose
-from mf2_edge.preprocess import to_input
-from mf2_edge.quality import LOW, face_quality
-from mf2_edge.runtime import RuntimeName, choose_artifact, open_artifact
-from mf2_edge.task_head import TaskHead
+from mf2_edge.io.frames import ColorOrder, check_boxes, check_crop, check_frame
+from mf2_edge.pipeline.align import align, resize_crop
+from mf2_edge.pipeline.decode import Decoder
+from mf2_edge.pipeline.detect import BlazeFaceDetector, FaceDetector
+from mf2_edge.pipeline.pose import head_pose
+from mf2_edge.pipeline.preprocess import to_input
+from mf2_edge.pipeline.quality import LOW, face_quality
+from mf2_edge.pipeline.task_head import TaskHead
+from mf2_edge.runtime.select import RuntimeName, choose_artifact, open_artifact
 from mf2_edge.types import Box, Detection, FaceState, Landmarks, Reason, Status
 
 if TYPE_CHECKING:
     from PIL import Image
 
-    from mf2_edge.manifest import Precision
-    from mf2_edge.neutral import Baseline
+    from mf2_edge.bundle.manifest import Precision
     from mf2_edge.stream import FaceStateStream
+    from mf2_edge.tracking.baseline import Baseline
 
 
 class FaceStateAnalyzer:
@@ -43,7 +43,7 @@ class FaceStateAnalyzer:
     `runtime` "auto" takes the first installed engine with an artifact in the bundle; `precision`
     None the first such artifact. `num_threads` holds for each network. `detector` replaces
     BlazeFace; where its faces carry no landmarks, BlazeFace finds them inside its boxes. `heads`
-    are folders of heads for other tasks (`python -m exporters.heads`), which answer in
+    are folders of heads for other tasks (`python -m exporters.bundle.heads`), which answer in
     `FaceState.tasks`.
 
     Raises BundleError (ManifestError, ChecksumError) if the bundle cannot be used and
@@ -134,7 +134,7 @@ class FaceStateAnalyzer:
         """A stream of frames of one scene: track ids, smoothed answers, events of Action Units.
 
         Between searches for new faces, `detect_every_ms` apart, known ones are followed by one
-        cheap look each. `baseline` is a person's resting face (`neutral.py`).
+        cheap look each. `baseline` is a person's resting face (`tracking/baseline.py`).
 
         Raises BaselineError for a baseline of another bundle.
         """

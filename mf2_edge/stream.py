@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mf2_edge.errors import TimestampError
-from mf2_edge.media import ColorOrder, check_frame
-from mf2_edge.neutral import Baseline
-from mf2_edge.one_euro import OneEuro
-from mf2_edge.smooth import Smoother
-from mf2_edge.track import Track, Tracker
+from mf2_edge.io.frames import ColorOrder, check_frame
+from mf2_edge.tracking.baseline import Baseline
+from mf2_edge.tracking.one_euro import OneEuro
+from mf2_edge.tracking.smoother import Smoother
+from mf2_edge.tracking.tracker import Track, Tracker
 from mf2_edge.types import ActionUnitEvent, Box, Detection, FaceState, Landmarks, Point
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from mf2_edge.analyzer import FaceStateAnalyzer
-    from mf2_edge.schema import Manifest
+    from mf2_edge.bundle.schema import Manifest
 
 KEPT_EVENTS: Final = 10_000
 """Events that nobody takes are forgotten beyond these, oldest first."""

@@ -231,7 +231,7 @@ class FaceState:
         movement or an emotion is, which nothing here measures. Raises DescriptionError for
         another level.
         """
-        from mf2_edge.describe import FaceFacts, certainty, describe
+        from mf2_edge.text.describe import FaceFacts, certainty, describe
 
         units = self.action_units
         facts = FaceFacts(

@@ -47,17 +47,17 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mf2_edge.align import align
-from mf2_edge.decode import Decoder
 from mf2_edge.errors import BundleError, Mf2EdgeError
-from mf2_edge.preprocess import to_input
-from mf2_edge.runtime import open_artifact, runs_here
-from mf2_edge.smooth_series import smooth_series
+from mf2_edge.pipeline.align import align
+from mf2_edge.pipeline.decode import Decoder
+from mf2_edge.pipeline.preprocess import to_input
+from mf2_edge.runtime.select import open_artifact, runs_here
+from mf2_edge.tracking.series import smooth_series
 from mf2_edge.types import Landmarks, Point
 
 if TYPE_CHECKING:
-    from mf2_edge.bundle import Bundle
-    from mf2_edge.manifest import ArtifactSpec, FileSpec
+    from mf2_edge.bundle.loader import Bundle
+    from mf2_edge.bundle.manifest import ArtifactSpec, FileSpec
 
 _ARRAYS = ("aligned", "preprocess", "emotion_logits", "au_logits", "emotion_scores", "au_scores")
 _ALIGN = ("frame", "frame/landmarks", "frame/aligned", "tolerance/align")

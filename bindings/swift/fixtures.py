@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from bindings.goldens import PATH
 from bindings.manifests import manifest_cases
 from bindings.schema_types import write_or_check
-from mf2_edge.bundle import MANIFEST, load_bundle
+from mf2_edge.bundle.loader import MANIFEST, load_bundle
 
 FOLDER: Final = Path(__file__).parent / "Tests" / "MF2EdgeTests" / "Fixtures"
 KINDS: Final = {"uint8": "u8", "bool": "u8", "float32": "f32", "float64": "f64", "int64": "f64"}

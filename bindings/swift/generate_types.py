@@ -27,8 +27,8 @@ from bindings.schema_types import (
     manifest_structs,
     write_or_check,
 )
+from mf2_edge.bundle.manifest import SCHEMA_VERSION
 from mf2_edge.facs import ACTION_UNIT_NAMES
-from mf2_edge.manifest import SCHEMA_VERSION
 from mf2_edge.types import Landmarks, Reason, Status
 
 FOLDER: Final = Path(__file__).parent / "Sources" / "MF2Edge"

@@ -27,8 +27,8 @@ import numpy as np
 from bindings.conformance import STAGES
 from bindings.web.pages_data import Expected, lay_out
 from bindings.web.quick_start import lay_out_quick_start
-from mf2_edge.atomic import replacing
-from mf2_edge.bundle import DEFAULT_BUNDLE, load_bundle
+from mf2_edge.bundle.loader import DEFAULT_BUNDLE, load_bundle
+from mf2_edge.io.atomic import replacing
 
 HERE: Final = Path(__file__).parent
 RESULT: Final = HERE.parent.parent / "benchmarks" / "results" / "host" / "web.json"

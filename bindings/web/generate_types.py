@@ -3,8 +3,8 @@
     python -m bindings.web.generate_types [--check]
 
 The interfaces and the JSON Schema come from `manifest_schema()`, what a key means from the text
-under it in mf2_edge/schema.py, names of Action Units from mf2_edge/facs.py. `--check` changes
-nothing and exits with 1 if the file is stale.
+under it in mf2_edge/bundle/schema.py, names of Action Units from mf2_edge/facs.py. `--check`
+changes nothing and exits with 1 if the file is stale.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from bindings.schema_types import texts_of
-from mf2_edge.atomic import replacing
+from mf2_edge.bundle.manifest import SCHEMA_VERSION, manifest_schema
 from mf2_edge.facs import ACTION_UNIT_NAMES
-from mf2_edge.manifest import SCHEMA_VERSION, manifest_schema
+from mf2_edge.io.atomic import replacing
 from mf2_edge.types import Landmarks, Reason, Status
 
 PATH: Final = Path(__file__).parent / "src" / "manifest_types.ts"

@@ -20,10 +20,10 @@ from PIL import Image
 from bindings.goldens import PATH as STAGE_GOLDENS
 from bindings.goldens import PORTRAIT
 from bindings.manifests import manifest_cases
-from exporters.smooth_goldens import smooth_arrays
+from exporters.checks.goldens_smooth import smooth_arrays
 from mf2_edge import FaceStateAnalyzer
-from mf2_edge.bundle import MANIFEST, load_bundle
-from mf2_edge.image_file import read_image
+from mf2_edge.bundle.loader import MANIFEST, load_bundle
+from mf2_edge.io.image_file import read_image
 
 ROOT: Final = Path(__file__).parents[2]
 REAL_FACES: Final = ROOT.parent / "shared" / "data" / "rafdb_train.tar"

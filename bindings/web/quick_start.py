@@ -7,8 +7,8 @@ import shutil
 from pathlib import Path
 from typing import Final
 
-from mf2_edge.bundle import load_bundle
-from mf2_edge.export_artifact import export_artifact
+from mf2_edge.bundle.loader import load_bundle
+from mf2_edge.export.artifact import export_artifact
 
 HERE: Final = Path(__file__).parent
 PAGE: Final = HERE / "README.md"

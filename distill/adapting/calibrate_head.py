@@ -9,10 +9,10 @@ from tqdm import tqdm
 from distill.adapting.hidden import HiddenStates
 from distill.adapting.train_dfn import Task, predict_dfn, train_dfn
 from distill.adapting.user_split import Parts, group_folds
-from distill.calibrate import fit_action_unit, fit_temperature
-from distill.judging.metrics import best_threshold
-from mf2_edge.schema import ActionUnitCalibration, EmotionCalibration
-from mf2_edge.task_schema import ScoreCalibration, TaskCalibration
+from distill.evaluation.calibrate import fit_action_unit, fit_temperature
+from distill.evaluation.metrics.scores import best_threshold
+from mf2_edge.bundle.head_schema import ScoreCalibration, TaskCalibration
+from mf2_edge.bundle.schema import ActionUnitCalibration, EmotionCalibration
 
 FOLDS = 5
 

@@ -27,19 +27,19 @@ from distill.adapting.frozen import network_digest
 from distill.adapting.hidden import HiddenStates, hidden_states
 from distill.adapting.text_space import FOLDER, TextSpace, save_text_space
 from distill.config import ConfigError, Recipe, TextConfig, load_recipe
-from distill.evaluate import emotion_accuracy, splits
+from distill.evaluation.evaluate import emotion_accuracy, splits
 from distill.faces.augment import centre
 from distill.faces.batches import Source
 from distill.language.encode_text import TEXT_WIDTH
 from distill.language.texts import TextBank, compare, load_bank, make_bank
 from distill.language.zero_shot import grammar_directions, plain_directions
-from distill.learning.losses import alignment_loss
-from distill.learning.optimise import start_optimisation
-from distill.train import wild_sources
+from distill.training.losses import alignment_loss
+from distill.training.optimizer import start_optimisation
+from distill.training.pretrain import wild_sources
 from mf2_edge import FaceStateAnalyzer, load_bundle
-from mf2_edge.atomic import replacing
+from mf2_edge.bundle.schema import AccuracySpec
 from mf2_edge.errors import Mf2EdgeError
-from mf2_edge.schema import AccuracySpec
+from mf2_edge.io.atomic import replacing
 
 RANK: Final = 32
 """Of the layer: sentences about eight emotions and nineteen units fill no more of the space."""

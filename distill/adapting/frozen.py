@@ -18,12 +18,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from distill.checkpoint import Checkpoint, CheckpointError, load_network
 from distill.faces.batches import to_tensor
+from distill.networks.features import Reading, ReadingNet
 from distill.networks.network import channels_last
-from distill.networks.reading import Reading, ReadingNet
+from distill.training.checkpoint import Checkpoint, CheckpointError, load_network
 from mf2_edge import Bundle, FaceStateAnalyzer, load_bundle
-from mf2_edge.schema import AlignmentSpec
+from mf2_edge.bundle.schema import AlignmentSpec
 
 MARGIN: Final = 8
 """Pixels of room around a bundle's faces, for augmentation; its manifest does not know training."""

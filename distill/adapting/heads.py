@@ -14,11 +14,11 @@ from torch import Tensor
 
 from distill.adapting.frozen import Layout, network_digest
 from distill.adapting.user_labels import Kind
-from distill.checkpoint import CheckpointError, save_atomically
 from distill.networks.dfn import DFN
-from distill.networks.reading import ReadingNet
-from mf2_edge.task_head import to_answers
-from mf2_edge.task_schema import TaskCalibration
+from distill.networks.features import ReadingNet
+from distill.training.checkpoint import CheckpointError, save_atomically
+from mf2_edge.bundle.head_schema import TaskCalibration
+from mf2_edge.pipeline.task_head import to_answers
 
 FORMAT = "mf2-edge head 1"
 

@@ -16,9 +16,9 @@ import torch
 from numpy.typing import NDArray
 
 from distill.adapting.frozen import Frozen, Layout, open_network
-from distill.checkpoint import CheckpointError
 from distill.faces.augment import augment, centre
 from distill.faces.resumable import Rows, fill_rows, fingerprint
+from distill.training.checkpoint import CheckpointError
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mf2_edge.atomic import replacing
+from mf2_edge.io.atomic import replacing
 
 
 def write_sheet(

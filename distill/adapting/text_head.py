@@ -20,9 +20,9 @@ from tqdm import tqdm
 
 from distill.adapting.frozen import network_digest, open_network
 from distill.adapting.text_space import TextSpace, open_text_space
-from distill.checkpoint import CheckpointError, save_atomically
 from distill.faces.augment import centre
 from distill.language.encode_text import encode_texts
+from distill.training.checkpoint import CheckpointError, save_atomically
 
 FORMAT = "mf2-edge text head 2"
 QUANTILES = 101

@@ -17,12 +17,12 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812  (the field's name for it)
 
 from distill.adapting.frozen import network_digest, open_frozen
-from distill.checkpoint import CheckpointError
 from distill.language.encode_text import BUILT_IN
 from distill.networks.edge import EdgeNet
 from distill.networks.mf2 import MF2
+from distill.training.checkpoint import CheckpointError
 from mf2_edge import load_bundle
-from mf2_edge.atomic import replacing
+from mf2_edge.io.atomic import replacing
 
 FOLDER: Final = Path(__file__).parents[1] / "text_spaces"
 """Of the bundles that ship."""

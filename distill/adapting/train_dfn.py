@@ -13,9 +13,9 @@ from torch.nn import functional as F  # noqa: N812  (the field's name for it)
 from distill.adapting.hidden import HiddenStates
 from distill.adapting.user_labels import Kind
 from distill.faces.batches import positive_weights
-from distill.learning.losses import action_unit_loss
-from distill.learning.optimise import Optimisation, start_optimisation
 from distill.networks.dfn import DFN
+from distill.training.losses import action_unit_loss
+from distill.training.optimizer import Optimisation, start_optimisation
 
 CHUNK = 256
 """Faces that are held as float32 at a time."""

@@ -13,10 +13,10 @@ from distill.adapting.user_labels import LabelsError, UserLabels, name_rows
 from distill.datasets import LabelledFace
 from distill.faces.pictures import align_face
 from distill.faces.resumable import Rows, fill_rows, fingerprint
-from mf2_edge.detect import BlazeFaceDetector
+from mf2_edge.bundle.schema import AlignmentSpec
 from mf2_edge.errors import ImageFileError
-from mf2_edge.image_file import IMAGE_SUFFIXES, read_image
-from mf2_edge.schema import AlignmentSpec
+from mf2_edge.io.image_file import IMAGE_SUFFIXES, read_image
+from mf2_edge.pipeline.detect import BlazeFaceDetector
 
 _UNALIGNED, _ALIGNED, _UNREADABLE = 1, 2, 3
 

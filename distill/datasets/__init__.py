@@ -19,9 +19,9 @@ from distill.datasets.fairface import read_fairface
 from distill.datasets.ferplus import majority, read_ferplus
 from distill.datasets.labelled import EMOTIONS, LabelledFace, LayoutError
 from distill.datasets.rafdb import read_rafdb
+from distill.datasets.tree import Tree
 from distill.datasets.unlabelled import read_unlabelled
 from distill.datasets.wild.reader import read_wild
-from distill.faces.tree import Tree
 
 __all__ = [
     "EMOTIONS",

@@ -11,7 +11,7 @@ import numpy as np
 
 from distill.datasets.labelled import LabelledFace
 from distill.datasets.layout import matching, refuse, refuse_line
-from distill.faces.tree import Tree
+from distill.datasets.tree import Tree
 from mf2_edge.types import Box
 
 AFFECTNET_EMOTIONS: Final = (

@@ -8,7 +8,7 @@ from typing import Final
 
 from distill.datasets.labelled import EMOTIONS, LabelledFace
 from distill.datasets.layout import matching, refuse, refuse_line
-from distill.faces.tree import Tree
+from distill.datasets.tree import Tree
 
 AFFWILD2_UNITS: Final = tuple(f"AU{n}" for n in (1, 2, 4, 6, 7, 10, 12, 15, 23, 24, 25, 26))
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from distill.datasets.labelled import LabelledFace
 from distill.datasets.layout import matching, refuse, refuse_line
-from distill.faces.tree import Tree
+from distill.datasets.tree import Tree
 
 BP4D_UNITS: Final = tuple(f"AU{n}" for n in (1, 2, 4, 6, 7, 10, 12, 14, 15, 17, 23, 24))
 """The twelve that papers report."""

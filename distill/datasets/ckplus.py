@@ -10,7 +10,7 @@ from typing import Final
 
 from distill.datasets.labelled import EMOTIONS, LabelledFace, LayoutError
 from distill.datasets.layout import matching, read_text, refuse, refuse_line
-from distill.faces.tree import Tree
+from distill.datasets.tree import Tree
 
 CKPLUS_EMOTIONS: Final = (
     "neutral",

@@ -8,8 +8,8 @@ from typing import Final
 
 from distill.datasets.labelled import LabelledFace, LayoutError
 from distill.datasets.layout import matching, refuse, refuse_line
-from distill.faces.tree import Tree
-from distill.faces.video import count_frames
+from distill.datasets.tree import Tree
+from distill.datasets.video import count_frames
 
 DISFA_UNITS: Final = ("AU1", "AU2", "AU4", "AU6", "AU9", "AU12", "AU25", "AU26")
 """The eight of the twelve that papers report."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from distill.datasets.labelled import EMOTIONS, LabelledFace, LayoutError
 from distill.datasets.layout import read_text
-from distill.faces.tree import Tree
+from distill.datasets.tree import Tree
 
 
 def read_ferplus(tree: Tree) -> Iterator[LabelledFace]:

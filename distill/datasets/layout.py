@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NoReturn
 
 from distill.datasets.labelled import LayoutError
-from distill.faces.tree import Tree
+from distill.datasets.tree import Tree
 
 
 def read_text(tree: Tree, name: str, dataset: str) -> str:

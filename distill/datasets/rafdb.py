@@ -7,7 +7,7 @@ from typing import Final
 
 from distill.datasets.labelled import LabelledFace
 from distill.datasets.layout import read_text, refuse, refuse_line
-from distill.faces.tree import Tree
+from distill.datasets.tree import Tree
 
 RAFDB_LABELS: Final = {
     "1": "surprise",

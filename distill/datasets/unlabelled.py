@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from distill.datasets.labelled import LabelledFace
-from distill.faces.tree import Tree
+from distill.datasets.tree import Tree
 
 
 def read_unlabelled(tree: Tree) -> Iterator[LabelledFace]:

@@ -18,7 +18,7 @@ from torch import Tensor
 from distill.config import Recipe
 from distill.faces.augment import augment, centre
 from distill.faces.store import FaceStore
-from mf2_edge.schema import PreprocessingSpec
+from mf2_edge.bundle.schema import PreprocessingSpec
 
 
 @dataclass(frozen=True)

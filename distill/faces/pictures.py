@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distill.datasets import LabelledFace
-from distill.faces.tree import open_tree
-from distill.faces.video import Video
-from mf2_edge.align import align, resize_crop
-from mf2_edge.detect import BlazeFaceDetector
-from mf2_edge.schema import AlignmentSpec
+from distill.datasets.tree import open_tree
+from distill.datasets.video import Video
+from mf2_edge.bundle.schema import AlignmentSpec
+from mf2_edge.pipeline.align import align, resize_crop
+from mf2_edge.pipeline.detect import BlazeFaceDetector
 from mf2_edge.types import Box, Detection
 
 

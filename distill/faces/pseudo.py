@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from distill.config import BlendshapeRule, Recipe
-from mf2_edge.atomic import replacing
+from mf2_edge.io.atomic import replacing
 
 BLENDSHAPE_COUNT = 52
 SIDE = 256  # pixels: the landmarker's own input is 256x256

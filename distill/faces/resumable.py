@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 from tqdm import tqdm
 
-from mf2_edge.atomic import replacing
+from mf2_edge.io.atomic import replacing
 
 CHUNK = 64
 """Jobs that a process takes at a time; consecutive, which is quick where they are of one video."""

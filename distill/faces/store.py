@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distill.config import ConfigError, Recipe
-from mf2_edge.atomic import replacing
+from mf2_edge.io.atomic import replacing
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,9 @@ from torch import Tensor
 
 from distill.config import Recipe, TextConfig
 from distill.language.encode_text import TEXT_WIDTH, encode_texts
-from distill.mfa.records import Record
-from distill.mfa.store import open_store
-from mf2_edge.atomic import replacing
+from distill.mfa.records.schema import Record
+from distill.mfa.records.store import open_store
+from mf2_edge.io.atomic import replacing
 
 LEVELS: Final = ("au", "emotion", "face")
 

@@ -18,9 +18,9 @@ from distill.config import Recipe
 from distill.faces.batches import Source, centre_tensor
 from distill.language import plain_words
 from distill.language.encode_text import BUILT_IN, encode_texts
-from distill.networks.reading import ReadingNet
-from mf2_edge.describe import FaceFacts, describe, describe_units
-from mf2_edge.wording import Certainty
+from distill.networks.features import ReadingNet
+from mf2_edge.text.describe import FaceFacts, describe, describe_units
+from mf2_edge.text.wording import Certainty
 
 WORDINGS = 8
 """Sentences of the grammar a label; their mean direction stands for it."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import sys
 
-from distill.mfa.asking import ask, open_ledger
 from distill.mfa.faces import iterate_faces
 from distill.mfa.options import (
     add_asking,
@@ -16,8 +15,9 @@ from distill.mfa.options import (
     recipe_of,
     store_path,
 )
-from distill.mfa.questions import build_questions
-from distill.mfa.store import open_store
+from distill.mfa.prompt.questions import build_questions
+from distill.mfa.records.store import open_store
+from distill.mfa.request.dispatch import ask, open_ledger
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,7 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
     recipe = recipe_of(arguments)
     with open_store(store_path(arguments, recipe)) as store, store.writing():
         if arguments.source == "template":
-            from distill.mfa.offline import describe_offline
+            from distill.mfa.prompt.offline import describe_offline
 
             faces = iterate_faces(recipe, arguments.dataset, arguments.split, arguments.limit)
             sys.stdout.write(f"{describe_offline(faces, store):,} faces described\n")

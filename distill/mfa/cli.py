@@ -12,10 +12,10 @@ from typing import Final
 COMMANDS: Final = {
     "plan": ("images, tokens and cost of a build; sends nothing", "distill.mfa.plan"),
     "build": ("describe every face; resumes where it stopped", "distill.mfa.build"),
-    "check": ("flag descriptions that contradict their labels", "distill.mfa.check"),
-    "repair": ("ask again about flagged records", "distill.mfa.repair"),
-    "stats": ("what the store holds", "distill.mfa.stats"),
-    "export": ("write the set as shards", "distill.mfa.shards"),
+    "check": ("flag descriptions that contradict their labels", "distill.mfa.checks.check"),
+    "repair": ("ask again about flagged records", "distill.mfa.records.repair"),
+    "stats": ("what the store holds", "distill.mfa.checks.stats"),
+    "export": ("write the set as shards", "distill.mfa.shards.write"),
 }
 """Each is a module with `add_arguments` and `run`, imported only when it is the one to run."""
 

@@ -14,7 +14,7 @@ from distill.config import Recipe
 from distill.faces.pseudo import pseudo_labels
 from distill.faces.store import FaceStore, load_store
 from distill.mfa.errors import MfaError
-from distill.mfa.records import FaceLabels
+from distill.mfa.records.schema import FaceLabels
 
 HELD_OUT: Final = ("test", "leak")
 NOTHING_KNOWN: Final = FaceLabels(None, frozenset(), frozenset())

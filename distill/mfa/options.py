@@ -6,9 +6,9 @@ import argparse
 from pathlib import Path
 
 from distill.config import Recipe, load_recipe
-from distill.mfa.client import Server
 from distill.mfa.faces import HELD_OUT
-from distill.mfa.prompt import Asking
+from distill.mfa.prompt.message import Asking
+from distill.mfa.request.client import Server
 
 MODEL = "gpt-4o-2024-11-20"
 

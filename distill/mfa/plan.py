@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import sys
 
-from distill.mfa.cost import estimate, report
-from distill.mfa.ledger import Ledger
 from distill.mfa.options import add_asking, add_faces, add_store, asking_of, recipe_of, store_path
-from distill.mfa.prices import load_quote
-from distill.mfa.questions import build_questions
-from distill.mfa.store import open_store
+from distill.mfa.prompt.questions import build_questions
+from distill.mfa.records.ledger import Ledger
+from distill.mfa.records.store import open_store
+from distill.mfa.request.cost import estimate, report
+from distill.mfa.request.prices import load_quote
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  (the field's name for it)
 
 from distill.networks.backbones.parts import Backbone
-from distill.networks.reading import Reading, ReadingNet
+from distill.networks.features import Reading, ReadingNet
 
 
 class EdgeNet(ReadingNet):

@@ -13,10 +13,10 @@ from typing import cast
 import torch
 from torch import nn
 
+from distill.networks.export_net import PhoneNet
 from distill.networks.network import FaceStateNet
-from distill.networks.phone import PhoneNet
-from mf2_edge.atomic import replacing
 from mf2_edge.extras import require
+from mf2_edge.io.atomic import replacing
 
 LARGEST_BATCH = 256
 

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  (the field's name for it)
 
 from distill.networks.backbones.parts import Backbone, as_map
-from distill.networks.reading import Reading, ReadingNet
+from distill.networks.features import Reading, ReadingNet
 
 MAP_SIDE = 14
 """Height and width of the map that attention looks at."""

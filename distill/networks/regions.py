@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mf2_edge.schema import AlignmentSpec
+from mf2_edge.bundle.schema import AlignmentSpec
 
 SPREAD: Final = 0.22
 """Standard deviation of a region's Gaussian, in distances between the eyes."""

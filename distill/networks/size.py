@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from distill.networks.export_net import phone_network
 from distill.networks.network import FaceStateNet
-from distill.networks.phone import phone_network
-from mf2_edge.schema import AlignmentSpec
+from mf2_edge.bundle.schema import AlignmentSpec
 
 
 @dataclass(frozen=True)

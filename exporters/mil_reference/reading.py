@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exporters.errors import MilError
-from exporters.mlpackage import MODEL
+from exporters.formats.coreml.package import MODEL
 from mf2_edge.extras import require
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mf2_edge.bench.report import Model
-from mf2_edge.bundle import Bundle
-from mf2_edge.schema import AccuracySpec, ArtifactSpec, Manifest, Precision
+from mf2_edge.bundle.loader import Bundle
+from mf2_edge.bundle.schema import AccuracySpec, ArtifactSpec, Manifest, Precision
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,10 @@ from mf2_edge.bench.options import add_arguments
 from mf2_edge.errors import Mf2EdgeError
 
 if TYPE_CHECKING:
-    from mf2_edge.bench.devices import Device
+    from mf2_edge.bench.estimate.devices import Device
     from mf2_edge.bench.report import Report
-    from mf2_edge.bundle import Bundle
-    from mf2_edge.schema import ArtifactSpec
+    from mf2_edge.bundle.loader import Bundle
+    from mf2_edge.bundle.schema import ArtifactSpec
 
 _EXIT_CUT_SHORT, _EXIT_USAGE, _EXIT_INTERRUPTED = 1, 2, 130
 
@@ -44,9 +44,9 @@ def run(arguments: argparse.Namespace) -> int:
 
     Raises Mf2EdgeError for everything that the user can put right.
     """
-    from mf2_edge.bench.device_report import device_report_schema
-    from mf2_edge.bench.devices import HOST, find_device
-    from mf2_edge.bundle import load_bundle
+    from mf2_edge.bench.estimate.devices import HOST, find_device
+    from mf2_edge.bench.measure.device_report import device_report_schema
+    from mf2_edge.bundle.loader import load_bundle
 
     if arguments.schema:
         print(json.dumps(device_report_schema(), indent=1))
@@ -86,9 +86,9 @@ def _reports(
     device: Device | None,
 ) -> tuple[Report, ...]:
     from mf2_edge.bench.errors import BenchError
-    from mf2_edge.bench.estimate import HOW_TO, estimate
-    from mf2_edge.bench.host import FULL, QUICK, measure_host
-    from mf2_edge.bench.import_report import import_report
+    from mf2_edge.bench.estimate.estimate import HOW_TO, estimate
+    from mf2_edge.bench.measure.host import FULL, QUICK, measure_host
+    from mf2_edge.bench.measure.import_report import import_report
 
     effort = QUICK if arguments.quick else FULL
     if arguments.imported is not None:
@@ -115,11 +115,11 @@ def _attached(
     device: Device,
 ) -> tuple[Report, ...] | None:
     """Measured on the attached phone; None if there is none of the platform."""
-    from mf2_edge.bench.adb import attached_phone
-    from mf2_edge.bench.android import measure_android
-    from mf2_edge.bench.apple import attached_iphone, measure_iphone
     from mf2_edge.bench.errors import BenchError
-    from mf2_edge.bench.host import FULL, QUICK
+    from mf2_edge.bench.measure.adb import attached_phone
+    from mf2_edge.bench.measure.android import measure_android
+    from mf2_edge.bench.measure.apple import attached_iphone, measure_iphone
+    from mf2_edge.bench.measure.host import FULL, QUICK
 
     effort = QUICK if arguments.quick else FULL
     if device.platform == "android" and (phone := attached_phone(arguments.serial)) is not None:
@@ -152,7 +152,7 @@ def _check_model(asked: str, device: Device, found: str, model: str) -> None:
 
 
 def _takes_any(asked: str | None) -> bool:
-    from mf2_edge.bench.devices import ANY_OF
+    from mf2_edge.bench.estimate.devices import ANY_OF
 
     return asked is None or asked.lower() in ANY_OF
 
@@ -163,10 +163,10 @@ def _keep(
     reports: tuple[Report, ...],
     device: Device | None,
 ) -> None:
-    from mf2_edge.bench.page import write_page
-    from mf2_edge.bench.published import published_figures
+    from mf2_edge.bench.estimate.published import published_figures
+    from mf2_edge.bench.render.page import write_page
+    from mf2_edge.bench.render.table import published_table, text_table
     from mf2_edge.bench.report import save_reports, write_reports
-    from mf2_edge.bench.table import published_table, text_table
 
     kinds = {(report.model.format, report.model.precision) for report in reports}
     published = [
@@ -189,8 +189,8 @@ def _keep(
 
 
 def _print_errors(device: Device | None) -> int:
-    from mf2_edge.bench.devices import known_devices
-    from mf2_edge.bench.estimate import left_out_table
+    from mf2_edge.bench.estimate.devices import known_devices
+    from mf2_edge.bench.estimate.estimate import left_out_table
 
     tables = map(left_out_table, known_devices() if device is None else (device,))
     print("\n\n".join(filter(None, tables)) or "no cost model: nothing published to fit on")

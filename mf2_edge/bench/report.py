@@ -12,9 +12,17 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import Meta
 
-from mf2_edge.atomic import replacing
 from mf2_edge.bench.errors import ReportError
-from mf2_edge.schema import ArtifactFormat, Count, Positive, PositiveNumber, Precision, Sha256, Text
+from mf2_edge.bundle.schema import (
+    ArtifactFormat,
+    Count,
+    Positive,
+    PositiveNumber,
+    Precision,
+    Sha256,
+    Text,
+)
+from mf2_edge.io.atomic import replacing
 
 Provenance = Literal["measured-device", "measured-host", "imported", "estimated", "published"]
 Milliseconds = Annotated[float, Meta(ge=0, le=1e7)]

@@ -16,7 +16,7 @@ struct AnchorLayer {
   std::int64_t per_cell = 1;
 };
 
-/** `detector.json`; mf2_edge/blazeface.py says what each key means. */
+/** `detector.json`; mf2_edge/pipeline/blazeface.py says what each key means. */
 struct DetectorSpec {
   std::string name, file, sha256, license, source, paper;
   std::int64_t input_size = 0;

@@ -9,7 +9,7 @@ namespace {
 
 using Vector = std::array<double, 3>;
 
-/** An adult's average head (mf2_edge/pose.py), millimetres, in the order of `Landmarks`. */
+/** An adult's average head (mf2_edge/pipeline/pose.py), millimetres, in the order of `Landmarks`. */
 constexpr std::array<Vector, 6> kHead = {{{-32, 0, 0}, {32, 0, 0}, {0, 42, -32}, {0, 72, -14},
                                           {-72, 14, 88}, {72, 14, 88}}};
 

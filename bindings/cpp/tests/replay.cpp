@@ -1,7 +1,7 @@
 // Every stage against the goldens: replay BUNDLE DETECTOR FOLDER prints one JSON object.
 //
 // FOLDER holds goldens/, stages/ and smooth/ (.npy), manifests.json, and crops.bin: for each crop its width
-// and height as little-endian int32, then RGB. tests/bindings_replay.py makes it and judges.
+// and height as little-endian int32, then RGB. tests/helpers/bindings/replay.py makes it and judges.
 #include <algorithm>
 #include <cmath>
 #include <cstring>

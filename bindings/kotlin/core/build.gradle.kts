@@ -6,7 +6,7 @@ plugins {
 kotlin {
     explicitApi()
     jvmToolchain(17)
-    // tests/test_kotlin.py of the repository runs the tests, which need LiteRT on the JVM.
+    // tests/bindings/test_kotlin.py of the repository runs the tests, which need LiteRT on the JVM.
     sourceSets.named("test") {
         kotlin.setSrcDirs(emptyList<String>())
     }

@@ -1,4 +1,4 @@
-/** Align: bring a face to the template of the manifest, as mf2_edge/align.py does. */
+/** Align: bring a face to the template of the manifest, as mf2_edge/pipeline/align.py does. */
 import type { AlignmentSpec, LandmarkName } from "./manifest_types.js";
 import type { Box, Frame, Landmarks, Pixels } from "./types.js";
 import { clamp, warp, type Matrix } from "./warp.js";

@@ -1,5 +1,5 @@
 /**
- * Detect: find the faces in a frame and the six landmarks of each, as mf2_edge/detect.py does.
+ * Detect: find the faces in a frame and the six landmarks of each, as mf2_edge/pipeline/detect.py does.
  *
  * Two passes of BlazeFace: one finds faces, one looks again at each face upright and filling half
  * the view, which is what makes its landmarks good enough to align with.

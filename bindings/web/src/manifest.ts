@@ -1,7 +1,7 @@
 /**
  * Reading and checking `manifest.json`, the only place of facts about a model.
  *
- * The same verdicts as `mf2_edge.manifest.parse_manifest`: the JSON Schema that Python generates
+ * The same verdicts as `mf2_edge.bundle.manifest.parse_manifest`: the JSON Schema that Python generates
  * says what each key is, and `contradictions` what no schema can say.
  */
 import { Validator, type OutputUnit } from "@cfworker/json-schema";

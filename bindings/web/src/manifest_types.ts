@@ -299,7 +299,7 @@ export interface SizeSpec {
   readonly multiply_adds: number;
 }
 
-/** How a stream calms what single frames say (schema 1.1; see `smooth.py`). */
+/** How a stream calms what single frames say (schema 1.1; see `smoother.py`). */
 export interface SmoothingSpec {
   /** Of the emotions' scores together. */
   readonly emotion: OneEuroSpec;

@@ -2,7 +2,7 @@
  * A low-pass filter that is calm where nothing moves and quick where something does.
  *
  * After the 1 EUR filter (Casiez, Roussel and Vogel 2012, doi:10.1145/2207676.2208639), in the form
- * that mf2_edge/one_euro.py specifies, the same at any frame rate.
+ * that mf2_edge/tracking/one_euro.py specifies, the same at any frame rate.
  */
 import type { OneEuroSpec } from "./manifest_types.js";
 

@@ -1,5 +1,5 @@
 /**
- * Head pose from the six landmarks of the detector, as mf2_edge/pose.py estimates it: the rotation
+ * Head pose from the six landmarks of the detector, as mf2_edge/pipeline/pose.py estimates it: the rotation
  * that a weak-perspective camera sees an average head turned by (Horn et al. 1988,
  * doi:10.1364/JOSAA.5.001127).
  */

@@ -1,7 +1,7 @@
 /**
  * Face quality: how much the picture of a face lets one read.
  *
- * The parts and their ramps are those of mf2_edge/quality.py.
+ * The parts and their ramps are those of mf2_edge/pipeline/quality.py.
  */
 import type { Box, FaceQuality, HeadPose, Pixels } from "./types.js";
 

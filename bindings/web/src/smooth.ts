@@ -1,7 +1,7 @@
 /**
  * Smooth: calm one face's answers over time, and tell when its Action Units begin and end.
  *
- * The steps are those of mf2_edge/smooth.py; parameters are the manifest's `smoothing`.
+ * The steps are those of mf2_edge/tracking/smoother.py; parameters are the manifest's `smoothing`.
  */
 import type { Manifest, Reason } from "./manifest_types.js";
 import { OneEuro } from "./one_euro.js";

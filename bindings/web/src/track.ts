@@ -1,5 +1,5 @@
 /**
- * Track: which face of a frame is which of the frames before, as mf2_edge/track.py does it.
+ * Track: which face of a frame is which of the frames before, as mf2_edge/tracking/tracker.py does it.
  *
  * Known faces are followed by one look of the detector at where each is expected; the whole frame
  * is searched now and then, and when a face was lost. A new face is told of, and numbered, when the

@@ -8,7 +8,7 @@ from torch import nn
 
 from distill.networks.backbones.parts import Backbone, ChannelNorm, ImageNetInput
 from distill.networks.backbones.start_weights import fill, torchvision_file, torchvision_models
-from mf2_edge.schema import PreprocessingSpec
+from mf2_edge.bundle.schema import PreprocessingSpec
 
 if TYPE_CHECKING:
     from torchvision.models import ConvNeXt

@@ -15,8 +15,8 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from distill.networks.backbones.parts import Backbone, ChannelNorm, ImageNetInput
 from distill.networks.backbones.start_weights import IMAGENET, fill
+from mf2_edge.bundle.schema import PreprocessingSpec
 from mf2_edge.extras import require
-from mf2_edge.schema import PreprocessingSpec
 
 MEAN: Final = (127.0, 127.0, 127.0)
 STD: Final = (128.0, 128.0, 128.0)

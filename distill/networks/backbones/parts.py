@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  (the field's name for it)
 
 from distill.config import ConfigError
-from mf2_edge.schema import PreprocessingSpec
+from mf2_edge.bundle.schema import PreprocessingSpec
 
 IMAGENET_SIDE: Final = 224
 """Pixels: a stride of 16 then leaves a map of 14x14, as MobileFaceNet's trunk does."""

@@ -1,4 +1,4 @@
-// Align: bring a face to the template of the manifest, with the resampler of mf2_edge/align.py.
+// Align: bring a face to the template of the manifest, with the resampler of mf2_edge/pipeline/align.py.
 #pragma once
 
 #include "mf2_edge/types.hpp"

@@ -1,4 +1,4 @@
-// Detect: the faces of an image and the six landmarks of each, as mf2_edge/detect.py finds them.
+// Detect: the faces of an image and the six landmarks of each, as mf2_edge/pipeline/detect.py finds them.
 //
 // BlazeFace short range in two passes: one finds faces, one looks again at each face upright and
 // filling half the view, which is what makes its landmarks good enough to align with.

@@ -175,7 +175,7 @@ struct OneEuroSpec {
   double speed_cutoff_hz = 1.0;
 };
 
-/** How a stream calms what single frames say (schema 1.1; see `smooth.py`). */
+/** How a stream calms what single frames say (schema 1.1; see `smoother.py`). */
 struct SmoothingSpec {
   /** Of the emotions' scores together. */
   OneEuroSpec emotion = {1.5, 0.5, 1.0};

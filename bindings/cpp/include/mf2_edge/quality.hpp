@@ -1,4 +1,4 @@
-// Head pose and quality of a face's picture, as mf2_edge/pose.py and mf2_edge/quality.py have them.
+// Head pose and quality of a face's picture, as mf2_edge/pipeline/pose.py and mf2_edge/pipeline/quality.py have them.
 #pragma once
 
 #include <optional>

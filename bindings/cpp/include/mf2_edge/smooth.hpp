@@ -1,6 +1,6 @@
 // Smooth: calm one face's answers over time, and tell when its Action Units begin and end.
 //
-// The steps of mf2_edge/smooth.py with the filter of mf2_edge/one_euro.py; the parameters are the
+// The steps of mf2_edge/tracking/smoother.py with the filter of mf2_edge/tracking/one_euro.py; the parameters are the
 // manifest's `smoothing`.
 #pragma once
 

@@ -1,4 +1,4 @@
-// Align: bring a face to the template of the manifest, as mf2_edge/align.py does.
+// Align: bring a face to the template of the manifest, as mf2_edge/pipeline/align.py does.
 
 /// Below this spread, square pixels, landmarks count as one point.
 private let leastSpread: Double = 1e-12

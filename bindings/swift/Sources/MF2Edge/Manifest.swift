@@ -2,7 +2,7 @@ import Foundation
 
 /// The manifest in the bytes of a `manifest.json`; `source` (its path) is named in messages.
 ///
-/// The same verdicts as `mf2_edge.manifest.parse_manifest`. Throws `Mf2EdgeError.manifest` for what is
+/// The same verdicts as `mf2_edge.bundle.manifest.parse_manifest`. Throws `Mf2EdgeError.manifest` for what is
 /// not JSON, a missing, unknown or ill-typed key, another major schema, or parts that contradict each
 /// other.
 public func parseManifest(_ bytes: [UInt8], source: String) throws -> Manifest {

@@ -249,7 +249,7 @@ public struct OneEuroSpec: Equatable, Sendable {
     public let speedCutoffHz: Double
 }
 
-/// How a stream calms what single frames say (schema 1.1; see `smooth.py`).
+/// How a stream calms what single frames say (schema 1.1; see `smoother.py`).
 public struct SmoothingSpec: Equatable, Sendable {
     /// Of the emotions' scores together.
     public let emotion: OneEuroSpec

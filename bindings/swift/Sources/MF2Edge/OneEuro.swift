@@ -4,7 +4,7 @@ import Foundation
 /// values, with its memory; `together` makes them share one speed.
 ///
 /// After the 1 EUR filter (Casiez, Roussel and Vogel 2012, doi:10.1145/2207676.2208639), in the form
-/// that mf2_edge/one_euro.py specifies, the same at any frame rate.
+/// that mf2_edge/tracking/one_euro.py specifies, the same at any frame rate.
 struct OneEuro {
     private let spec: OneEuroSpec
     private let together: Bool

@@ -1,6 +1,6 @@
 import Foundation
 
-// Head pose from the landmarks of the detector, as mf2_edge/pose.py estimates it: the rotation that a
+// Head pose from the landmarks of the detector, as mf2_edge/pipeline/pose.py estimates it: the rotation that a
 // weak-perspective camera sees an average head turned by (Horn et al. 1988,
 // doi:10.1364/JOSAA.5.001127). A detector without ears leaves four points, which suffice.
 

@@ -1,5 +1,5 @@
 // Face quality: how much the picture of a face lets one read. The parts and their ramps are those of
-// mf2_edge/quality.py.
+// mf2_edge/pipeline/quality.py.
 
 /// Below this `overall`, answers bear the reason lowQuality.
 let lowQuality: Double = 0.3

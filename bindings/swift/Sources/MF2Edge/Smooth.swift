@@ -1,6 +1,6 @@
 /// Smooth: calm one face's answers over time, and tell when its Action Units begin and end.
 ///
-/// The steps are those of mf2_edge/smooth.py; parameters are the manifest's `smoothing`. Constant in
+/// The steps are those of mf2_edge/tracking/smoother.py; parameters are the manifest's `smoothing`. Constant in
 /// size, whatever the length of the stream.
 struct Smoother {
     private let manifest: Manifest

@@ -1,6 +1,6 @@
 // Resample a frame.
 //
-// The resampler is the one that mf2_edge/align.py specifies: a frame that shrinks by half or more is
+// The resampler is the one that mf2_edge/pipeline/align.py specifies: a frame that shrinks by half or more is
 // first reduced by an integer, each block to its rounded mean; then bilinear, pixel centres at
 // integers, and what lies outside is the nearest edge pixel or black. Numbers are rounded as OpenCV
 // rounds them (bindings/README.md says how).

@@ -1,6 +1,6 @@
 import Foundation
 
-/// What `python -m mf2_edge.bench --import` reads: the schema of mf2_edge/bench/device_report.py.
+/// What `python -m mf2_edge.bench --import` reads: the schema of mf2_edge/bench/measure/device_report.py.
 public struct DeviceReport: Encodable {
     /// Name of the bundle in the app.
     public let bundle: String

@@ -8,7 +8,7 @@ import java.nio.ByteOrder
 // Every stage against the goldens: replay BUNDLE DETECTOR FOLDER LIBRARY prints one JSON object.
 //
 // FOLDER holds goldens/, stages/ and smooth/ (.npy), manifests.json, and crops.bin: for each crop its
-// width and height as little-endian int32, then RGB. tests/bindings_replay.py makes it and judges.
+// width and height as little-endian int32, then RGB. tests/helpers/bindings/replay.py makes it and judges.
 // LIBRARY is the path of libLiteRt.so.
 
 private fun told(face: FaceState): Map<String, Any?> = mapOf(

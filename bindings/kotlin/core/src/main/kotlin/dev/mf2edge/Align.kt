@@ -3,7 +3,7 @@ package dev.mf2edge
 import kotlin.math.ceil
 import kotlin.math.floor
 
-// Align: bring a face to the template of the manifest, as mf2_edge/align.py does.
+// Align: bring a face to the template of the manifest, as mf2_edge/pipeline/align.py does.
 
 /** Below this spread, square pixels, landmarks count as one point. */
 private const val LEAST_SPREAD = 1e-12

@@ -25,7 +25,7 @@ private const val FACE_IN_VIEW = 0.5
 private val BOX_IN_VIEW = listOf(0.6, 0.45, 0.8)
 
 /**
- * Detect: find the faces in a frame and the six landmarks of each, as mf2_edge/detect.py does.
+ * Detect: find the faces in a frame and the six landmarks of each, as mf2_edge/pipeline/detect.py does.
  *
  * Two passes of BlazeFace: one finds faces, one looks again at each face upright and filling half the
  * view, which is what makes its landmarks good enough to align with.

@@ -8,7 +8,7 @@ private val VERSION = Regex("([0-9]+)\\.([0-9]+)")
 /**
  * The manifest in the bytes of a `manifest.json`; [source] (its path) is named in messages.
  *
- * The same verdicts as `mf2_edge.manifest.parse_manifest`.
+ * The same verdicts as `mf2_edge.bundle.manifest.parse_manifest`.
  *
  * @throws ManifestException for what is not JSON, a missing, unknown or ill-typed key, another major
  *   schema, or parts that contradict each other

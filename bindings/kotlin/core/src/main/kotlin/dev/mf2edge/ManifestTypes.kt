@@ -250,7 +250,7 @@ public data class OneEuroSpec(
     public val speedCutoffHz: Double,
 )
 
-/** How a stream calms what single frames say (schema 1.1; see `smooth.py`). */
+/** How a stream calms what single frames say (schema 1.1; see `smoother.py`). */
 public data class SmoothingSpec(
     /** Of the emotions' scores together. */
     public val emotion: OneEuroSpec,

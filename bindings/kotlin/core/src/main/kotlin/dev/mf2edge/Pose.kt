@@ -5,7 +5,7 @@ import kotlin.math.atan2
 import kotlin.math.max
 import kotlin.math.sqrt
 
-// Head pose from the six landmarks of the detector, as mf2_edge/pose.py estimates it: the rotation
+// Head pose from the six landmarks of the detector, as mf2_edge/pipeline/pose.py estimates it: the rotation
 // that a weak-perspective camera sees an average head turned by (Horn et al. 1988,
 // doi:10.1364/JOSAA.5.001127).
 

@@ -4,7 +4,7 @@ import kotlin.math.abs
 import kotlin.math.sqrt
 
 // Face quality: how much the picture of a face lets one read. The parts and their ramps are those of
-// mf2_edge/quality.py.
+// mf2_edge/pipeline/quality.py.
 
 /** Below this `overall`, answers bear the reason LOW_QUALITY. */
 internal const val LOW_QUALITY: Double = 0.3

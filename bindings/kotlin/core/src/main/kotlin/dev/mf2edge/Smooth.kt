@@ -6,7 +6,7 @@ private val TRUSTED = setOf(Reason.CONFIDENT, Reason.LOW_CONFIDENCE)
 /**
  * Smooth: calm one face's answers over time, and tell when its Action Units begin and end.
  *
- * The steps are those of mf2_edge/smooth.py; parameters are the manifest's `smoothing`. Constant in
+ * The steps are those of mf2_edge/tracking/smoother.py; parameters are the manifest's `smoothing`. Constant in
  * size, whatever the length of the stream.
  */
 internal class Smoother(private val manifest: Manifest, private val trackId: Int) {

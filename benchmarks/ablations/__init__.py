@@ -1,0 +1,1 @@
+"""What each part of a network, or of its training, brings."""

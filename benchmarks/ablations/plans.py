@@ -1,0 +1,205 @@
+"""What `python -m benchmarks.ablations.run` compares: arms as changes of a recipe, by plan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from distill.config import Recipe, load_recipe
+from distill.evaluation.metrics.scores import auc
+from distill.language.zero_shot import grammar_directions, plain_directions, read_by_text
+from distill.networks.features import ReadingNet
+from distill.networks.network import FaceStateNet
+from distill.training.phase2 import coded_source
+from distill.training.pretrain import predict, validate, wild_sources
+
+CONFIGS = Path("distill/configs")
+LEVELS = ("au", "emotion", "face")
+SHORTER_LITE = ("stage4.1", "stage4.2", "stage3.1", "stage3.2")
+SHORTER_FACE = ("stage2.1", "stage2.2", "stage2.3", "stage3.3", "stage3.4", "stage3.5")
+replace = msgspec.structs.replace
+Arm = Callable[[Recipe], Recipe]
+
+
+Judge = Callable[[FaceStateNet, Recipe], dict[str, float]]
+
+
+def emotions_told(network: FaceStateNet, recipe: Recipe) -> dict[str, float]:
+    """Accuracy on the validation part of each data set."""
+    return validate(network, recipe, wild_sources(recipe))
+
+
+def contempt_by_text(network: FaceStateNet, recipe: Recipe) -> dict[str, float]:
+    """AUC of contempt among CK+'s faces with an emotion, asked for by text and by head.
+
+    Ranked by how far contempt's score is from the best of the others. Phase 1 never saw CK+.
+    """
+    assert isinstance(network, ReadingNet)  # as the plan's arms say
+    source = coded_source(recipe)
+    rows = np.flatnonzero(source.store.majority >= 0)
+    contempt = recipe.emotions.index("contempt")
+    truth = source.store.majority[rows] == contempt
+    ways = {
+        "by the grammar": read_by_text(network, recipe, source, rows, grammar_directions(recipe)),
+        "by plain words": read_by_text(network, recipe, source, rows, plain_directions(recipe)),
+        "by the head": predict(network, recipe, source, rows),
+    }
+    margins = {way: margin(scores[0], contempt) for way, scores in ways.items()}
+    figures = {f"AUC of contempt, CK+, {way}": auc(margins[way], truth) for way in margins}
+    return figures | emotions_told(network, recipe)
+
+
+def margin(scores: NDArray[np.float32], label: int) -> NDArray[np.float32]:
+    """How far a label's score is from the best of the others, [n]; scores [n, labels]."""
+    return np.asarray(scores[:, label] - np.delete(scores, label, axis=1).max(axis=1))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """what: in words. steps, unit_steps: the budget of phases 1 and 2, unless told otherwise.
+
+    judge: the figures of phase 1's network.
+    """
+
+    what: str
+    config: Path
+    arms: dict[str, Arm]
+    steps: int
+    unit_steps: int
+    judge: Judge = emotions_told
+
+
+def part_of_mf2(
+    recipe: Recipe, levels: tuple[str, ...] | None, unseen: tuple[str, ...] = ()
+) -> Recipe:
+    """MF² aligned with some levels of text; None stands for no AU tokens either."""
+    architecture = "student" if levels is None else "mf2"
+    return replace(
+        recipe,
+        unseen=unseen,
+        network=replace(recipe.network, architecture=architecture, continues=None),
+        texts=replace(recipe.texts, levels=levels) if recipe.texts and levels else None,
+    )
+
+
+def lessons(recipe: Recipe, *, answers: bool, features: bool, unlabelled: bool) -> Recipe:
+    """An edge network that starts from labels alone, taught so much of what the teacher knows."""
+    network = replace(recipe.network, continues="runs/mobilefacenet/wild.pt")
+    taught = recipe.lessons and replace(recipe.lessons, remembered=True)
+    if taught is not None and not features:
+        taught = replace(taught, embedding=0.0, head=0.0, tokens=0.0, text=0.0)
+    batch = {"rafdb": 12, "ferplus": 12, "lfw": 8} if unlabelled else recipe.train.batch
+    return replace(
+        recipe,
+        network=network,
+        teacher=recipe.teacher if answers else None,
+        lessons=taught if answers else None,
+        train=replace(recipe.train, batch=batch, fade_steps=recipe.train.steps // 4),
+    )
+
+
+def from_a_bundle(
+    recipe: Recipe, teacher: str | None, *, vector: bool = False, unlabelled: bool = False
+) -> Recipe:
+    """The network whose teacher is a bundle, taught so much."""
+    batch = {"rafdb": 12, "ferplus": 12, "lfw": 8} if unlabelled else recipe.train.batch
+    taught = recipe.lessons and replace(recipe.lessons, embedding=1.0 if vector else 0.0)
+    return replace(
+        recipe,
+        teacher=teacher,
+        lessons=taught if teacher else None,
+        train=replace(recipe.train, batch=batch),
+    )
+
+
+def lite(recipe: Recipe, without: tuple[str, ...]) -> Recipe:
+    """EfficientNet-Lite0 as short as that, from ImageNet's weights."""
+    return replace(recipe, network=replace(recipe.network, without=without))
+
+
+def face(recipe: Recipe, without: tuple[str, ...]) -> Recipe:
+    """MobileFaceNet as short as that, from a face recognition's weights; PReLU fades to ReLU."""
+    own = load_recipe(CONFIGS / "mobilefacenet.toml")
+    network = replace(
+        recipe.network,
+        backbone=own.network.backbone,
+        weights=own.network.weights,
+        activation="relu",
+        without=without,
+    )
+    train = replace(recipe.train, lr=own.train.lr, fade_steps=recipe.train.steps // 3)
+    return replace(recipe, network=network, preprocessing=own.preprocessing, train=train)
+
+
+PLANS: dict[str, Plan] = {
+    "mf2": Plan(
+        "MF² without each of its parts",
+        CONFIGS / "mf2.toml",
+        {
+            "global only": partial(part_of_mf2, levels=None),
+            "+ local": partial(part_of_mf2, levels=()),
+            "+ text, face level": partial(part_of_mf2, levels=("face",)),
+            "+ text, all levels": partial(part_of_mf2, levels=LEVELS),
+        },
+        steps=250,
+        unit_steps=120,
+    ),
+    "unseen": Plan(
+        "MF² that never met contempt, asked for it",
+        CONFIGS / "mf2.toml",
+        {
+            "contempt in training": partial(part_of_mf2, levels=LEVELS),
+            "contempt never met": partial(part_of_mf2, levels=LEVELS, unseen=("contempt",)),
+        },
+        steps=250,
+        unit_steps=0,
+        judge=contempt_by_text,
+    ),
+    "lessons": Plan(
+        "The network for phones without each part of what it is taught",
+        CONFIGS / "mf2-edge-m.toml",
+        {
+            "labels alone": partial(lessons, answers=False, features=False, unlabelled=False),
+            "+ answers": partial(lessons, answers=True, features=False, unlabelled=False),
+            "+ features": partial(lessons, answers=True, features=True, unlabelled=False),
+            "+ unlabelled faces": partial(lessons, answers=True, features=True, unlabelled=True),
+        },
+        steps=250,
+        unit_steps=120,
+    ),
+    "bundle-teacher": Plan(
+        "mf2-edge-s without each part of what it is taught",
+        CONFIGS / "mf2-edge-s.toml",
+        {
+            "labels alone": partial(from_a_bundle, teacher=None),
+            "+ answers of mf2-edge-base": partial(from_a_bundle, teacher="mf2-edge-base"),
+            "+ answers of mf2-edge-m": partial(from_a_bundle, teacher="mf2-edge-m"),
+            "+ its face vectors": partial(from_a_bundle, teacher="mf2-edge-m", vector=True),
+            "+ unlabelled faces too": partial(
+                from_a_bundle, teacher="mf2-edge-m", vector=True, unlabelled=True
+            ),
+        },
+        steps=250,
+        unit_steps=0,
+    ),
+    "sizes": Plan(
+        "Networks for phones by backbone and size",
+        CONFIGS / "mf2-edge-s.toml",
+        {
+            "Lite0": partial(lite, without=()),
+            "Lite0, 2 blocks less (s)": partial(lite, without=("stage4.1", "stage4.2")),
+            "Lite0, 4 blocks less": partial(lite, without=SHORTER_LITE),
+            "Lite0, 5 blocks less": partial(lite, without=(*SHORTER_LITE, "stage2.1")),
+            "MobileFaceNet, 1 block less (m)": partial(face, without=("stage3.5",)),
+            "MobileFaceNet, 6 blocks less": partial(face, without=SHORTER_FACE),
+        },
+        steps=600,
+        unit_steps=0,
+    ),
+}

@@ -1,0 +1,146 @@
+"""What each part, or each size, of a network brings: the same small budget, several seeds.
+
+    python -m benchmarks.ablations.run mf2 | unseen | lessons | bundle-teacher | sizes
+
+Arms of a plan (`plans.py`) start alike and see the same faces: phase 1 in the wild, then,
+where the plan says so, phase 2 in two folds by subject on CK+. Figures are of validation data.
+The budget is one that can be repeated; the figures compare arms, they are not what a full recipe
+reaches. Runs that are done are not done again, one that was killed goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from benchmarks.ablations.dfn_versus import MALLOC
+from benchmarks.ablations.plans import PLANS, Judge, Plan
+from distill.config import Recipe, load_recipe
+from distill.evaluation.evaluate import machine, today
+from distill.evaluation.metrics.scores import auc, f1
+from distill.language.texts import make_bank
+from distill.networks.network import channels_last
+from distill.networks.size import network_size
+from distill.training.action_units import train_action_units
+from distill.training.checkpoint import load_network
+from distill.training.pretrain import train
+from mf2_edge.io.atomic import replacing
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("plan", choices=tuple(PLANS))
+    parser.add_argument("--steps", type=int, help="of phase 1, 32 faces each")
+    parser.add_argument("--unit-steps", type=int, help="of phase 2, 24 faces each; 0: none")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--out", type=Path, help="default: benchmarks/results/PLAN-ablation.json")
+    parser.add_argument("--one", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    plan = PLANS[options.plan]
+    options.steps = plan.steps if options.steps is None else options.steps
+    options.unit_steps = plan.unit_steps if options.unit_steps is None else options.unit_steps
+    if options.one:
+        arm, seed = json.loads(options.one)
+        recipe = arm_recipe(plan, arm, seed, options)
+        run(recipe, plan.judge, with_units=options.unit_steps > 0)
+        return
+    jobs = [(arm, seed) for seed in range(options.seeds) for arm in plan.arms]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(lambda job: launch(plan, job[0], job[1], options), jobs))
+    figures: dict[str, list[dict[str, float]]] = {arm: [] for arm in plan.arms}
+    for arm, seed in jobs:
+        folder = arm_recipe(plan, arm, seed, options).run_folder
+        figures[arm].append(json.loads((folder / "figures.json").read_text()))
+    report = {
+        "what": f"{plan.what}, the same small budget, validation data",
+        "provenance": "measured-host",
+        "machine": machine(),
+        "date": today(),
+        "budget": {"phase 1 steps of 32 faces": options.steps, "phase 2": options.unit_steps},
+        "seeds": options.seeds,
+        "variants": {name: summary(rows) for name, rows in figures.items()},
+    }
+    out = options.out or Path(f"benchmarks/results/{options.plan}-ablation.json")
+    with replacing(out) as partial:
+        partial.write_text(json.dumps(report, indent=2) + "\n")
+
+
+def launch(plan: Plan, arm: str, seed: int, options: argparse.Namespace) -> None:
+    """One run in a process of its own, one thread."""
+    if (arm_recipe(plan, arm, seed, options).run_folder / "figures.json").is_file():
+        return
+    command = [sys.executable, "-m", "benchmarks.ablations.run", options.plan]
+    command += ["--steps", str(options.steps), "--unit-steps", str(options.unit_steps)]
+    environment = os.environ | MALLOC | {"OMP_NUM_THREADS": "1"}
+    subprocess.run([*command, "--one", json.dumps([arm, seed])], check=True, env=environment)
+
+
+def arm_recipe(plan: Plan, arm: str, seed: int, options: argparse.Namespace) -> Recipe:
+    """The plan's recipe within the budget, changed as the arm says."""
+    replace, recipe = msgspec.structs.replace, load_recipe(plan.config)
+    budget = replace(
+        recipe,
+        name=f"ablation/{options.steps}-{options.unit_steps}/{arm}, seed {seed}",
+        training_seed=seed,
+        train=replace(
+            recipe.train, steps=options.steps, batch={"rafdb": 16, "ferplus": 16}, ema=0.98
+        ),
+        action_unit_training=replace(
+            recipe.action_unit_training,
+            folds=2,
+            steps=options.unit_steps,
+            replay={"rafdb": 4, "ferplus": 2},
+            warmup=20,
+            ema=0.97,
+        ),
+    )
+    return plan.arms[arm](budget)
+
+
+def run(recipe: Recipe, judge: Judge, *, with_units: bool) -> None:
+    """Train an arm and write its figures, parts in 0..1, beside its checkpoints."""
+    if recipe.texts is not None:
+        make_bank(recipe, recipe.texts)
+    network = channels_last(load_network(train(recipe)).network)
+    figures = judge(network, recipe)
+    if with_units:
+        with np.load(train_action_units(recipe, on_all=False)) as folds:
+            labels, logits = folds["labels"], folds["logits"]
+        columns = [recipe.action_units.index(u) for u in recipe.action_unit_training.headline]
+        present = labels == 1
+        aucs = [auc(logits[:, c], present[:, c]) for c in columns]
+        f1s = [f1(logits[:, c] > 0, present[:, c]) for c in columns]
+        figures |= {
+            "mean AUC, CK+": float(np.mean(aucs)),
+            "mean F1 at 0.5, CK+": float(np.mean(f1s)),
+        }
+    size = network_size(network, recipe.alignment)
+    figures |= {"MACs": size.macs, "parameters": size.parameters}
+    with replacing(recipe.run_folder / "figures.json") as partial:
+        partial.write_text(json.dumps(figures))
+
+
+def summary(rows: list[dict[str, float]]) -> dict[str, dict[str, Any]]:
+    """Mean and sample standard deviation over the seeds, and each of them."""
+    table = {}
+    for name in rows[0]:
+        values = [row[name] for row in rows]
+        table[name] = {
+            "mean": round(float(np.mean(values)), 4),
+            "std": round(float(np.std(values, ddof=1)), 4) if len(values) > 1 else None,
+            "seeds": [round(value, 4) for value in values],
+        }
+    return table
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Damaged inputs, failing servers, hard ranges, long runs."""

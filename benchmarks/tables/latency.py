@@ -1,0 +1,149 @@
+"""Tables of what the bench and `benchmarks.peers` measured, and of the cost model's error."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from mf2_edge.bench.accuracy import Judged
+from mf2_edge.bench.estimate.cost_model import FEWEST, figures_of, fit_cost_model
+from mf2_edge.bench.estimate.devices import known_devices
+from mf2_edge.bench.estimate.published import published_figures
+from mf2_edge.bench.render.table import HEAD, Line, lines_of
+from mf2_edge.bench.report import Report, read_report
+from mf2_edge.bundle.loader import load_bundle
+
+RESULTS = Path(__file__).parents[1] / "results"
+CHOSEN = {
+    "RAF-DB": ("RAF-DB (basic), validation", ": accuracy"),
+    "FER+ test": ("FER+, test", ": accuracy"),
+    "CK+ F1": ("CK+, 5 folds", ": mean F1"),
+}
+"""Figures that stand in README, by the names of their columns there."""
+
+
+def saved_reports() -> list[Report]:
+    """Every `results/<device>/<bundle>-<format>-<precision>.json`, device by device."""
+    return [
+        read_report(path)
+        for path in sorted(RESULTS.glob("*/*.json"))
+        if b'"mf2-edge-bench"' in path.read_bytes()[:200]
+    ]
+
+
+def files_table() -> str:
+    """What a reader chooses a file by: size, latency and accuracy of each that was measured."""
+    lines = saved_lines()
+    head = ["file", "MB", "p50 ms", "p90 ms", *(name for name in CHOSEN), "provenance"]
+    rows = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
+    for line in lines:
+        cells = dict(zip(HEAD, line.cells, strict=True))
+        judged = (_value(line.judged, *of) for of in CHOSEN.values())
+        figures = (cells["file MB"], cells["p50 ms"], cells["p90 ms"], *judged)
+        rows.append(f"| {line.report.model.file} | {' | '.join(figures)} | {cells['provenance']} |")
+    machines = dict.fromkeys(line.report.device.model for line in lines)
+    what = "RAF-DB validation and FER+ test: accuracy; CK+: mean F1 of 17 units, out of fold"
+    return "\n".join([*rows, "", f"{what}. {'; '.join(machines)}, one face; {_stamp(lines)}."])
+
+
+def reports_table() -> str:
+    """All that was measured of files that ship."""
+    lines = saved_lines()
+    names = dict.fromkeys(judged.name for line in lines for judged in line.judged)
+    rows = ["| device | file | " + " | ".join(HEAD[2:]) + " |", "|---" * len(HEAD) + "|"]
+    for line in lines:
+        found = {judged.name: judged for judged in line.judged}
+        # Bundles are judged by protocols of their own: every cell has the same places.
+        judged = tuple(found.get(name, Judged(name, None, None)) for name in names)
+        first = (line.report.device.model, line.report.model.file or "")
+        cells = (*first, *replace(line, judged=judged).cells[2:])
+        rows.append("| " + " | ".join(cells) + " |")
+    noise = dict.fromkeys(reason for line in lines for reason in line.report.conditions.noise)
+    rows += [
+        "",
+        f"Network alone, one face; {_stamp(lines)}. Accuracy and points lost against the teacher: "
+        f"{'; '.join(names)}.",
+    ]
+    return "\n".join([*rows, *(f"Noise: {reason}." for reason in noise)])
+
+
+def saved_lines() -> list[Line]:
+    """A line a saved report; SystemExit names a report of a file that does not ship."""
+    lines: list[Line] = []
+    for report in saved_reports():
+        model, bundle = report.model, load_bundle(report.model.bundle)
+        shipped = {artifact.file: artifact.sha256 for artifact in bundle.manifest.artifacts}
+        if shipped.get(model.file or "") != model.sha256:
+            raise SystemExit(
+                f"benchmarks/results/{report.device.name}: {model.file} was measured with sha256 "
+                f"{(model.sha256 or 'none')[:12]}, which does not ship; run `make bench`"
+            )
+        lines += lines_of(bundle, [report])
+    return lines
+
+
+def _stamp(lines: list[Line]) -> str:
+    """When, and of which bundles."""
+    reports = [line.report for line in lines]
+    hashes = dict.fromkeys(f"{r.model.bundle} {r.model.bundle_sha256[:12]}" for r in reports)
+    dates = ", ".join(dict.fromkeys(report.date for report in reports))
+    return f"{dates}; bundles {', '.join(hashes)}"
+
+
+def _value(judged: Sequence[Judged], data: str, metric: str) -> str:
+    """The figure of that metric on that data set's part, as its name begins."""
+    for one in judged:
+        if one.name.startswith(data) and metric in one.name and one.value is not None:
+            return f"{one.value:.3f}"
+    return "-"
+
+
+def peers_table() -> str:
+    """How many times as fast as networks of published peers."""
+    path = RESULTS / "host" / "peers.json"
+    if not path.is_file():
+        return "Not measured yet: `make peers`."
+    report = json.loads(path.read_text())
+    rows = ["| | beside | times as fast (quartiles of the rounds) |", "|---|---|---|"]
+    rows += [
+        f"| {row['ours']} | {row['peer']} | {row['times']:.2f} ({row['low']:.2f} to "
+        f"{row['high']:.2f}) |"
+        for row in report["times_faster"]
+    ]
+    rows += ["", "| | p50 ms | p90 ms |", "|---|---|---|"]
+    rows += [
+        f"| {name} | {times['p50']:.2f} | {times['p90']:.2f} |"
+        for name, times in report["latency_ms"].items()
+    ]
+    noise = "; ".join(report["noise"])
+    rows += [
+        "",
+        f"{report['provenance']}: {report['machine']}, {report['date']}; {report['what']}; "
+        f"{report['rounds']} rounds of {report['queries_a_round']} queries"
+        f"{'; ' + noise if noise else ''}.",
+    ]
+    return "\n".join(rows)
+
+
+def cost_model_table() -> str:
+    """The error of the cost model, device by device, with one network left out."""
+    rows = [
+        "| device | kind | unit | networks | median error | largest error | estimate times or by |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for device in known_devices():
+        own = [figure for figure in published_figures() if figure.device == device.name]
+        for kind in dict.fromkeys((figure.format, figure.precision) for figure in own):
+            figures = figures_of(device.name, *kind)
+            if len(figures) < FEWEST:
+                continue
+            fitted = fit_cost_model(figures)
+            worst = max(fitted.left_out, key=lambda each: each.error)
+            rows.append(
+                f"| {device.model} | {kind[0]} {kind[1]} | {fitted.compute_unit} | {len(figures)} "
+                f"| {fitted.median_error:.0%} | {worst.error:.0%} ({worst.network}) "
+                f"| {f'{fitted.factor:.2f}' if fitted.is_usable else 'no estimates'} |"
+            )
+    return "\n".join(rows)

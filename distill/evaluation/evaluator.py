@@ -1,0 +1,153 @@
+"""Judge: from scores of labelled faces to results, fold by fold, with their conditions in words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from distill.datasets import LabelledFace
+from distill.evaluation.evaluate import machine, today
+from distill.evaluation.metrics.labels import (
+    judge_emotions,
+    judge_units,
+    mean_over_folds,
+    thresholds_of_best_f1,
+)
+from distill.evaluation.protocols.folds import EvaluationProtocol, Fold, ProtocolError
+from distill.evaluation.scoring import Scorer, Scores
+from mf2_edge.bundle.schema import AccuracySpec, LabelAccuracy
+
+Labels = dict[str, LabelAccuracy]
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Judges the scores that a network gives to the faces of a data set.
+
+    `scores_of` gives the scores of all faces by what a fold is judged with: the same for every fold
+    if the network is frozen; a network that learns from `Fold.train` gives each fold its own, and
+    `how` says so in the results.
+    """
+
+    protocol: EvaluationProtocol
+    faces: Sequence[LabelledFace]
+    folds: Sequence[Fold]
+    scorer: Scorer
+    scores_of: Callable[[Fold], Scores]
+    how: str = "frozen network"
+
+    def results(self) -> list[AccuracySpec]:
+        """All figures of the protocol; raises ProtocolError where nothing can be judged."""
+        emotions = self.emotions() if self.protocol.emotions else []
+        return emotions + (self.units() if self.protocol.judges_units else [])
+
+    def emotions(self) -> list[AccuracySpec]:
+        """Accuracy among all emotions of the network; accuracy and mean F1 among the set's own."""
+        known = self.scorer.emotions
+        own = [name for name in known if name in self.protocol.emotions]
+        rows: list[int] = []
+        parts, unaligned = [], 0
+        for fold in self.folds:
+            judged = [r for r in fold.judged if self.faces[r].emotion in self.protocol.emotions]
+            scores = self.scores_of(fold)
+            parts.append(scores.emotions[judged])
+            unaligned += int(scores.unaligned[judged].sum())
+            rows += judged
+        truth = [str(self.faces[row].emotion) for row in rows]
+        among_all = judge_emotions(truth, np.concatenate(parts), known, known)
+        among_own = judge_emotions(truth, np.concatenate(parts), known, own)
+        of_all = f"best of all {len(known)} emotions; {self._note(unaligned)}"
+        of_own = f"best of the set's own {len(own)} emotions; {self._note(unaligned)}"
+        split, n = self.protocol.split, len(rows)
+        results = [
+            self._result(split, of_all, "accuracy", among_all.accuracy, among_all.recalls, n),
+            self._result(split, of_own, "accuracy", among_own.accuracy, among_own.recalls, n),
+            self._result(split, of_own, "mean F1", among_own.mean_f1, among_own.f1s, n),
+        ]
+        return results if len(own) < len(known) else [results[0], results[2]]
+
+    def units(self) -> list[AccuracySpec]:
+        """Mean F1. With folds: of each and over all, with thresholds from the others, then shipped.
+
+        Scores stay what they are; only the threshold from which on a unit counts as present moves.
+        """
+        wanted = self.scorer.units if self.protocol.units is None else self.protocol.units
+        units = [unit for unit in wanted if unit in self.scorer.units]
+        columns = [self.scorer.units.index(unit) for unit in units]
+        shipped = self.scorer.thresholds[columns]
+        labels = np.stack([face.unit_labels(units) for face in self.faces])
+        by_fitted, by_shipped, counts, unaligned = [], [], [], 0
+        for fold in self.folds:
+            scores = self.scores_of(fold)
+            judged, train = self._coded(fold.judged), self._coded(fold.train)
+            fitted = thresholds_of_best_f1(labels[train], scores.units[train][:, columns], shipped)
+            given = scores.units[judged][:, columns]
+            by_fitted.append(judge_units(labels[judged], given, fitted, units))
+            by_shipped.append(judge_units(labels[judged], given, shipped, units))
+            counts.append(len(judged))
+            unaligned += int(scores.unaligned[judged].sum())
+
+        def result(figures: Labels, split: str, rule: str, n: int) -> AccuracySpec:
+            rule = f"{_extent(figures, wanted)}, {rule}; {self._note(unaligned)}"
+            value = float(np.mean([figure.value for figure in figures.values()]))
+            return self._result(split, rule, "mean F1", round(value, 4), figures, n)
+
+        if empty := [
+            fold.name for fold, part in zip(self.folds, by_shipped, strict=True) if not part
+        ]:
+            raise ProtocolError(
+                f"{self.protocol.title}: in {', '.join(empty)} no unit that the network knows is "
+                "present in one judged face and absent in another"
+            )
+        split, total = self.protocol.split, sum(counts)
+        as_shipped = f"{self.how}, thresholds as shipped"
+        if self.protocol.fold_subjects is None:
+            return [result(by_shipped[0], split, as_shipped, total)]
+        of_others = f"{self.how}, thresholds of best F1 on the subjects of the other folds"
+        return [
+            *(
+                result(figures, f"{fold.name} of {split}", of_others, count)
+                for fold, figures, count in zip(self.folds, by_fitted, counts, strict=True)
+            ),
+            result(mean_over_folds(by_fitted), split, f"mean over folds, {of_others}", total),
+            result(mean_over_folds(by_shipped), split, f"mean over folds, {as_shipped}", total),
+        ]
+
+    def _coded(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        coded = [self.faces[row].action_units is not None for row in rows]
+        return np.asarray(rows[np.array(coded, dtype=bool)], dtype=np.int64)
+
+    def _note(self, unaligned: int) -> str:
+        """The conditions that all figures share."""
+        notes = [self.protocol.rule, self.scorer.title]
+        if unaligned:
+            notes.append(f"no landmarks found in {unaligned} faces, which count")
+        if self.protocol.title in self.scorer.data:
+            part = "the training part of" if self.protocol.held_out else "faces of"
+            notes.append(f"the network learned from {part} this data set")
+        return "; ".join(notes)
+
+    def _result(
+        self, split: str, rule: str, metric: str, value: float, labels: Labels, n: int
+    ) -> AccuracySpec:
+        return AccuracySpec(
+            dataset=self.protocol.title,
+            split=split,
+            protocol=rule,
+            metric=metric,
+            value=value,
+            n=n,
+            seed=None,
+            labels=labels,
+            date=today(),
+            machine=machine(),
+        )
+
+
+def _extent(figures: Labels, wanted: Sequence[str]) -> str:
+    missing = [unit for unit in wanted if unit not in figures]
+    left_out = f" ({', '.join(missing)} cannot be judged)" if missing else ""
+    return f"{len(figures)} of {len(wanted)} units{left_out}"

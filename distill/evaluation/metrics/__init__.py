@@ -1,0 +1,1 @@
+"""Metrics of scores against labels, with their intervals."""

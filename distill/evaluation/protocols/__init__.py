@@ -1,0 +1,1 @@
+"""Which faces an evaluation takes: held-out parts, folds, the protocols of data sets."""

@@ -1,0 +1,1 @@
+"""The results file of an evaluation, and what is made of it: tables, pictures, lines."""

@@ -1,0 +1,1 @@
+"""Accuracy under worse conditions and by properties of the picture."""

@@ -1,0 +1,1 @@
+"""Records read against their labels, counted and drawn."""

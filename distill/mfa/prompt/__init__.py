@@ -1,0 +1,1 @@
+"""What is asked about a face, and descriptions from labels alone."""

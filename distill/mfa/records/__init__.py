@@ -1,0 +1,1 @@
+"""Records of descriptions: their schema, the store, the ledger of requests."""

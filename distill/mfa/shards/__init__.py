@@ -1,0 +1,1 @@
+"""Records as WebDataset shards: written, indexed, read."""

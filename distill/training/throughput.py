@@ -1,0 +1,141 @@
+"""How many faces a second phase 1 learns from on this machine, by its own steps."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from time import perf_counter
+from typing import Final
+
+import msgspec
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from distill.config import Recipe
+from distill.faces.batches import Face, balance, make_batches
+from distill.training.distributed import World
+from distill.training.init import start_network
+from distill.training.optimizer import start_optimisation
+from distill.training.pretrain import accumulate
+
+WARM_UP: Final = 2  # steps: memory is allocated, kernels are chosen
+NAME: Final = "random"
+
+
+@dataclass(frozen=True)
+class Throughput:
+    """Steps of phase 1, timed. `faces` are those of a step, over all processes.
+
+    step_s and preparing_s are medians; preparing (reading and augmenting faces) is a part of the
+    step. quartiles_s are those of the whole step. load: runnable tasks before, by the kernel.
+    """
+
+    device: str
+    processes: int
+    threads: int
+    precision: str
+    steps: int
+    faces: int
+    step_s: float
+    quartiles_s: tuple[float, float]
+    preparing_s: float
+    load: float
+
+    @property
+    def faces_per_s(self) -> float:
+        """Faces a second, by the median step."""
+        return self.faces / self.step_s
+
+    def sped_up(self, factor: float) -> float:
+        """Faces a second if all but the preparing of faces were `factor` times as fast."""
+        return self.faces / (self.preparing_s + (self.step_s - self.preparing_s) / factor)
+
+
+class RandomFaces:
+    """Faces of noise with random labels: what they show does not change how long a step takes."""
+
+    name = NAME
+
+    def __init__(self, recipe: Recipe, count: int) -> None:
+        rng = np.random.default_rng(0)
+        size, emotions = recipe.alignment, len(recipe.emotions)
+        shape = (size.height + 2 * recipe.margin, size.width + 2 * recipe.margin, 3)
+        self._faces = [
+            Face(
+                rng.integers(0, 256, shape, dtype=np.uint8),
+                np.eye(emotions, dtype=np.float32)[rng.integers(emotions)],
+                np.ones(emotions, dtype=np.float32),
+                rng.choice([0, 1, np.nan], len(recipe.action_units)).astype(np.float32),
+            )
+            for _ in range(count)
+        ]
+
+    def draw(self, count: int, seed: int, step: int) -> list[Callable[[], Face]]:  # noqa: ARG002
+        """The same faces in every step."""
+        return [partial(self._faces.__getitem__, row) for row in range(count)]
+
+    def unit_counts(self) -> NDArray[np.int64]:
+        """As many positives as negatives, [2, units]."""
+        return np.ones((2, len(self._faces[0].action_units)), dtype=np.int64)
+
+
+def measure_throughput(recipe: Recipe, world: World, steps: int) -> Throughput:
+    """Time steps of phase 1 on random faces; texts, logs and checkpoints are left out.
+
+    All processes of the world take part. The network starts from random weights, which need no
+    file and take as long.
+    """
+    load = os.getloadavg()[0]
+    torch.set_num_threads(recipe.threads)
+    total, replace = sum(recipe.train.batch.values()), msgspec.structs.replace
+    recipe = replace(
+        recipe,
+        network=replace(recipe.network, weights=None, continues=None),
+        train=replace(recipe.train, batch={NAME: total}),
+    )
+    source = RandomFaces(recipe, total)
+    network = start_network(recipe).to(world.device).train()
+    optimisation = start_optimisation(
+        network,
+        lambda _: recipe.train.lr,
+        steps=WARM_UP + steps,
+        warmup=1,
+        weight_decay=recipe.train.weight_decay,
+        ema=recipe.train.ema,
+    )
+    weights = balance(source.unit_counts()).to(world.device)
+    times = []
+    for step in range(WARM_UP + steps):
+        world.wait()
+        started = perf_counter()
+        batches = make_batches(recipe, [source], recipe.train.batch, step, world.rank, world.size)
+        prepared = perf_counter()
+        accumulate(network, recipe, batches, weights, None, None, step, world)
+        world.sum_gradients(network.parameters())
+        optimisation.update(step)
+        if world.device.type == "cuda":
+            torch.cuda.synchronize()
+        times.append((perf_counter() - started, prepared - started))
+    whole, preparing = np.array(times[WARM_UP:]).T
+    return Throughput(
+        device=_describe(world.device),
+        processes=world.size,
+        threads=recipe.threads,
+        precision=recipe.train.precision,
+        steps=steps,
+        faces=total,
+        step_s=float(np.median(whole)),
+        quartiles_s=(float(np.quantile(whole, 0.25)), float(np.quantile(whole, 0.75))),
+        preparing_s=float(np.median(preparing)),
+        load=load,
+    )
+
+
+def _describe(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"

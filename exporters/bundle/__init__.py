@@ -1,0 +1,1 @@
+"""Bundles: built from a checkpoint, and edited afterwards."""

@@ -1,0 +1,214 @@
+"""The texts of a bundle for people: README.md (a model card) and LICENSE."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Final
+
+from distill.evaluation.reports import tables
+from exporters.checks.agreement import agreement_rows
+from mf2_edge.facs import ACTION_UNIT_NAMES
+
+if TYPE_CHECKING:
+    from distill.evaluation.reports.schema import Evaluation
+    from exporters.bundle.metadata import About
+    from exporters.checks.agreement import Agreement
+    from mf2_edge.bundle.schema import AccuracySpec, LabelAccuracy, Manifest
+
+_MEASURED: Final = "## The file, measured"
+_FAIRNESS: Final = "## Fairness"
+_LIMITS: Final = "## Limits"
+_NO_FAIRNESS: Final = (
+    "Not measured: nothing at hand says the age, sex or skin tone of the people. Do not assume "
+    "that accuracy is even."
+)
+_CODES_TAUGHT: Final = (
+    "beside what the recipe reaches out of fold on human codes. This file saw all of the coded "
+    "faces in training, so it has no figure of its own there"
+)
+_CODES_TAUGHT_NOTHING: Final = "and by human codes, which taught it nothing"
+
+
+def license_text(about: About, manifest: Manifest) -> str:
+    """The licence of the weights, with the terms of the data that they saw."""
+    data = "\n".join(f"- {terms.name}: {terms.terms}" for terms in manifest.license.data)
+    return (
+        f"{manifest.license.name}\n\n{about.license.text.strip()}\n\n"
+        f"The weights were trained on:\n\n{data}\n"
+    )
+
+
+def model_card(about: About, manifest: Manifest, agreements: Sequence[Agreement] = ()) -> str:
+    """The model card: what it is and is not for, its data, every figure with its interval.
+
+    `agreements`: how far its files of integers are from one another. What is measured on a file
+    comes later, by `with_evaluation`.
+    """
+    size = manifest.input
+    units = ", ".join(
+        f"{label} ({ACTION_UNIT_NAMES[label]})" for label in manifest.head("action_units").labels
+    )
+    sections = [
+        f"# {manifest.name} {manifest.version}\n\n{manifest.description}",
+        f"## Intended use\n\n{about.intended_use}",
+        f"## What it must not be used for\n\n{_list(about.misuse)}",
+        f"""## How to use it
+
+```python
+from mf2_edge import FaceStateAnalyzer
+
+faces = FaceStateAnalyzer(bundle="path/to/{manifest.name}").predict("photo.jpg")
+```
+
+Input: {size.width}x{size.height} {size.color.upper()} face, aligned and normalised as
+`manifest.json` says.
+Output: logits of {len(manifest.head("emotion").labels)} emotions \
+({", ".join(manifest.head("emotion").labels)}) and of {len(manifest.head("action_units").labels)} \
+Action Units: {units}.{_size(manifest)}""",
+        "## Accuracy, as measured\n\n" + _accuracy(manifest),
+        f"{_FAIRNESS}\n\n{_NO_FAIRNESS}",
+        f"{_LIMITS}\n\n{_list((about.training, *about.limits))}",
+        "## Files\n\n" + _files(manifest) + _agreements(agreements),
+        f"""## Licence and data
+
+{manifest.license.name}: {manifest.license.summary} See `LICENSE`.
+
+{_table(("data", "terms"), ((d.name, d.terms) for d in manifest.license.data))}
+
+{manifest.provenance.backbone} Exported {manifest.provenance.created}; tools, data hashes and
+commit are in `manifest.json`.""",
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def with_evaluation(card: str, evaluation: Evaluation) -> str:
+    """The card with what was measured on an exported file, in place of what stood there."""
+    before, after = card.split(f"\n\n{_LIMITS}\n", 1)
+    start = min(place for name in (_MEASURED, _FAIRNESS) if (place := before.find(name)) >= 0)
+    return before[:start] + "\n\n".join([*_evaluated(evaluation), f"{_LIMITS}\n{after}"])
+
+
+def _size(manifest: Manifest) -> str:
+    if manifest.size is None:
+        return ""
+    size = manifest.size
+    return (
+        f"\nSize: {size.parameters / 1e6:.2f} M parameters, {size.multiply_adds / 1e6:.0f} M "
+        "multiply-adds a face."
+    )
+
+
+def _accuracy(manifest: Manifest) -> str:
+    if not manifest.accuracy:
+        return "Not measured."
+    rows = (
+        (
+            *(a.dataset, a.split, a.precision, a.metric),
+            *(f"{a.value:.4f}", _interval(a), str(a.n), a.protocol),
+        )
+        for a in manifest.accuracy
+    )
+    head = ("data", "split", "numbers", "metric", "value", "95 % interval", "images", "how")
+    lines = [_table(head, rows)]
+    if ways := dict.fromkeys(a.interval for a in manifest.accuracy if a.interval):
+        lines.append(f"Intervals: {'; '.join(map(str, ways))}.")
+    lines += [_labels(a) for a in manifest.accuracy if a.labels]
+    return "\n\n".join(lines)
+
+
+def _labels(spec: AccuracySpec) -> str:
+    """Label by label, what `spec` is the mean or the sum of."""
+    rows = (
+        (
+            name,
+            f"{label.value:.4f}",
+            _interval(label),
+            "" if label.auc is None else f"{label.auc:.4f}",
+            str(label.support),
+        )
+        for name, label in spec.labels.items()
+    )
+    what = "recall" if spec.metric == "accuracy" else spec.metric.removeprefix("mean ")
+    head = ("label", what, "95 % interval", "AUC", "positives")
+    return f"{spec.dataset}, {spec.split}, {spec.precision}:\n\n{_table(head, rows)}"
+
+
+def _interval(figure: AccuracySpec | LabelAccuracy) -> str:
+    if figure.low is None or figure.high is None:
+        return ""
+    return f"{figure.low:.4f} to {figure.high:.4f}"
+
+
+def _evaluated(evaluation: Evaluation) -> list[str]:
+    """Sections on an exported file."""
+    parts = evaluation.emotions
+    coded = _CODES_TAUGHT_NOTHING if evaluation.unseen_codes else _CODES_TAUGHT
+    used = "\n".join(f"- {p.dataset}, {p.split}: used for {p.used_for}." for p in parts)
+    return [
+        f"""{_MEASURED}
+
+{tables.conditions_line(evaluation)} Brackets hold 95 % intervals.
+
+Emotions; "error" is the expected calibration error before and after the temperature:
+
+{tables.emotions_table(evaluation)}
+
+What else these faces were used for, which flatters:
+
+{used}
+
+Action Units of this file, judged by MediaPipe's blendshapes (machine labels), {coded}:
+
+{tables.unit_means_table(evaluation)}""",
+        f"## Worse conditions\n\n{tables.slices_table(evaluation)}",
+        f"""{_FAIRNESS}
+
+What the data allow: properties of the picture, which come from light and camera as well as from \
+the person, and are no stand-in for skin.
+
+{tables.properties_table(evaluation)}
+
+What they do not:
+
+{tables.missing_list(evaluation)}""",
+        *(
+            f"## Beside a human rater\n\n{part.dataset}, {part.split}: {part.what}.\n\n"
+            + tables.raters_table(evaluation)
+            for part in evaluation.raters[:1]
+        ),
+    ]
+
+
+def _list(lines: Iterable[str]) -> str:
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def _files(manifest: Manifest) -> str:
+    rows = []
+    for artifact in manifest.artifacts:
+        parity = artifact.parity
+        unmeasured = "not measured" if artifact.delegate is None else "not run here"
+        close = unmeasured if parity is None else f"{parity.max_abs_difference:.1e}"
+        shape: str = artifact.layout if artifact.input == "tensor" else "image"
+        if artifact.door == "int8":
+            shape += ", int8"
+        size = f"{artifact.bytes / 1e6:.2f} MB"
+        rows.append((f"`{artifact.file}`", artifact.format, artifact.precision, shape, size, close))
+    head = ("file", "format", "precision", "input", "size", "largest difference of a score")
+    return _table(head, rows)
+
+
+def _agreements(agreements: Sequence[Agreement]) -> str:
+    """A table of the int8 files, two by two; nothing where there are not two."""
+    if not agreements:
+        return ""
+    head, *rows = agreement_rows(agreements)
+    text = "Files of integers beside one another, scores and decisions on the same pictures:"
+    return f"\n\n{text}\n\n{_table(head, rows)}"
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(
+        "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in lines
+    )

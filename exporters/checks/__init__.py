@@ -1,0 +1,1 @@
+"""Checks of every artifact against its network, and the goldens."""

@@ -1,0 +1,168 @@
+"""Writes goldens: recorded results of each stage, as `mf2_edge/verify.py` describes them.
+
+`python -m exporters.checks.goldens BUNDLE` records the stages align and smooth anew in a bundle
+that exists; the other stages, the models and their figures stay as they are.
+
+They ship with the bundle, so the one face in them is a photograph in the public domain; the data
+sets that the network was trained on may not be passed on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping
+from hashlib import sha256
+from io import BytesIO
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
+
+import cv2
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from exporters.checks.goldens_align import PORTRAIT, align_arrays
+from exporters.checks.goldens_smooth import smooth_arrays
+from exporters.checks.parity import run_network
+from exporters.errors import PackError
+from mf2_edge.bundle.loader import MANIFEST, load_bundle
+from mf2_edge.errors import Mf2EdgeError
+from mf2_edge.io.atomic import replacing
+from mf2_edge.io.image_file import read_image
+from mf2_edge.pipeline.align import align
+from mf2_edge.pipeline.decode import Decoder
+from mf2_edge.pipeline.detect import BlazeFaceDetector
+from mf2_edge.pipeline.preprocess import to_input
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from mf2_edge.bundle.schema import AlignmentSpec, Manifest
+
+TOLERANCES: Final = {
+    "align": 1.0,  # of pixels 0..255: a mean that lies between two values is rounded either way
+    "preprocess": 1e-5,  # of inputs within about -1..1: float32, whatever the order of operations
+    "model": 1e-3,  # of logits up to about 10: float32 sums in the order of any engine
+    "model/fp16": 0.1,  # the same, each stored number rounded to one part in 2048
+    "model/int8": 0.5,  # some steps of the integers that the logits are
+    "decode": 1e-5,  # of scores: exp in float32
+    "smooth": 1e-6,  # of scores in float64, 240 frames long
+}
+"""Largest absolute difference that an implementation may show at each stage."""
+
+
+def write_goldens(
+    path: Path,
+    network: nn.Module,
+    manifest: Manifest,
+    integers: Mapping[str, list[NDArray[np.float32]]] = MappingProxyType({}),
+) -> None:
+    """Record every stage on `golden_faces`, and align on `golden_frame`, in an `.npz` at `path`.
+
+    `integers`: by format, the logits that its int8 artifact gives for these faces, an array a head.
+    The first stands for formats that are not there.
+
+    Raises PackError if the portrait's face cannot be found, or the logits are not finite.
+    """
+    aligned = golden_faces(manifest.alignment)
+    outputs = run_network(network, aligned, manifest.preprocessing)
+    if not all(np.isfinite(output).all() for output in outputs):
+        raise PackError("the network gives NaN or infinity for the goldens; train it again")
+    emotion_scores, au_scores = Decoder(manifest).scores(outputs)
+    inputs = [to_input(face, manifest.preprocessing, "NCHW") for face in aligned]
+    arrays: dict[str, Any] = {
+        **align_arrays(manifest.alignment),
+        **smooth_arrays(manifest),
+        "aligned": aligned,
+        "preprocess": np.concatenate(inputs),
+        "emotion_logits": outputs[manifest.head("emotion").output],
+        "au_logits": outputs[manifest.head("action_units").output],
+        "emotion_scores": emotion_scores.astype(np.float32),
+        "au_scores": au_scores.astype(np.float32),
+    }
+    for number, (kind, logits) in enumerate(integers.items()):
+        for suffix in ("int8", f"int8/{kind}") if number == 0 else (f"int8/{kind}",):
+            arrays[f"emotion_logits/{suffix}"] = logits[manifest.head("emotion").output]
+            arrays[f"au_logits/{suffix}"] = logits[manifest.head("action_units").output]
+    arrays |= {f"tolerance/{stage}": np.float32(value) for stage, value in TOLERANCES.items()}
+    _save(path, arrays)
+
+
+def renew_goldens(folder: Path) -> None:
+    """Record the stages align and smooth anew in the goldens of the bundle in `folder`.
+
+    Its manifest gets the new size and sha256 of that file. Raises BundleError if it is no bundle
+    or its goldens are damaged, PackError if it has none.
+    """
+    bundle = load_bundle(folder)
+    if not bundle.manifest.goldens:
+        raise PackError(f"{folder} holds no goldens; make the bundle again")
+    entry = bundle.manifest.goldens[0]
+    path = folder / entry.file
+    with np.load(BytesIO(bundle.read(entry)), allow_pickle=False) as archive:
+        arrays: dict[str, Any] = {name: archive[name] for name in archive.files}
+    arrays |= align_arrays(bundle.manifest.alignment) | smooth_arrays(bundle.manifest)
+    arrays |= {f"tolerance/{stage}": np.float32(TOLERANCES[stage]) for stage in ("align", "smooth")}
+    _save(path, arrays)
+    data = path.read_bytes()
+    # As JSON, so that a manifest of an older schema keeps its form.
+    manifest = msgspec.json.decode((folder / MANIFEST).read_bytes())
+    manifest["goldens"][0] |= {"bytes": len(data), "sha256": sha256(data).hexdigest()}
+    with replacing(folder / MANIFEST) as partial:
+        partial.write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n")
+
+
+def golden_faces(spec: AlignmentSpec) -> NDArray[np.uint8]:
+    """Variants of one face, and patterns that show a wrong axis, channel or range.
+
+    uint8 [8, height, width, 3] RGB.
+    """
+    image = read_image(PORTRAIT)
+    landmarks = next((face.landmarks for face in BlazeFaceDetector().detect(image)), None)
+    if landmarks is None:
+        raise PackError(f"{PORTRAIT.name}: no face found; the SDK's detector does not work here")
+    face = align(image, landmarks, spec)
+    grey = np.repeat(cv2.cvtColor(face, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2)
+    shifted = np.roll(face, (4, -3), axis=(0, 1))
+    faces = [face, face[:, ::-1] // 2, np.roll(grey, 5, axis=1), _noisy(shifted)]
+    return np.stack([*faces, *_patterns(spec.width, spec.height)]).astype(np.uint8)
+
+
+def _save(path: Path, arrays: dict[str, Any]) -> None:
+    with replacing(path) as partial:
+        np.savez_compressed(partial, **arrays)
+
+
+def _noisy(face: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    noise = np.random.default_rng(0).normal(0, 6, face.shape)
+    return np.clip(face + noise, 0, 255).astype(np.uint8)
+
+
+def _patterns(width: int, height: int) -> list[NDArray[np.uint8]]:
+    """A ramp in each channel, coloured squares, black, white."""
+    across, down = np.meshgrid(np.linspace(0, 255, width), np.linspace(0, 255, height))
+    ramps = np.stack([across, down, 255 - across], axis=2).astype(np.uint8)
+    coarse = np.random.default_rng(1).integers(0, 256, (7, 7, 3), dtype=np.uint8)
+    squares = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_NEAREST)
+    black = np.zeros((height, width, 3), np.uint8)
+    return [ramps, np.asarray(squares, np.uint8), black, np.full_like(black, 255)]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Renew the goldens of one bundle; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m exporters.checks.goldens", description=renew_goldens.__doc__
+    )
+    parser.add_argument("bundle", type=Path, help="folder of the bundle")
+    try:
+        renew_goldens(parser.parse_args(arguments).bundle)
+    except (Mf2EdgeError, PackError) as error:
+        sys.stderr.write(f"exporters.checks.goldens: {error}\n")
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

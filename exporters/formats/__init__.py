@@ -1,0 +1,1 @@
+"""The formats: how a network becomes a file of each."""

@@ -1,0 +1,101 @@
+"""TFLite in 8-bit integers, from a network that was trained with its rounding.
+
+With floats at the doors, which browsers need, or int8 there, too, for chips without floats.
+
+litert-torch folds integer weights to floats unless they stand in the pattern that its own quantizer
+knows, and then says nothing: so the weights are unfolded first, and the file is checked.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+from exporters.errors import ConversionError
+from exporters.formats.pt2e import unfold_weights
+from exporters.formats.spec import ExportSource, Operators
+from exporters.formats.tflite.float_io import open_with_floats
+from exporters.formats.tflite.graph import count_operators, name_tensors, read_graph
+from exporters.formats.tflite.metadata import write_described
+from exporters.formats.tflite.padding import fold_padding
+from mf2_edge.extras import require
+from mf2_edge.io.atomic import replacing
+
+_INTEGER: Final = {"CONV_2D", "DEPTHWISE_CONV_2D", "ADD", "MEAN", "FULLY_CONNECTED", "RESHAPE"}
+_DOORS: Final = ("QUANTIZE", "DEQUANTIZE")
+
+
+def export_tflite_int8(source: ExportSource, path: Path) -> Operators:
+    """Write `source`, an integer network, as .tflite with input [1, height, width, channels].
+
+    Input and outputs are what `source.artifact.door` asks for; int8 ones state their scale and zero
+    point. Outputs stand in the order of `source.outputs`, and their tensors bear these names.
+
+    Raises ConversionError if anything but the doors computes in floats, MissingExtraError without
+    litert-torch.
+    """
+    litert_torch = require("litert_torch", extra="export")
+    scheme = require("litert_torch.quantize.pt2e_quantizer", extra="export")
+    settings = require("litert_torch.quantize.quant_config", extra="export")
+    quantizer = scheme.PT2EQuantizer().set_global(
+        scheme.get_symmetric_quantization_config(is_per_channel=True, is_dynamic=False)
+    )
+    example = source.example().permute(0, 2, 3, 1).contiguous()
+    with TemporaryDirectory() as folder:
+        raw = Path(folder) / "model.tflite"
+        litert_torch.convert(
+            _channels_last(unfold_weights(source.network)),
+            (example,),
+            quant_config=settings.QuantConfig(pt2e_quantizer=quantizer),
+            strict_export=False,
+        ).export(str(raw))
+        model = read_graph(raw.read_bytes())
+    fold_padding(model)
+    floats = source.artifact.door == "float32"
+    if floats:
+        open_with_floats(model)
+    name_tensors(model, ("image",), source.outputs)
+    operators = count_operators(model)
+    _check_integers(model, operators, len(source.outputs) if floats else None, path.name)
+    with replacing(path) as partial:
+        partial.write_bytes(write_described(model, source.manifest, source.outputs))
+    return operators
+
+
+def _channels_last(network: Any) -> Any:
+    from torch import Tensor, nn
+
+    class ChannelsLast(nn.Module):
+        """Takes (1, H, W, C)."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = network
+
+        def forward(self, x: Tensor) -> Any:
+            """The network's outputs."""
+            return self.network(x.permute(0, 3, 1, 2))
+
+    return ChannelsLast()
+
+
+def _check_integers(model: Any, operators: Operators, outputs: int | None, name: str) -> None:
+    """Raise ConversionError unless floats are at the doors alone: one QUANTIZE, then integers.
+
+    outputs: how many there are behind a DEQUANTIZE; None for a model with int8 doors.
+    """
+    from ai_edge_litert import schema_py_generated as tfl
+
+    doors = dict.fromkeys(_DOORS, 0) if outputs is None else {"QUANTIZE": 1, "DEQUANTIZE": outputs}
+    tensors = model.subgraphs[0].tensors
+    floats = [tensor for tensor in tensors if tensor.type == tfl.TensorType.FLOAT32]
+    used = {int(i) for op in model.subgraphs[0].operators for i in (*op.inputs, *op.outputs)}
+    inside = sum(any(tensors[i] is tensor for tensor in floats) for i in used)
+    strange = {kind: count for kind, count in operators.items() if kind not in {*_INTEGER, *_DOORS}}
+    found = {kind: operators.get(kind, 0) for kind in doors}
+    if strange or found != doors or inside != sum(doors.values()):
+        raise ConversionError(
+            f"{name}: operators are {dict(operators)}, {inside} tensors are float32; expected only "
+            f"{', '.join(sorted(_INTEGER))} between {doors}, and floats at the doors alone"
+        )

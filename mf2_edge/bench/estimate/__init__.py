@@ -1,0 +1,1 @@
+"""Estimating latency: the cost model, and the published figures that it is fitted to."""

@@ -1,0 +1,152 @@
+"""What the cost model says of a bundle on a device that nobody has measured it on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from mf2_edge.bench.accuracy import model_of
+from mf2_edge.bench.errors import BenchError
+from mf2_edge.bench.estimate.cost_model import (
+    COVERAGE,
+    FEWEST,
+    WORST,
+    CostModel,
+    figures_of,
+    fit_cost_model,
+)
+from mf2_edge.bench.estimate.devices import Device
+from mf2_edge.bench.estimate.graph_work import Work, read_work
+from mf2_edge.bench.estimate.published import published_figures
+from mf2_edge.bench.measure.host import network_work, today
+from mf2_edge.bench.report import Latency, Model, Report
+from mf2_edge.bundle.loader import Bundle
+from mf2_edge.bundle.schema import ArtifactFormat, ArtifactSpec, Precision
+
+HOW_TO: Final = {
+    "ios": "attach the iPhone to a Mac, or run the Swift bench target and --import its report",
+    "android": "attach the phone by adb and give --runner, or run the Kotlin bench target and "
+    "--import its report",
+    "linux": "run `mf2-edge bench` on the device itself and copy its report",
+}
+"""The way to a measured figure, by platform."""
+
+
+def estimate(
+    bundle: Bundle, artifacts: Sequence[ArtifactSpec], device: Device
+) -> tuple[Report, ...]:
+    """An estimate for each of `artifacts` for whose kind `device` has published figures.
+
+    A bundle without any file of the kinds that were published gets an estimate for its network,
+    which says that there is no such file.
+
+    Raises BenchError if nothing was published for the device, or the bundle has no .tflite, from
+    which the work of the network is read.
+    """
+    kinds = _kinds(device)
+    if not kinds:
+        raise BenchError(
+            f"{device.model}: no estimate: it takes {FEWEST} published figures and a cost model "
+            f"whose median error is {WORST:.0%} at most; {HOW_TO[device.platform]}"
+        )
+    work = network_work(bundle)
+    if work is None:
+        raise BenchError(
+            f"bundle {bundle.manifest.name} holds no .tflite, from which the work of its network "
+            "is read; export one with `python -m exporters ... --to tflite`"
+        )
+    matching = [a for a in artifacts if (a.format, a.precision) in kinds]
+    if matching:
+        return tuple(
+            _estimate(device, model_of(bundle, a), _work(bundle, a, work)) for a in matching
+        )
+    if artifacts and len(artifacts) < len(bundle.manifest.artifacts):
+        asked = ", ".join(f"{a.format} {a.precision}" for a in artifacts)
+        known = ", ".join(f"{kind} {precision}" for kind, precision in kinds)
+        raise BenchError(
+            f"{device.model}: no cost model for {asked}; there is one for {known}. "
+            f"For a figure: {HOW_TO[device.platform]}"
+        )
+    manifest = bundle.manifest
+    return tuple(
+        _estimate(
+            device,
+            Model(
+                bundle=manifest.name,
+                version=manifest.version,
+                bundle_sha256=bundle.manifest_sha256,
+                format=kind,
+                precision=precision,
+            ),
+            work,
+        )
+        for kind, precision in kinds
+    )
+
+
+def _kinds(device: Device) -> list[tuple[ArtifactFormat, Precision]]:
+    """Formats and precisions for which there is a model of the device that is right enough."""
+    kinds = dict.fromkeys(
+        (f.format, f.precision) for f in published_figures() if f.device == device.name
+    )
+    return [kind for kind in kinds if (model := _model(device, kind)) and model.is_usable]
+
+
+def _model(device: Device, kind: tuple[ArtifactFormat, Precision]) -> CostModel | None:
+    figures = figures_of(device.name, *kind)
+    return fit_cost_model(figures) if len(figures) >= FEWEST else None
+
+
+def _work(bundle: Bundle, artifact: ArtifactSpec, network: Work) -> Work:
+    """Of the very file where it is a float .tflite; of the network for all others.
+
+    The published networks' work is that of their float graphs, so 8-bit files are compared by it.
+    """
+    if artifact.format == "tflite" and artifact.precision == "fp32":
+        return read_work(bundle.read(artifact), source=artifact.file)
+    return network
+
+
+def _estimate(device: Device, model: Model, work: Work) -> Report:
+    figures = figures_of(device.name, model.format, model.precision)
+    fitted = fit_cost_model(figures)
+    ms, low, high = fitted.predict(work)
+    notes = [f"to measure: {HOW_TO[device.platform]}"]
+    if model.file is None:
+        notes.append(f"the bundle holds no {model.format} {model.precision} file yet")
+    if outside := fitted.outside(work):
+        notes.append(f"beyond the networks fitted on in: {', '.join(outside)}")
+    worst = max(fitted.left_out, key=lambda each: each.error)
+    return Report(
+        provenance="estimated",
+        date=today(),
+        device=device.info,
+        model=model,
+        runtime="as published",
+        compute_unit=fitted.compute_unit,
+        network=Latency(p50=round(ms, 3), low=round(low, 3), high=round(high, 3)),
+        method=f"cost model on {len(figures)} published networks; with one left out its median "
+        f"error is {fitted.median_error:.0%}, its largest {worst.error:.0%} ({worst.network}); "
+        f"{COVERAGE:.0%} interval",
+        notes=tuple(notes),
+    )
+
+
+def left_out_table(device: Device) -> str:
+    """Every published network of a device, and what the others predicted for it."""
+    lines = []
+    own = [figure for figure in published_figures() if figure.device == device.name]
+    for kind in dict.fromkeys((figure.format, figure.precision) for figure in own):
+        if (fitted := _model(device, kind)) is None:
+            continue
+        lines.append(
+            f"{device.model}, {kind[0]} {kind[1]}: median error {fitted.median_error:.1%} with one "
+            f"of {len(fitted.left_out)} networks left out"
+            f"{'' if fitted.is_usable else '; not used: too wrong to estimate with'}"
+        )
+        lines += [
+            f"  {each.network:<26}{each.published_ms:>8.3f} ms published{each.predicted_ms:>9.3f} "
+            f"predicted{each.error:>7.0%}"
+            for each in sorted(fitted.left_out, key=lambda each: each.error)
+        ]
+    return "\n".join(lines)

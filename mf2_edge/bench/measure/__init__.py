@@ -1,0 +1,1 @@
+"""Measuring latency: on this machine, on phones, and reports that phones wrote."""

@@ -1,0 +1,1 @@
+"""Reports of the bench as a table, a page, a picture."""

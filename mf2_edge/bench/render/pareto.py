@@ -1,0 +1,136 @@
+"""The accuracy/latency front as an inline SVG: p50 across, the first accuracy figure up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from html import escape
+from math import ceil, floor, log10
+from typing import Final
+
+from mf2_edge.bench.render.table import Line
+
+WIDTH, HEIGHT = 640, 320
+_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 24, 20, 52
+
+Scale = Callable[[float], float]
+"""From a value to its place in the picture."""
+
+SHAPES: Final = {
+    "measured-device": "circle",
+    "measured-host": "circle",
+    "imported": "square",
+    "estimated": "hollow",
+    "published": "hollow",
+}
+"""What is known by measuring is filled; an estimate is hollow, with a bar for its interval."""
+
+
+def front_svg(lines: Sequence[Line]) -> str:
+    """The picture, or a sentence that says why there is none.
+
+    Readable without colour: points bear names, estimates are hollow.
+    """
+    shown = [line for line in lines if _point(line) is not None]
+    if not shown:
+        return "<p>No picture: no row has both a latency and a measured accuracy.</p>"
+    axis = shown[0].judged[0].name
+    points = [(line, *point) for line in shown if (point := _point(line)) is not None]
+    low, high = _decades(shown)
+    bottom, top = _bounds([accuracy for *_, accuracy in points])
+
+    def x(ms: float) -> float:
+        part = (log10(ms) - low) / (high - low)
+        return _LEFT + part * (WIDTH - _LEFT - _RIGHT)
+
+    def y(accuracy: float) -> float:
+        return HEIGHT - _BOTTOM - (accuracy - bottom) / (top - bottom) * (HEIGHT - _TOP - _BOTTOM)
+
+    told = "; ".join(
+        f"{_label(line)}: {ms:.3g} ms, {accuracy:.3f}, {line.report.provenance}"
+        for line, ms, accuracy in points
+    )
+    parts = [
+        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-labelledby="front-t front-d">',
+        '<title id="front-t">Accuracy against latency</title>',
+        f'<desc id="front-d">{escape(told)}</desc>',
+        *_axes(low, high, bottom, top, axis, x, y),
+    ]
+    best = sorted(points, key=lambda point: (point[1], -point[2]))
+    front = [p for i, p in enumerate(best) if all(p[2] > q[2] for q in best[:i])]
+    if len(front) > 1:
+        path = " ".join(f"{x(ms):.1f},{y(accuracy):.1f}" for _, ms, accuracy in front)
+        parts.append(f'<polyline class="front" points="{path}"/>')
+    for line, ms, accuracy in points:
+        parts += _mark(line, x(ms), y(accuracy), x)
+    return "\n".join([*parts, "</svg>"])
+
+
+def _point(line: Line) -> tuple[float, float] | None:
+    latency = line.report.network
+    accuracy = line.judged[0].value if line.judged else None
+    if latency is None or latency.p50 <= 0 or accuracy is None:
+        return None
+    return latency.p50, accuracy
+
+
+def _decades(lines: Sequence[Line]) -> tuple[float, float]:
+    """Powers of ten that hold every point and interval."""
+    values = []
+    for line in lines:
+        latency = line.report.network
+        assert latency is not None  # `_point` saw to it
+        values += [latency.low or latency.p50, latency.p50, latency.high or latency.p50]
+    low, high = floor(log10(min(values))), ceil(log10(max(values)))
+    return float(low), float(max(high, low + 1))
+
+
+def _bounds(values: Sequence[float]) -> tuple[float, float]:
+    margin = max(max(values) - min(values), 0.02) / 2
+    return min(values) - margin, max(values) + margin
+
+
+def _label(line: Line) -> str:
+    return f"{line.report.model.format} {line.report.model.precision}"
+
+
+def _axes(
+    low: float, high: float, bottom: float, top: float, axis: str, x: Scale, y: Scale
+) -> list[str]:
+    base = HEIGHT - _BOTTOM
+    parts = [f'<path class="axis" d="M{_LEFT} {_TOP}V{base}H{WIDTH - _RIGHT}"/>']
+    for power in range(int(low), int(high) + 1):
+        for step in (1, 2, 5):
+            ms = step * 10.0**power
+            if log10(ms) > high:
+                break
+            parts.append(f'<path class="grid" d="M{x(ms):.1f} {_TOP}V{base}"/>')
+            parts.append(
+                f'<text x="{x(ms):.1f}" y="{base + 18}" text-anchor="middle">{ms:g}</text>'
+            )
+    for step in range(5):
+        value = bottom + (top - bottom) * step / 4
+        parts.append(
+            f'<text x="{_LEFT - 8}" y="{y(value) + 4:.1f}" text-anchor="end">{value:.3f}</text>'
+        )
+    middle = (_LEFT + WIDTH - _RIGHT) / 2
+    parts.append(
+        f'<text x="{middle}" y="{HEIGHT - 10}" text-anchor="middle">p50 of the network, ms</text>'
+    )
+    parts.append(f'<text x="{_LEFT + 6}" y="{_TOP - 6}">{escape(axis)}</text>')
+    return parts
+
+
+def _mark(line: Line, x: float, y: float, scale: Scale) -> list[str]:
+    shape, latency = SHAPES[line.report.provenance], line.report.network
+    parts = []
+    if latency is not None and latency.low and latency.high:
+        left, right = scale(latency.low), scale(latency.high)
+        parts.append(f'<path class="bar" d="M{left:.1f} {y:.1f}H{right:.1f}"/>')
+    if shape == "square":
+        parts.append(f'<rect class="mark" x="{x - 5:.1f}" y="{y - 5:.1f}" width="10" height="10"/>')
+    else:
+        parts.append(f'<circle class="mark {shape}" cx="{x:.1f}" cy="{y:.1f}" r="6"/>')
+    parts.append(
+        f'<text class="name" x="{x + 10:.1f}" y="{y - 8:.1f}">{escape(_label(line))}</text>'
+    )
+    return parts

@@ -1,0 +1,1 @@
+"""Bundles and their manifests: the schema, reading, checking."""

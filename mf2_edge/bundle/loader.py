@@ -1,0 +1,158 @@
+"""A bundle: a folder with `manifest.json` and the files it vouches for.
+
+No byte of a model is parsed before its size and sha256 are those that the manifest records.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from mf2_edge.bundle.manifest import Manifest, parse_manifest
+from mf2_edge.errors import BundleError, ChecksumError
+from mf2_edge.facs import ACTION_UNIT_NAMES
+
+if TYPE_CHECKING:
+    from mf2_edge.bundle.manifest import ArtifactFormat, ArtifactSpec, FileSpec, Precision
+
+DEFAULT_BUNDLE: Final = "mf2-edge-base"
+"""Name of the bundle that `FaceStateAnalyzer()` loads."""
+
+MANIFEST: Final = "manifest.json"
+
+_SHIPPED: Final = Path(__file__).parents[1] / "bundles"
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """A folder whose manifest has been read and checked; its other files are not yet."""
+
+    path: Path
+    """The folder, resolved."""
+    manifest: Manifest
+    manifest_sha256: str
+    """Of the bytes of `manifest.json`: names this very bundle in records."""
+
+    def path_of(self, file: ArtifactSpec | FileSpec) -> Path:
+        """Where a file of the manifest lies, once its size and sha256 have been checked.
+
+        Raises BundleError if it is missing or leaves the folder, ChecksumError if it is damaged.
+        """
+        self.read(file)
+        return self._inside(file.file)
+
+    def read(self, file: ArtifactSpec | FileSpec) -> bytes:
+        """The checked bytes of a file of the manifest; raises as `path_of`."""
+        path = self._inside(file.file)
+        try:
+            # One byte more than expected is enough to know, whatever the size of the file.
+            with path.open("rb") as stream:
+                data = stream.read(file.bytes + 1)
+        except OSError as error:
+            raise BundleError(
+                f"{path}: listed in {MANIFEST} but cannot be read ({error.strerror}); "
+                "install the bundle again"
+            ) from error
+        if len(data) != file.bytes:
+            found = path.stat().st_size
+            raise ChecksumError(
+                f"{path}: {found} bytes, expected {file.bytes}; install the bundle again"
+            )
+        digest = sha256(data).hexdigest()
+        if digest != file.sha256:
+            raise ChecksumError(
+                f"{path}: sha256 is {digest}, expected {file.sha256}; the file is damaged, "
+                "install the bundle again"
+            )
+        return data
+
+    def info(self) -> dict[str, Any]:
+        """What the bundle is, ready for JSON: labels, licence, data, use, accuracy as measured."""
+        manifest = self.manifest
+        return {
+            "bundle": manifest.name,
+            "version": manifest.version,
+            "description": manifest.description,
+            "path": str(self.path),
+            "manifest_sha256": self.manifest_sha256,
+            "emotions": list(manifest.head("emotion").labels),
+            "action_units": {
+                label: ACTION_UNIT_NAMES[label] for label in manifest.head("action_units").labels
+            },
+            "license": _json_ready(manifest.license),
+            "size": _json_ready(manifest.size),
+            "accuracy": _json_ready(manifest.accuracy),
+            "card": _json_ready(manifest.card),
+            "artifacts": _json_ready(manifest.artifacts),
+            "provenance": _json_ready(manifest.provenance),
+        }
+
+    def select(
+        self, artifact_format: ArtifactFormat, precision: Precision | None = None
+    ) -> ArtifactSpec:
+        """The artifact of a format and precision; None takes the first listed of the format.
+
+        One for a phone's own delegate is left out: only a phone runs it.
+
+        Raises BundleError, which lists what there is.
+        """
+        for artifact in self.manifest.artifacts:
+            fits = artifact.format == artifact_format and artifact.delegate is None
+            if fits and precision in (None, artifact.precision):
+                return artifact
+        held = ", ".join(f"{a.format} {a.precision}" for a in self.manifest.artifacts)
+        raise BundleError(
+            f"bundle {self.manifest.name} holds no {artifact_format} artifact"
+            f"{f' of precision {precision}' if precision else ''}; it holds: {held}"
+        )
+
+    def _inside(self, file: str) -> Path:
+        """The manifest refuses paths that leave the folder; this refuses links that do."""
+        path = (self.path / file).resolve()
+        if not path.is_relative_to(self.path):
+            raise BundleError(
+                f"{self.path / file}: leads out of the bundle's folder, to {path}; "
+                "expected a file inside it"
+            )
+        return path
+
+
+def load_bundle(name_or_path: str | Path | None = None) -> Bundle:
+    """Read the manifest of a bundle: by the name of one that ships, or by its folder.
+
+    None is the default bundle. Anything with a separator, and every `Path`, is a folder.
+
+    Raises BundleError if there is none, ManifestError if its manifest is not valid.
+    """
+    folder = _SHIPPED / DEFAULT_BUNDLE if name_or_path is None else _folder(name_or_path)
+    file = folder / MANIFEST
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise BundleError(
+            f"{file}: cannot be read ({error.strerror}); expected a bundle's folder, or one of the "
+            f"bundles that ship: {', '.join(list_bundles()) or 'none here'}"
+        ) from error
+    manifest = parse_manifest(data, source=str(file))
+    return Bundle(folder.resolve(), manifest, sha256(data).hexdigest())
+
+
+def list_bundles() -> list[str]:
+    """Names of the bundles that ship with the package, sorted."""
+    return sorted(path.parent.name for path in _SHIPPED.glob(f"*/{MANIFEST}"))
+
+
+def _json_ready(part: object) -> Any:
+    """Structs as dicts and tuples as lists, as a reader of JSON would get them."""
+    return msgspec.json.decode(msgspec.json.encode(part))
+
+
+def _folder(name_or_path: str | Path) -> Path:
+    path = Path(name_or_path)
+    is_name = isinstance(name_or_path, str) and len(path.parts) == 1 and path.name == name_or_path
+    shipped = _SHIPPED / path
+    return shipped if is_name and shipped.is_dir() else path

@@ -1,0 +1,262 @@
+"""Reading, checking and writing the manifest of a bundle, the only place of facts about a model.
+
+`parse_manifest` turns the bytes of a `manifest.json` into a `Manifest` (see `schema.py`, key by
+key) or says in a `ManifestError` what is wrong, and where. An unknown key is an error: a fact
+that one reader ignores is a fact that two readers disagree on.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, Final, get_args
+
+import msgspec
+
+from mf2_edge.bundle.schema import (
+    AccuracySpec,
+    ActionUnitCalibration,
+    Activation,
+    AlignmentSpec,
+    ArtifactFormat,
+    ArtifactSpec,
+    CalibrationSpec,
+    CardSpec,
+    DataTerms,
+    DecodingSpec,
+    Delegate,
+    Door,
+    EmotionCalibration,
+    FileSpec,
+    HeadName,
+    HeadSpec,
+    InputSpec,
+    LabelAccuracy,
+    Layout,
+    LicenseSpec,
+    Manifest,
+    ModelInput,
+    OneEuroSpec,
+    ParitySpec,
+    Precision,
+    PreprocessingSpec,
+    ProvenanceSpec,
+    SizeSpec,
+    SmoothingSpec,
+    TeacherSpec,
+)
+from mf2_edge.errors import ManifestError
+from mf2_edge.facs import ACTION_UNIT_NAMES
+from mf2_edge.types import Landmarks
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "AccuracySpec",
+    "ActionUnitCalibration",
+    "AlignmentSpec",
+    "ArtifactFormat",
+    "ArtifactSpec",
+    "CalibrationSpec",
+    "CardSpec",
+    "DataTerms",
+    "DecodingSpec",
+    "EmotionCalibration",
+    "FileSpec",
+    "HeadName",
+    "HeadSpec",
+    "InputSpec",
+    "LabelAccuracy",
+    "Layout",
+    "LicenseSpec",
+    "Manifest",
+    "ModelInput",
+    "OneEuroSpec",
+    "ParitySpec",
+    "Precision",
+    "PreprocessingSpec",
+    "ProvenanceSpec",
+    "SizeSpec",
+    "SmoothingSpec",
+    "TeacherSpec",
+    "dump_manifest",
+    "manifest_schema",
+    "parse_manifest",
+]
+
+SCHEMA_VERSION: Final = "1.1"
+"""Schema that this release writes; it reads every 1.x whose keys it knows."""
+
+_CHOICES: Final[dict[str, tuple[Any, ...]]] = {
+    "name": get_args(HeadName),
+    "activation": get_args(Activation),
+    "format": get_args(ArtifactFormat),
+    "precision": get_args(Precision),
+    "layout": get_args(Layout),
+    "door": get_args(Door),
+    "delegate": get_args(Delegate),
+    "input": get_args(ModelInput),
+    "channels": (3,),
+    "color": ("rgb",),
+    "interpolation": ("bilinear",),
+    "border": ("replicate",),
+}
+
+
+class _Versioned(msgspec.Struct):
+    """The one key that every schema, older or newer, has."""
+
+    schema_version: str
+
+
+def parse_manifest(data: bytes, *, source: str) -> Manifest:
+    """Read a manifest from JSON bytes; `source` (a path) is named in errors.
+
+    Raises ManifestError: not JSON, a missing, unknown or ill-typed key (with its JSON path), a
+    newer major schema, or parts that contradict each other.
+    """
+    try:
+        version = msgspec.json.decode(data, type=_Versioned).schema_version
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ManifestError(f"{source}: {_explain(error)}") from error
+    _check_version(version, source)
+    try:
+        manifest = msgspec.json.decode(data, type=Manifest)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ManifestError(f"{source}: {_explain(error)}{_hint(version)}") from error
+    problems = list(_contradictions(manifest))
+    if problems:
+        raise ManifestError(f"{source}: " + "; ".join(problems))
+    return manifest
+
+
+def dump_manifest(manifest: Manifest) -> bytes:
+    """The manifest as indented JSON ending in a newline; `parse_manifest` gives it back equal."""
+    return msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n"
+
+
+def manifest_schema() -> dict[str, Any]:
+    """JSON Schema (2020-12) of the manifest, from which bindings generate their types."""
+    return msgspec.json.schema(Manifest)
+
+
+def _check_version(version: str, source: str) -> None:
+    parts = re.fullmatch(r"([0-9]{1,9})\.([0-9]{1,9})", version)
+    if parts is None:
+        raise ManifestError(
+            f"{source}: schema_version {version[:80]!r} - at `$.schema_version`; "
+            f'expected "MAJOR.MINOR", such as "{SCHEMA_VERSION}"'
+        )
+    major, ours = int(parts[1]), int(SCHEMA_VERSION.split(".")[0])
+    if major > ours:
+        raise ManifestError(
+            f"{source}: schema {major}.x needs a newer mf2-edge: pip install -U mf2-edge; "
+            f"this release reads {ours}.x"
+        )
+    if major < ours:
+        raise ManifestError(
+            f"{source}: schema {major}.x is older than what this release reads ({ours}.x); "
+            "export the model again, or install the mf2-edge release that wrote the bundle"
+        )
+
+
+def _explain(error: Exception) -> str:
+    """What msgspec reports, in the words of someone who has the file open in an editor."""
+    text = str(error)
+    unknown = re.search(r"unknown field `(.*?)`(?: - at `(.*)`)?", text)
+    if unknown:
+        where = unknown[2] or "$"
+        return f"unknown key `{unknown[1]}` - at `{where}`; remove it or correct its spelling"
+    missing = re.search(r"missing required field `(.*?)`(?: - at `(.*)`)?", text)
+    if missing:
+        return f"missing key `{missing[1]}` - at `{missing[2] or '$'}`; add it"
+    if text.startswith("Invalid enum value"):
+        key = re.findall(r"\.(\w+)", text)[-1]
+        return f"{text}; expected one of {', '.join(map(repr, _CHOICES[key]))}"
+    if isinstance(error, msgspec.ValidationError):
+        return text
+    return f"not valid JSON ({text}); expected a manifest as schema {SCHEMA_VERSION} describes it"
+
+
+def _hint(version: str) -> str:
+    """A newer minor schema may hold keys that this release does not know."""
+    newer = int(version.split(".")[1]) > int(SCHEMA_VERSION.split(".")[1])
+    if not newer:
+        return ""
+    return (
+        f" (the bundle is of schema {version}, this release knows {SCHEMA_VERSION}: "
+        "pip install -U mf2-edge)"
+    )
+
+
+def _contradictions(manifest: Manifest) -> Iterator[str]:
+    """What no type can say: every way in which parts of a manifest can disagree."""
+    names = [head.name for head in manifest.heads]
+    if sorted(names) != sorted(get_args(HeadName)):
+        yield f"$.heads: expected one head each of {get_args(HeadName)}, found {names}"
+        return
+    yield from _head_contradictions(manifest)
+    template, size = manifest.alignment, manifest.input
+    if (template.width, template.height) != (size.width, size.height):
+        yield (
+            f"$.alignment is {template.width}x{template.height} px, but $.input takes "
+            f"{size.width}x{size.height} px; expected the same size"
+        )
+    strange = sorted(set(template.points) - set(Landmarks.__dataclass_fields__))
+    if strange:
+        yield (
+            f"$.alignment.points: unknown landmarks {strange}; "
+            f"expected some of {list(Landmarks.__dataclass_fields__)}"
+        )
+    if len(set(template.points.values())) < 2:
+        yield "$.alignment.points: expected at least two different points"
+    if 0 in manifest.preprocessing.std:
+        yield "$.preprocessing.std: 0 would divide by zero; expected numbers other than 0"
+    if not manifest.artifacts:
+        yield "$.artifacts: empty; expected at least one model file"
+    variants = [
+        (
+            a.format,
+            a.precision,
+            *(["int8 doors"] if a.door == "int8" else []),
+            *filter(None, [a.delegate]),
+        )
+        for a in manifest.artifacts
+    ]
+    for variant in sorted({v for v in variants if variants.count(v) > 1}):
+        yield f"$.artifacts: {' '.join(variant)} more than once; expected one file of a kind"
+    files = [a.file for a in manifest.artifacts] + [golden.file for golden in manifest.goldens]
+    yield from (f"`{file}` is not a path inside the bundle" for file in files if _leaves(file))
+
+
+def _head_contradictions(manifest: Manifest) -> Iterator[str]:
+    emotion, action_units = manifest.head("emotion"), manifest.head("action_units")
+    for head, activation in ((emotion, "softmax"), (action_units, "sigmoid")):
+        where = f"$.heads ({head.name})"
+        if not head.labels:
+            yield f"{where}: no labels; expected one a logit"
+        twice = sorted({label for label in head.labels if head.labels.count(label) > 1})
+        if twice:
+            yield f"{where}: labels {twice} more than once; expected unique labels"
+        if head.activation != activation:
+            yield f"{where}: activation {head.activation!r}; expected {activation!r}"
+    outputs = [head.output for head in manifest.heads]
+    outputs += [vector.output for vector in manifest.vectors]
+    if len(set(outputs)) < len(outputs):
+        yield f"$.heads, $.vectors: outputs {outputs}; expected different outputs"
+    unknown = [label for label in action_units.labels if label not in ACTION_UNIT_NAMES]
+    if unknown:
+        yield f"$.heads (action_units): {unknown} are not FACS Action Units such as 'AU12'"
+    calibrated = set(manifest.calibration.action_units)
+    if calibrated != set(action_units.labels):
+        odd = sorted(calibrated ^ set(action_units.labels))
+        yield (
+            f"$.calibration.action_units and the labels of head action_units differ in {odd}; "
+            "expected one entry a label"
+        )
+
+
+def _leaves(file: str) -> bool:
+    """Whether a path is anything but a plain relative path with forward slashes."""
+    parts = file.split("/")
+    forbidden = any(c in file for c in "\\:\0")
+    return forbidden or any(part in ("", ".", "..") for part in parts)

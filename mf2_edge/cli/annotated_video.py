@@ -1,0 +1,87 @@
+"""An .mp4 of annotated frames, at a constant frame rate and as long as what was watched."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mf2_edge.cli.watch_files import Moment, writing
+from mf2_edge.errors import OutputError
+from mf2_edge.io.atomic import beside
+from mf2_edge.io.draw import draw
+
+LONGEST_PAUSE_S: Final = 10
+"""A frame stands at most this long: a gap in a stream would fill the disk otherwise."""
+
+
+class AnnotatedVideo:
+    """MPEG-4 part 2; it becomes readable when it is closed, after an error too.
+
+    A frame stands until the next is due; of frames that are due within one frame of the video,
+    the last is kept. So frames that come at changing rates, or were dropped, change no duration.
+    """
+
+    def __init__(self, path: Path, fps: float) -> None:
+        self._path, self._partial, self._fps = path, beside(path), fps
+        self._video: cv2.VideoWriter | None = None
+        self._size = (0, 0)
+        self._shown: NDArray[np.uint8] | None = None
+        self._due = self._written = 0
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+
+    def write(self, moment: Moment) -> None:
+        """Draw a frame, and write those whose time is over."""
+        rgb = np.ascontiguousarray(moment.frame[..., ::-1])
+        picture = np.asarray(draw(rgb, moment.states), np.uint8)[..., ::-1]
+        if self._video is None:
+            self._video = self._open(picture)
+        if (picture.shape[1], picture.shape[0]) != self._size:
+            picture = np.asarray(cv2.resize(picture, self._size), np.uint8)
+        due = max(self._due, round(moment.time_ms * self._fps / 1e3))
+        self._show_until(due)
+        self._shown, self._due = np.ascontiguousarray(picture), due
+
+    def close(self) -> None:
+        """Write the last frame and put the video in its place."""
+        if self._video is None:
+            return
+        try:
+            self._show_until(self._due + 1)
+            self._video.release()
+            if not _is_video(self._partial):  # OpenCV says nothing where the disk is full
+                raise OutputError(f"{self._path}: cannot be written; is there room on the disk?")
+            with writing(self._path):
+                self._partial.replace(self._path)
+        finally:
+            self._partial.unlink(missing_ok=True)
+
+    def _show_until(self, due: int) -> None:
+        if self._video is None or self._shown is None:
+            return
+        for _ in range(min(due - self._written, round(LONGEST_PAUSE_S * self._fps))):
+            self._video.write(self._shown)
+        self._written = due
+
+    def _open(self, picture: NDArray[np.uint8]) -> cv2.VideoWriter:
+        self._size = (picture.shape[1], picture.shape[0])
+        code = cv2.VideoWriter.fourcc(*"mp4v")
+        video = cv2.VideoWriter(str(self._partial), code, self._fps, self._size)
+        if not video.isOpened():
+            raise OutputError(
+                f"{self._path}: cannot be written; expected a path like out.mp4, in a folder where "
+                "files may be written"
+            )
+        return video
+
+
+def _is_video(path: Path) -> bool:
+    capture = cv2.VideoCapture(str(path))
+    try:
+        return bool(capture.isOpened() and capture.read()[0])
+    finally:
+        capture.release()

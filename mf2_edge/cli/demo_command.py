@@ -1,0 +1,45 @@
+"""`mf2-edge demo`: the camera, analysed in the browser, on a page that this machine serves."""
+
+# ruff: noqa: T201 - printing is what a command line is for
+
+from __future__ import annotations
+
+import argparse
+import webbrowser
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What `demo` takes."""
+    parser.add_argument(
+        "--site",
+        type=Path,
+        metavar="DIR",
+        help="the built page (default: bindings/web/dist/demo of the checkout)",
+    )
+    parser.add_argument("--port", type=int, default=0, help="default: any free one")
+    parser.add_argument("--no-open", action="store_true", help="do not start the browser")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Serve until Ctrl-C; returns the exit code.
+
+    Raises DemoError if the page is not built or the port is taken.
+    """
+    from mf2_edge.cli.demo_server import HOST, find_site, open_server
+
+    with open_server(find_site(arguments.site), arguments.port) as server:
+        url = f"http://{HOST}:{server.server_port}/"
+        print(
+            f"The demo is at {url} (Ctrl-C ends it).\n"
+            "Pictures are analysed in the browser and never stored or sent: nothing leaves this "
+            "machine.\nTell the people in front of the camera before it runs (docs/video.md).",
+            flush=True,
+        )
+        if not arguments.no_open:
+            webbrowser.open(url)
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            return 0
+    return 0

@@ -1,0 +1,50 @@
+"""`mf2-edge export`: a model of a bundle, ready for an app."""
+
+# ruff: noqa: T201 - printing is what a command line is for
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of the command, all but those that every command on bundles has."""
+    parser.add_argument(
+        "--format", required=True, choices=("pte", "mlpackage", "tflite", "onnx"), dest="kind"
+    )
+    parser.add_argument(
+        "--precision", choices=("fp32", "fp16", "int8"), help="(default: the first in the bundle)"
+    )
+    parser.add_argument(
+        "--delegate", choices=("coreml", "vulkan"),
+        help="of a pte, instead of XNNPACK, which runs on every CPU",
+    )  # fmt: skip
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="made if need be")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Write the files and list them on stdout; returns the exit code.
+
+    Raises BundleError if the bundle cannot be used or holds no such model.
+    """
+    from mf2_edge.bundle.loader import load_bundle
+    from mf2_edge.errors import BundleError
+    from mf2_edge.export.artifact import export_artifact
+
+    bundle = load_bundle(arguments.bundle)
+    try:
+        written = export_artifact(
+            bundle, arguments.kind, arguments.out, arguments.precision, arguments.delegate
+        )
+    except BundleError:
+        raise
+    except OSError as error:
+        reason = error.strerror or error
+        raise BundleError(f"{arguments.out}: cannot be written ({reason})") from error
+    for path in written:
+        print(path)
+    terms = bundle.manifest.license
+    print(f"mf2-edge: weights under {terms.name}: {terms.summary}", file=sys.stderr)
+    return 0

@@ -1,0 +1,267 @@
+"""The command line: `mf2-edge predict|watch|report|demo|info|verify|...`.
+
+Results go to stdout, everything else to stderr. Exit codes: 0 all well; 1 some input could not be
+read, or a check failed; 2 wrong usage, or the bundle or runtime cannot be used; 130 interrupted.
+
+What a command needs is imported when it runs, so `--help` loads no framework.
+"""
+
+# ruff: noqa: T201 - printing is what a command line is for
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import TYPE_CHECKING
+
+from mf2_edge import __version__
+from mf2_edge.bench.options import add_arguments as _bench_arguments
+from mf2_edge.cli import demo_command, export_command, report_command, watch_command
+from mf2_edge.errors import Mf2EdgeError
+
+if TYPE_CHECKING:
+    from mf2_edge.analyzer import FaceStateAnalyzer
+
+# "INFO: ..." of LiteRT, "[threadpool.cpp:66] ..." of ExecuTorch.
+_NATIVE_NOTICE = rb"INFO: |\[\w+\.cpp:\d+\] "
+
+_EXIT_INPUT, _EXIT_USAGE, _EXIT_INTERRUPTED = 1, 2, 130
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One row of the table of commands."""
+
+    name: str
+    help: str
+    add_arguments: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace], int]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command line; returns the exit code. argparse exits by itself on wrong usage."""
+    arguments = _parser().parse_args(argv)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # File names need not be text; what cannot be encoded is written as an escape.
+        sys.stdout.reconfigure(errors="backslashreplace")
+    run: Callable[[argparse.Namespace], int] = arguments.run
+    try:
+        code = run(arguments)
+        sys.stdout.flush()
+        return code
+    except Mf2EdgeError as error:
+        print(f"mf2-edge: {error}", file=sys.stderr)
+        return _EXIT_USAGE
+    except BrokenPipeError:
+        # The reader, such as `head`, has seen enough. Python would complain again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 0
+    except KeyboardInterrupt:
+        print("mf2-edge: interrupted", file=sys.stderr)
+        return _EXIT_INTERRUPTED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="mf2-edge", description="Facial state: emotion and FACS Action Units of faces."
+    )
+    parser.add_argument("--version", action="version", version=f"mf2-edge {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for command in COMMANDS:
+        sub = commands.add_parser(command.name, help=command.help, description=command.help)
+        command.add_arguments(sub)
+        sub.set_defaults(run=command.run)
+    return parser
+
+
+def _predict_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "paths", nargs="+", type=Path, metavar="PATH", help="photographs, or folders of them"
+    )
+    form = parser.add_mutually_exclusive_group()
+    for name, text in (
+        ("json", "one JSON array, an object a file"),
+        ("jsonl", "one JSON object a line, a line a file"),
+        ("csv", "one row a face, the same columns whatever is found"),
+    ):
+        form.add_argument(
+            f"--{name}", dest="form", action="store_const", const=name, default="text", help=text
+        )
+    parser.add_argument(
+        "--annotate", type=Path, metavar="DIR", help="write annotated pictures into this folder"
+    )
+    _model_arguments(parser)
+
+
+def _watch_arguments(parser: argparse.ArgumentParser) -> None:
+    watch_command.add_arguments(parser)
+    _model_arguments(parser)
+
+
+def _report_arguments(parser: argparse.ArgumentParser) -> None:
+    report_command.add_arguments(parser)
+    _model_arguments(parser)
+
+
+def _model_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--search",
+        choices=("adaptive", "exhaustive", "single"),
+        default="adaptive",
+        help="how hard to look for small and turned faces (default: adaptive)",
+    )
+    _bundle_argument(parser)
+    parser.add_argument(
+        "--runtime", choices=("auto", "litert", "executorch", "onnx"), default="auto"
+    )
+    parser.add_argument("--precision", choices=("fp32", "fp16", "int8"))
+    parser.add_argument(
+        "--threads", type=_positive, default=1, help="for each network (default: 1)"
+    )
+
+
+def _bundle_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--bundle", help="name or folder of a bundle (default: the one that ships)")
+
+
+def _info_arguments(parser: argparse.ArgumentParser) -> None:
+    _bundle_argument(parser)
+    parser.add_argument("--json", action="store_true", help="as one JSON object")
+
+
+def _export_arguments(parser: argparse.ArgumentParser) -> None:
+    _bundle_argument(parser)
+    export_command.add_arguments(parser)
+
+
+def _predict(arguments: argparse.Namespace) -> int:
+    from mf2_edge.cli.predict_files import predict_files
+
+    with _quiet_native_logs():
+        analyzer = _analyzer(arguments)
+    failures = predict_files(
+        analyzer, arguments.paths, form=arguments.form, annotate=arguments.annotate
+    )
+    if arguments.annotate is not None:
+        print(f"annotated pictures are in {arguments.annotate}", file=sys.stderr)
+    if failures:
+        print(f"mf2-edge: {len(failures)} of the inputs could not be read:", file=sys.stderr)
+        for failure in failures:
+            print(f"  {failure}", file=sys.stderr)
+    return _EXIT_INPUT if failures else 0
+
+
+def _watch(arguments: argparse.Namespace) -> int:
+    def open_analyzer() -> FaceStateAnalyzer:
+        with _quiet_native_logs():
+            return _analyzer(arguments)
+
+    return watch_command.run(arguments, open_analyzer)
+
+
+def _report(arguments: argparse.Namespace) -> int:
+    def open_analyzer() -> FaceStateAnalyzer:
+        with _quiet_native_logs():
+            return _analyzer(arguments)
+
+    return report_command.run(arguments, open_analyzer)
+
+
+def _analyzer(arguments: argparse.Namespace) -> FaceStateAnalyzer:
+    from mf2_edge.analyzer import FaceStateAnalyzer
+    from mf2_edge.pipeline.detect import BlazeFaceDetector
+
+    return FaceStateAnalyzer(
+        arguments.bundle,
+        runtime=arguments.runtime,
+        precision=arguments.precision,
+        num_threads=arguments.threads,
+        detector=BlazeFaceDetector(num_threads=arguments.threads, search=arguments.search),
+    )
+
+
+def _info(arguments: argparse.Namespace) -> int:
+    import json
+
+    from mf2_edge.bundle.loader import load_bundle
+    from mf2_edge.cli.output import info_text
+
+    info = load_bundle(arguments.bundle).info()
+    print(json.dumps(info, indent=2, ensure_ascii=False) if arguments.json else info_text(info))
+    return 0
+
+
+def _verify(arguments: argparse.Namespace) -> int:
+    from mf2_edge.bundle.loader import load_bundle
+    from mf2_edge.verify import Outcome, verify_bundle
+
+    bundle = load_bundle(arguments.bundle)
+    with _quiet_native_logs():
+        checks = verify_bundle(bundle)
+    print(f"{bundle.manifest.name} {bundle.manifest.version}  {bundle.path}")
+    width = max(len(check.name) for check in checks)
+    for check in checks:
+        print(f"  {check.outcome:<8}{check.name:<{width}}  {check.detail}")
+    failed = sum(check.outcome is Outcome.FAILED for check in checks)
+    if failed:
+        print(f"mf2-edge: {failed} of {len(checks)} checks failed", file=sys.stderr)
+    return _EXIT_INPUT if failed else 0
+
+
+def _bench(arguments: argparse.Namespace) -> int:
+    from mf2_edge.bench.command import run
+
+    return run(arguments)
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text}: expected 1 or more")
+    return number
+
+
+@contextmanager
+def _quiet_native_logs() -> Iterator[None]:
+    """Hold back the notices that the C++ of the engines prints to stderr when it loads a model.
+
+    They offer no switch for them. Whatever else was printed meanwhile is passed on.
+    """
+    sys.stderr.flush()
+    with TemporaryFile() as held, os.fdopen(os.dup(2), "wb") as stderr:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(stderr.fileno(), 2)
+            held.seek(0)
+            stderr.writelines(line for line in held if not re.match(_NATIVE_NOTICE, line))
+
+
+COMMANDS: tuple[Command, ...] = (
+    Command("predict", "Analyse photographs.", _predict_arguments, _predict),
+    Command("watch", "Analyse a video, a camera or a stream.", _watch_arguments, _watch),
+    Command("report", "A page about the faces of a video.", _report_arguments, _report),
+    Command(
+        "demo",
+        "The camera in the browser, on this machine.",
+        demo_command.add_arguments,
+        demo_command.run,
+    ),
+    Command("info", "Describe a bundle: labels, licence, accuracy.", _info_arguments, _info),
+    Command("verify", "Check a bundle's files and replay its goldens.", _bundle_argument, _verify),
+    Command(
+        "export", "Copy a model out for an app, with code.", _export_arguments, export_command.run
+    ),
+    Command("bench", "Latency on a device, beside accuracy.", _bench_arguments, _bench),
+)
+"""What `mf2-edge` can do, in the order of `--help`."""

@@ -1,0 +1,190 @@
+"""How results look: a table for people, JSON, JSON lines and CSV for programs."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TextIO
+
+from mf2_edge.types import Status
+
+if TYPE_CHECKING:
+    from mf2_edge.bundle.manifest import Manifest
+    from mf2_edge.types import FaceState
+
+Form = Literal["text", "json", "jsonl", "csv"]
+
+_BAR: Final = 20
+"""Characters of a full bar."""
+
+
+class ResultWriter(Protocol):
+    """Writes the results of one run, file by file."""
+
+    def begin(self) -> None:
+        """Before the first file."""
+
+    def faces(self, path: Path, faces: list[FaceState]) -> None:
+        """A file that was analysed."""
+
+    def failed(self, path: Path, error: str) -> None:
+        """A file that could not be read."""
+
+    def end(self) -> None:
+        """After the last file."""
+
+
+def writer(form: Form, out: TextIO, manifest: Manifest) -> ResultWriter:
+    """The writer of a form.
+
+    JSON holds `{"file", "faces"}` or `{"file", "error"}` for each file; CSV a row a face, its
+    columns given by the labels in the manifest.
+    """
+    if form == "csv":
+        return _Csv(out, manifest)
+    if form == "json":
+        return _Json(out)
+    return _JsonLines(out) if form == "jsonl" else _Text(out)
+
+
+class _Text:
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+
+    def begin(self) -> None:
+        pass
+
+    def faces(self, path: Path, faces: list[FaceState]) -> None:
+        count = {0: "nobody", 1: "1 face"}.get(len(faces), f"{len(faces)} faces")
+        print(f"{path}: {count}", file=self._out)
+        for number, face in enumerate(faces, start=1):
+            print("\n".join(f"  {line}" for line in _face_lines(number, face)), file=self._out)
+
+    def failed(self, path: Path, error: str) -> None:
+        pass  # told at the end, on stderr
+
+    def end(self) -> None:
+        pass
+
+
+class _JsonLines:
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+
+    def begin(self) -> None:
+        pass
+
+    def faces(self, path: Path, faces: list[FaceState]) -> None:
+        self._write({"file": str(path), "faces": [face.to_dict() for face in faces]})
+
+    def failed(self, path: Path, error: str) -> None:
+        self._write({"file": str(path), "error": error})
+
+    def end(self) -> None:
+        pass
+
+    def _write(self, item: dict[str, Any]) -> None:
+        print(json.dumps(item, ensure_ascii=False), file=self._out)
+
+
+class _Json(_JsonLines):
+    """One array, written item by item, so that memory does not grow with the number of files."""
+
+    _separator = "[\n"
+
+    def end(self) -> None:
+        print("[]" if self._separator == "[\n" else "\n]", file=self._out)
+
+    def _write(self, item: dict[str, Any]) -> None:
+        self._out.write(self._separator + json.dumps(item, ensure_ascii=False, indent=2))
+        self._separator = ",\n"
+
+
+class _Csv:
+    def __init__(self, out: TextIO, manifest: Manifest) -> None:
+        self._csv = csv.writer(out, lineterminator="\n")
+        self._emotions = manifest.head("emotion").labels
+        self._units = manifest.head("action_units").labels
+
+    def begin(self) -> None:
+        box = ("x", "y", "width", "height")
+        emotions = (f"emotion_{label}" for label in self._emotions)
+        units = (column for label in self._units for column in (label, f"{label}_present"))
+        head = ("file", "face", "status", *box, "detection_score")
+        answer = ("emotion", "emotion_score", "emotion_reason")
+        self._csv.writerow((*head, *answer, *emotions, *units))
+
+    def faces(self, path: Path, faces: list[FaceState]) -> None:
+        for number, face in enumerate(faces, start=1):
+            box, emotion = face.box, face.emotion
+            row: list[object] = [str(path), number, face.status.value]
+            row += [f"{value:.1f}" for value in (box.x, box.y, box.width, box.height)]
+            row += [f"{face.detection_score:.4f}", emotion.label, f"{emotion.score:.4f}"]
+            row += [emotion.reason.value]
+            row += [f"{emotion.scores[label]:.4f}" for label in self._emotions]
+            for label in self._units:
+                unit = face.action_units[label]
+                row += [f"{unit.score:.4f}", int(unit.present)]
+            self._csv.writerow(row)
+
+    def failed(self, path: Path, error: str) -> None:
+        pass  # told at the end, on stderr
+
+    def end(self) -> None:
+        pass
+
+
+def info_text(info: dict[str, Any]) -> str:
+    """`Bundle.info()` for people."""
+    lines = [
+        f"{info['bundle']} {info['version']}: {info['description']}",
+        f"  folder        {info['path']}",
+        f"  sha256        {info['manifest_sha256']} (of the manifest)",
+        f"  emotions      {', '.join(info['emotions'])}",
+        f"  action units  {', '.join(info['action_units'])}",
+        f"  weights       {info['license']['name']}: {info['license']['summary']}",
+    ]
+    lines += [
+        f"    data          {data['name']}: {data['terms']}" for data in info["license"]["data"]
+    ]
+    if (size := info["size"]) is not None:
+        parameters, operations = size["parameters"], size["multiply_adds"]
+        lines.append(f"  size          {parameters:,} parameters, {operations:,} multiply-adds")
+    if (card := info["card"]) is not None:
+        lines.append(f"  use           {card['intended_use']}")
+        lines += [f"  not for       {line}" for line in card["misuse"]]
+        lines += [f"  limit         {line}" for line in card["limits"]]
+    for artifact in info["artifacts"]:
+        parity = artifact["parity"]
+        agreement = f", emotion agrees {parity['emotion_agreement']:.1%}" if parity else ""
+        kind = f"{artifact['format']} {artifact['precision']}"
+        lines.append(f"  artifact      {kind}: {artifact['bytes']:,} bytes{agreement}")
+    for measured in info["accuracy"]:
+        lines.append(
+            f"  accuracy      {measured['dataset']} {measured['split']}: {measured['metric']} "
+            f"{measured['value']:.4g}{_interval(measured)} ({measured['precision']}; "
+            f"n={measured['n']}; {measured['protocol']})"
+        )
+    return "\n".join(lines)
+
+
+def _interval(measured: dict[str, Any]) -> str:
+    low, high = measured["low"], measured["high"]
+    return "" if low is None or high is None else f" [{low:.4g}, {high:.4g}]"
+
+
+def _face_lines(number: int, face: FaceState) -> list[str]:
+    box, emotion = face.box, face.emotion
+    where = f"box {box.x:.0f},{box.y:.0f} {box.width:.0f}x{box.height:.0f}"
+    notes = [] if face.status is Status.OK else [face.status.value]
+    if emotion.reason.value not in ("confident", *notes):
+        notes.append(emotion.reason.value)
+    note = f"  ({', '.join(notes)})" if notes else ""
+    lines = [f"face {number}  {emotion.label} {emotion.score:.2f}  {where}{note}"]
+    present = [(label, unit) for label, unit in face.action_units.items() if unit.present]
+    lines += [
+        f"  {label:<5} {unit.name:<22} {unit.score:.2f} {'#' * round(unit.score * _BAR)}"
+        for label, unit in present
+    ]
+    return lines if present else [*lines, "  no Action Unit present"]

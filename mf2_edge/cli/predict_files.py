@@ -1,0 +1,112 @@
+"""Many photographs in one go: find them, analyse each, go on past those that cannot be read."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from mf2_edge.cli.output import Form, writer
+from mf2_edge.errors import ImageFileError
+from mf2_edge.io.atomic import replacing
+from mf2_edge.io.image_file import IMAGE_SUFFIXES, read_image
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from mf2_edge.analyzer import FaceStateAnalyzer
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A photograph to analyse, and where its annotated picture goes inside the output folder."""
+
+    path: Path
+    picture: Path
+
+
+def predict_files(
+    analyzer: FaceStateAnalyzer,
+    paths: Sequence[Path],
+    *,
+    form: Form = "text",
+    annotate: Path | None = None,
+    out: TextIO | None = None,
+) -> list[str]:
+    """Analyse files and folders, writing results to `out` (stdout) as they come.
+
+    Folders are searched with all below them for image files. Results come in the order of
+    `paths`, folders sorted. More than one file shows a progress bar on stderr. `annotate` is a
+    folder, made if need be, for the annotated pictures: a JPEG a photograph, in the same
+    subfolders.
+
+    Returns a line for every input that could not be read.
+    """
+    from tqdm import tqdm
+
+    sources, failures = _find(paths)
+    results = writer(form, out or sys.stdout, analyzer.bundle.manifest)
+    with tqdm(sources, unit=" photos", disable=len(sources) < 2, file=sys.stderr) as progress:
+        results.begin()
+        for source in progress:
+            try:
+                image = read_image(source.path)
+            except ImageFileError as error:
+                failures.append(str(error))
+                results.failed(source.path, str(error))
+                continue
+            faces = analyzer.predict(image, color="rgb")
+            with progress.external_write_mode():
+                results.faces(source.path, faces)
+            if annotate is not None:
+                from mf2_edge.io.draw import draw
+
+                _save_jpeg(draw(image, faces), annotate / source.picture)
+        results.end()
+    return failures
+
+
+def _find(paths: Sequence[Path]) -> tuple[list[Source], list[str]]:
+    sources: list[Source] = []
+    failures: list[str] = []
+    taken: dict[Path, int] = {}
+    for path in paths:
+        found = sorted(_images_below(path)) if path.is_dir() else [path]
+        if not found:
+            suffixes = ", ".join(sorted(IMAGE_SUFFIXES))
+            failures.append(f"{path}: no image files in this folder (looked for {suffixes})")
+        for file in found:
+            inside = file.relative_to(path) if path.is_dir() else Path(file.name)
+            sources.append(Source(file, _unused(inside.with_suffix(".jpg"), taken)))
+    return sources, failures
+
+
+def _images_below(folder: Path) -> Iterator[Path]:
+    for file in folder.rglob("*"):
+        if file.suffix.lower() in IMAGE_SUFFIXES and not file.name.startswith("."):
+            yield file
+
+
+def _unused(path: Path, taken: dict[Path, int]) -> Path:
+    """The path, or a numbered variant, if another photograph has taken it already.
+
+    `taken` holds the last number tried for a path, since a thousand folders may each hold one
+    photograph of the same name.
+    """
+    unused, number = path, taken.get(path, 1)
+    while unused in taken:
+        number += 1
+        unused = path.with_stem(f"{path.stem}-{number}")
+    taken[path] = number
+    taken.setdefault(unused, 1)
+    return unused
+
+
+def _save_jpeg(picture: Image.Image, path: Path) -> None:
+    try:
+        with replacing(path) as partial:
+            picture.save(partial, format="JPEG", quality=92)
+    except OSError as error:
+        raise ImageFileError(f"{path}: cannot be written ({error.strerror or error})") from error

@@ -1,0 +1,44 @@
+"""`mf2-edge report`: a page about the faces of a video."""
+
+# ruff: noqa: T201 - printing is what a command line is for
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mf2_edge.analyzer import FaceStateAnalyzer
+
+_EXIT_INPUT = 1
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What `report` takes beside the arguments on the model."""
+    parser.add_argument("source", metavar="VIDEO", help="a video file")
+    parser.add_argument("--html", type=Path, required=True, metavar="FILE", help="the page")
+    parser.add_argument("--baseline", type=Path, help="a person's resting face (docs/stream.md)")
+
+
+def run(arguments: argparse.Namespace, open_analyzer: Callable[[], FaceStateAnalyzer]) -> int:
+    """Write the page; returns the exit code.
+
+    Raises VideoError if the video cannot be read at all, OutputError if the page cannot be written.
+    """
+    from mf2_edge.errors import VideoError
+    from mf2_edge.io.video import VideoSource
+    from mf2_edge.report.build import write_report
+    from mf2_edge.tracking.baseline import load_baseline
+
+    baseline = None if arguments.baseline is None else load_baseline(arguments.baseline)
+    with VideoSource(arguments.source) as source:
+        if source.live:
+            raise VideoError(f"{source.name}: never ends; expected a video file")
+        error = write_report(source, open_analyzer().stream(baseline=baseline), arguments.html)
+    print(arguments.html)
+    if error is not None:
+        print(f"mf2-edge: {error}", file=sys.stderr)
+    return 0 if error is None else _EXIT_INPUT

@@ -1,0 +1,78 @@
+"""Watch: a video through a stream, and what was seen into files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from tqdm import tqdm
+
+from mf2_edge.cli.annotated_video import AnnotatedVideo
+from mf2_edge.cli.columns import Style
+from mf2_edge.cli.watch_files import Csv, JsonLines, Moment, Parquet, Writer
+
+if TYPE_CHECKING:
+    from mf2_edge.bundle.schema import Manifest
+    from mf2_edge.io.video import VideoSource
+    from mf2_edge.stream import FaceStateStream
+
+_DEFAULT_FPS: Final = 25.0
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Where to write what: paths, or None. `style` names the columns of CSV and Parquet."""
+
+    jsonl: Path | None = None
+    csv: Path | None = None
+    parquet: Path | None = None
+    annotate: Path | None = None
+    style: Style = "native"
+
+
+@dataclass
+class Seen:
+    """What was watched: frames analysed, dropped and unreadable, ids of the faces, events."""
+
+    frames: int = 0
+    dropped: int = 0
+    missing: int = 0
+    faces: set[int] = field(default_factory=set)
+    events: int = 0
+
+
+def watch(source: VideoSource, stream: FaceStateStream, outputs: Outputs, seen: Seen) -> None:
+    """Analyse every frame of the source and write as told; `seen` counts along.
+
+    Raises VideoError where the source ends early and OutputError where a file cannot be written;
+    all that came before has been written then.
+    """
+    manifest = stream.analyzer.bundle.manifest
+    with ExitStack() as stack:
+        writers = [stack.enter_context(closing(w)) for w in _writers(source, outputs, manifest)]
+        progress = stack.enter_context(tqdm(total=source.frame_count, unit="frame"))
+        for number, (frame, time_ms) in enumerate(source):
+            states = stream.update(frame, time_ms)
+            moment = Moment(number, time_ms, frame, states, stream.take_events())
+            for writer in writers:
+                writer.write(moment)
+            seen.frames, seen.dropped = seen.frames + 1, source.dropped
+            seen.faces |= {state.track_id for state in states if state.track_id is not None}
+            seen.events += len(moment.events)
+            progress.update()
+            progress.set_postfix(faces=len(states), dropped=source.dropped, refresh=False)
+        seen.missing = source.missing
+
+
+def _writers(source: VideoSource, outputs: Outputs, manifest: Manifest) -> Iterator[Writer]:
+    if outputs.parquet is not None:  # first: what it needs may not be installed
+        yield Parquet(outputs.parquet, outputs.style, manifest)
+    if outputs.jsonl is not None:
+        yield JsonLines(outputs.jsonl)
+    if outputs.csv is not None:
+        yield Csv(outputs.csv, outputs.style, manifest)
+    if outputs.annotate is not None:
+        yield AnnotatedVideo(outputs.annotate, source.fps or _DEFAULT_FPS)

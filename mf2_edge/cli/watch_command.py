@@ -1,0 +1,65 @@
+"""`mf2-edge watch`: a video file, a camera or a network stream, face by face and frame by frame."""
+
+# ruff: noqa: T201 - printing is what a command line is for
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from mf2_edge.errors import OutputError, VideoError
+
+if TYPE_CHECKING:
+    from mf2_edge.analyzer import FaceStateAnalyzer
+
+_EXIT_INPUT, _EXIT_INTERRUPTED = 1, 130
+
+STYLES: Final = ("native", "openface", "pyfeat")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What `watch` takes beside the arguments on the model."""
+    parser.add_argument(
+        "source", nargs="?", default="0",
+        help="a video file, the number of a camera (default: 0), or a URL such as rtsp://...",
+    )  # fmt: skip
+    parser.add_argument("--jsonl", type=Path, metavar="FILE", help="one JSON object a frame")
+    parser.add_argument("--csv", type=Path, metavar="FILE", help="one row a face and frame")
+    parser.add_argument("--parquet", type=Path, metavar="FILE", help="the same as Parquet")
+    parser.add_argument(
+        "--style", choices=STYLES, default="native", help="whose columns CSV and Parquet have"
+    )
+    parser.add_argument("--annotate", type=Path, metavar="FILE", help="an annotated .mp4")
+    parser.add_argument("--baseline", type=Path, help="a person's resting face (docs/stream.md)")
+
+
+def run(arguments: argparse.Namespace, open_analyzer: Callable[[], FaceStateAnalyzer]) -> int:
+    """Watch until the source ends or Ctrl-C; returns the exit code."""
+    from mf2_edge.cli.watch import Outputs, Seen, watch
+    from mf2_edge.io.video import VideoSource
+    from mf2_edge.tracking.baseline import load_baseline
+
+    baseline = None if arguments.baseline is None else load_baseline(arguments.baseline)
+    named = {name: getattr(arguments, name) for name in ("jsonl", "csv", "parquet", "annotate")}
+    outputs = Outputs(**named, style=arguments.style)
+    seen, code = Seen(), 0
+    try:
+        with VideoSource(arguments.source) as source:
+            stream = open_analyzer().stream(baseline=baseline)
+            watch(source, stream, outputs, seen)
+    except (VideoError, OutputError) as error:
+        print(f"mf2-edge: {error}", file=sys.stderr)
+        code = _EXIT_INPUT
+    except KeyboardInterrupt:
+        print("mf2-edge: interrupted; what was seen so far is written", file=sys.stderr)
+        code = _EXIT_INTERRUPTED
+    unreadable = f"{seen.missing:,} could not be read, " if seen.missing else ""
+    print(
+        f"{seen.frames:,} frames, {seen.dropped:,} dropped, {unreadable}{len(seen.faces):,} faces, "
+        f"{seen.events:,} events of Action Units",
+        file=sys.stderr,
+    )
+    return code

@@ -1,1 +1,0 @@
-"""Inference engines, one a module, behind the protocol of `engine.py`."""

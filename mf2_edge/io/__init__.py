@@ -1,0 +1,1 @@
+"""Frames and files: images and videos in, pictures and whole files out."""

@@ -1,0 +1,1 @@
+"""The report about the faces of a video: one HTML page."""

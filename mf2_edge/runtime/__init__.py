@@ -1,0 +1,1 @@
+"""Inference engines, one a module, behind the protocol of `base.py`."""

@@ -1,0 +1,49 @@
+"""ExecuTorch, which runs .pte programs."""
+
+from __future__ import annotations
+
+from threading import Lock
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mf2_edge.errors import BundleError, InferenceError
+from mf2_edge.extras import require
+from mf2_edge.runtime.base import check_input, check_threads, finite
+
+
+class ExecuTorchRuntime:
+    """A .pte program on ExecuTorch. Safe to share between threads: calls take turns.
+
+    ExecuTorch has one thread pool a process, so the last `num_threads` set holds for all.
+    """
+
+    name = "executorch"
+
+    def __init__(self, model: bytes, num_threads: int = 1) -> None:
+        """Raises BundleError if `model` cannot be loaded, MissingExtraError without ExecuTorch."""
+        check_threads(num_threads)
+        engine = require("executorch.runtime", extra="executorch")
+        library = require("executorch.extension.pybindings._portable_lib", extra="executorch")
+        self._torch = require("torch", extra="executorch")
+        library._unsafe_reset_threadpool(num_threads)
+        try:
+            # Methods do not keep their program alive, so this object does.
+            self._program = engine.Runtime.get().load_program(model)
+            self._forward = self._program.load_method("forward")
+        except (RuntimeError, ValueError, KeyError) as error:
+            raise BundleError(f"ExecuTorch cannot load the program: {error}") from error
+        self._shape = tuple(self._forward.metadata.input_tensor_meta(0).sizes())
+        self._lock = Lock()
+
+    def run(self, x: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        """See `ModelRuntime.run`."""
+        check_input(x, self._shape)
+        with self._lock:
+            try:
+                outputs = self._forward.execute([self._torch.from_numpy(np.ascontiguousarray(x))])
+            except RuntimeError as error:
+                raise InferenceError(f"ExecuTorch failed to run the model: {error}") from error
+            # The program reuses its memory, so the next call would overwrite what this one gave.
+            arrays = [np.array(output.numpy(), copy=True) for output in outputs]
+        return finite(arrays, self.name)

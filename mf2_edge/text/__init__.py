@@ -1,0 +1,1 @@
+"""Descriptions of a face in words."""

@@ -1,0 +1,1 @@
+"""Faces over time: tracks, smoothing, a resting face as baseline."""

@@ -1,0 +1,161 @@
+"""The Swift package: its syntax, what its files may import, and what was generated is current.
+
+No Swift compiler is asked for: where `swift` is on the PATH, its own XCTests run as well.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import tree_sitter_swift
+from tree_sitter import Language, Node, Parser
+
+from bindings.manifests import manifest_cases
+from bindings.swift import fixtures
+from bindings.swift import generate_types as types
+from mf2_edge.bench.measure.device_report import device_report_schema
+from mf2_edge.cli.main import main as mf2_edge_main
+
+SWIFT = Path(types.__file__).parent
+SOURCES = SWIFT / "Sources"
+FILES = [p for p in sorted(SWIFT.rglob("*.swift")) if ".build" not in p.parts]
+GUARD = re.compile(r"#if canImport\((\w+)\)")
+FRAMEWORK = re.compile(r"^(?:@testable )?import (\w+)", re.MULTILINE)
+
+
+def broken(source: bytes) -> list[str]:
+    """Where a Swift text cannot be parsed."""
+    parser = Parser(Language(tree_sitter_swift.language()))
+    return [f"line {node.start_point[0] + 1}" for node in _wrong(parser.parse(source).root_node)]
+
+
+def _wrong(node: Node) -> Iterator[Node]:
+    if node.type == "ERROR" or node.is_missing:
+        yield node
+    for child in node.children:
+        yield from _wrong(child)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_a_file_is_swift(path: Path) -> None:
+    assert broken(path.read_bytes()) == []
+
+
+def test_what_is_no_swift_is_found() -> None:
+    source = (SOURCES / "MF2Edge" / "Align.swift").read_bytes()
+    assert broken(source.replace(b"func align(", b"func align[(", 1))
+    assert broken(source.rstrip().removesuffix(b"}"))
+
+
+def test_generated_files_are_current() -> None:
+    assert (types.FOLDER / "ManifestTypes.swift").read_text() == types.types()
+    assert (types.FOLDER / "ManifestReaders.swift").read_text() == types.readers()
+    data, contents = fixtures.flat()
+    assert (fixtures.FOLDER / "goldens.bin").read_bytes() == data
+    assert (fixtures.FOLDER / "goldens.json").read_text() == contents
+    assert (fixtures.FOLDER / "manifests.json").read_text() == fixtures.cases()
+
+
+def test_a_check_of_the_fixtures_writes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(fixtures, "FOLDER", tmp_path)
+    monkeypatch.setattr("sys.argv", ["fixtures", "--check"])
+    assert fixtures.main() == 1
+    assert list(tmp_path.iterdir()) == []
+    assert "goldens.bin: stale" in capsys.readouterr().err
+    monkeypatch.setattr("sys.argv", ["fixtures"])
+    assert fixtures.main() == 0
+    assert (tmp_path / "goldens.bin").read_bytes() == fixtures.flat()[0]
+
+
+def test_the_cases_of_manifests_are_kept_whole() -> None:
+    stored = json.loads((fixtures.FOLDER / "manifests.json").read_text())
+    texts = [text.encode() for text in stored["texts"]]
+    for row, case in zip(stored["cases"], manifest_cases(), strict=True):
+        text = texts[row["of"]]
+        end = text[len(text) - row["end"] :]
+        assert text[: row["start"]] + row["middle"].encode() + end == case["text"].encode()
+        assert row["valid"] == case["valid"]
+
+
+@pytest.mark.parametrize(
+    "path", sorted((SOURCES / "MF2Edge").glob("*.swift")), ids=lambda p: p.name
+)
+def test_the_core_needs_foundation_alone(path: Path) -> None:
+    assert set(FRAMEWORK.findall(path.read_text())) <= {"Foundation"}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [p for p in sorted(SOURCES.rglob("*.swift")) if p.parent.name != "MF2Edge"],
+    ids=lambda path: path.name,
+)
+def test_apple_s_frameworks_stand_behind_a_guard(path: Path) -> None:
+    text = path.read_text()
+    apples = set(FRAMEWORK.findall(text)) - {"Foundation", "Dispatch", "MF2Edge"}
+    if apples:
+        assert text.startswith("#if canImport("), "the whole file stands behind the guard"
+        assert text.rstrip().endswith("#endif")
+        assert set(GUARD.findall(text.splitlines()[0])) & apples
+
+
+@pytest.mark.parametrize("path", sorted(SOURCES.rglob("*.swift")), ids=lambda path: path.name)
+def test_nothing_is_forced(path: Path) -> None:
+    code = re.sub(r"//.*|\"(?:\\.|[^\"\\])*\"", "", path.read_text())
+    assert not re.search(r"\btry!|\bas!|[\w)\]]!(?!=)|fatalError|precondition", code)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [p for p in sorted(SOURCES.rglob("*.swift")) if p != types.FOLDER / "ManifestTypes.swift"],
+    ids=lambda path: path.name,
+)
+def test_what_is_public_is_documented(path: Path) -> None:
+    lines = path.read_text().splitlines()
+    for before, line in zip(["", *lines], lines, strict=False):
+        if re.match(r"\s*(?:@\w+ )?public (?!private)", line):
+            assert re.match(r"\s*(///|@)", before), f"{path.name}: {line.strip()}"
+
+
+def test_the_bench_writes_what_the_importer_reads() -> None:
+    text = (SOURCES / "MF2EdgeBench" / "DeviceReport.swift").read_text()
+    schema = device_report_schema()["$defs"]
+    for name in ("DeviceReport", "Phone", "Run"):
+        body = (
+            text.split(f"public struct {name}: Encodable")[1].split("CodingKey {")[1].split("}")[0]
+        )
+        keys = {word or case for case, word in re.findall(r'case (\w+)(?: = "(\w+)")?', body)}
+        assert keys <= set(schema[name]["properties"]), name
+        assert keys >= set(schema[name]["required"]), name
+
+
+def _blocks(kind: str) -> list[str]:
+    return re.findall(rf"```{kind}\n(.*?)```", (SWIFT / "README.md").read_text(), re.DOTALL)
+
+
+def test_the_quick_start_is_swift_and_its_export_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blocks = _blocks("swift")
+    assert blocks
+    assert [broken(block.encode()) for block in blocks] == [[]] * len(blocks)
+    monkeypatch.chdir(tmp_path)
+    [command] = re.findall(r"^mf2-edge (export .*)$", "\n".join(_blocks("sh")), re.MULTILINE)
+    bundle = SWIFT.parents[1] / "mf2_edge" / "bundles" / "mf2-edge-m"
+    words = [str(bundle) if "bundles/" in word else word for word in command.split()]
+    assert mf2_edge_main(words) == 0
+    [package] = tmp_path.rglob("*.mlpackage")
+    assert (package.parent / "manifest.json").is_file()
+
+
+@pytest.mark.skipif(shutil.which("swift") is None, reason="not installed: swift")
+def test_the_package_s_own_tests_pass() -> None:
+    done = subprocess.run(["swift", "test"], cwd=SWIFT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr

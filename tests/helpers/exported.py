@@ -1,0 +1,194 @@
+"""A bundle that the press makes of a random network once a session: conversions take a minute."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from unittest.mock import patch
+
+import msgspec
+import numpy as np
+import torch
+from torch import nn
+
+from distill.config import LessonConfig, Recipe, load_recipe
+from distill.networks.architectures import build_network
+from distill.networks.fake_quantized import convert, prepare, save_program
+from distill.networks.network import FaceStateNet
+from distill.training.checkpoint import save_network
+from exporters.__main__ import main
+from exporters.checks.faces import synthetic_faces
+from exporters.checks.parity import Tolerance
+
+RECIPE = Path(__file__).parents[2] / "distill" / "configs" / "mf2-edge-base.toml"
+NAME = "mf2-edge-base"
+VERSION = "0.0.1-test"
+
+LENIENT = Tolerance(max_abs_difference=0.8, agreement=0.7)
+"""Random weights carry every rounding on to the end, where no answer is far from another one;
+trained networks are held to the press's own tolerances."""
+
+
+@dataclass(frozen=True)
+class Pressed:
+    """What went into the press, and the bundle that came out."""
+
+    keeper: TemporaryDirectory[str]
+    """Removes the folder when the session ends."""
+
+    @property
+    def folder(self) -> Path:
+        return Path(self.keeper.name)
+
+    @property
+    def bundle(self) -> Path:
+        return self.folder / "made" / NAME
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.folder / "network.pt"
+
+    def arguments(self, place: Path, **changes: Path | str) -> list[str]:
+        """The command line that makes this bundle at `place`, with some arguments changed."""
+        options: dict[str, Path | str] = {
+            "calibration": self.folder / "calibration.json",
+            "results": self.folder / "results.json",
+            "faces": self.folder / "toyfaces",
+            "version": VERSION,
+            "out": place,
+        }
+        given = options | changes
+        checkpoint = given.pop("checkpoint", self.checkpoint)
+        flags = [part for key, value in given.items() for part in (f"--{key}", str(value))]
+        return [str(checkpoint), *flags]
+
+
+@cache
+def pressed() -> Pressed:
+    """Both formats of a random network, through the command line, compared on 256 toy faces."""
+    made = Pressed(TemporaryDirectory(prefix="pressed-"))
+    folder = made.folder
+    recipe = toy_recipe(folder)
+    save_network(lively_network(recipe, seed=0), recipe, "toy", folder / "network.pt")
+    (folder / "calibration.json").write_text(json.dumps(calibration(recipe)))
+    (folder / "results.json").write_text(json.dumps([accuracy()]))
+    write_store(folder / "toyfaces", ["valid"] * 256)
+    exit_code = main(made.arguments(made.bundle))
+    assert exit_code == 0, "the press refused a sound network"
+    return made
+
+
+@cache
+def pressed_more() -> Path:
+    """A bundle of the same network in the other formats, in which float16 costs most."""
+    bundle = pressed().folder / "more" / NAME
+    arguments = pressed().arguments(bundle)
+    with patch.dict("exporters.checks.parity.TOLERANCES", {"fp16": LENIENT}):
+        exit_code = main([*arguments, "--to", "onnx", "tflite:fp16", "coreml:fp16"])
+    assert exit_code == 0, "the press refused a sound network"
+    return bundle
+
+
+@cache
+def pressed_integers() -> Path:
+    """A bundle of a small network in 8-bit integers and in floats."""
+    folder = pressed().folder / "integers"
+    recipe = toy_recipe(pressed().folder)
+    settings = msgspec.structs.replace(
+        recipe.network, architecture="edge", activation="relu", width=0.25
+    )
+    lessons = LessonConfig(share=0.5, text=1.0)  # as a network that has learned the text space
+    recipe = msgspec.structs.replace(recipe, network=settings, lessons=lessons)
+    network = lively_network(recipe, seed=0)
+    save_network(network, recipe, "toy", folder / "network.pt")
+    simulated = prepare(network, (2, 3, 112, 112))
+    faces = torch.from_numpy(synthetic_faces(112, 112).images).permute(0, 3, 1, 2)
+    simulated.eval()
+    with torch.no_grad():
+        simulated((faces - 127.5) / 128)
+    save_program(convert(simulated), (2, 3, 112, 112), folder / "all.pt2")
+    arguments = pressed().arguments(folder / NAME, checkpoint=folder / "network.pt")
+    files = ["tflite", "tflite:int8", "tflite/int8-io:int8", "executorch", "executorch:int8"]
+    files += ["coreml:int8", "onnx", "onnx:int8"]
+    with patch.dict("exporters.checks.parity.TOLERANCES", {"int8": LENIENT}):
+        assert main([*arguments, "--to", *files]) == 0, "the press refused a sound network"
+    return folder / NAME
+
+
+def toy_recipe(folder: Path) -> Recipe:
+    """The shipped recipe, its data being a few bytes."""
+    shipped = load_recipe(RECIPE)
+    replace = msgspec.structs.replace
+    data = {}
+    for name, source in shipped.data.items():
+        (folder / f"{name}.tar").write_bytes(name.encode())
+        data[name] = replace(source, root=str(folder / f"{name}.tar"))
+    return replace(shipped, data=data, network=replace(shipped.network, weights=None))
+
+
+def lively_network(recipe: Recipe, seed: int) -> FaceStateNet:
+    """Random weights whose answers depend on the picture, and are neither sure nor undecided."""
+    network = build_network(recipe).eval()
+    generator = torch.Generator().manual_seed(seed)
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            fan_in = module.weight[0].numel()
+            std = (2 / fan_in) ** 0.5 * 0.8  # below 1 at the residual sums
+            module.weight.data = torch.randn(module.weight.shape, generator=generator) * std
+            assert module.bias is not None
+            module.bias.data = torch.randn(module.bias.shape, generator=generator) * 0.1
+        if isinstance(module, nn.PReLU):
+            module.weight.data = torch.randn(module.weight.shape, generator=generator)
+    faces = synthetic_faces(112, 112).images[:16].astype(np.float32)
+    with torch.inference_mode():
+        inputs = torch.from_numpy((faces - 127.5) / 128).permute(0, 3, 1, 2)
+        for branch, logits in zip(
+            (network.emotion, network.action_units), network(inputs), strict=True
+        ):
+            spread = logits.std(dim=0, keepdim=True)
+            branch.head.weight.data *= 2 / spread.T
+            branch.head.bias.data = (branch.head.bias - logits.mean(dim=0)) * 2 / spread[0]
+    return network
+
+
+def calibration(recipe: Recipe) -> dict[str, object]:
+    """A calibration as JSON values; every unit its own, so that a mix-up shows."""
+    fit = "nothing: toy values"
+    units = {
+        label: {"scale": 1 + 0.02 * i, "bias": 0.1, "threshold": 0.3 + 0.02 * i, "fitted_on": fit}
+        for i, label in enumerate(recipe.action_units)
+    }
+    return {"emotion": {"temperature": 1.3, "fitted_on": fit}, "action_units": units}
+
+
+def accuracy() -> dict[str, object]:
+    """One measurement as JSON values."""
+    return {
+        "dataset": "toy | set",
+        "split": "valid",
+        "protocol": "invented",
+        "metric": "accuracy",
+        "value": 0.125,
+        "low": 0.0224,
+        "high": 0.4709,
+        "interval": "95 % Wilson score interval",
+        "labels": {"fear": {"value": 0.5, "support": 2, "low": 0.0945, "high": 0.9055}},
+        "n": 8,
+        "seed": None,
+        "date": "2025-01-01",
+        "machine": "none",
+    }
+
+
+def write_store(folder: Path, splits: list[str], side: int = 128) -> None:
+    """A folder of aligned faces with margin; the corner pixel of face i is i mod 256."""
+    folder.mkdir()
+    pictures = synthetic_faces(side, side).images
+    images = np.stack([pictures[i % len(pictures)] for i in range(len(splits))])
+    images[:, 0, 0] = (np.arange(len(splits)) % 256)[:, None]
+    images[:, side // 2, side // 2] = images[:, 0, 0]
+    np.save(folder / "images.npy", images)
+    np.savez(folder / "labels.npz", splits=np.array(splits))

@@ -1,0 +1,122 @@
+"""A whole data folder and recipe in miniature, so that training runs in seconds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import cv2
+import msgspec
+import numpy as np
+
+from distill.config import Recipe, load_recipe
+from distill.evaluation.evaluate_blendshapes import CORRESPONDING
+
+RECIPE = Path(__file__).parents[2] / "distill" / "configs" / "mobilefacenet.toml"
+PRODUCT = RECIPE.with_name("mf2-edge-base.toml")
+
+
+def tiny_recipe(folder: Path) -> Recipe:
+    """Write the three data sets with a few synthetic pictures each; return a recipe for them.
+
+    It is the shipped recipe with other roots, no pretrained weights, and a handful of steps.
+    """
+    rng = np.random.default_rng(0)
+    _rafdb(folder / "rafdb", rng)
+    _ferplus(folder / "ferplus", rng)
+    _ckplus(folder / "ckplus", rng)
+    shipped, settling = load_recipe(RECIPE), load_recipe(PRODUCT).settling
+    replace = msgspec.structs.replace
+    assert settling is not None
+    return replace(
+        shipped,
+        name="tiny",
+        runs=str(folder / "runs"),
+        data={name: replace(d, root=str(folder / name)) for name, d in shipped.data.items()},
+        network=replace(shipped.network, weights=None),
+        train=replace(
+            shipped.train,
+            steps=4,
+            batch={"rafdb": 4, "ferplus": 4},
+            micro_batch=4,
+            warmup=1,
+            checkpoint_every=2,
+            evaluate_every=2,
+        ),
+        action_unit_training=replace(
+            shipped.action_unit_training,
+            folds=2,
+            steps=4,
+            batch=4,
+            replay={"rafdb": 4, "ferplus": 4},
+            warmup=1,
+            checkpoint_every=2,
+        ),
+        settling=replace(
+            settling,
+            steps=4,
+            batch={"rafdb": 4, "ferplus": 4},
+            warmup=1,
+            checkpoint_every=2,
+        ),
+    )
+
+
+def write_blendshapes(recipe: Recipe, dataset: str = "rafdb") -> None:
+    """Stand in for MediaPipe: a blendshape score a face, drawn at random but seeded."""
+    folder = recipe.cache_folder / dataset
+    with np.load(folder / "labels.npz") as labels:
+        count = len(labels["names"])
+    names = sorted({name for shapes in CORRESPONDING.values() for name in shapes})
+    scores = np.random.default_rng(1).choice([0.0, 1.0], (count, len(names))).astype(np.float32)
+    np.savez(folder / "blendshapes.npz", names=np.array(names), scores=scores)
+
+
+def write_recipe(recipe: Recipe, path: Path) -> None:
+    """The recipe as a TOML file that `python -m distill` reads."""
+    path.write_bytes(msgspec.toml.encode(_without_nulls(msgspec.to_builtins(recipe))))
+
+
+def _without_nulls(content: Any) -> Any:
+    """TOML has no null: what is None is left out."""
+    if not isinstance(content, dict):
+        return content
+    return {key: _without_nulls(value) for key, value in content.items() if value is not None}
+
+
+def _rafdb(root: Path, rng: np.random.Generator) -> None:
+    lines = []
+    for number in range(60):
+        name = f"train_{number:05d}"
+        _picture(root / "basic/Image/aligned" / f"{name}_aligned.jpg", 100, rng)
+        lines.append(f"{name}.jpg {number % 7 + 1}")
+    (root / "basic/EmoLabel").mkdir(parents=True)
+    (root / "basic/EmoLabel/list_patition_label.txt").write_text("\n".join(lines) + "\n")
+
+
+def _ferplus(root: Path, rng: np.random.Generator) -> None:
+    for split in ("Train", "Valid", "Test"):
+        rows = []
+        for number in range(16):
+            _picture(root / f"FER2013{split}" / f"fer{number}.png", 48, rng)
+            votes = [0] * 10
+            votes[number % 8], votes[(number + 1) % 8] = 7, 3
+            rows.append(f'fer{number}.png,"(0, 0, 48, 48)",' + ",".join(map(str, votes)))
+        (root / f"FER2013{split}" / "label.csv").write_text("\n".join(rows) + "\n")
+    (root / "test_leaks.txt").write_text("fer3.png\n")
+
+
+def _ckplus(root: Path, rng: np.random.Generator) -> None:
+    units = (1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17, 20, 23, 24, 25, 26, 27)
+    rows = ["image,subject,sequence,frame,emotion,action_units"]
+    for number in range(40):
+        _picture(root / "apex" / f"{number}.png", 128, rng)
+        coded = " ".join(str(unit) for unit in units if rng.random() < 0.4)
+        rows.append(f"apex/{number}.png,S{number // 4:03d},Q{number},apex,anger,{coded}")
+    (root / "facs.csv").write_text("\n".join(rows) + "\n")
+
+
+def _picture(path: Path, side: int, rng: np.random.Generator) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels = rng.integers(0, 256, (side // 8, side // 8, 3)).astype(np.uint8)
+    cv2.imwrite(str(path), cv2.resize(pixels, (side, side), interpolation=cv2.INTER_CUBIC))
