@@ -9,8 +9,8 @@ from typing import Final
 
 from distill.datasets.labelled import LabelledFace
 from distill.datasets.layout import read_text, refuse
+from distill.datasets.tree import Tree
 from distill.datasets.wild.split import split_of
-from distill.faces.tree import Tree
 
 _TABLES: Final = {
     "labels.csv": "image",

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from distill.config import DatasetConfig, load_recipe
 from distill.datasets import EMOTIONS, LabelledFace, LayoutError, read_fairface, read_wild
+from distill.datasets.tree import ArchiveError, TreesError, open_tree
 from distill.datasets.wild import (
     REGIONS,
     UNITS,
@@ -31,7 +32,6 @@ from distill.datasets.wild.files import FOLDER, read_index, read_lines, save_par
 from distill.datasets.wild.split import rafdb_picture
 from distill.faces.pictures import Pictures
 from distill.faces.store import load_store
-from distill.faces.tree import ArchiveError, TreesError, open_tree
 from distill.prepare import prepare
 from distill.prepare import split_of as recipe_split_of
 from mf2_edge.facs import ACTION_UNIT_NAMES

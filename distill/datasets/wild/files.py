@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 
 from distill.datasets.wild.codes import CodedFace, CodesError
-from mf2_edge.atomic import replacing
+from mf2_edge.io.atomic import replacing
 
 FOLDER: Final = Path(__file__).parents[2] / "mfa" / "wild"
 """The files that come with the project."""

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 
 from distill.datasets.labelled import LabelledFace
 from distill.datasets.layout import refuse
+from distill.datasets.tree import Tree
 from distill.datasets.wild.codes import UNITS, CodedFace, CodesError
 from distill.datasets.wild.files import load_codes
 from distill.datasets.wild.targets import RUNNER_UP
-from distill.faces.tree import Tree
 
 _log = logging.getLogger(__name__)
 
@@ -20,7 +20,7 @@ def read_wild(tree: Tree) -> Iterator[LabelledFace]:
 
     Looks for `fairface/train/N.jpg`, `rafdb/basic/Image/aligned/train_N_aligned.jpg` and
     `lfw/NAME.jpg`: a folder that holds the data sets, or a TOML file that says where each is (see
-    `distill.faces.tree`). A unit is known where every coder decided alike; the distribution of
+    `distill.datasets.tree`). A unit is known where every coder decided alike; the distribution of
     emotions has the runners-up. For ordinal and soft targets, regions and sentences take the names
     to `find_codes` and the faces to `wild_targets`.
     """
