@@ -41,7 +41,7 @@ def test_a_refused_change_leaves_the_file(folder: Path, fault: str) -> None:
             raise ManifestError("no")
         if fault == "unknown key":
             raw["mood"] = "good"
-        raw["heads"][0]["labels"].append("boredom")
+        raw["calibration"]["action_units"].popitem()
 
     before = (folder / "manifest.json").read_bytes()
     with pytest.raises(ManifestError):
