@@ -16,7 +16,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from benchmarks.tables import latency, models, training
+from benchmarks.tables import latency, models, training, wild
 from distill.evaluation.reports import tables
 from distill.evaluation.reports.schema import Evaluation, load_evaluation
 from mf2_edge.bundle.loader import load_bundle
@@ -169,6 +169,12 @@ TABLES: dict[str, tuple[str, Callable[[], str]]] = {
     "cost-model": ("docs/bench.md", latency.cost_model_table),
     "detector": ("docs/detector.md", detector_table),
     "mfa-faults": ("docs/mfa.md", training.mfa_faults_table),
+    "wild-counts": ("docs/mfa-wild.md", wild.counts_table),
+    "wild-agreement": ("docs/mfa-wild.md", wild.agreement_table),
+    "wild-humans": ("docs/mfa-wild.md", wild.humans_table),
+    "wild-emotions": ("docs/mfa-wild.md", wild.emotions_table),
+    "wild-groups": ("docs/mfa-wild.md", wild.groups_table),
+    "wild-rates": ("docs/mfa-wild.md", wild.rates_table),
     "teacher": ("docs/training.md", training.teacher_table),
     "zero-shot": ("docs/training.md", training.zero_shot_table),
     "ablation": ("docs/training.md", partial(training.ablation_table, "mf2")),

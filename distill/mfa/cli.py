@@ -15,6 +15,9 @@ COMMANDS: Final = {
     "check": ("flag descriptions that contradict their labels", "distill.mfa.checks.check"),
     "repair": ("ask again about flagged records", "distill.mfa.records.repair"),
     "stats": ("what the store holds", "distill.mfa.checks.stats"),
+    "sheets": ("faces on numbered sheets, for coders", "distill.mfa.wild.sheets"),
+    "codes": ("the files of MFA-wild, from what coders wrote", "distill.mfa.wild.codes"),
+    "agreement": ("how well coders agree, also with human codes", "distill.mfa.wild.figures"),
     "export": ("write the set as shards", "distill.mfa.shards.write"),
 }
 """Each is a module with `add_arguments` and `run`, imported only when it is the one to run."""

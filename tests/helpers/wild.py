@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 
 from distill.datasets.wild import CodedFace, Coding
+from distill.datasets.wild.split import rafdb_picture
 
 
 def coding_of(
@@ -47,3 +48,12 @@ def write_face(path: Path, value: int) -> None:
     """A grey square, known by its value."""
     path.parent.mkdir(parents=True, exist_ok=True)
     assert cv2.imwrite(str(path), np.full((32, 32, 3), value, np.uint8))
+
+
+def write_rafdb(root: Path, labels: Mapping[str, int]) -> None:
+    """RAF-DB's layout: labels 1 to 7 by the name of the picture."""
+    for image in labels:
+        write_face(root / rafdb_picture(image), 0)
+    path = root / "basic/EmoLabel/list_patition_label.txt"
+    path.parent.mkdir(parents=True)
+    path.write_text("".join(f"{image} {label}\n" for image, label in labels.items()))

@@ -1,0 +1,139 @@
+"""Tables of MFA-wild's data card, from what `python -m distill mfa agreement --write` measured."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from distill.mfa.wild.agreement import UnitWithHumans
+from distill.mfa.wild.figures import Figures, number
+from mf2_edge.facs import ACTION_UNIT_NAMES
+
+RESULTS = Path(__file__).parents[2] / "benchmarks" / "results" / "mfa-wild.json"
+
+
+def load_figures() -> Figures:
+    return msgspec.json.decode(RESULTS.read_bytes(), type=Figures)
+
+
+def counts_table() -> str:
+    """Faces by data set and split, and why they were chosen."""
+    figures = load_figures()
+    titles = {"fairface": "FairFace", "rafdb": "RAF-DB (basic)", "lfw": "LFW"}
+    rows = ["| pictures of | train | valid | all |", "|---|---|---|---|"]
+    for name, splits in figures.faces.items():
+        train, valid = splits.get("train", 0), splits.get("valid", 0)
+        rows.append(f"| {titles[name]} | {train:,} | {valid:,} | {train + valid:,} |")
+    train, valid = (
+        sum(splits.get(split, 0) for splits in figures.faces.values())
+        for split in ("train", "valid")
+    )
+    rows.append(f"| all | {train:,} | {valid:,} | {train + valid:,} |")
+    chosen = ", ".join(f"{reason} {count:,}" for reason, count in figures.chosen.items())
+    return "\n".join([*rows, "", f"Why they were chosen: {chosen}.", "", conditions(figures)])
+
+
+def agreement_table() -> str:
+    """Every unit: two coders, and each with human codes."""
+    figures = load_figures()
+    humans = [{unit.unit: unit for unit in one.units} for one in figures.humans]
+    rows = [
+        "| unit | | both decided | A | B | both | κ | κ of strength | κ, undecided as absent "
+        "| human codes | F1 of A | F1 of B |",
+        "|---" * 12 + "|",
+    ]
+    for unit in figures.agreement.units:
+        known = [one[unit.unit] for one in humans if unit.unit in one]
+        rows.append(
+            f"| {unit.unit} | {ACTION_UNIT_NAMES[unit.unit]} | {unit.decided:,} | {unit.first:,} "
+            f"| {unit.second:,} | {unit.both:,} | {number(unit.kappa)} "
+            f"| {number(unit.strength_kappa)} | {number(unit.kappa_all)} "
+            f"| {' / '.join(str(one.human) for one in known) or '-'} | {_f1s(known)} |"
+        )
+    what = (
+        f"n = {figures.agreement.n:,} faces coded twice; human codes of "
+        f"{' / '.join(str(one.n) for one in figures.humans)} frames of CK+ (coder A / B), of which "
+        "AU43 has none; F1 counts undecided as absent."
+    )
+    return "\n".join([*rows, "", f"{what} {conditions(figures)}"])
+
+
+def humans_table() -> str:
+    """What a coder's word is worth beside human codes."""
+    figures = load_figures()
+    said = [code.said for code in figures.humans[0].codes]
+    rows = [
+        "| coder | frames | micro F1 | where it decided | "
+        + " | ".join(f'humans, where it said "{one}"' for one in said)
+        + " |",
+        "|---" * (4 + len(said)) + "|",
+    ]
+    for one in figures.humans:
+        shares = " | ".join(f"{code.human / code.n:.0%} of {code.n:,}" for code in one.codes)
+        rows.append(
+            f"| {one.coder} | {one.n:,} | {number(one.micro_f1)} | {number(one.decided_f1)} "
+            f"| {shares} |"
+        )
+    return "\n".join([*rows, "", conditions(figures)])
+
+
+def emotions_table() -> str:
+    """Emotion: two coders, and each with RAF-DB's labels."""
+    figures = load_figures()
+    agreed, runner = figures.agreement, figures.runner_up
+    rows = [
+        "| | n | the same | the same, or the runner-up |",
+        "|---|---|---|---|",
+        f"| coder A and B | {agreed.n:,} | {agreed.same_emotion:.1%}, κ "
+        f"{number(agreed.emotion_kappa)} | |",
+        f"| codings with a runner-up, and the other coder | {runner.n:,} "
+        f"| {runner.first / runner.n:.1%} | {(runner.first + runner.second) / runner.n:.1%} |",
+    ]
+    rows += [
+        f"| coder {one.coder} and RAF-DB's label | {one.n:,} | {one.first / one.n:.1%} "
+        f"| {one.first_or_second / one.n:.1%} |"
+        for one in figures.rafdb_labels
+    ]
+    return "\n".join([*rows, "", conditions(figures)])
+
+
+def groups_table() -> str:
+    """Two coders by FairFace's groups."""
+    figures = load_figures()
+    rows = ["| | | n | F1 of units | same emotion |", "|---|---|---|---|---|"]
+    rows += [
+        f"| {one.label} | {one.group} | {one.n:,} | {number(one.positive)} "
+        f"| {one.same_emotion:.0%} |"
+        for one in figures.groups
+    ]
+    return "\n".join([*rows, "", conditions(figures)])
+
+
+def rates_table() -> str:
+    """How often coder A saw what, in faces that were chosen without regard to it."""
+    figures = load_figures()
+    rates = figures.rates
+    rows = ["| unit | | decided | present | marked |", "|---|---|---|---|---|"]
+    rows += [
+        f"| {one.unit} | {ACTION_UNIT_NAMES[one.unit]} | {one.decided:,} "
+        f"| {one.present / one.decided:.1%} | {one.marked / one.decided:.1%} |"
+        for one in rates.units
+    ]
+    emotions = ", ".join(f"{name} {count / rates.n:.1%}" for name, count in rates.emotions.items())
+    hidden = ", ".join(f"{name} {count / rates.n:.1%}" for name, count in rates.hidden.items())
+    return "\n".join(
+        [*rows, "", f"Emotion: {emotions}. Hidden: {hidden}. n = {rates.n:,}.", conditions(figures)]
+    )
+
+
+def conditions(figures: Figures) -> str:
+    """Where a table comes from."""
+    return (
+        f"{figures.provenance}: {figures.date}, {figures.machine}, codes "
+        f"{figures.codes_sha256[:12]}."
+    )
+
+
+def _f1s(units: list[UnitWithHumans]) -> str:
+    return " | ".join(number(unit.f1) for unit in units) or "- | -"
