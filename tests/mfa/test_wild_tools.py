@@ -150,9 +150,9 @@ def test_what_coders_wrote_becomes_codes_and_controls(
     assert (control.set, control.image) == ("ckplus", "apex/1.png")
     assert control.human_action_units == ("6", "12")
     batch = join(key, first, second)
-    both = [face for face in (*batch.faces, *batch.controls) if face.coder_b is not None]
-    assert len(both) == 4
-    assert {one.coder_b.strength("AU12") for one in both if one.coder_b is not None} == {0}
+    codings = [face.coder_b for face in batch.faces] + [one.coder_b for one in batch.controls]
+    second_said = [coding.strength("AU12") for coding in codings if coding is not None]
+    assert second_said == [0] * 4
     # The same faces again, from lines of coded faces.
     lines = folder / "coded.jsonl"
     lines.write_bytes(write_lines(coded))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import platform
+import re
 import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -14,10 +15,10 @@ from pathlib import Path
 import msgspec
 
 from distill.datasets import EMOTIONS, read_rafdb
+from distill.datasets.tree import open_tree
 from distill.datasets.wild import REGIONS, UNITS, CodedFace, load_codes
 from distill.datasets.wild.files import FOLDER, read_lines, write_lines
 from distill.datasets.wild.split import rafdb_picture
-from distill.datasets.tree import open_tree
 from distill.mfa.errors import MfaError
 from distill.mfa.wild.agreement import Agreement, WithHumans, agreement, with_humans
 from distill.mfa.wild.coded import read_controls
@@ -166,7 +167,9 @@ def summary(figures: Figures) -> str:
 
 def number(value: float | None) -> str:
     """Two places without the zero before the point; "-" where there is no number."""
-    return "-" if value is None else f"{value:.2f}".replace("0.", ".", 1)
+    if value is None:
+        return "-"
+    return f"{round(value, 2) + 0.0:.2f}".replace("0.", ".", 1)  # no minus before nothing
 
 
 def _faces(paths: Sequence[Path]) -> tuple[CodedFace, ...]:
@@ -194,13 +197,20 @@ def _runner_up(twice: Iterable[CodedFace]) -> RunnerUp:
 def _groups(twice: Sequence[CodedFace]) -> list[GroupAgreement]:
     found = []
     for label in ("gender", "race", "age"):
-        for group in sorted({getattr(face, label) for face in twice} - {None}):
+        named = {getattr(face, label) for face in twice} - {None}
+        for group in sorted(named, key=_first_number):
             part = [face for face in twice if getattr(face, label) == group]
             agreed = agreement(part)
             found.append(
                 GroupAgreement(label, group, agreed.n, agreed.positive, agreed.same_emotion)
             )
     return found
+
+
+def _first_number(group: str) -> tuple[int, str]:
+    """Ages come in their order; what has no number, by name."""
+    digits = re.search(r"\d+", group)
+    return (int(digits[0]) if digits else 0, group)
 
 
 def _rates(faces: Sequence[CodedFace]) -> Rates:
