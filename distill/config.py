@@ -40,7 +40,7 @@ class DatasetConfig(_Part, frozen=True, kw_only=True):
     """Name as its authors write it, for the manifest and the model card."""
     validation: float = 0.0
     """Part of the faces held out for validation, drawn with the recipe's seed; 0..1."""
-    judges_only: bool = False
+    eval_only: bool = False
     """Whether nothing is learned from its faces and labels, no threshold either."""
     buffer: int = 4
     """Shards whose faces are shuffled together, and kept in memory."""
@@ -200,7 +200,7 @@ class ActionUnitConfig(_Part, frozen=True, kw_only=True):
 Relation = Literal["dist", "kl"]
 
 
-class LessonConfig(_Part, frozen=True, kw_only=True):
+class DistillationConfig(_Part, frozen=True, kw_only=True):
     """What an edge network learns from the teacher, in phase 1 too, and from its MF² members.
 
     Weights of losses beside that of the labels; 0 leaves a lesson out.
@@ -283,7 +283,7 @@ class Recipe(_Part, frozen=True, kw_only=True):
 
     Phases 2 and 3 learn from its answers, without it from phase 1's.
     """
-    lessons: LessonConfig | None = None
+    lessons: DistillationConfig | None = None
     """What an edge network learns of the teacher beside its answers."""
     settling: SettlingConfig | None = None
     """Phase 3, for the student."""
@@ -299,16 +299,16 @@ class Recipe(_Part, frozen=True, kw_only=True):
                 self.train.batch.get(name, 0) + coded.replay.get(name, 0) + settling.get(name, 0)
             )
             codes = coded.steps if name == coded.dataset else 0
-            if data.judges_only and (taken or codes or name in pseudo):
+            if data.eval_only and (taken or codes or name in pseudo):
                 raise ValueError(
-                    f"data.{name} says judges_only, and the recipe learns from it: take it out of "
+                    f"data.{name} says eval_only, and the recipe learns from it: take it out of "
                     "every batch, of pseudo_labels, and set action_unit_training.steps to 0"
                 )
 
     @property
     def learns_codes(self) -> bool:
         """Whether human FACS codes teach; they judge in any case."""
-        return not self.data[self.action_unit_training.dataset].judges_only
+        return not self.data[self.action_unit_training.dataset].eval_only
 
     @property
     def reads_text(self) -> bool:

@@ -25,7 +25,7 @@ from tqdm import tqdm
 from benchmarks.ablations.plans import PLANS
 from benchmarks.ablations.run import arm_recipe
 from distill.evaluation.evaluate import machine, today
-from distill.networks.export_net import phone_network, vector_widths
+from distill.networks.export_net import embedding_widths, export_network
 from distill.networks.fake_quantized import convert, prepare, save_program
 from distill.training.checkpoint import load_integers, load_network
 from exporters.checks.faces import synthetic_faces
@@ -86,12 +86,12 @@ def export(checkpoint: Path, folder: Path) -> dict[str, bytes]:
     shipped = load_bundle(None).manifest
     vectors = tuple(
         VectorSpec(name=name, output=place, width=width)
-        for place, (name, width) in enumerate(vector_widths(network).items(), len(shipped.heads))
+        for place, (name, width) in enumerate(embedding_widths(network).items(), len(shipped.heads))
     )
     manifest = msgspec.structs.replace(shipped, vectors=vectors)
     made = {}
     for numbers, module, write in (
-        ("fp32", phone_network(network), export_tflite),
+        ("fp32", export_network(network), export_tflite),
         ("int8", integers, export_tflite_int8),
     ):
         path = folder / f"{numbers}.tflite"

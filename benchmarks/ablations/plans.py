@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from distill.config import Recipe, load_recipe
 from distill.evaluation.metrics.scores import auc
 from distill.language.zero_shot import grammar_directions, plain_directions, read_by_text
-from distill.networks.features import ReadingNet
+from distill.networks.features import FeatureNet
 from distill.networks.network import FaceStateNet
 from distill.training.phase2 import coded_source
 from distill.training.pretrain import predict, validate, wild_sources
@@ -40,7 +40,7 @@ def contempt_by_text(network: FaceStateNet, recipe: Recipe) -> dict[str, float]:
 
     Ranked by how far contempt's score is from the best of the others. Phase 1 never saw CK+.
     """
-    assert isinstance(network, ReadingNet)  # as the plan's arms say
+    assert isinstance(network, FeatureNet)  # as the plan's arms say
     source = coded_source(recipe)
     rows = np.flatnonzero(source.store.majority >= 0)
     contempt = recipe.emotions.index("contempt")

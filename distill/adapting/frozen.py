@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from distill.faces.batches import to_tensor
-from distill.networks.features import Reading, ReadingNet
+from distill.networks.features import FeatureNet, Features
 from distill.networks.network import channels_last
 from distill.training.checkpoint import Checkpoint, CheckpointError, load_network
 from mf2_edge import Bundle, FaceStateAnalyzer, load_bundle
@@ -106,10 +106,10 @@ def file_digest(path: Path) -> str:
         return sha256_of(file, "sha256").hexdigest()
 
 
-def open_frozen(checkpoint: Path) -> tuple[ReadingNet, Checkpoint]:
+def open_frozen(checkpoint: Path) -> tuple[FeatureNet, Checkpoint]:
     """The MF² or edge network of a checkpoint, frozen; raises CheckpointError for any other."""
     loaded = load_network(checkpoint)
-    if not isinstance(loaded.network, ReadingNet):
+    if not isinstance(loaded.network, FeatureNet):
         raise CheckpointError(
             f"{checkpoint} holds neither MF² nor an edge network: train distill/configs/mf2.toml"
         )
@@ -118,7 +118,7 @@ def open_frozen(checkpoint: Path) -> tuple[ReadingNet, Checkpoint]:
     return loaded.network, loaded
 
 
-def layout_of(network: ReadingNet, reading: Reading) -> Layout:
+def layout_of(network: FeatureNet, reading: Features) -> Layout:
     """The layout of a reading's hidden states."""
     stages = tuple(int(stage.shape[1]) for stage in reading.stages)
     units, values = reading.tokens.shape[1:]
@@ -126,7 +126,7 @@ def layout_of(network: ReadingNet, reading: Reading) -> Layout:
 
 
 class _FrozenCheckpoint:
-    def __init__(self, network: ReadingNet, loaded: Checkpoint, sha256: str) -> None:
+    def __init__(self, network: FeatureNet, loaded: Checkpoint, sha256: str) -> None:
         self.network, self.recipe, self.sha256 = network, loaded.recipe, sha256
         self.alignment, self.margin = loaded.recipe.alignment, loaded.recipe.margin
         blank = torch.zeros(1, 3, self.alignment.height, self.alignment.width)

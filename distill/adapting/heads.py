@@ -15,7 +15,7 @@ from torch import Tensor
 from distill.adapting.frozen import Layout, network_digest
 from distill.adapting.user_labels import Kind
 from distill.networks.dfn import DFN
-from distill.networks.features import ReadingNet
+from distill.networks.features import FeatureNet
 from distill.training.checkpoint import CheckpointError, save_atomically
 from mf2_edge.bundle.head_schema import TaskCalibration
 from mf2_edge.pipeline.task_head import to_answers
@@ -93,7 +93,7 @@ def empty_dfn(card: HeadCard) -> DFN:
 
 @torch.inference_mode()
 def read_tasks(
-    network: ReadingNet, heads: Mapping[str, Head], x: Tensor
+    network: FeatureNet, heads: Mapping[str, Head], x: Tensor
 ) -> dict[str, NDArray[np.float64]]:
     """One reading of the faces (N, 3, 112, 112), then every head's answers, [N, labels] each."""
     reading = network.read(x)

@@ -28,7 +28,7 @@ from distill.evaluation.reports.schema import RecipeReport, UnitReliability
 from distill.evaluation.robustness.slices import decisions
 from distill.faces.pseudo import pseudo_labels
 from distill.faces.store import load_store
-from distill.training.trained import Folds, Numbers, load_folds, shipped_numbers
+from distill.training.trained import Folds, NetworkPrecision, load_folds, shipped_precisions
 from mf2_edge.bundle.schema import AccuracySpec, Manifest
 
 UNIT_BINS = 10
@@ -109,11 +109,11 @@ def human_coded(
     )
 
 
-def recipe_report(recipe: Recipe, manifest: Manifest, numbers: Numbers) -> RecipeReport:
+def recipe_report(recipe: Recipe, manifest: Manifest, numbers: NetworkPrecision) -> RecipeReport:
     """The recipe's out-of-fold figures; raises FileNotFoundError where no folds were trained."""
     try:
         folds = load_folds(recipe, numbers)
-        calibrated = load_folds(recipe, shipped_numbers(recipe)[-1])
+        calibrated = load_folds(recipe, shipped_precisions(recipe)[-1])
     except FileNotFoundError as error:
         raise FileNotFoundError(
             f"no {error.filename}: run `python -m distill train` with the recipe {recipe.name}"

@@ -16,7 +16,7 @@ from distill.faces.batches import Source
 from distill.faces.pseudo import pseudo_labels
 from distill.faces.store import load_store
 from distill.training.pretrain import predict, wild_sources
-from distill.training.trained import load_folds, load_trained, shipped_numbers
+from distill.training.trained import load_folds, load_trained, shipped_precisions
 from mf2_edge.bundle.schema import ActionUnitCalibration, CalibrationSpec, EmotionCalibration
 from mf2_edge.io.atomic import replacing
 
@@ -32,9 +32,9 @@ def calibrate(recipe: Recipe) -> Path:
     sources = [
         source
         for source in wild_sources(recipe)
-        if len(source.store.labelled("valid")) and not recipe.data[source.name].judges_only
+        if len(source.store.labelled("valid")) and not recipe.data[source.name].eval_only
     ]
-    network = load_trained(recipe, shipped_numbers(recipe)[-1])
+    network = load_trained(recipe, shipped_precisions(recipe)[-1])
     logits = {
         source.name: predict(network, recipe, source, source.store.labelled("valid"))
         for source in sources
@@ -113,7 +113,7 @@ def _action_units(
 ) -> dict[str, ActionUnitCalibration]:
     """Human codes where they teach and have enough positives, else pseudo-labels of validation."""
     settings = recipe.action_unit_training
-    folds = load_folds(recipe, shipped_numbers(recipe)[-1])
+    folds = load_folds(recipe, shipped_precisions(recipe)[-1])
     human = f"{recipe.data[settings.dataset].title}, out-of-fold logits, {settings.folds} folds"
     pseudo_set = recipe.pseudo_labels.datasets[0]
     pseudo = _pseudo_validation(recipe, pseudo_set)

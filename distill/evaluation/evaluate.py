@@ -22,7 +22,7 @@ from distill.evaluation.metrics.intervals import WILSON, wilson
 from distill.evaluation.metrics.units import unit_figures
 from distill.faces.batches import Source
 from distill.training.pretrain import predict, wild_sources
-from distill.training.trained import Folds, load_folds, load_trained, shipped_numbers
+from distill.training.trained import Folds, load_folds, load_trained, shipped_precisions
 from mf2_edge.bundle.schema import AccuracySpec, CalibrationSpec, LabelAccuracy
 from mf2_edge.io.atomic import replacing
 
@@ -35,9 +35,9 @@ def evaluate(recipe: Recipe) -> list[AccuracySpec]:
 
     In integers as well, if it ships in these.
     """
-    calibrated = load_folds(recipe, shipped_numbers(recipe)[-1])
+    calibrated = load_folds(recipe, shipped_precisions(recipe)[-1])
     results = []
-    for numbers in shipped_numbers(recipe):
+    for numbers in shipped_precisions(recipe):
         folds = load_folds(recipe, numbers)
         found = action_unit_accuracy(recipe, folds, fitted_to=calibrated)
         network = load_trained(recipe, numbers)

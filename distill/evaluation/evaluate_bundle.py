@@ -19,7 +19,7 @@ from distill.evaluation.metrics.intervals import DRAWS
 from distill.evaluation.protocols.held_out import held_out_parts
 from distill.evaluation.reports.schema import Evaluation, save_evaluation
 from distill.faces.store import load_store
-from distill.training.trained import Numbers
+from distill.training.trained import NetworkPrecision
 from mf2_edge.bundle.schema import AccuracySpec, Manifest
 
 CANNOT: Final = (
@@ -99,7 +99,7 @@ def _examine(
                         left_out,
                     )
                 )
-    numbers: Numbers = "int8" if analyzer.artifact.precision == "int8" else "fp32"
+    numbers: NetworkPrecision = "int8" if analyzer.artifact.precision == "int8" else "fp32"
     of_recipe = None
     if recipe.learns_codes:
         of_recipe = _or_leave_out(

@@ -14,7 +14,7 @@ import numpy as np
 
 from distill.datasets import READERS
 from distill.datasets.tree import open_tree
-from distill.evaluation.evaluator import Judge
+from distill.evaluation.evaluator import Evaluator
 from distill.evaluation.protocols.datasets import find_protocol
 from distill.evaluation.scoring import Measured, open_scorer, score_faces
 from distill.faces.resumable import fingerprint, remove_rows
@@ -51,7 +51,7 @@ def evaluate_dataset(order: Order, workers: int) -> list[AccuracySpec]:
     key = fingerprint(scorer.key, order.root, *(faces[row].identity for row in rows))
     path = out.with_name(f"{out.stem}-{key}.npy")
     scores = score_faces(order.measured, order.root, faces, rows, path, workers)
-    results = Judge(protocol, faces, folds, scorer, lambda _: scores).results()
+    results = Evaluator(protocol, faces, folds, scorer, lambda _: scores).results()
     with replacing(out) as partial:
         partial.write_bytes(msgspec.json.format(msgspec.json.encode(results), indent=2))
     remove_rows(path)

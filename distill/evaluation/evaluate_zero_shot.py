@@ -20,7 +20,7 @@ from distill.language.zero_shot import (
     plain_directions,
     read_by_text,
 )
-from distill.networks.features import ReadingNet
+from distill.networks.features import FeatureNet
 from distill.networks.network import FaceStateNet
 from distill.training.phase2 import coded_source, subject_folds
 from distill.training.pretrain import predict, wild_sources
@@ -73,7 +73,7 @@ def _by_text(
     source: Source,
     rows: NDArray[np.int64],
 ) -> Scores:
-    assert isinstance(network, ReadingNet)  # evaluate_zero_shot saw to it
+    assert isinstance(network, FeatureNet)  # evaluate_zero_shot saw to it
     return read_by_text(network, recipe, source, rows, directions)
 
 

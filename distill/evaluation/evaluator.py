@@ -1,4 +1,4 @@
-"""Judge: from scores of labelled faces to results, fold by fold, with their conditions in words."""
+"""Evaluator: results from scores of labelled faces, fold by fold."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Labels = dict[str, LabelAccuracy]
 
 
 @dataclass(frozen=True)
-class Judge:
+class Evaluator:
     """Judges the scores that a network gives to the faces of a data set.
 
     `scores_of` gives the scores of all faces by what a fold is judged with: the same for every fold

@@ -1,4 +1,4 @@
-"""Reading MF², or an edge network, by text alone: what alignment with language is for.
+"""Reads MF², or an edge network, by text alone: what alignment with language is for.
 
 No head is used: an emotion's score is the likeness of the face to sentences that say that emotion,
 an Action Unit's that of its token to sentences about that unit.
@@ -18,7 +18,7 @@ from distill.config import Recipe
 from distill.faces.batches import Source, centre_tensor
 from distill.language import plain_words
 from distill.language.encode_text import BUILT_IN, encode_texts
-from distill.networks.features import ReadingNet
+from distill.networks.features import FeatureNet
 from mf2_edge.text.describe import FaceFacts, describe, describe_units
 from mf2_edge.text.wording import Certainty
 
@@ -59,7 +59,7 @@ def plain_directions(recipe: Recipe) -> Directions:
 
 
 def read_by_text(
-    network: ReadingNet,
+    network: FeatureNet,
     recipe: Recipe,
     source: Source,
     rows: NDArray[np.int64],

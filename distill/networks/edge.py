@@ -12,10 +12,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  (the field's name for it)
 
 from distill.networks.backbones.parts import Backbone
-from distill.networks.features import Reading, ReadingNet
+from distill.networks.features import FeatureNet, Features
 
 
-class EdgeNet(ReadingNet):
+class EdgeNet(FeatureNet):
     """Aligned faces in, emotion and AU logits out; `read` tells the rest."""
 
     heads_read_tokens = False
@@ -38,14 +38,14 @@ class EdgeNet(ReadingNet):
         self.face_to_text = nn.Linear(taught_width, text_width)
         self.unit_to_text = nn.Linear(token_width, text_width)
 
-    def read(self, x: Tensor) -> Reading:
+    def read(self, x: Tensor) -> Features:
         """Everything that the network makes of the faces."""
         trunk = self.features(x)
         _, face = self.emotion.pool(trunk)
         _, unit_vector = self.action_units.pool(trunk)
         embedding = self.embed(face)
         tokens = self.tokens(unit_vector).unflatten(1, (-1, self.token_width))
-        return Reading(
+        return Features(
             emotion=self.emotion.classify(face),
             action_units=self.action_units.classify(unit_vector),
             stages=(face, unit_vector),

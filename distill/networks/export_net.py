@@ -10,15 +10,15 @@ from torch import Tensor, nn
 from distill.networks.edge import EdgeNet
 from distill.networks.network import FaceStateNet
 
-VECTORS: Final = ("face_vector", "unit_vector")
+EMBEDDINGS: Final = ("face_vector", "unit_vector")
 """What an edge network tells after its logits: the vectors that its emotion and AU heads read,
 (N, width) each. Heads of other tasks read them as well, and cost the network nothing."""
 
 
-class PhoneNet(nn.Module):
+class ExportNet(nn.Module):
     """Trunk and branches, a copy; nothing that hangs on them in training, no dropout.
 
-    Returns emotion logits and AU logits, of an edge network also its `VECTORS`.
+    Returns emotion logits and AU logits, of an edge network also its `EMBEDDINGS`.
     """
 
     def __init__(self, network: FaceStateNet) -> None:
@@ -38,14 +38,14 @@ class PhoneNet(nn.Module):
         return (*logits, face, unit) if self.tells_vectors else logits
 
 
-def phone_network(network: FaceStateNet) -> nn.Module:
+def export_network(network: FaceStateNet) -> nn.Module:
     """What the press exports of a network, in eval mode."""
-    return PhoneNet(network).eval() if isinstance(network, EdgeNet) else network
+    return ExportNet(network).eval() if isinstance(network, EdgeNet) else network
 
 
-def vector_widths(network: nn.Module) -> dict[str, int]:
+def embedding_widths(network: nn.Module) -> dict[str, int]:
     """Values of each vector that the network tells on a phone, by name, in order."""
     if not isinstance(network, EdgeNet):
         return {}
     heads = (network.emotion.head, network.action_units.head)
-    return {name: head.in_features for name, head in zip(VECTORS, heads, strict=True)}
+    return {name: head.in_features for name, head in zip(EMBEDDINGS, heads, strict=True)}

@@ -13,7 +13,7 @@ from typing import cast
 import torch
 from torch import nn
 
-from distill.networks.export_net import PhoneNet
+from distill.networks.export_net import ExportNet
 from distill.networks.network import FaceStateNet
 from mf2_edge.extras import require
 from mf2_edge.io.atomic import replacing
@@ -35,7 +35,7 @@ def prepare(network: FaceStateNet, shape: tuple[int, int, int, int]) -> nn.Modul
     batch = torch.export.Dim("batch", min=1, max=LARGEST_BATCH)
     example = torch.zeros(shape)
     traced = torch.export.export(
-        PhoneNet(network).train(), (example,), dynamic_shapes=({0: batch},), strict=False
+        ExportNet(network).train(), (example,), dynamic_shapes=({0: batch},), strict=False
     ).module()
     settings = scheme.get_symmetric_quantization_config(is_per_channel=True, is_qat=True)
     quantizer = scheme.XNNPACKQuantizer().set_global(settings)
@@ -68,7 +68,7 @@ def take_weights(network: FaceStateNet, simulated: nn.Module) -> FaceStateNet:
     """Give a network the weights that its trace, made by `prepare`, has learnt since; in float."""
     learnt = dict(simulated.named_parameters())
     with torch.no_grad():
-        for name, _ in PhoneNet(network).named_parameters():
+        for name, _ in ExportNet(network).named_parameters():
             network.get_parameter(name).copy_(learnt[name])
     return network.eval()
 

@@ -12,7 +12,7 @@ from distill.networks.network import FaceStateNet
 
 
 @dataclass(frozen=True)
-class Reading:
+class Features:
     """What a network makes of N faces.
 
     emotion (N, emotions) and action_units (N, units): logits. stages: a vector a stage, trunk
@@ -30,7 +30,7 @@ class Reading:
     unit_text: Tensor
 
 
-class ReadingNet(FaceStateNet):
+class FeatureNet(FaceStateNet):
     """A face-state network that can be read.
 
     heads_read_tokens: whether a new head sees the tokens; on a phone they would cost too much.
@@ -39,5 +39,5 @@ class ReadingNet(FaceStateNet):
     heads_read_tokens: ClassVar[bool] = True
 
     @abstractmethod
-    def read(self, x: Tensor) -> Reading:
+    def read(self, x: Tensor) -> Features:
         """Everything that the network makes of the faces (N, 3, 112, 112)."""

@@ -19,14 +19,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  (the field's name for it)
 
 from distill.networks.backbones.parts import Backbone, as_map
-from distill.networks.features import Reading, ReadingNet
+from distill.networks.features import FeatureNet, Features
 
 MAP_SIDE = 14
 """Height and width of the map that attention looks at."""
 
 
 @dataclass(frozen=True)
-class GuidedReading(Reading):
+class GuidedFeatures(Features):
     """With the attention that the tokens came from, (N, units, 14, 14), summing to 1 over a map."""
 
     attention: Tensor
@@ -58,7 +58,7 @@ class UnitAttention(nn.Module):
         return tokens, attention.unflatten(2, x.shape[2:])
 
 
-class MF2(ReadingNet):
+class MF2(FeatureNet):
     """The teacher over a backbone's trunk; as a FaceStateNet, it answers with two logits.
 
     Input (N, 3, 112, 112), RGB, normalised as the recipe says.
@@ -90,7 +90,7 @@ class MF2(ReadingNet):
         self.text_scale = nn.Parameter(torch.tensor(log(10.0)))
         self.text_bias = nn.Parameter(torch.tensor(-2.0))
 
-    def read(self, x: Tensor) -> GuidedReading:
+    def read(self, x: Tensor) -> GuidedFeatures:
         """Everything that MF² makes of the faces."""
         early = self.trunk["stage2"](self.trunk["stem"](x))
         middle = self.trunk["stage3"](early)
@@ -101,7 +101,7 @@ class MF2(ReadingNet):
         tokens, attention = self.attention(torch.cat([self.level(middle), self.level(deep)], dim=1))
         related = self.relation(torch.cat([self.whole(face)[:, None], tokens], dim=1))
         whole, tokens = related[:, 0], related[:, 1:]
-        return GuidedReading(
+        return GuidedFeatures(
             emotion=self.emotion.classify(face) + self.related_emotion(whole),
             action_units=self.action_units.classify(unit_vector)
             + torch.einsum("nkd,kd->nk", tokens, self.unit_weight),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from distill.networks.export_net import phone_network
+from distill.networks.export_net import export_network
 from distill.networks.network import FaceStateNet
 from mf2_edge.bundle.schema import AlignmentSpec
 
@@ -23,7 +23,7 @@ class Size:
 @torch.no_grad()
 def network_size(network: FaceStateNet, face: AlignmentSpec) -> Size:
     """The size of what the press would export, for aligned faces of that size."""
-    exported = phone_network(network)
+    exported = export_network(network)
     counter = FlopCounterMode(display=False)
     with counter:
         exported(torch.zeros(1, 3, face.height, face.width))

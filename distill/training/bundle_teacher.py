@@ -17,14 +17,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from distill.config import ConfigError, Recipe
-from distill.networks.export_net import VECTORS
-from distill.training.teacher_outputs import Answers
+from distill.networks.export_net import EMBEDDINGS
+from distill.training.teacher_outputs import TeacherOutputs
 from mf2_edge import FaceStateAnalyzer
 from mf2_edge.bundle.schema import Manifest, PreprocessingSpec, VectorSpec
 
 
 @dataclass(frozen=True)
-class Shipped:
+class BundleTeacher:
     """The open bundle, and how the learner's faces were normalised."""
 
     analyzer: FaceStateAnalyzer
@@ -32,7 +32,7 @@ class Shipped:
     vector: VectorSpec | None
     """What is told beside the emotions."""
 
-    def __call__(self, images: Tensor) -> Answers:
+    def __call__(self, images: Tensor) -> TeacherOutputs:
         """Emotion logits of each face, and its vector."""
         mean, std = (
             torch.tensor(values).view(3, 1, 1)
@@ -42,7 +42,7 @@ class Shipped:
         faces = pixels.to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy()
         told = [self.analyzer.runtime.run(self.analyzer.preprocess(face)) for face in faces]
         emotion = self.analyzer.bundle.manifest.head("emotion").output
-        answers = Answers(_stacked(told, emotion, images.device), None)
+        answers = TeacherOutputs(_stacked(told, emotion, images.device), None)
         if self.vector is None:
             return answers
         vector = _stacked(told, self.vector.output, images.device)
@@ -54,7 +54,7 @@ def _stacked(told: Sequence[Sequence[NDArray[Any]]], output: int, device: torch.
     return torch.from_numpy(rows).to(device)
 
 
-def open_shipped(recipe: Recipe) -> Shipped:
+def open_bundle_teacher(recipe: Recipe) -> BundleTeacher:
     """The bundle that a recipe names as its teacher, by name or folder.
 
     Raises ConfigError if it reads other faces or tells other emotions than the recipe, or not the
@@ -71,13 +71,13 @@ def open_shipped(recipe: Recipe) -> Shipped:
                 f"the teacher {manifest.name} and {recipe.name} differ in {what}: a bundle teaches "
                 "recipes that share alignment and emotions with it"
             )
-    return Shipped(analyzer, recipe.preprocessing, _face_vector(recipe, manifest))
+    return BundleTeacher(analyzer, recipe.preprocessing, _face_vector(recipe, manifest))
 
 
 def _face_vector(recipe: Recipe, manifest: Manifest) -> VectorSpec | None:
     if recipe.lessons is None or not recipe.lessons.embedding:
         return None
-    found = [vector for vector in manifest.vectors if vector.name == VECTORS[0]]
+    found = [vector for vector in manifest.vectors if vector.name == EMBEDDINGS[0]]
     if [vector.width for vector in found] != [recipe.network.taught_width]:
         told = f"one of {found[0].width} values" if found else "none"
         raise ConfigError(
@@ -87,6 +87,6 @@ def _face_vector(recipe: Recipe, manifest: Manifest) -> VectorSpec | None:
     return found[0]
 
 
-def shipped_key(recipe: Recipe) -> str:
+def bundle_teacher_key(recipe: Recipe) -> str:
     """Which file would answer; another text or figure in its manifest trains nothing anew."""
     return FaceStateAnalyzer(recipe.teacher, num_threads=1).artifact.sha256

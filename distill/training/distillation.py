@@ -10,30 +10,32 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  (the field's name for it)
 
-from distill.config import LessonConfig, Relation
-from distill.networks.features import Reading, ReadingNet
-from distill.training.losses import agreement_loss, relation_loss
-from distill.training.teacher_outputs import Answers
+from distill.config import DistillationConfig, Relation
+from distill.networks.features import FeatureNet, Features
+from distill.training.losses import agreement_loss, dist_loss
+from distill.training.teacher_outputs import TeacherOutputs
 
 
 def emotion_agreement(logits: Tensor, taught: Tensor, relation: Relation) -> Tensor:
     """How far emotion logits (N, emotions) are from the teacher's; a scalar, a mean over faces."""
-    compare = relation_loss if relation == "dist" else agreement_loss
+    compare = dist_loss if relation == "dist" else agreement_loss
     return compare(logits, taught)
 
 
 def learn(
-    network: nn.Module, images: Tensor, taught: Answers, settings: LessonConfig | None
+    network: nn.Module, images: Tensor, taught: TeacherOutputs, settings: DistillationConfig | None
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Emotion logits, AU logits and the weighted loss of what else there is to learn."""
-    if settings is None or not isinstance(network, ReadingNet):
+    if settings is None or not isinstance(network, FeatureNet):
         emotion, units, *_ = network(images)
         return emotion, units, emotion.new_zeros(())
     reading = network.read(images)
-    return reading.emotion, reading.action_units, lesson_loss(reading, taught, settings)
+    return reading.emotion, reading.action_units, distillation_loss(reading, taught, settings)
 
 
-def lesson_loss(reading: Reading, taught: Answers, settings: LessonConfig) -> Tensor:
+def distillation_loss(
+    reading: Features, taught: TeacherOutputs, settings: DistillationConfig
+) -> Tensor:
     """What a learner's reading lacks of the teacher's, weighted; a scalar, the mean over faces.
 
     Of a bundle: its face vector. Of phase 1's MF²: embedding, emotion by its head, face text; of
@@ -41,21 +43,21 @@ def lesson_loss(reading: Reading, taught: Answers, settings: LessonConfig) -> Te
     """
     loss = reading.embedding.new_zeros(())
     if taught.face_vector is not None:
-        loss = loss + settings.embedding * unexplained(reading.embedding, taught.face_vector)
+        loss = loss + settings.embedding * normalised_mse(reading.embedding, taught.face_vector)
     if taught.face is not None:
-        loss = loss + settings.embedding * unexplained(reading.embedding, taught.face.embedding)
-        loss = loss + settings.text * apart(reading.face_text, taught.face.face_text)
+        loss = loss + settings.embedding * normalised_mse(reading.embedding, taught.face.embedding)
+        loss = loss + settings.text * cosine_loss(reading.face_text, taught.face.face_text)
         if taught.emotion_head is not None:
             logits = F.linear(reading.embedding, *taught.emotion_head)
             loss = loss + settings.head * agreement_loss(logits, taught.emotion)
     by_unit = taught.units or taught.face
     if by_unit is not None:
-        loss = loss + settings.tokens * unexplained(reading.tokens, by_unit.tokens)
-        loss = loss + settings.text * apart(reading.unit_text, by_unit.unit_text)
+        loss = loss + settings.tokens * normalised_mse(reading.tokens, by_unit.tokens)
+        loss = loss + settings.text * cosine_loss(reading.unit_text, by_unit.unit_text)
     return loss
 
 
-def unexplained(learnt: Tensor, taught: Tensor) -> Tensor:
+def normalised_mse(learnt: Tensor, taught: Tensor) -> Tensor:
     """Mean squared error in units of the teacher's variance over the faces; a scalar.
 
     1 is what always answering with the mean would give; FitNets' hint loss (Romero et al. 2015,
@@ -65,6 +67,6 @@ def unexplained(learnt: Tensor, taught: Tensor) -> Tensor:
     return F.mse_loss(learnt, taught) / spread.clamp(min=1e-6)
 
 
-def apart(learnt: Tensor, taught: Tensor) -> Tensor:
+def cosine_loss(learnt: Tensor, taught: Tensor) -> Tensor:
     """1 less the cosine of unit vectors, (..., values); a scalar, the mean."""
     return (1 - (learnt * taught).sum(dim=-1)).mean()

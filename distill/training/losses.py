@@ -54,7 +54,7 @@ def agreement_loss(logits: Tensor, teacher: Tensor) -> Tensor:
     )
 
 
-def relation_loss(logits: Tensor, teacher: Tensor, temperature: float = 1.0) -> Tensor:
+def dist_loss(logits: Tensor, teacher: Tensor, temperature: float = 1.0) -> Tensor:
     """What correlation between learner and teacher lacks of 1, a face and a label; a scalar.
 
     DIST (Huang et al. 2022, arXiv:2205.10536): Pearson's correlation over the labels of each face,

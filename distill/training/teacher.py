@@ -24,12 +24,12 @@ from distill.config import (
     load_recipe,
 )
 from distill.faces.views import views
-from distill.networks.features import Reading, ReadingNet
+from distill.networks.features import FeatureNet, Features
 from distill.networks.network import FaceStateNet, channels_last
-from distill.training.bundle_teacher import open_shipped, shipped_key
+from distill.training.bundle_teacher import bundle_teacher_key, open_bundle_teacher
 from distill.training.checkpoint import load_network
-from distill.training.teacher_cache import Remembered
-from distill.training.teacher_outputs import Answers, Teacher
+from distill.training.teacher_cache import CachedTeacher
+from distill.training.teacher_outputs import Teacher, TeacherOutputs
 from mf2_edge.bundle.schema import HeadName
 
 
@@ -40,9 +40,9 @@ class PhaseOne:
     network: FaceStateNet
 
     @torch.no_grad()
-    def __call__(self, images: Tensor) -> Answers:
+    def __call__(self, images: Tensor) -> TeacherOutputs:
         """Emotion alone."""
-        return Answers(self.network.emotions(images), None)
+        return TeacherOutputs(self.network.emotions(images), None)
 
 
 @dataclass(frozen=True)
@@ -60,13 +60,13 @@ class Ensemble:
         return self
 
     @torch.no_grad()
-    def __call__(self, images: Tensor) -> Answers:
+    def __call__(self, images: Tensor) -> TeacherOutputs:
         """Logits averaged over members and views."""
         faces = views(images, self.seen)
         face, emotion = _ask(self.for_emotion, "emotion", faces)
         read, units = _ask(self.for_units, "action_units", faces)
-        heads = [n.emotion.head for n in self.for_emotion if isinstance(n, ReadingNet)]
-        return Answers(
+        heads = [n.emotion.head for n in self.for_emotion if isinstance(n, FeatureNet)]
+        return TeacherOutputs(
             torch.stack([logits.log_softmax(dim=1) for logits in emotion]).mean(dim=0),
             torch.stack(units).mean(dim=0) if units else None,
             face,
@@ -77,12 +77,12 @@ class Ensemble:
 
 def _ask(
     networks: Sequence[FaceStateNet], head: HeadName, faces: Sequence[Tensor]
-) -> tuple[Reading | None, list[Tensor]]:
+) -> tuple[Features | None, list[Tensor]]:
     """What the last MF² reads in the first view; every network's logits of each view."""
     own, logits = None, []
     for network in networks:
         for place, view in enumerate(faces):
-            if isinstance(network, ReadingNet):
+            if isinstance(network, FeatureNet):
                 reading = network.read(view)
                 own = reading if place == 0 else own
                 logits.append(reading.emotion if head == "emotion" else reading.action_units)
@@ -98,7 +98,7 @@ def find_teacher(
     if recipe.teacher is None:
         return PhaseOne(wild.to(device))
     if not _is_ensemble(recipe.teacher):
-        return open_shipped(recipe)
+        return open_bundle_teacher(recipe)
     path = Path(recipe.teacher)
     ensemble = load_ensemble(path)
     members = load_members(ensemble, path.parent)
@@ -106,7 +106,7 @@ def find_teacher(
     if recipe.lessons is None or not recipe.lessons.remembered:
         return found
     own = sha256(f"{job} {teacher_key(recipe, job)}".encode()).hexdigest()[:16]
-    return Remembered(found, Path(recipe.runs) / "answers" / own)
+    return CachedTeacher(found, Path(recipe.runs) / "answers" / own)
 
 
 def teacher_key(recipe: Recipe, job: str | None) -> str:
@@ -114,7 +114,7 @@ def teacher_key(recipe: Recipe, job: str | None) -> str:
     if recipe.teacher is None:
         return ""
     if not _is_ensemble(recipe.teacher):
-        return shipped_key(recipe)
+        return bundle_teacher_key(recipe)
     path = Path(recipe.teacher)
     ensemble = load_ensemble(path)
     folders = [member.run_folder for member in load_members(ensemble, path.parent)]

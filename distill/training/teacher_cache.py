@@ -16,16 +16,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from distill.networks.features import Reading
-from distill.training.teacher_outputs import Answers, Teacher
+from distill.networks.features import Features
+from distill.training.teacher_outputs import Teacher, TeacherOutputs
 
 READINGS = ("face", "units")
 """Which of the answers are a network's readings."""
 
 
 @dataclass(frozen=True)
-class Remembered:
-    """Answers of `teacher` from `folder`, where they are: one file a batch, named by its pixels.
+class CachedTeacher:
+    """Outputs of `teacher`, kept in `folder`: one file a batch, named by its pixels.
 
     The folder belongs to this teacher alone.
     """
@@ -33,7 +33,7 @@ class Remembered:
     teacher: Teacher
     folder: Path
 
-    def __call__(self, images: Tensor) -> Answers:
+    def __call__(self, images: Tensor) -> TeacherOutputs:
         """As the teacher answers, to the last bit; what an MF² attended to is not kept."""
         name = sha256(images.contiguous().numpy(force=True).tobytes()).hexdigest()[:32]
         path = self.folder / f"{name}.pt"
@@ -48,20 +48,20 @@ class Remembered:
         return answers
 
 
-def _packed(answers: Answers) -> dict[str, Any]:
+def _packed(answers: TeacherOutputs) -> dict[str, Any]:
     content = answers._asdict()
     for name in READINGS:
         reading = content[name]
         content[name] = (
             None
             if reading is None
-            else {part.name: getattr(reading, part.name) for part in fields(Reading)}
+            else {part.name: getattr(reading, part.name) for part in fields(Features)}
         )
     return content
 
 
-def _unpacked(content: dict[str, Any]) -> Answers:
+def _unpacked(content: dict[str, Any]) -> TeacherOutputs:
     for name in READINGS:
         if (parts := content[name]) is not None:
-            content[name] = Reading(**parts)
-    return Answers(**content)
+            content[name] = Features(**parts)
+    return TeacherOutputs(**content)

@@ -13,7 +13,7 @@ from distill.config import Recipe
 from distill.networks.network import channels_last
 from distill.training.checkpoint import load_integers, load_network
 
-Numbers = Literal["fp32", "int8"]
+NetworkPrecision = Literal["fp32", "int8"]
 """What a network computes in."""
 
 INTEGER_LOGITS: Final = "logits"
@@ -34,12 +34,12 @@ class Folds:
     subjects: NDArray[np.str_]
 
 
-def shipped_numbers(recipe: Recipe) -> tuple[Numbers, ...]:
+def shipped_precisions(recipe: Recipe) -> tuple[NetworkPrecision, ...]:
     """In which numbers a recipe's network ships; calibration is fitted to the last."""
     return ("fp32",) if recipe.quantization is None else ("fp32", "int8")
 
 
-def load_trained(recipe: Recipe, numbers: Numbers) -> nn.Module:
+def load_trained(recipe: Recipe, numbers: NetworkPrecision) -> nn.Module:
     """The network of the recipe's last phase; raises CheckpointError if there is none."""
     folder = recipe.run_folder
     if numbers == "int8":
@@ -49,7 +49,7 @@ def load_trained(recipe: Recipe, numbers: Numbers) -> nn.Module:
     return channels_last(load_network(folder / "network.pt").network)
 
 
-def load_folds(recipe: Recipe, numbers: Numbers) -> Folds:
+def load_folds(recipe: Recipe, numbers: NetworkPrecision) -> Folds:
     """Its out-of-fold logits; raises FileNotFoundError if the phase was not run."""
     quantized = recipe.quantization is not None
     name = FLOAT_LOGITS if quantized and numbers == "fp32" else INTEGER_LOGITS

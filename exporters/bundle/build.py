@@ -62,7 +62,7 @@ def make_bundle(order: Order, out: Path) -> MadeBundle:
     or fails the parity gate, another ExportError (ParityError, PackError), or ManifestError where
     the parts contradict each other.
     """
-    from distill.networks.export_net import phone_network
+    from distill.networks.export_net import export_network
     from distill.training.checkpoint import load_network
 
     if out.name != order.about.name:
@@ -79,7 +79,7 @@ def make_bundle(order: Order, out: Path) -> MadeBundle:
     steps = 2 * len(order.formats) + 3
     with new_folder(out, MANIFEST, "bundle") as folder, tqdm(total=steps, unit="step") as progress:
         progress.set_description("running the network")
-        network = phone_network(checkpoint.network)
+        network = export_network(checkpoint.network)
         references = _references(order, network, faces, draft.preprocessing)
         progress.update()
         made, agreements = _make_all(order, draft, references, folder, progress)

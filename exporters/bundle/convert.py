@@ -88,12 +88,12 @@ def _work(
         for descriptor in (1, 2):
             os.dup2(stream.fileno(), descriptor)
     try:
-        from distill.networks.export_net import phone_network
+        from distill.networks.export_net import export_network
         from distill.training.checkpoint import load_integers, load_network
 
         integers = artifact.precision == "int8"
         network = (
-            load_integers(weights) if integers else phone_network(load_network(weights).network)
+            load_integers(weights) if integers else export_network(load_network(weights).network)
         )
         source = ExportSource(network, manifest, artifact, partial)
         sender.send(dict(export(source, path)))

@@ -60,7 +60,7 @@ class Order:
 
 def draft_manifest(order: Order, checkpoint: Checkpoint) -> Manifest:
     """The manifest of `order`, its artifacts without size, hash and parity."""
-    from distill.networks.export_net import vector_widths
+    from distill.networks.export_net import embedding_widths
     from distill.networks.size import network_size
 
     recipe, about = checkpoint.recipe, order.about
@@ -89,7 +89,7 @@ def draft_manifest(order: Order, checkpoint: Checkpoint) -> Manifest:
         vectors=tuple(
             VectorSpec(name=name, output=place, width=width)
             for place, (name, width) in enumerate(
-                vector_widths(checkpoint.network).items(), start=len(OUTPUTS)
+                embedding_widths(checkpoint.network).items(), start=len(OUTPUTS)
             )
         ),
         calibration=order.calibration,
@@ -112,7 +112,7 @@ def taught_by(recipe: Recipe) -> tuple[DataTerms, ...]:
     return tuple(
         DataTerms(name=data.title, terms=data.terms)
         for data in recipe.data.values()
-        if not data.judges_only
+        if not data.eval_only
     )
 
 

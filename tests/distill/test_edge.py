@@ -23,21 +23,21 @@ from distill.faces.batches import centre_tensor
 from distill.networks.activations import FadingPReLU, fade, start_fading, to_relu
 from distill.networks.architectures import build_network
 from distill.networks.edge import EdgeNet
-from distill.networks.export_net import phone_network, vector_widths
+from distill.networks.export_net import embedding_widths, export_network
 from distill.networks.mobilefacenet import Bottleneck, ConvPReLU
 from distill.networks.narrow import narrow
 from distill.networks.network import FaceStateNet
 from distill.prepare import prepare
 from distill.training.action_units import train_action_units
 from distill.training.checkpoint import WILD, load_network, save_network
-from distill.training.distillation import apart, unexplained
+from distill.training.distillation import cosine_loss, normalised_mse
 from distill.training.finetune_emotion import settle
 from distill.training.init import start_network
-from distill.training.losses import relation_loss
+from distill.training.losses import dist_loss
 from distill.training.pretrain import train
 from distill.training.teacher import find_teacher
-from distill.training.teacher_cache import Remembered
-from distill.training.teacher_outputs import Answers
+from distill.training.teacher_cache import CachedTeacher
+from distill.training.teacher_outputs import TeacherOutputs
 from tests.helpers.exported import lively_network
 from tests.helpers.tiny_training import RECIPE, tiny_recipe, write_blendshapes, write_recipe
 
@@ -174,21 +174,21 @@ def test_slopes_fade_from_prelu_to_relu() -> None:
 
 def test_relation_asks_for_the_order_and_not_for_the_values() -> None:
     taught = torch.randn(6, 8, generator=torch.Generator().manual_seed(0))
-    assert relation_loss(taught, taught).item() == pytest.approx(0, abs=1e-5)
-    assert relation_loss(-taught, taught).item() > 1
+    assert dist_loss(taught, taught).item() == pytest.approx(0, abs=1e-5)
+    assert dist_loss(-taught, taught).item() > 1
     learnt = taught.clone().requires_grad_()
-    relation_loss(learnt, taught.roll(1, dims=1)).backward()  # type: ignore[no-untyped-call]
+    dist_loss(learnt, taught.roll(1, dims=1)).backward()  # type: ignore[no-untyped-call]
     assert learnt.grad is not None
     assert learnt.grad.abs().sum() > 0
 
 
 def test_what_is_unexplained_is_one_for_the_mean_and_none_for_the_teacher_itself() -> None:
     taught = torch.randn(50, 4, 3) * 7 + 2
-    assert unexplained(taught.mean(dim=0).expand_as(taught), taught).item() == pytest.approx(1)
-    assert unexplained(taught, taught).item() == 0
+    assert normalised_mse(taught.mean(dim=0).expand_as(taught), taught).item() == pytest.approx(1)
+    assert normalised_mse(taught, taught).item() == 0
     unit = nn.functional.normalize(torch.randn(5, 3), dim=1)
-    assert apart(unit, unit).item() == pytest.approx(0, abs=1e-6)
-    assert apart(unit, -unit).item() == pytest.approx(2)
+    assert cosine_loss(unit, unit).item() == pytest.approx(0, abs=1e-6)
+    assert cosine_loss(unit, -unit).item() == pytest.approx(2)
 
 
 @pytest.fixture(scope="module")
@@ -252,27 +252,27 @@ def test_a_remembered_answer_is_the_answer(trained: Recipe, tmp_path: Path) -> N
     network = load_network(trained.run_folder / "network.pt").network
     asked = find_teacher(trained, network, "0", torch.device("cpu"))
     found = find_teacher(recipe, network, "0", torch.device("cpu"))
-    assert isinstance(found, Remembered)
+    assert isinstance(found, CachedTeacher)
     faces, others = torch.randn(2, 3, 3, 112, 112)
-    kept = Remembered(found.teacher, tmp_path)
+    kept = CachedTeacher(found.teacher, tmp_path)
     kept(faces)
     kept(others)
     assert len(list(tmp_path.glob("*.pt"))) == 2
-    forgetful = Remembered(_never, tmp_path)
+    forgetful = CachedTeacher(_never, tmp_path)
     for images in (faces, others):
         torch.testing.assert_close(told(forgetful(images)), told(asked(images)), rtol=0, atol=0)
     with pytest.raises(AssertionError):
         forgetful(faces + 1)
     with_other = find_teacher(recipe, network, "1", torch.device("cpu"))
-    assert isinstance(with_other, Remembered)
+    assert isinstance(with_other, CachedTeacher)
     assert with_other.folder != found.folder, "each fold has a teacher of its own"
 
 
-def _never(images: Tensor) -> Answers:
+def _never(images: Tensor) -> TeacherOutputs:
     raise AssertionError("asked again")
 
 
-def told(answers: Answers) -> list[Tensor]:
+def told(answers: TeacherOutputs) -> list[Tensor]:
     """Everything in the answers."""
     assert answers.action_units is not None
     assert answers.face is not None
@@ -339,10 +339,10 @@ def test_a_new_head_reads_its_vectors_and_none_of_its_tokens(
     )
     network = open_frozen(trained.run_folder / "network.pt")[0]
     assert states.layout.units == 0
-    assert states.layout.stages == tuple(vector_widths(network).values())
+    assert states.layout.stages == tuple(embedding_widths(network).values())
     x = centre_tensor(trained, faces)
     with torch.inference_mode():
-        reading, outputs = network.read(x), phone_network(network)(x)
+        reading, outputs = network.read(x), export_network(network)(x)
     for vector, told in zip(reading.stages, outputs[2:], strict=True):
         torch.testing.assert_close(vector, told)
     np.testing.assert_allclose(

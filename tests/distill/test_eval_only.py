@@ -36,7 +36,7 @@ def recipe(tmp_path_factory: pytest.TempPathFactory) -> Recipe:
     prepare(tiny, workers=1)
     write_blendshapes(tiny, "ferplus")
     data = {
-        name: replace(one, judges_only=name in JUDGES, validation=0.1 if name == "rafdb" else 0)
+        name: replace(one, eval_only=name in JUDGES, validation=0.1 if name == "rafdb" else 0)
         for name, one in tiny.data.items()
     }
     codes = replace(
@@ -122,7 +122,7 @@ def test_a_recipe_that_learns_from_a_judge_is_refused(recipe: Recipe, phase: str
         },
         "pseudo_labels": {"pseudo_labels": replace(recipe.pseudo_labels, datasets=("rafdb",))},
     }[phase]
-    with pytest.raises(ValueError, match=r"data\.(rafdb|ckplus) says judges_only"):
+    with pytest.raises(ValueError, match=r"data\.(rafdb|ckplus) says eval_only"):
         replace(recipe, **taught)  # type: ignore[arg-type]
 
 

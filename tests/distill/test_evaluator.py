@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import f1_score, roc_auc_score
 
 from distill.datasets import EMOTIONS, LabelledFace
-from distill.evaluation.evaluator import Judge
+from distill.evaluation.evaluator import Evaluator
 from distill.evaluation.metrics.labels import (
     judge_emotions,
     judge_units,
@@ -128,7 +128,7 @@ def test_thresholds_of_a_fold_come_from_the_others() -> None:
     folds = PROTOCOL.folds(FACES)
     scores = _scores(SCORES, unaligned=1)
     scorer = ToyScorer(data=frozenset({"Toy"}))
-    results = Judge(PROTOCOL, FACES, folds, scorer, lambda _: scores).results()
+    results = Evaluator(PROTOCOL, FACES, folds, scorer, lambda _: scores).results()
     a, b, mean, shipped = results
     assert a.split == "fold 1 of two subjects"
     assert a.value == 0  # from 0.7 on, nothing of A is present
@@ -153,7 +153,7 @@ def test_a_network_that_learns_from_each_fold_is_judged_by_its_own_scores() -> N
         present = np.array([face.action_units == frozenset({"AU1"}) for face in FACES])
         return _scores(np.where(present, 0.9, 0.1) if fold.name == "fold 2" else SCORES)
 
-    judge = Judge(PROTOCOL, FACES, folds, ToyScorer(), adapted, how="head fitted a fold")
+    judge = Evaluator(PROTOCOL, FACES, folds, ToyScorer(), adapted, how="head fitted a fold")
     one, two, *means = judge.results()
     assert (one.value, two.value) == (0, 1)
     assert all("head fitted a fold" in result.protocol for result in means)
@@ -163,7 +163,7 @@ def test_nothing_to_judge_is_refused() -> None:
     faces = [_coded("A", "AU1"), _coded("B"), _coded("B", "AU1")]
     folds = PROTOCOL.folds(faces)
     with pytest.raises(ProtocolError, match="Toy: in fold 1 no unit that the network knows"):
-        Judge(PROTOCOL, faces, folds, ToyScorer(), lambda _: _scores(SCORES[:3])).results()
+        Evaluator(PROTOCOL, faces, folds, ToyScorer(), lambda _: _scores(SCORES[:3])).results()
 
 
 def test_a_set_of_seven_emotions_is_also_judged_among_its_own() -> None:
@@ -176,7 +176,7 @@ def test_a_set_of_seven_emotions_is_also_judged_among_its_own() -> None:
     emotions[1, 0] = 1
     scores = Scores(emotions, np.full((2, 2), np.nan), np.zeros(2, dtype=bool))
     scorer = ToyScorer(data=frozenset({"Seven"}))
-    results = Judge(protocol, faces, protocol.folds(faces), scorer, lambda _: scores).results()
+    results = Evaluator(protocol, faces, protocol.folds(faces), scorer, lambda _: scores).results()
     assert [(result.metric, result.value) for result in results] == [
         ("accuracy", 0.5),
         ("accuracy", 1),

@@ -23,7 +23,7 @@ from distill.training.action_units import train_action_units
 from distill.training.checkpoint import CheckpointError
 from distill.training.pretrain import train
 from distill.training.qat import quantize
-from distill.training.trained import load_folds, load_trained, shipped_numbers
+from distill.training.trained import load_folds, load_trained, shipped_precisions
 from tests.helpers.exported import lively_network
 from tests.helpers.tiny_training import tiny_recipe, write_blendshapes, write_recipe
 
@@ -159,7 +159,7 @@ def test_figures_of_both_numbers_by_thresholds_of_the_integers(recipe: Recipe) -
         np.savez(path, **(dict(kept) | logits))
     assert (load_folds(recipe, "int8").logits == truth).all()
     results = evaluate(recipe)
-    assert shipped_numbers(recipe) == ("fp32", "int8")
+    assert shipped_precisions(recipe) == ("fp32", "int8")
     floats = [each for each in results if each.precision == "fp32"]
     integers = [each for each in results if each.precision == "int8"]
     assert [each.dataset for each in floats] == [each.dataset for each in integers]

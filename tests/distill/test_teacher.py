@@ -14,8 +14,8 @@ import torch
 from distill.__main__ import main
 from distill.config import (
     ConfigError,
+    DistillationConfig,
     EnsembleConfig,
-    LessonConfig,
     Recipe,
     ViewConfig,
     load_ensemble,
@@ -28,9 +28,9 @@ from distill.networks.architectures import build_network
 from distill.networks.edge import EdgeNet
 from distill.prepare import prepare
 from distill.training.action_units import train_action_units
-from distill.training.bundle_teacher import open_shipped
+from distill.training.bundle_teacher import open_bundle_teacher
 from distill.training.checkpoint import load_network
-from distill.training.distillation import lesson_loss
+from distill.training.distillation import distillation_loss
 from distill.training.finetune_emotion import settle
 from distill.training.losses import unit_agreement_loss
 from distill.training.phase2 import coded_source
@@ -94,24 +94,26 @@ def test_a_bundle_answers_as_it_does_for_users() -> None:
 
 
 def test_a_bundle_shows_the_face_vector_that_a_recipe_learns() -> None:
-    recipe = replace(load_recipe(RECIPE), teacher="mf2-edge-m", lessons=LessonConfig(share=0.5))
+    recipe = replace(
+        load_recipe(RECIPE), teacher="mf2-edge-m", lessons=DistillationConfig(share=0.5)
+    )
     faces = torch.rand(2, 3, 112, 112) * 2 - 1
-    assert open_shipped(recipe)(faces).face_vector is None
+    assert open_bundle_teacher(recipe)(faces).face_vector is None
     assert recipe.lessons is not None
     learner = replace(recipe, lessons=replace(recipe.lessons, embedding=1.0))
-    answers = open_shipped(learner)(faces)
+    answers = open_bundle_teacher(learner)(faces)
     vector = answers.face_vector
     assert vector is not None
-    told = open_shipped(learner).analyzer.bundle.manifest.vectors[0]
+    told = open_bundle_teacher(learner).analyzer.bundle.manifest.vectors[0]
     assert (told.name, vector.shape) == ("face_vector", (2, told.width))
     settings = replace(recipe.network, weights=None, architecture="edge")
     network = build_network(replace(recipe, network=settings))
     assert isinstance(network, EdgeNet)
     reading = network.read(faces)
     assert learner.lessons is not None
-    assert lesson_loss(reading, answers, learner.lessons) > 0
+    assert distillation_loss(reading, answers, learner.lessons) > 0
     knowing = dataclasses.replace(reading, embedding=vector)
-    assert lesson_loss(knowing, answers, learner.lessons) == 0
+    assert distillation_loss(knowing, answers, learner.lessons) == 0
 
 
 @pytest.mark.parametrize(
@@ -126,16 +128,16 @@ def test_a_bundle_without_that_face_vector_cannot_teach_it(
         recipe,
         teacher=teacher,
         network=replace(recipe.network, taught_width=width),
-        lessons=LessonConfig(share=0.5, embedding=1.0),
+        lessons=DistillationConfig(share=0.5, embedding=1.0),
     )
     with pytest.raises(ConfigError, match=told):
-        open_shipped(recipe)
+        open_bundle_teacher(recipe)
 
 
 def test_a_bundle_that_reads_other_faces_cannot_teach() -> None:
     recipe = replace(load_recipe(RECIPE), teacher="mf2-edge-base", emotions=("neutral", "fear"))
     with pytest.raises(ConfigError, match=r"mf2-edge-base and \S+ differ in emotions"):
-        open_shipped(recipe)
+        open_bundle_teacher(recipe)
 
 
 def test_views_zoom_about_the_centre_and_mirror() -> None:

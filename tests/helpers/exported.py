@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from distill.config import LessonConfig, Recipe, load_recipe
+from distill.config import DistillationConfig, Recipe, load_recipe
 from distill.networks.architectures import build_network
 from distill.networks.fake_quantized import convert, prepare, save_program
 from distill.networks.network import FaceStateNet
@@ -100,7 +100,9 @@ def pressed_integers() -> Path:
     settings = msgspec.structs.replace(
         recipe.network, architecture="edge", activation="relu", width=0.25
     )
-    lessons = LessonConfig(share=0.5, text=1.0)  # as a network that has learned the text space
+    lessons = DistillationConfig(
+        share=0.5, text=1.0
+    )  # as a network that has learned the text space
     recipe = msgspec.structs.replace(recipe, network=settings, lessons=lessons)
     network = lively_network(recipe, seed=0)
     save_network(network, recipe, "toy", folder / "network.pt")
