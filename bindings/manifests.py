@@ -46,10 +46,10 @@ STRANGE: Final[tuple[Any, ...]] = (
 )
 
 PICKED: Final[tuple[tuple[tuple[str | int, ...], Any], ...]] = (
-    (("schema_version",), "2.0"),
-    (("schema_version",), "0.9"),
+    (("schema_version",), "3.0"),
+    (("schema_version",), "1.1"),
     (("schema_version",), "1"),
-    (("schema_version",), "1.99"),
+    (("schema_version",), "2.99"),
     (("input", "width"), 96),
     (("preprocessing", "std"), [1, 0, 1]),
     (("heads", 0, "output"), 1),
@@ -90,7 +90,7 @@ def manifest_cases() -> list[dict[str, Any]]:
     """The cases, the same at every call."""
     text = (load_bundle(None).path / MANIFEST).read_text()
     sound = json.loads(text)
-    texts = [text, "", "null", "[]", '"1.0"', "{}", '{"schema_version": "1.0"}', "{" * 100]
+    texts = [text, "", "null", "[]", '"2.0"', "{}", '{"schema_version": "2.0"}', "{" * 100]
     texts += [json.dumps(_put(sound, where, value)) for where, value in PICKED]
     draw = random.Random(0)  # noqa: S311 - cases, not secrets
     texts += [text[: draw.randrange(len(text))] for _ in range(TRUNCATED)]

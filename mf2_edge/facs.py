@@ -72,6 +72,23 @@ ACTION_UNIT_MUSCLES: Final[dict[str, str]] = {
 """What the muscles behind a unit do, as a clause."""
 
 
+REGIONS: Final = ("brows", "eyes", "nose", "mouth", "chin")
+"""Parts of a face that can be hidden one by one."""
+
+_REGION_UNITS: Final = {
+    "brows": (1, 2, 4),
+    "eyes": (5, 6, 7, 43, 45, 46),
+    "nose": (9,),
+    "chin": (17,),
+}
+
+ACTION_UNIT_REGIONS: Final[dict[str, str]] = {
+    unit: next((region for region, held in _REGION_UNITS.items() if int(unit[2:]) in held), "mouth")
+    for unit in ACTION_UNIT_NAMES
+}
+"""The region that must be in view for a unit to be judged."""
+
+
 @dataclass(frozen=True, slots=True)
 class Prototype:
     """The units by which an emotion shows.

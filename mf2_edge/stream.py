@@ -99,7 +99,7 @@ class FaceStateStream:
         face = person.calm(track.face, timestamp_ms)
         state = self.analyzer.analyze(image, face)
         if self.baseline is not None:
-            state = self.baseline.apply(state, manifest)
+            state = self.baseline.apply(state)
         state, events = person.smoother.update(state, timestamp_ms)
         self._events.extend(events)
         return state

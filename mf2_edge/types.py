@@ -1,7 +1,7 @@
 """The results of the analyzer: small, frozen, and ready for JSON.
 
 Coordinates are pixels of the frame that was passed in, origin at the top left, x to the right,
-y down. Left and right are the subject's own. Scores are probabilities in 0..1.
+y down. Left and right are the subject's own. Scores are in 0..1.
 """
 
 from __future__ import annotations
@@ -10,10 +10,14 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 TaskKind = Literal["multi-class", "multi-label", "score", "likeness"]
 """One class of several, several labels at once, a number, or likeness to a sentence."""
+
+
+PRESENT: Final = 0.5
+"""The score from which on an Action Unit is present, in every bundle."""
 
 
 class Status(StrEnum):
@@ -112,9 +116,9 @@ class Emotion:
 
 @dataclass(frozen=True, slots=True)
 class ActionUnit:
-    """One FACS Action Unit: its `name` in words, calibrated probability, and the decision.
+    """One FACS Action Unit: its `name` in words, its calibrated score, and the decision.
 
-    `present` compares `score` with the threshold of this unit in the bundle's manifest.
+    In a single frame it is `present` where `score` >= 0.5; a stream decides with hysteresis.
     """
 
     name: str
@@ -130,7 +134,7 @@ class TaskAnswer:
     `scores`: of every label, a probability 0..1 (kinds "multi-class", where they sum to 1, and
     "multi-label"), a number in the unit of the labels that the head learned from ("score"), or the
     share 0..1 of reference faces that are less like the sentence ("likeness"). `present`: the
-    labels that hold: the most probable class, or those that reach their threshold.
+    labels that hold: the most probable class, or those that reach 0.5.
     """
 
     kind: TaskKind

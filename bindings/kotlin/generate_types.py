@@ -28,7 +28,7 @@ from bindings.schema_types import (
     write_or_check,
 )
 from mf2_edge.bundle.manifest import SCHEMA_VERSION
-from mf2_edge.facs import ACTION_UNIT_NAMES
+from mf2_edge.facs import ACTION_UNIT_NAMES, ACTION_UNIT_REGIONS, REGIONS
 from mf2_edge.types import Landmarks, Reason, Status
 
 FOLDER: Final = Path(__file__).parent / "core" / "src" / "main" / "kotlin" / "dev" / "mf2edge"
@@ -42,7 +42,11 @@ LANDMARKS: Final = "The points of BlazeFace, in the order of the goldens; sides 
 def types() -> str:
     """ManifestTypes.kt."""
     structs = manifest_structs()
-    units = "".join(f'    "{unit}" to "{name}",\n' for unit, name in ACTION_UNIT_NAMES.items())
+    units, places = (
+        "".join(f'    "{unit}" to "{said}",\n' for unit, said in facts.items())
+        for facts in (ACTION_UNIT_NAMES, ACTION_UNIT_REGIONS)
+    )
+    regions = ", ".join(f'"{region}"' for region in REGIONS)
     return "\n".join(
         [
             HEAD,
@@ -50,6 +54,10 @@ def types() -> str:
             f'public const val SCHEMA_VERSION: String = "{SCHEMA_VERSION}"\n',
             "/** FACS Action Units in words. */\n"
             f"public val ACTION_UNIT_NAMES: Map<String, String> = mapOf(\n{units})\n",
+            "/** Parts of a face that can be hidden one by one. */\n"
+            f"public val REGIONS: List<String> = listOf({regions})\n",
+            "/** The region that must be in view for a unit to be judged. */\n"
+            f"public val ACTION_UNIT_REGIONS: Map<String, String> = mapOf(\n{places})\n",
             _enum("LandmarkName", Landmarks.__slots__, LANDMARKS),
             *(_words(each) for each in (Status, Reason)),
             *(

@@ -28,7 +28,7 @@ from bindings.schema_types import (
     write_or_check,
 )
 from mf2_edge.bundle.manifest import SCHEMA_VERSION
-from mf2_edge.facs import ACTION_UNIT_NAMES
+from mf2_edge.facs import ACTION_UNIT_NAMES, ACTION_UNIT_REGIONS, REGIONS
 from mf2_edge.types import Landmarks, Reason, Status
 
 FOLDER: Final = Path(__file__).parent / "Sources" / "MF2Edge"
@@ -44,7 +44,11 @@ RESERVED: Final = {"protocol"}
 def types() -> str:
     """ManifestTypes.swift."""
     structs = manifest_structs()
-    units = "".join(f'    "{unit}": "{name}",\n' for unit, name in ACTION_UNIT_NAMES.items())
+    units, places = (
+        "".join(f'    "{unit}": "{said}",\n' for unit, said in facts.items())
+        for facts in (ACTION_UNIT_NAMES, ACTION_UNIT_REGIONS)
+    )
+    named = ", ".join(f'"{region}"' for region in REGIONS)
     return "\n".join(
         [
             HEAD,
@@ -52,6 +56,10 @@ def types() -> str:
             f'public let schemaVersion: String = "{SCHEMA_VERSION}"\n',
             "/// FACS Action Units in words.\n"
             f"public let actionUnitNames: [String: String] = [\n{units}]\n",
+            "/// Parts of a face that can be hidden one by one.\n"
+            f"public let regions: [String] = [{named}]\n",
+            "/// The region that must be in view for a unit to be judged.\n"
+            f"public let actionUnitRegions: [String: String] = [\n{places}]\n",
             _enum("LandmarkName", Landmarks.__slots__, LANDMARKS),
             *(_words(each) for each in (Status, Reason)),
             *(

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from bindings.schema_types import texts_of
 from mf2_edge.bundle.manifest import SCHEMA_VERSION, manifest_schema
-from mf2_edge.facs import ACTION_UNIT_NAMES
+from mf2_edge.facs import ACTION_UNIT_NAMES, ACTION_UNIT_REGIONS, REGIONS
 from mf2_edge.io.atomic import replacing
 from mf2_edge.types import Landmarks, Reason, Status
 
@@ -55,6 +55,15 @@ def typescript() -> str:
     )
     parts += [_interface(name, definition) for name, definition in sorted(definitions.items())]
     labels = json.dumps(ACTION_UNIT_NAMES, indent=2)
+    places = json.dumps(ACTION_UNIT_REGIONS, indent=2)
+    parts.append(
+        "/** Parts of a face that can be hidden one by one. */\n"
+        f"export const REGIONS: readonly string[] = {json.dumps(REGIONS)};\n"
+    )
+    parts.append(
+        "/** The region that must be in view for a unit to be judged. */\n"
+        f"export const ACTION_UNIT_REGIONS: Readonly<Record<string, string>> = {places};\n"
+    )
     parts.append(
         f"/** FACS Action Units in words. */\nexport const ACTION_UNIT_NAMES: "
         f"Readonly<Record<string, string>> = {labels};\n"

@@ -9,8 +9,7 @@ from tqdm import tqdm
 from distill.adapting.hidden import HiddenStates
 from distill.adapting.train_dfn import Task, predict_dfn, train_dfn
 from distill.adapting.user_split import Parts, group_folds
-from distill.evaluation.calibrate import fit_action_unit, fit_temperature
-from distill.evaluation.metrics.scores import best_threshold
+from distill.evaluation.calibrate import decisive_bias, fit_action_unit, fit_temperature
 from mf2_edge.bundle.head_schema import ScoreCalibration, TaskCalibration
 from mf2_edge.bundle.schema import ActionUnitCalibration, EmotionCalibration
 
@@ -30,7 +29,7 @@ def normalised(task: Task, train: NDArray[np.int64]) -> tuple[Task, ScoreCalibra
 def calibrate_head(
     states: HiddenStates, task: Task, labels: tuple[str, ...], parts: Parts, seed: int
 ) -> TaskCalibration:
-    """Temperature, or scaling and threshold of each label, for a task that is not a score.
+    """Temperature, or scaling of each label, for a task that is not a score.
 
     Each face of the training part is judged by a DFN that saw none of its group.
     """
@@ -63,10 +62,8 @@ def _fit_label(
     try:
         return fit_action_unit(label, logits[known], targets[known] == 1, fitted_on)
     except ValueError:  # no better than chance: a figure will say so, and nothing can be fitted
-        scores = 1 / (1 + np.exp(-logits[known].astype(np.float64)))
         return ActionUnitCalibration(
             scale=1.0,
-            bias=0.0,
-            threshold=best_threshold(scores),
+            bias=decisive_bias(logits[known], 1.0, 0.0),
             fitted_on=f"{fitted_on}; no better than chance, so the scale is 1",
         )

@@ -1,4 +1,4 @@
-"""Calibrate: temperature, per-AU Platt scaling and thresholds, on validation data alone."""
+"""Calibrate: temperature, and per-AU Platt scaling about the decision, on validation data alone."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from mf2_edge.bundle.schema import ActionUnitCalibration, CalibrationSpec, Emoti
 from mf2_edge.io.atomic import replacing
 
 LEAST_POSITIVES = 5
-"""Fewer human-coded positives than this do not place a threshold."""
+"""Fewer human-coded positives than this do not place a decision."""
 
 
 def calibrate(recipe: Recipe) -> Path:
@@ -68,7 +68,7 @@ def fit_temperature(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> f
 def fit_action_unit(
     unit: str, logits: NDArray[np.float32], truth: NDArray[np.bool_], fitted_on: str
 ) -> ActionUnitCalibration:
-    """Platt scaling and the threshold with the best expected F1, from held-out logits [n].
+    """Platt scaling from held-out logits [n], moved so that 0.5 decides with the best expected F1.
 
     Raises ValueError if the logits rank the unit no better than chance.
     """
@@ -79,17 +79,24 @@ def fit_action_unit(
             f"{unit} cannot be calibrated: on {fitted_on} its logits rank it no better than "
             "chance. Train longer, or take it out of the recipe's action_units"
         )
+    return ActionUnitCalibration(
+        scale=scale, bias=decisive_bias(logits, scale, bias), fitted_on=fitted_on
+    )
+
+
+def decisive_bias(logits: NDArray[np.float32], scale: float, bias: float) -> float:
+    """The bias with which a score of 0.5 stands where the best decision, by expected F1, lies."""
     threshold = best_threshold(scaled_scores(logits, scale, bias))
-    return ActionUnitCalibration(scale=scale, bias=bias, threshold=threshold, fitted_on=fitted_on)
+    return bias - float(np.log(threshold) - np.log1p(-threshold))
 
 
 def is_present(fitted: ActionUnitCalibration, logits: NDArray[np.float32]) -> NDArray[np.bool_]:
     """The decisions, [n], that the calibration makes of a unit's logits, [n]."""
-    return scaled_scores(logits, fitted.scale, fitted.bias) >= fitted.threshold
+    return scaled_scores(logits, fitted.scale, fitted.bias) >= 0.5
 
 
 def scaled_scores(logits: NDArray[np.float32], scale: float, bias: float) -> NDArray[np.float64]:
-    """Probabilities, [n], that Platt scaling makes of a unit's logits, [n]."""
+    """Scores 0..1, [n], that scale and bias make of a unit's logits, [n]."""
     return 1 / (1 + np.exp(-(scale * logits.astype(np.float64) + bias)))
 
 

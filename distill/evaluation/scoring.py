@@ -76,8 +76,7 @@ class BundleScorer:
         artifact = self._analyzer.artifact
         self.emotions = manifest.head("emotion").labels
         self.units = manifest.head("action_units").labels
-        fitted = manifest.calibration.action_units
-        self.thresholds = np.array([fitted[unit].threshold for unit in self.units])
+        self.thresholds = np.full(len(self.units), 0.5)
         self.title = (
             f"bundle {manifest.name} {manifest.version}, {artifact.format} {artifact.precision}"
         )
@@ -117,7 +116,7 @@ class CheckpointScorer:
         self.emotions = self._recipe.emotions
         self.units = self._recipe.action_units
         fitted = [self._calibration.action_units[unit] for unit in self.units]
-        self.thresholds = np.array([unit.threshold for unit in fitted])
+        self.thresholds = np.full(len(self.units), 0.5)
         self._scale = np.array([unit.scale for unit in fitted])
         self._bias = np.array([unit.bias for unit in fitted])
         self.title = f"network {self._recipe.name} ({checkpoint.stage})"

@@ -37,11 +37,9 @@ def compare_scores(
     """Compare outputs [n, values], one array a head, as calibrated scores and decisions."""
     decoder = Decoder(manifest)
     found, expected = (decoder.scores(each) for each in outputs)
-    units = manifest.head("action_units").labels
-    thresholds = np.array([manifest.calibration.action_units[unit].threshold for unit in units])
     differences = score_differences(found, expected)
     same_emotion = found[0].argmax(axis=1) == expected[0].argmax(axis=1)
-    same_units = (found[1] >= thresholds) == (expected[1] >= thresholds)
+    same_units = (found[1] >= 0.5) == (expected[1] >= 0.5)
     return Agreement(
         files,
         float(differences.max()),

@@ -58,7 +58,7 @@ class TaskFile(FileSpec, frozen=True, kw_only=True):
 class TaskHeadSpec(_Spec, frozen=True, kw_only=True):
     """All facts about one head."""
 
-    schema_version: Literal["1.0"]
+    schema_version: Literal["2.0"]
     task: Text
     """Its name."""
     kind: TaskKind

@@ -32,6 +32,7 @@ from mf2_edge.bundle.schema import (
     HeadSpec,
     InputSpec,
     LabelAccuracy,
+    LabelReliability,
     Layout,
     LicenseSpec,
     Manifest,
@@ -41,12 +42,15 @@ from mf2_edge.bundle.schema import (
     Precision,
     PreprocessingSpec,
     ProvenanceSpec,
+    ReliabilityFigure,
+    ReliabilitySpec,
     SizeSpec,
     SmoothingSpec,
     TeacherSpec,
+    VisibilityCalibration,
 )
 from mf2_edge.errors import ManifestError
-from mf2_edge.facs import ACTION_UNIT_NAMES
+from mf2_edge.facs import ACTION_UNIT_NAMES, REGIONS
 from mf2_edge.types import Landmarks
 
 __all__ = [
@@ -66,6 +70,7 @@ __all__ = [
     "HeadSpec",
     "InputSpec",
     "LabelAccuracy",
+    "LabelReliability",
     "Layout",
     "LicenseSpec",
     "Manifest",
@@ -75,16 +80,27 @@ __all__ = [
     "Precision",
     "PreprocessingSpec",
     "ProvenanceSpec",
+    "ReliabilityFigure",
+    "ReliabilitySpec",
     "SizeSpec",
     "SmoothingSpec",
     "TeacherSpec",
+    "VisibilityCalibration",
     "dump_manifest",
     "manifest_schema",
     "parse_manifest",
 ]
 
-SCHEMA_VERSION: Final = "1.1"
-"""Schema that this release writes; it reads every 1.x whose keys it knows."""
+SCHEMA_VERSION: Final = "2.0"
+"""Schema that this release writes; it reads every 2.x whose keys it knows."""
+
+_ACTIVATIONS: Final[dict[HeadName, Activation]] = {
+    "emotion": "softmax",
+    "action_units": "sigmoid",
+    "strength": "sigmoid",
+    "visibility": "sigmoid",
+}
+_REQUIRED: Final[tuple[HeadName, ...]] = ("emotion", "action_units")
 
 _CHOICES: Final[dict[str, tuple[Any, ...]]] = {
     "name": get_args(HeadName),
@@ -191,10 +207,14 @@ def _hint(version: str) -> str:
 def _contradictions(manifest: Manifest) -> Iterator[str]:
     """What no type can say: every way in which parts of a manifest can disagree."""
     names = [head.name for head in manifest.heads]
-    if sorted(names) != sorted(get_args(HeadName)):
-        yield f"$.heads: expected one head each of {get_args(HeadName)}, found {names}"
+    if len(set(names)) < len(names) or not set(names).issuperset(_REQUIRED):
+        yield (
+            f"$.heads: expected one head each of {_REQUIRED}, and at most one each of "
+            f"{tuple(_ACTIVATIONS)[len(_REQUIRED) :]}, found {names}"
+        )
         return
     yield from _head_contradictions(manifest)
+    yield from _label_contradictions(manifest)
     template, size = manifest.alignment, manifest.input
     if (template.width, template.height) != (size.width, size.height):
         yield (
@@ -229,9 +249,8 @@ def _contradictions(manifest: Manifest) -> Iterator[str]:
 
 
 def _head_contradictions(manifest: Manifest) -> Iterator[str]:
-    emotion, action_units = manifest.head("emotion"), manifest.head("action_units")
-    for head, activation in ((emotion, "softmax"), (action_units, "sigmoid")):
-        where = f"$.heads ({head.name})"
+    for head in manifest.heads:
+        where, activation = f"$.heads ({head.name})", _ACTIVATIONS[head.name]
         if not head.labels:
             yield f"{where}: no labels; expected one a logit"
         twice = sorted({label for label in head.labels if head.labels.count(label) > 1})
@@ -243,16 +262,43 @@ def _head_contradictions(manifest: Manifest) -> Iterator[str]:
     outputs += [vector.output for vector in manifest.vectors]
     if len(set(outputs)) < len(outputs):
         yield f"$.heads, $.vectors: outputs {outputs}; expected different outputs"
-    unknown = [label for label in action_units.labels if label not in ACTION_UNIT_NAMES]
+
+
+def _label_contradictions(manifest: Manifest) -> Iterator[str]:
+    """Labels that mean nothing, and labels by which two parts speak of different things."""
+    units = manifest.head("action_units").labels
+    strength, visibility = manifest.find_head("strength"), manifest.find_head("visibility")
+    regions = visibility.labels if visibility else ()
+    unknown = [label for label in units if label not in ACTION_UNIT_NAMES]
     if unknown:
         yield f"$.heads (action_units): {unknown} are not FACS Action Units such as 'AU12'"
-    calibrated = set(manifest.calibration.action_units)
-    if calibrated != set(action_units.labels):
-        odd = sorted(calibrated ^ set(action_units.labels))
-        yield (
-            f"$.calibration.action_units and the labels of head action_units differ in {odd}; "
-            "expected one entry a label"
-        )
+    strange = [label for label in regions if label not in REGIONS]
+    if strange:
+        yield f"$.heads (visibility): unknown regions {strange}; expected some of {list(REGIONS)}"
+    if strength is not None and strength.labels != units:
+        yield "$.heads (strength): expected the labels of head action_units in their order"
+    calibration: dict[HeadName, tuple[set[str], tuple[str, ...]]] = {
+        "action_units": (set(manifest.calibration.action_units), units),
+        "strength": (set(manifest.calibration.strength), units if strength else ()),
+        "visibility": (set(manifest.calibration.visibility), regions),
+    }
+    for name, (calibrated, labels) in calibration.items():
+        if calibrated != set(labels):
+            odd = sorted(calibrated ^ set(labels))
+            yield (
+                f"$.calibration.{name} and the labels of head {name} differ in {odd}; "
+                "expected one entry a label"
+            )
+    emotions = manifest.head("emotion").labels
+    reliability = manifest.reliability or ReliabilitySpec()
+    named = {
+        "experimental": (manifest.experimental, units),
+        "reliability.action_units": (reliability.action_units, units),
+        "reliability.emotion": (reliability.emotion, emotions),
+    }
+    for part, (found, labels) in named.items():
+        if odd := [label for label in found if label not in labels]:
+            yield f"$.{part}: {odd} are no labels of the head"
 
 
 def _leaves(file: str) -> bool:

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-HeadName = Literal["emotion", "action_units"]
+HeadName = Literal["emotion", "action_units", "strength", "visibility"]
 Activation = Literal["softmax", "sigmoid"]
 ArtifactFormat = Literal["tflite", "executorch", "coreml", "onnx"]
 Precision = Literal["fp32", "fp16", "int8"]
@@ -94,7 +94,8 @@ class HeadSpec(_Spec, frozen=True, kw_only=True):
     """One output of the network: logits, one a label."""
 
     name: HeadName
-    """What the head tells."""
+    """What the head tells: the emotion; which units are present; of these, which are marked (FACS
+    intensity C to E); which regions of the face can be judged. The last two are optional."""
     output: Count
     """Position among the outputs, in the order in which the exported model returns them."""
     activation: Activation
@@ -104,7 +105,7 @@ class HeadSpec(_Spec, frozen=True, kw_only=True):
 
 
 class VectorSpec(_Spec, frozen=True, kw_only=True):
-    """One more output of the network: a vector that heads of other tasks read (schema 1.1)."""
+    """One more output of the network: a vector that heads of other tasks read."""
 
     name: Text
     """Of the output, where the format can hold names."""
@@ -124,16 +125,23 @@ class EmotionCalibration(_Spec, frozen=True, kw_only=True):
 
 
 class ActionUnitCalibration(_Spec, frozen=True, kw_only=True):
-    """`score = sigmoid(scale * logit + bias)` (Platt 1999); present where `score >= threshold`."""
+    """`score = sigmoid(scale * logit + bias)` (Platt 1999), placed so that 0.5 decides."""
 
     scale: PositiveNumber
     """Slope; positive, so that order is kept."""
     bias: float
-    """Offset of the scaled logit."""
-    threshold: Probability
-    """Smallest score that counts as present."""
+    """Offset of the scaled logit; a decision at another score than 0.5 is folded into it."""
     fitted_on: Text
     """Data set and split that these were fitted on; never test data."""
+
+
+class VisibilityCalibration(_Spec, frozen=True, kw_only=True):
+    """`score = sigmoid(logit + bias)`; a region can be judged where it is 0.5 or more."""
+
+    bias: float
+    """Offset of the logit."""
+    fitted_on: Text
+    """Data set and split that it was fitted on; never test data."""
 
 
 class CalibrationSpec(_Spec, frozen=True, kw_only=True):
@@ -143,6 +151,10 @@ class CalibrationSpec(_Spec, frozen=True, kw_only=True):
     """For the head `emotion`."""
     action_units: dict[str, ActionUnitCalibration]
     """For each label of the head `action_units`."""
+    strength: dict[str, ActionUnitCalibration] = {}
+    """For each label of the head `strength`, to P(the unit is marked)."""
+    visibility: dict[str, VisibilityCalibration] = {}
+    """For each label of the head `visibility`."""
 
 
 class DecodingSpec(_Spec, frozen=True, kw_only=True):
@@ -151,7 +163,7 @@ class DecodingSpec(_Spec, frozen=True, kw_only=True):
     min_emotion_score: Probability
     """Below this the emotion's reason is `low_confidence`."""
     au_margin: Probability
-    """An AU whose score is less than this away from its threshold is `low_confidence`."""
+    """An AU whose score is less than this away from 0.5 is `low_confidence`."""
     min_face_size: Annotated[float, Meta(ge=0)]
     """Shorter side of the face box in source pixels below which the status is `small`."""
 
@@ -168,18 +180,18 @@ class OneEuroSpec(_Spec, frozen=True, kw_only=True):
 
 
 class SmoothingSpec(_Spec, frozen=True, kw_only=True):
-    """How a stream calms what single frames say (schema 1.1; see `smoother.py`)."""
+    """How a stream calms what single frames say (see `smoother.py`)."""
 
     emotion: OneEuroSpec = OneEuroSpec(min_cutoff_hz=1.5, beta=0.5)
     """Of the emotions' scores together."""
     action_units: OneEuroSpec = OneEuroSpec(min_cutoff_hz=1.5, beta=0.5)
-    """Of each unit's score."""
+    """Of each unit's score and strength, and of each region's visibility."""
     landmarks: OneEuroSpec = OneEuroSpec(min_cutoff_hz=2.0, beta=12.0)
     """Of box and landmarks, in widths of the face."""
     emotion_margin: Probability = 0.05
     """How far another emotion's score must lead before it becomes the label."""
     au_hysteresis: Probability = 0.04
-    """A unit becomes present this far above its threshold, and absent this far below."""
+    """A unit becomes present this far above 0.5, and absent this far below."""
 
 
 class ParitySpec(_Spec, frozen=True, kw_only=True):
@@ -196,12 +208,11 @@ class ParitySpec(_Spec, frozen=True, kw_only=True):
     au_agreement: Probability
     """Part of the AU decisions that are the same."""
     psnr_db: float | None = None
-    """Peak signal-to-noise ratio of all scores, dB, their peak 1; null where none differs
-    (schema 1.1)."""
+    """Peak signal-to-noise ratio of all scores, dB, their peak 1; null where none differs."""
     reference: Text
     """What the artifact was compared with."""
     engine: Text | None = None
-    """What ran the artifact for the comparison; null where not recorded (schema 1.1)."""
+    """What ran the artifact for the comparison; null where not recorded."""
     data: Text
     """Which faces."""
 
@@ -219,13 +230,13 @@ class ArtifactSpec(_Spec, frozen=True, kw_only=True):
     """Order of the input's axes."""
     input: ModelInput = "tensor"
     """`tensor`: numbers that the caller has preprocessed; `image`: the pixels of the aligned face
-    as they are, preprocessing being part of the model (schema 1.1)."""
+    as they are, preprocessing being part of the model."""
     door: Door = "float32"
     """Type of the numbers that go in and come out; `int8` ones with the scale and zero point that
-    the file itself states (schema 1.1)."""
+    the file itself states."""
     delegate: Delegate | None = None
     """Of ExecuTorch: the backend that the program was lowered for, where it is not XNNPACK, which
-    runs on every CPU (schema 1.1)."""
+    runs on every CPU."""
     bytes: Positive
     """Size of the file."""
     sha256: Sha256
@@ -237,7 +248,7 @@ class ArtifactSpec(_Spec, frozen=True, kw_only=True):
     """Measured by the exporter; null where nobody has."""
     accuracy: tuple[AccuracySpec, ...] = ()
     """Measured on this very file; what else is known of its numbers stands in the manifest's own
-    `accuracy` (schema 1.1)."""
+    `accuracy`."""
 
 
 class FileSpec(_Spec, frozen=True, kw_only=True):
@@ -261,7 +272,7 @@ class ProvenanceSpec(_Spec, frozen=True, kw_only=True):
     commit: Text
     """Commit of the code that trained it."""
     checkpoint_sha256: Sha256 | None = None
-    """Of the checkpoint that was exported: heads of other tasks name it (schema 1.1)."""
+    """Of the checkpoint that was exported: heads of other tasks name it."""
     data: dict[str, str]
     """sha256 of each data file, by name."""
     tools: dict[str, str]
@@ -306,7 +317,7 @@ class AccuracySpec(_Spec, frozen=True, kw_only=True):
     metric: Text
     """What `value` is, e.g. `accuracy` or `mean_f1`."""
     precision: Precision = "fp32"
-    """What the network computed in (schema 1.1)."""
+    """What the network computed in."""
     value: float
     """The figure."""
     low: float | None = None
@@ -325,6 +336,39 @@ class AccuracySpec(_Spec, frozen=True, kw_only=True):
     """Day of the measurement, ISO 8601."""
     machine: Text
     """What it ran on."""
+
+
+class ReliabilityFigure(_Spec, frozen=True, kw_only=True):
+    """How well one label was told on one set of faces."""
+
+    f1: Probability
+    """Of precision and recall, their harmonic mean."""
+    recall: Probability
+    """Part of the label's faces that were told so."""
+    n: Positive
+    """Faces judged."""
+    support: Count
+    """Faces that bear the label."""
+    data: Text
+    """Data set and part of it."""
+
+
+class LabelReliability(_Spec, frozen=True, kw_only=True):
+    """One label, on posed faces of a laboratory and on photographs of the world."""
+
+    laboratory: ReliabilityFigure | None = None
+    """Null where nobody measured it."""
+    world: ReliabilityFigure | None = None
+    """Null where nobody measured it."""
+
+
+class ReliabilitySpec(_Spec, frozen=True, kw_only=True):
+    """How far each answer can be relied on, as measured on faces that taught nothing."""
+
+    emotion: dict[str, LabelReliability] = {}
+    """For labels of the head `emotion`."""
+    action_units: dict[str, LabelReliability] = {}
+    """For labels of the head `action_units`."""
 
 
 class TeacherSpec(_Spec, frozen=True, kw_only=True):
@@ -364,27 +408,40 @@ class Manifest(_Spec, frozen=True, kw_only=True):
     preprocessing: PreprocessingSpec
     heads: tuple[HeadSpec, ...]
     vectors: tuple[VectorSpec, ...] = ()
-    """What else the network tells (schema 1.1)."""
+    """What else the network tells."""
     calibration: CalibrationSpec
     decoding: DecodingSpec
     smoothing: SmoothingSpec = SmoothingSpec()
-    """For streams (schema 1.1)."""
+    """For streams."""
     artifacts: tuple[ArtifactSpec, ...]
     goldens: tuple[FileSpec, ...] = ()
     """Recorded results of each stage, which every implementation must reproduce."""
     provenance: ProvenanceSpec
     size: SizeSpec | None = None
-    """How much it computes (schema 1.1)."""
+    """How much it computes."""
     accuracy: tuple[AccuracySpec, ...] = ()
     """As measured, never as hoped."""
+    reliability: ReliabilitySpec | None = None
+    """Label by label; null where nobody measured it."""
+    experimental: tuple[Text, ...] = ()
+    """Action Units that could not be shown reliable: told only on request."""
     teacher: TeacherSpec | None = None
-    """Null where nobody measured it, and in bundles of schema 1.0 (schema 1.1)."""
+    """Null where nobody measured it."""
     card: CardSpec | None = None
-    """Use, misuse and limits; null in bundles of schema 1.0."""
+    """Use, misuse and limits; null where nobody wrote them."""
 
     def head(self, name: HeadName) -> HeadSpec:
-        """The head of that name; `parse_manifest` makes sure that there is one."""
+        """The head of that name; `parse_manifest` makes sure of those that must be there."""
         return next(head for head in self.heads if head.name == name)
+
+    def find_head(self, name: HeadName) -> HeadSpec | None:
+        """The head of that name, or None where the network has none."""
+        return next((head for head in self.heads if head.name == name), None)
+
+    def reliability_of(self, label: str) -> LabelReliability | None:
+        """What was measured of an Action Unit or an emotion, or None."""
+        told = self.reliability or ReliabilitySpec()
+        return told.action_units.get(label) or told.emotion.get(label)
 
     @property
     def output_names(self) -> tuple[str, ...]:

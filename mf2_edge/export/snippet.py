@@ -80,11 +80,11 @@ def _fill(template: str, values: dict[str, str | int]) -> str:
 
 
 def _units(manifest: Manifest, row: str, is_kotlin: bool) -> str:
-    """A line a unit: label, scale, bias, threshold."""
+    """A line a unit: label, scale, bias."""
     lines = []
     for label in manifest.head("action_units").labels:
         fit = manifest.calibration.action_units[label]
-        numbers = (repr(float(n)) for n in (fit.scale, fit.bias, fit.threshold))
+        numbers = (repr(float(n)) for n in (fit.scale, fit.bias))
         lines.append(f"{row}({_row([_text(label, is_kotlin), *numbers])}),")
     return "\n".join(lines)
 

@@ -1,7 +1,7 @@
 """Decode: from logits to emotion and Action Units, with the manifest's calibration.
 
     emotion       scores = softmax(logits / temperature)
-    action units  score  = sigmoid(scale * logit + bias), present where score >= threshold
+    action units  score  = sigmoid(scale * logit + bias), present where score >= 0.5
 
 Computed in float64. Labels, calibration and margins all come from the manifest.
 """
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mf2_edge.facs import ACTION_UNIT_NAMES
-from mf2_edge.types import ActionUnit, Emotion, Reason, Status
+from mf2_edge.types import PRESENT, ActionUnit, Emotion, Reason, Status
 
 if TYPE_CHECKING:
     from mf2_edge.bundle.manifest import Manifest
@@ -34,10 +34,7 @@ class Decoder:
         self._emotions = emotion.labels
         self._temperature = manifest.calibration.emotion.temperature
         self._min_emotion_score = manifest.decoding.min_emotion_score
-        self._units = [
-            (label, ACTION_UNIT_NAMES[label], unit.threshold)
-            for label, unit in zip(action_units.labels, calibration, strict=True)
-        ]
+        self._units = action_units.labels
         self._scale = np.array([unit.scale for unit in calibration])
         self._bias = np.array([unit.bias for unit in calibration])
         self._au_margin = manifest.decoding.au_margin
@@ -78,8 +75,8 @@ class Decoder:
 
     def _action_units(self, scores: list[float], cause: Reason | None) -> Mapping[str, ActionUnit]:
         units = {}
-        for (label, name, threshold), score in zip(self._units, scores, strict=True):
-            unsure = abs(score - threshold) < self._au_margin
+        for label, score in zip(self._units, scores, strict=True):
+            unsure = abs(score - PRESENT) < self._au_margin
             reason = cause or (Reason.LOW_CONFIDENCE if unsure else Reason.CONFIDENT)
-            units[label] = ActionUnit(name, score, score >= threshold, reason)
+            units[label] = ActionUnit(ACTION_UNIT_NAMES[label], score, score >= PRESENT, reason)
         return units

@@ -95,7 +95,7 @@ def _present(spec: TaskHeadSpec, scores: Mapping[str, float]) -> tuple[str, ...]
     if spec.kind == "multi-class":
         return (max(scores, key=lambda label: scores[label]),)
     fitted = spec.calibration.multi_label or {}
-    return tuple(label for label, unit in fitted.items() if scores[label] >= unit.threshold)
+    return tuple(label for label in fitted if scores[label] >= 0.5)
 
 
 def _check(spec: TaskHeadSpec, bundle: Bundle, folder: Path) -> None:

@@ -13,6 +13,7 @@ from mf2_edge.report.charts import Series, clock, lane, lines, share_bar, stacke
 from mf2_edge.report.data import KeyFrame, Person, ReportData
 from mf2_edge.report.html import jpeg_uri, table
 from mf2_edge.report.style import colors
+from mf2_edge.types import PRESENT
 
 if TYPE_CHECKING:
     from mf2_edge.bundle.schema import Manifest
@@ -66,26 +67,33 @@ def _units(data: ReportData, manifest: Manifest, person: Person, name: str) -> s
         scores, there = data.mean(person, label), data.mean(person, f"{label}_present")
         share, words = data.share(person, f"{label}_present"), ACTION_UNIT_NAMES[label]
         highest = float(np.nanmax(scores)) if np.isfinite(scores).any() else 0.0
-        threshold = manifest.calibration.action_units[label].threshold
         said = f"{name}, {label} {words}: present {share:.0%} of the time, highest {highest:.2f}"
         row = (
             f'<div class="unit"><div><b>{label}</b> <span>{escape(words)}</span></div>'
-            f"{lane(scores, there, threshold, said)}"
+            f"{lane(scores, there, PRESENT, said)}"
             f'<span class="n">{share:.0%} present</span></div>'
         )
         (shown if share > 0 else others).append(row)
-        rows.append([label, words, f"{share:.0%}", f"{highest:.2f}", f"{threshold:.2f}"])
+        rows.append([label, words, f"{share:.0%}", f"{highest:.2f}", _reliability(manifest, label)])
     first = "".join(shown) or "<p>No Action Unit was present.</p>"
     summary = f"<summary>{len(others)} units that were never present</summary>"
     rest = f"<details>{summary}{''.join(others)}</details>" if others else ""
-    head = ["Unit", "Name", "Present", "Highest score", "Threshold"]
+    head = ["Unit", "Name", "Present", "Highest score", "F1 as measured"]
     return (
         '<h3>Action Units</h3><p class="soft">How sure the model is, over time; the dashed line is '
-        "the threshold, the bar below marks where a unit is present.</p>"
+        "0.5, the bar below marks where a unit is present.</p>"
         f"{first}{time_axis(data.duration_ms)}"
         f"{rest}<details><summary>Action Units as a table</summary>"
         f"{table(f'{name}: Action Units', head, rows)}</details>"
     )
+
+
+def _reliability(manifest: Manifest, unit: str) -> str:
+    """How well the unit was told on faces that taught nothing, in a cell of a table."""
+    told = manifest.reliability_of(unit)
+    figures = {} if told is None else {"world": told.world, "laboratory": told.laboratory}
+    parts = [f"{one.f1:.2f} {kind} (n={one.n:,})" for kind, one in figures.items() if one]
+    return ", ".join(parts) or "not measured"
 
 
 def _pose(data: ReportData, person: Person, name: str) -> str:

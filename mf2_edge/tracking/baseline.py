@@ -24,11 +24,10 @@ import numpy as np
 
 from mf2_edge.errors import BaselineError
 from mf2_edge.io.atomic import replacing
-from mf2_edge.types import Emotion, FaceState, Reason, Status
+from mf2_edge.types import PRESENT, Emotion, FaceState, Reason, Status
 
 if TYPE_CHECKING:
     from mf2_edge.bundle.loader import Bundle
-    from mf2_edge.bundle.schema import Manifest
 
 MIN_FRAMES: Final = 10
 MAX_FRAMES: Final = 1800
@@ -67,14 +66,13 @@ class Baseline(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
                 f"({bundle.manifest_sha256[:12]}); expected the same: record it again"
             )
 
-    def apply(self, state: FaceState, manifest: Manifest) -> FaceState:
+    def apply(self, state: FaceState) -> FaceState:
         """The state as it would be if this person rested like everybody."""
         units = {}
         for label, unit in state.action_units.items():
             rest = min(self.action_units.get(label, 0.0), MAX_REST)
             score = max(0.0, (unit.score - rest) / (1 - rest))
-            threshold = manifest.calibration.action_units[label].threshold
-            units[label] = replace(unit, score=score, present=score >= threshold)
+            units[label] = replace(unit, score=score, present=score >= PRESENT)
         return replace(state, action_units=units, emotion=self._apply_emotion(state.emotion))
 
     def _apply_emotion(self, emotion: Emotion) -> Emotion:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mf2_edge.facs import ACTION_UNIT_NAMES
 from mf2_edge.tracking.smoother import Smoother
-from mf2_edge.types import ActionUnit, Box, Emotion, FaceState, Reason, Status
+from mf2_edge.types import PRESENT, ActionUnit, Box, Emotion, FaceState, Reason, Status
 
 if TYPE_CHECKING:
     from mf2_edge.bundle.schema import Manifest
@@ -52,11 +52,8 @@ def smooth_series(
 def _state(manifest: Manifest, emotions: list[float], units: list[float]) -> FaceState:
     scores = dict(zip(manifest.head("emotion").labels, emotions, strict=True))
     best = max(scores, key=scores.__getitem__)
-    limits = manifest.calibration.action_units
     shown = {
-        label: ActionUnit(
-            ACTION_UNIT_NAMES[label], score, score >= limits[label].threshold, Reason.CONFIDENT
-        )
+        label: ActionUnit(ACTION_UNIT_NAMES[label], score, score >= PRESENT, Reason.CONFIDENT)
         for label, score in zip(manifest.head("action_units").labels, units, strict=True)
     }
     emotion = Emotion(best, best, scores, Reason.CONFIDENT)

@@ -6,9 +6,9 @@ Step by step, for one face, frame after frame; parameters are the manifest's `sm
    `seconds` apart from the frame before. Sums stay 1, scores stay in 0..1.
 2. The label stays what it was until another smoothed score leads it by `emotion_margin`. The first
    label is that of the highest score.
-3. A unit that is absent becomes present where its smoothed score >= threshold + `au_hysteresis`,
-   one that is present becomes absent where it is < threshold - `au_hysteresis`; the threshold is
-   the unit's in the manifest. In the first frame, the threshold alone decides.
+3. A unit that is absent becomes present where its smoothed score >= 0.5 + `au_hysteresis`,
+   one that is present becomes absent where it is < 0.5 - `au_hysteresis`. In the first frame, 0.5
+   alone decides.
 4. Becoming present is the onset; becoming absent the offset, told after the apex, the moment of the
    highest smoothed score since the onset (the first of equal ones).
 """
@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mf2_edge.tracking.one_euro import OneEuro
-from mf2_edge.types import ActionUnit, ActionUnitEvent, Emotion, FaceState, Reason
+from mf2_edge.types import PRESENT, ActionUnit, ActionUnitEvent, Emotion, FaceState, Reason
 
 if TYPE_CHECKING:
     from mf2_edge.bundle.schema import Manifest
@@ -45,9 +45,6 @@ class Smoother:
         spec = manifest.smoothing
         self.track_id = track_id
         self._spec = spec
-        self._thresholds = {
-            label: unit.threshold for label, unit in manifest.calibration.action_units.items()
-        }
         self._min_emotion_score = manifest.decoding.min_emotion_score
         self._emotion = OneEuro(spec.emotion, together=True)
         self._units = OneEuro(spec.action_units, together=False)
@@ -106,10 +103,10 @@ class Smoother:
         return units, events
 
     def _is_present(self, label: str, score: float, *, first: bool) -> bool:
-        threshold, slack = self._thresholds[label], self._spec.au_hysteresis
+        slack = self._spec.au_hysteresis
         if first:
-            return score >= threshold
-        return score >= threshold + (-slack if label in self._present else slack)
+            return score >= PRESENT
+        return score >= PRESENT + (-slack if label in self._present else slack)
 
     def _hold(self, label: str, timestamp_ms: float, score: float) -> list[ActionUnitEvent]:
         """A unit that is present: its onset if it was not, its peak if it is higher than ever."""

@@ -167,7 +167,7 @@ def head(folder: Path, states: HiddenStates, kind: Kind, labels: tuple[str, ...]
             multi_class=EmotionCalibration(temperature=2.0, fitted_on="nothing")
         )
     else:
-        fitted = ActionUnitCalibration(scale=2.0, bias=0.5, threshold=0.4, fitted_on="nothing")
+        fitted = ActionUnitCalibration(scale=2.0, bias=0.5, fitted_on="nothing")
         calibration = TaskCalibration(multi_label=dict.fromkeys(labels, fitted))
     card = HeadCard(
         task=kind,

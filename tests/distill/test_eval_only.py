@@ -67,7 +67,7 @@ def any_ranking(monkeypatch: pytest.MonkeyPatch) -> None:
         unit: str, logits: NDArray[np.float32], truth: NDArray[np.bool_], fitted_on: str
     ) -> ActionUnitCalibration:
         scale, bias = 1 + float(np.abs(logits).sum()), float(truth.sum()) + len(unit)
-        return ActionUnitCalibration(scale=scale, bias=bias, threshold=0.5, fitted_on=fitted_on)
+        return ActionUnitCalibration(scale=scale, bias=bias, fitted_on=fitted_on)
 
     monkeypatch.setattr("distill.evaluation.calibrate.fit_action_unit", summed)
 

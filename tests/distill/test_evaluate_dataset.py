@@ -125,7 +125,7 @@ def test_a_trained_network_is_measured_like_a_bundle(tmp_path: Path) -> None:
 
     options = ["--dataset", "rafdb", "--root", str(tmp_path / "rafdb"), "--protocol", "test"]
     assert main(["evaluate", *options, "--checkpoint", str(checkpoint)]) == 2  # not calibrated
-    fitted = {"scale": 2.0, "bias": 0.5, "threshold": 0.3, "fitted_on": "nothing"}
+    fitted = {"scale": 2.0, "bias": 0.5, "fitted_on": "nothing"}
     calibration = {
         "emotion": {"temperature": 1.5, "fitted_on": "nothing"},
         "action_units": dict.fromkeys(recipe.action_units, fitted),

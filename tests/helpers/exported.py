@@ -160,7 +160,7 @@ def calibration(recipe: Recipe) -> dict[str, object]:
     """A calibration as JSON values; every unit its own, so that a mix-up shows."""
     fit = "nothing: toy values"
     units = {
-        label: {"scale": 1 + 0.02 * i, "bias": 0.1, "threshold": 0.3 + 0.02 * i, "fitted_on": fit}
+        label: {"scale": 1 + 0.02 * i, "bias": 0.5 - 0.05 * i, "fitted_on": fit}
         for i, label in enumerate(recipe.action_units)
     }
     return {"emotion": {"temperature": 1.3, "fitted_on": fit}, "action_units": units}

@@ -66,12 +66,10 @@ def describe(path: Path) -> dict[str, Any]:
 def manifest_dict() -> dict[str, Any]:
     """The manifest of the toy model as plain JSON values; files are filled in later."""
     fit = "nothing: toy values"
-    units = {
-        label: {"scale": 1.5, "bias": -0.25, "threshold": 0.4, "fitted_on": fit} for label in UNITS
-    }
+    units = {label: {"scale": 1.5, "bias": 0.155, "fitted_on": fit} for label in UNITS}
     artifact = {"precision": "fp32", "layout": "NCHW", "bytes": 1, "sha256": "0" * 64}
     return {
-        "schema_version": "1.0",
+        "schema_version": "2.0",
         "name": "tiny",
         "version": "1",
         "description": "A toy model for tests; its answers mean nothing.",

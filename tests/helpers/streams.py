@@ -13,14 +13,10 @@ from numpy.typing import NDArray
 import mf2_edge
 from mf2_edge.facs import ACTION_UNIT_NAMES
 from mf2_edge.io.image_file import read_image
-from mf2_edge.types import ActionUnit, Box, Emotion, FaceState, Reason, Status
-from tests.helpers.make_tiny_bundle import EMOTIONS, UNITS, manifest_dict
+from mf2_edge.types import PRESENT, ActionUnit, Box, Emotion, FaceState, Reason, Status
+from tests.helpers.make_tiny_bundle import EMOTIONS, UNITS
 
 PORTRAIT = Path(mf2_edge.__file__).parent / "samples" / "astronaut.jpg"
-THRESHOLDS = {
-    label: unit["threshold"]
-    for label, unit in manifest_dict()["calibration"]["action_units"].items()
-}
 
 
 def state(
@@ -36,7 +32,7 @@ def state(
         label: ActionUnit(
             ACTION_UNIT_NAMES[label],
             score := (units or {}).get(label, 0.0),
-            score >= THRESHOLDS[label],
+            score >= PRESENT,
             reason,
         )
         for label in UNITS

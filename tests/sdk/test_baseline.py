@@ -35,14 +35,14 @@ def recorded(bundle: Bundle) -> NeutralRecorder:
 
 def test_a_resting_face_comes_out_neutral_and_a_frown_stays_a_frown(bundle: Bundle) -> None:
     baseline = recorded(bundle).baseline()
-    rest = baseline.apply(RESTING, bundle.manifest)
+    rest = baseline.apply(RESTING)
     assert RESTING.emotion.label == "anger"
     assert rest.emotion.label == "neutral"
     assert sum(rest.emotion.scores.values()) == pytest.approx(1)
     assert RESTING.action_units["AU4"].present
     assert rest.action_units["AU4"].score < 0.05
     assert not rest.action_units["AU4"].present
-    frown = baseline.apply(state({"AU4": 0.95}, {"anger": 0.95}), bundle.manifest)
+    frown = baseline.apply(state({"AU4": 0.95}, {"anger": 0.95}))
     assert frown.action_units["AU4"].present
     assert frown.emotion.label == "anger"
 
@@ -94,6 +94,6 @@ def test_the_running_rest_finds_what_a_face_comes_back_to(bundle: Bundle) -> Non
     found = rest.baseline()
     assert found.action_units["AU4"] == pytest.approx(0.4, abs=0.08)
     assert found.emotions == {}
-    assert found.apply(RESTING, bundle.manifest).emotion == RESTING.emotion
+    assert found.apply(RESTING).emotion == RESTING.emotion
     with pytest.raises(BaselineError, match="no state"):
         RunningRest(bundle).baseline()

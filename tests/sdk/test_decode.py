@@ -50,8 +50,8 @@ def test_emotion_is_softmax_of_logits_over_temperature() -> None:
 def test_action_units_are_scaled_shifted_sigmoids() -> None:
     _, units = decoder().decode(outputs(units={"AU12": 2.0, "AU1": -1.0}))
     assert list(units) == UNITS
-    assert units["AU12"].score == pytest.approx(1 / (1 + math.exp(-(1.5 * 2 - 0.25))), rel=1e-6)
-    assert units["AU1"].score == pytest.approx(1 / (1 + math.exp(1.5 + 0.25)), rel=1e-6)
+    assert units["AU12"].score == pytest.approx(1 / (1 + math.exp(-(1.5 * 2 + 0.155))), rel=1e-6)
+    assert units["AU1"].score == pytest.approx(1 / (1 + math.exp(1.5 - 0.155)), rel=1e-6)
     assert (units["AU12"].present, units["AU1"].present) == (True, False)
     assert units["AU12"].name == "lip corner puller"
 
@@ -59,7 +59,7 @@ def test_action_units_are_scaled_shifted_sigmoids() -> None:
 def test_a_score_at_the_threshold_is_present() -> None:
     raw = manifest_dict()
     for unit in raw["calibration"]["action_units"].values():
-        unit |= {"scale": 1.0, "bias": 0.0, "threshold": 0.5}
+        unit |= {"scale": 1.0, "bias": 0.0}
     exact = Decoder(parse_manifest(json.dumps(raw).encode(), source="test"))
     _, units = exact.decode(outputs(units={"AU2": -1e-3}))
     assert units["AU1"].score == 0.5

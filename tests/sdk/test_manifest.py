@@ -50,22 +50,22 @@ def test_unknown_key_is_named_with_its_place() -> None:
 
 
 def test_newer_major_schema_says_which_release_reads_it() -> None:
-    raw = manifest_dict() | {"schema_version": "2.1", "something_new": {}}
-    expected = "schema 2.x needs a newer mf2-edge: pip install -U mf2-edge; this release reads 1.x"
+    raw = manifest_dict() | {"schema_version": "3.1", "something_new": {}}
+    expected = "schema 3.x needs a newer mf2-edge: pip install -U mf2-edge; this release reads 2.x"
     with pytest.raises(ManifestError, match=re.escape(expected)):
         parse(raw)
 
 
 def test_newer_minor_schema_is_read_if_its_keys_are_known() -> None:
-    raw = manifest_dict() | {"schema_version": "1.7"}
-    assert parse(raw).schema_version == "1.7"
-    with pytest.raises(ManifestError, match=r"this release knows 1\.1: pip install -U"):
+    raw = manifest_dict() | {"schema_version": "2.7"}
+    assert parse(raw).schema_version == "2.7"
+    with pytest.raises(ManifestError, match=r"this release knows 2\.0: pip install -U"):
         parse(raw | {"something_new": 1})
 
 
 def test_older_major_schema_is_refused() -> None:
-    with pytest.raises(ManifestError, match=r"schema 0\.x is older"):
-        parse(manifest_dict() | {"schema_version": "0.9"})
+    with pytest.raises(ManifestError, match=r"schema 1\.x is older"):
+        parse(manifest_dict() | {"schema_version": "1.1"})
 
 
 @pytest.mark.parametrize(
@@ -100,6 +100,9 @@ def edit(path: str, value: object) -> Callable[[dict[str, Any]], None]:
     return apply
 
 
+FIT = {"scale": 1.0, "bias": 0.0, "fitted_on": "nothing"}
+SEEN = {"bias": 0.0, "fitted_on": "nothing"}
+
 MISTAKES = [
     (edit("name", ""), "$.name"),
     (edit("input.width", "112"), "Expected `int`, got `str` - at `$.input.width`"),
@@ -108,8 +111,13 @@ MISTAKES = [
     (edit("artifacts.0.format", "tflit"), "expected one of 'tflite', 'executorch', 'coreml'"),
     (edit("artifacts.1.sha256", "abc"), "$.artifacts[1].sha256"),
     (edit("calibration.emotion.temperature", 0), "$.calibration.emotion.temperature"),
-    (edit("calibration.action_units.AU1.threshold", 1.5), "$.calibration.action_units"),
     (edit("calibration.action_units.AU1.scale", -1), "$.calibration.action_units"),
+    (edit("calibration.action_units.AU1.threshold", 0.4), "unknown key `threshold`"),
+    (edit("calibration.strength", {"AU1": FIT}), "$.calibration.strength and the labels"),
+    (edit("calibration.visibility", {"eyes": SEEN}), "$.calibration.visibility and the labels"),
+    (edit("experimental", ["AU12", "AU99"]), "$.experimental: ['AU99'] are no labels"),
+    (edit("reliability", {"emotion": {"joy": {}}}), "$.reliability.emotion: ['joy']"),
+    (edit("reliability", {"action_units": {"AU3": {}}}), "$.reliability.action_units: ['AU3']"),
     (edit("preprocessing.mean", [1.0, 2.0]), "$.preprocessing.mean"),
     (edit("preprocessing.std", [1.0, 0.0, 1.0]), "divide by zero"),
     (edit("heads", []), "expected one head each of"),

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from mf2_edge.bundle.manifest import Manifest, SmoothingSpec, parse_manifest
 from mf2_edge.tracking.one_euro import OneEuro
 from mf2_edge.tracking.smoother import Smoother
-from mf2_edge.types import ActionUnitEvent, FaceState, Reason
+from mf2_edge.types import PRESENT, ActionUnitEvent, FaceState, Reason
 from tests.helpers.make_tiny_bundle import manifest_dict
-from tests.helpers.streams import THRESHOLDS, state
+from tests.helpers.streams import state
 
 SPEC = SmoothingSpec().action_units
 
@@ -119,7 +119,7 @@ def test_a_unit_that_lasts_ends_with_the_face() -> None:
 
 
 def test_a_score_at_the_threshold_does_not_flicker() -> None:
-    threshold = THRESHOLDS["AU12"]
+    threshold = PRESENT
     near = [threshold + (0.03 if i % 2 else -0.03) for i in range(200)]
     calm, events = run([state({"AU12": score}) for score in near])
     assert len(events) <= 3

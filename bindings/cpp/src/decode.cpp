@@ -69,9 +69,8 @@ std::pair<Emotion, std::vector<ActionUnit>> Decoder::decode(const Outputs& outpu
   std::vector<ActionUnit> action_units;
   for (std::size_t i = 0; i < found.size(); ++i) {
     const std::string& label = units.labels[i];
-    const double threshold = find(manifest_.calibration.action_units, label)->threshold;
-    const bool unsure = std::abs(found[i] - threshold) < spec.au_margin;
-    action_units.push_back({label, action_unit_name(label), found[i], found[i] >= threshold,
+    const bool unsure = std::abs(found[i] - kPresent) < spec.au_margin;
+    action_units.push_back({label, action_unit_name(label), found[i], found[i] >= kPresent,
                             reason_of(status, poor, unsure)});
   }
   return {std::move(emotion), std::move(action_units)};

@@ -15,7 +15,7 @@ static void check_version(const Json& json) {
   const auto found = json.is_object() ? json.find("schema_version") : json.end();
   const bool versioned =
       json.is_object() && found != json.end() && found->is_string() && is_version(*found);
-  if (!versioned) refuse("expected \"MAJOR.MINOR\" such as 1.1", "$.schema_version");
+  if (!versioned) refuse("expected \"MAJOR.MINOR\" such as 2.0", "$.schema_version");
   const std::string text = *found;
   std::string major = text.substr(0, text.find('.'));
   major.erase(0, std::min(major.find_first_not_of('0'), major.size() - 1));
@@ -50,26 +50,75 @@ static void check_head(const HeadSpec& head, Activation activation) {
 }
 
 static void check_heads(const Manifest& manifest) {
-  if (manifest.heads.size() != 2 || manifest.heads[0].name == manifest.heads[1].name) {
+  std::set<HeadName> names;
+  std::set<std::int64_t> outputs;
+  for (const HeadSpec& head : manifest.heads) {
+    names.insert(head.name);
+    outputs.insert(head.output);
+    const bool emotion = head.name == HeadName::emotion;
+    check_head(head, emotion ? Activation::softmax : Activation::sigmoid);
+  }
+  if (names.size() < manifest.heads.size() || !names.count(HeadName::emotion) ||
+      !names.count(HeadName::action_units)) {
     refuse("expected one head each of emotion and action_units", "$.heads");
   }
-  const HeadSpec& units = head_of(manifest, HeadName::action_units);
-  check_head(head_of(manifest, HeadName::emotion), Activation::softmax);
-  check_head(units, Activation::sigmoid);
-  std::set<std::int64_t> outputs;
-  for (const HeadSpec& head : manifest.heads) outputs.insert(head.output);
   for (const VectorSpec& vector : manifest.vectors) outputs.insert(vector.output);
   if (outputs.size() < manifest.heads.size() + manifest.vectors.size()) {
     refuse("expected different outputs", "$.heads, $.vectors");
   }
-  for (const std::string& label : units.labels) {
+}
+
+/** One entry of a calibration for each label, and no other. */
+template <class Value>
+static void check_calibration(const Keyed<Value>& entries, const std::vector<std::string>& labels,
+                              const std::string& at) {
+  for (const std::string& label : labels) {
+    if (!find(entries, label)) refuse("no entry for " + label + "; expected one a label", at);
+  }
+  if (entries.size() != labels.size()) refuse("entries that are no labels of the head", at);
+}
+
+static void check_known(const std::string& label, const std::vector<std::string>& labels,
+                        const std::string& at) {
+  if (std::find(labels.begin(), labels.end(), label) == labels.end()) {
+    refuse(label + " is no label of the head", at);
+  }
+}
+
+static std::vector<std::string> labels_of(const Manifest& manifest, HeadName name) {
+  const HeadSpec* head = find_head(manifest, name);
+  return head ? head->labels : std::vector<std::string>();
+}
+
+/** Labels that mean nothing, and labels by which two parts speak of different things. */
+static void check_labels(const Manifest& manifest) {
+  const std::vector<std::string> units = labels_of(manifest, HeadName::action_units);
+  const std::vector<std::string> strength = labels_of(manifest, HeadName::strength);
+  const std::vector<std::string> regions = labels_of(manifest, HeadName::visibility);
+  for (const std::string& label : units) {
     if (!action_unit_name(label)) refuse(label + " is no FACS Action Unit", "$.heads");
-    if (!find(manifest.calibration.action_units, label)) {
-      refuse("no entry for " + label + "; expected one a label", "$.calibration.action_units");
+  }
+  for (const std::string& label : regions) {
+    if (std::find(kRegions.begin(), kRegions.end(), label) == kRegions.end()) {
+      refuse(label + " is no region of a face", "$.heads");
     }
   }
-  if (manifest.calibration.action_units.size() != units.labels.size()) {
-    refuse("entries that are no labels of the head", "$.calibration.action_units");
+  if (!strength.empty() && strength != units) {
+    refuse("expected the labels of head action_units in their order", "$.heads (strength)");
+  }
+  check_calibration(manifest.calibration.action_units, units, "$.calibration.action_units");
+  check_calibration(manifest.calibration.strength, strength, "$.calibration.strength");
+  check_calibration(manifest.calibration.visibility, regions, "$.calibration.visibility");
+  for (const std::string& label : manifest.experimental) {
+    check_known(label, units, "$.experimental");
+  }
+  if (!manifest.reliability) return;
+  for (const auto& [label, figures] : manifest.reliability->action_units) {
+    check_known(label, units, "$.reliability.action_units");
+  }
+  const std::vector<std::string>& emotions = head_of(manifest, HeadName::emotion).labels;
+  for (const auto& [label, figures] : manifest.reliability->emotion) {
+    check_known(label, emotions, "$.reliability.emotion");
   }
 }
 
@@ -114,6 +163,7 @@ Manifest parse_manifest(const std::string& text, const std::string& source) {
     Manifest manifest;
     read(json, "$", manifest, {});
     check_heads(manifest);
+    check_labels(manifest);
     check_alignment(manifest);
     const auto& std_of = manifest.preprocessing.std;
     if (std::count(std_of.begin(), std_of.end(), 0.0) > 0) {
@@ -126,9 +176,15 @@ Manifest parse_manifest(const std::string& text, const std::string& source) {
   }
 }
 
+const HeadSpec* find_head(const Manifest& manifest, HeadName name) {
+  for (const HeadSpec& head : manifest.heads) {
+    if (head.name == name) return &head;
+  }
+  return nullptr;
+}
+
 const HeadSpec& head_of(const Manifest& manifest, HeadName name) {
-  return *std::find_if(manifest.heads.begin(), manifest.heads.end(),
-                       [&](const HeadSpec& head) { return head.name == name; });
+  return *find_head(manifest, name);
 }
 
 }  // namespace mf2_edge

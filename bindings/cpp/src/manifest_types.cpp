@@ -6,7 +6,7 @@
 namespace mf2_edge {
 
 const char* action_unit_name(const std::string& unit) {
-  static constexpr std::pair<const char*, const char*> kNames[] = {
+  static constexpr std::pair<const char*, const char*> kFacts[] = {
     {"AU1", "inner brow raiser"},
     {"AU2", "outer brow raiser"},
     {"AU4", "brow lowerer"},
@@ -35,8 +35,44 @@ const char* action_unit_name(const std::string& unit) {
     {"AU45", "blink"},
     {"AU46", "wink"},
   };
-  for (const auto& [number, name] : kNames) {
-    if (unit == number) return name;
+  for (const auto& [number, said] : kFacts) {
+    if (unit == number) return said;
+  }
+  return nullptr;
+}
+
+const char* action_unit_region(const std::string& unit) {
+  static constexpr std::pair<const char*, const char*> kFacts[] = {
+    {"AU1", "brows"},
+    {"AU2", "brows"},
+    {"AU4", "brows"},
+    {"AU5", "eyes"},
+    {"AU6", "eyes"},
+    {"AU7", "eyes"},
+    {"AU9", "nose"},
+    {"AU10", "mouth"},
+    {"AU11", "mouth"},
+    {"AU12", "mouth"},
+    {"AU13", "mouth"},
+    {"AU14", "mouth"},
+    {"AU15", "mouth"},
+    {"AU16", "mouth"},
+    {"AU17", "chin"},
+    {"AU18", "mouth"},
+    {"AU20", "mouth"},
+    {"AU22", "mouth"},
+    {"AU23", "mouth"},
+    {"AU24", "mouth"},
+    {"AU25", "mouth"},
+    {"AU26", "mouth"},
+    {"AU27", "mouth"},
+    {"AU28", "mouth"},
+    {"AU43", "eyes"},
+    {"AU45", "eyes"},
+    {"AU46", "eyes"},
+  };
+  for (const auto& [number, said] : kFacts) {
+    if (unit == number) return said;
   }
   return nullptr;
 }
@@ -77,7 +113,7 @@ void read(const Json& json, const std::string& at, Door& made, const Limits&) {
   made = Door(read_choice(json, at, kDoorNames));
 }
 
-static constexpr const char* kHeadNameNames[] = {"action_units", "emotion"};
+static constexpr const char* kHeadNameNames[] = {"action_units", "emotion", "strength", "visibility"};
 const char* to_string(HeadName value) { return kHeadNameNames[int(value)]; }
 void read(const Json& json, const std::string& at, HeadName& made, const Limits&) {
   made = HeadName(read_choice(json, at, kHeadNameNames));
@@ -176,7 +212,13 @@ void read(const Json& json, const std::string& at, ActionUnitCalibration& made, 
   Fields fields(json, at);
   fields.required("scale", made.scale, Limits::above(0));
   fields.required("bias", made.bias);
-  fields.required("threshold", made.threshold, Limits::from(0, 1));
+  fields.required("fitted_on", made.fitted_on, Limits::letters(1));
+  fields.close();
+}
+
+void read(const Json& json, const std::string& at, VisibilityCalibration& made, const Limits&) {
+  Fields fields(json, at);
+  fields.required("bias", made.bias);
   fields.required("fitted_on", made.fitted_on, Limits::letters(1));
   fields.close();
 }
@@ -185,6 +227,8 @@ void read(const Json& json, const std::string& at, CalibrationSpec& made, const 
   Fields fields(json, at);
   fields.required("emotion", made.emotion);
   fields.required("action_units", made.action_units);
+  fields.optional("strength", made.strength);
+  fields.optional("visibility", made.visibility);
   fields.close();
 }
 
@@ -301,6 +345,30 @@ void read(const Json& json, const std::string& at, SizeSpec& made, const Limits&
   fields.close();
 }
 
+void read(const Json& json, const std::string& at, ReliabilityFigure& made, const Limits&) {
+  Fields fields(json, at);
+  fields.required("f1", made.f1, Limits::from(0, 1));
+  fields.required("recall", made.recall, Limits::from(0, 1));
+  fields.required("n", made.n, Limits::above(0));
+  fields.required("support", made.support, Limits::from(0));
+  fields.required("data", made.data, Limits::letters(1));
+  fields.close();
+}
+
+void read(const Json& json, const std::string& at, LabelReliability& made, const Limits&) {
+  Fields fields(json, at);
+  fields.optional("laboratory", made.laboratory);
+  fields.optional("world", made.world);
+  fields.close();
+}
+
+void read(const Json& json, const std::string& at, ReliabilitySpec& made, const Limits&) {
+  Fields fields(json, at);
+  fields.optional("emotion", made.emotion);
+  fields.optional("action_units", made.action_units);
+  fields.close();
+}
+
 void read(const Json& json, const std::string& at, TeacherSpec& made, const Limits&) {
   Fields fields(json, at);
   fields.required("name", made.name, Limits::letters(1));
@@ -336,6 +404,8 @@ void read(const Json& json, const std::string& at, Manifest& made, const Limits&
   fields.required("provenance", made.provenance);
   fields.optional("size", made.size);
   fields.optional("accuracy", made.accuracy);
+  fields.optional("reliability", made.reliability);
+  fields.optional("experimental", made.experimental, Limits::letters(1));
   fields.optional("teacher", made.teacher);
   fields.optional("card", made.card);
   fields.close();

@@ -61,8 +61,7 @@ SmoothedState Smoother::update(const FaceState& state, double timestamp_ms) {
     ActionUnit& unit = made.state.action_units[i];
     const auto peak = held(unit.label);
     const bool before = peak != present_.end();
-    const double threshold = find(manifest_.calibration.action_units, unit.label)->threshold;
-    const bool present = scores[i] >= threshold + (before ? -slack : slack);
+    const bool present = scores[i] >= kPresent + (before ? -slack : slack);
     if (present && !before) {
       present_.push_back({unit.label, {scores[i], timestamp_ms}});
       made.events.push_back({unit.label, EventKind::onset, timestamp_ms, scores[i], 0});

@@ -1,5 +1,11 @@
 /** The demo page: a camera or a photo in, the state of every face on the screen. */
-import { FaceStateAnalyzer, type FaceState, type FaceStateStream, type Precision } from "../dist/lib/index.js";
+import {
+  FaceStateAnalyzer,
+  PRESENT,
+  type FaceState,
+  type FaceStateStream,
+  type Precision,
+} from "../dist/lib/index.js";
 import { closeCamera, explain, listCameras, openCamera, type Trouble } from "./camera.js";
 import { Bars, drawFaces, Timeline } from "./panels.js";
 
@@ -137,13 +143,12 @@ async function load({ url, precision }: Choice): Promise<Loaded> {
   const { manifest } = analyzer.info;
   const [emotion] = manifest.heads.filter((head) => head.name === "emotion");
   const [units] = manifest.heads.filter((head) => head.name === "action_units");
-  const limits = units!.labels.map((label) => [label, manifest.calibration.action_units[label]!.threshold]);
   get("license").textContent = `Weights of ${manifest.name}: ${manifest.license.summary}`;
   return {
     analyzer,
     stream: analyzer.stream(),
-    emotions: new Bars(get("emotions"), Object.fromEntries(emotion!.labels.map((label) => [label, null]))),
-    units: new Bars(get("units"), Object.fromEntries(limits)),
+    emotions: new Bars(get("emotions"), emotion!.labels),
+    units: new Bars(get("units"), units!.labels, PRESENT),
     timeline: new Timeline(get("timeline"), get("legend"), manifest),
   };
 }

@@ -17,10 +17,10 @@ interface Bar {
 export class Bars {
   private readonly bars = new Map<string, Bar>();
 
-  /** `thresholds` gives the labels, in order, with the score from which each counts. */
-  constructor(list: HTMLUListElement, thresholds: Readonly<Record<string, number | null>>) {
+  /** A bar a label, with a mark at the score from which each counts. */
+  constructor(list: HTMLUListElement, labels: readonly string[], limit?: number) {
     list.replaceChildren();
-    for (const [label, threshold] of Object.entries(thresholds)) {
+    for (const label of labels) {
       const item = list.appendChild(document.createElement("li"));
       const name = ACTION_UNIT_NAMES[label];
       const title = item.appendChild(document.createElement("span"));
@@ -28,8 +28,8 @@ export class Bars {
       title.title = title.textContent;
       const track = item.appendChild(element("div", "track"));
       const fill = track.appendChild(element("div", "fill"));
-      if (threshold !== null) {
-        track.appendChild(element("div", "threshold")).style.left = `${100 * threshold}%`;
+      if (limit !== undefined) {
+        track.appendChild(element("div", "threshold")).style.left = `${100 * limit}%`;
       }
       this.bars.set(label, { item, fill, value: item.appendChild(element("span", "value")) });
     }

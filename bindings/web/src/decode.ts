@@ -2,11 +2,11 @@
  * Decode: from logits to emotion and Action Units, with the manifest's calibration.
  *
  *     emotion       scores = softmax(logits / temperature)
- *     action units  score  = sigmoid(scale * logit + bias), present where score >= threshold
+ *     action units  score  = sigmoid(scale * logit + bias), present where score >= 0.5
  */
 import { headOf } from "./manifest.js";
 import { ACTION_UNIT_NAMES, type Manifest, type Reason, type Status } from "./manifest_types.js";
-import type { ActionUnit, Emotion } from "./types.js";
+import { PRESENT, type ActionUnit, type Emotion } from "./types.js";
 
 const CAUSE: Partial<Record<Status, Reason>> = { unaligned: "unaligned", small: "face_too_small" };
 
@@ -55,13 +55,13 @@ export class Decoder {
     scores: readonly number[],
     cause: Reason | undefined,
   ): Readonly<Record<string, ActionUnit>> {
-    const { decoding, calibration } = this.manifest;
+    const { decoding } = this.manifest;
     const named = headOf(this.manifest, "action_units").labels.map((label, i) => {
-      const [score, { threshold }] = [scores[i]!, calibration.action_units[label]!];
-      const unsure = Math.abs(score - threshold) < decoding.au_margin;
+      const score = scores[i]!;
+      const unsure = Math.abs(score - PRESENT) < decoding.au_margin;
       const reason = cause ?? (unsure ? "low_confidence" : "confident");
       const name = ACTION_UNIT_NAMES[label]!;
-      return [label, { name, score, present: score >= threshold, reason }] as const;
+      return [label, { name, score, present: score >= PRESENT, reason }] as const;
     });
     return Object.fromEntries(named);
   }

@@ -4,9 +4,16 @@ export { FaceStateStream } from "./stream.js";
 export type { FrameSource } from "./frame.js";
 export type { Info } from "./pipeline.js";
 export type { Precision } from "./bundle.js";
+export { PRESENT } from "./types.js";
 export type * from "./types.js";
 export type * from "./manifest_types.js";
-export { ACTION_UNIT_NAMES, LANDMARK_NAMES, SCHEMA_VERSION } from "./manifest_types.js";
+export {
+  ACTION_UNIT_NAMES,
+  ACTION_UNIT_REGIONS,
+  LANDMARK_NAMES,
+  REGIONS,
+  SCHEMA_VERSION,
+} from "./manifest_types.js";
 export {
   BoxError,
   BundleError,

@@ -9,14 +9,20 @@ import { ManifestError, said } from "./errors.js";
 import {
   ACTION_UNIT_NAMES,
   LANDMARK_NAMES,
+  REGIONS,
   MANIFEST_SCHEMA,
   SCHEMA_VERSION,
   type HeadSpec,
   type Manifest,
 } from "./manifest_types.js";
 
-const ACTIVATIONS = { emotion: "softmax", action_units: "sigmoid" } as const;
-const HEADS = Object.keys(ACTIVATIONS) as (keyof typeof ACTIVATIONS)[];
+const ACTIVATIONS = {
+  emotion: "softmax",
+  action_units: "sigmoid",
+  strength: "sigmoid",
+  visibility: "sigmoid",
+} as const;
+const REQUIRED = ["emotion", "action_units"] as const;
 
 /**
  * The manifest in a JSON text; `source` (its URL) is named in errors.
@@ -40,9 +46,14 @@ export function parseManifest(text: string, source: string): Manifest {
   return manifest;
 }
 
-/** The head of a name; `parseManifest` makes sure that there is one. */
+/** The head of a name; `parseManifest` makes sure of those that must be there. */
 export function headOf(manifest: Manifest, name: HeadSpec["name"]): HeadSpec {
   return manifest.heads.find((head) => head.name === name)!;
+}
+
+/** The head of a name, where the network has one. */
+export function findHead(manifest: Manifest, name: HeadSpec["name"]): HeadSpec | undefined {
+  return manifest.heads.find((head) => head.name === name);
 }
 
 let compiled: Validator | undefined;
@@ -116,11 +127,12 @@ function withDefaults(value: unknown, schema: Schema): unknown {
 /** Every way in which the parts of a manifest can disagree. */
 function* contradictions(manifest: Manifest): Generator<string> {
   const names = manifest.heads.map((head) => head.name);
-  if (names.length !== HEADS.length || !HEADS.every((name) => names.includes(name))) {
-    yield `$.heads: expected one head each of ${HEADS.join(", ")}, found ${names.join(", ")}`;
+  if (repeated(names).length > 0 || !REQUIRED.every((name) => names.includes(name))) {
+    yield `$.heads: expected one head each of ${REQUIRED.join(", ")}, found ${names.join(", ")}`;
     return;
   }
   yield* headContradictions(manifest);
+  yield* labelContradictions(manifest);
   const { alignment, input, preprocessing, artifacts, goldens } = manifest;
   if (alignment.width !== input.width || alignment.height !== input.height) {
     yield `$.alignment is ${alignment.width}x${alignment.height} px, but $.input takes ` +
@@ -152,8 +164,7 @@ function* contradictions(manifest: Manifest): Generator<string> {
 }
 
 function* headContradictions(manifest: Manifest): Generator<string> {
-  for (const name of HEADS) {
-    const { labels, activation } = headOf(manifest, name);
+  for (const { name, labels, activation } of manifest.heads) {
     const where = `$.heads (${name})`;
     if (labels.length === 0) yield `${where}: no labels; expected one a logit`;
     const twice = repeated(labels);
@@ -166,20 +177,51 @@ function* headContradictions(manifest: Manifest): Generator<string> {
   if (repeated(outputs).length > 0) {
     yield `$.heads, $.vectors: outputs ${outputs.join(", ")}; expected different outputs`;
   }
+}
+
+/** Labels that mean nothing, and labels by which two parts speak of different things. */
+function* labelContradictions(manifest: Manifest): Generator<string> {
   const units = headOf(manifest, "action_units").labels;
+  const strength = findHead(manifest, "strength")?.labels ?? [];
+  const regions = findHead(manifest, "visibility")?.labels ?? [];
   const unknown = units.filter((label) => !Object.hasOwn(ACTION_UNIT_NAMES, label));
   if (unknown.length > 0) {
     yield `$.heads (action_units): ${unknown.join(", ")} are not FACS Action Units such as AU12`;
   }
-  const calibrated = Object.keys(manifest.calibration.action_units);
-  const odd = [
-    ...units.filter((label) => !calibrated.includes(label)),
-    ...calibrated.filter((label) => !units.includes(label)),
-  ];
-  if (odd.length > 0) {
-    yield `$.calibration.action_units and the labels of head action_units differ in ` +
-      `${odd.join(", ")}; expected one entry a label`;
+  const strange = regions.filter((label) => !REGIONS.includes(label));
+  if (strange.length > 0) {
+    yield `$.heads (visibility): unknown regions ${strange.join(", ")}; ` +
+      `expected some of ${REGIONS.join(", ")}`;
   }
+  if (strength.length > 0 && strength.join() !== units.join()) {
+    yield "$.heads (strength): expected the labels of head action_units in their order";
+  }
+  const { calibration, reliability } = manifest;
+  const calibrated = [
+    ["action_units", Object.keys(calibration.action_units), units],
+    ["strength", Object.keys(calibration.strength), strength],
+    ["visibility", Object.keys(calibration.visibility), regions],
+  ] as const;
+  for (const [name, found, labels] of calibrated) {
+    const odd = [...strangers(labels, found), ...strangers(found, labels)];
+    if (odd.length > 0) {
+      yield `$.calibration.${name} and the labels of head ${name} differ in ` +
+        `${odd.join(", ")}; expected one entry a label`;
+    }
+  }
+  const named = [
+    ["experimental", manifest.experimental, units],
+    ["reliability.action_units", Object.keys(reliability?.action_units ?? {}), units],
+    ["reliability.emotion", Object.keys(reliability?.emotion ?? {}), headOf(manifest, "emotion").labels],
+  ] as const;
+  for (const [part, found, labels] of named) {
+    const odd = strangers(found, labels);
+    if (odd.length > 0) yield `$.${part}: ${odd.join(", ")} are no labels of the head`;
+  }
+}
+
+function strangers(found: readonly string[], known: readonly string[]): string[] {
+  return found.filter((label) => !known.includes(label));
 }
 
 function repeated<T>(values: readonly T[]): T[] {

@@ -20,7 +20,7 @@ export interface AccuracySpec {
   readonly protocol: string;
   /** What `value` is, e.g. `accuracy` or `mean_f1`. */
   readonly metric: string;
-  /** What the network computed in (schema 1.1). */
+  /** What the network computed in. */
   readonly precision: "fp16" | "fp32" | "int8";
   /** The figure. */
   readonly value: number;
@@ -42,14 +42,12 @@ export interface AccuracySpec {
   readonly machine: string;
 }
 
-/** `score = sigmoid(scale * logit + bias)` (Platt 1999); present where `score >= threshold`. */
+/** `score = sigmoid(scale * logit + bias)` (Platt 1999), placed so that 0.5 decides. */
 export interface ActionUnitCalibration {
   /** Slope; positive, so that order is kept. */
   readonly scale: number;
-  /** Offset of the scaled logit. */
+  /** Offset of the scaled logit; a decision at another score than 0.5 is folded into it. */
   readonly bias: number;
-  /** Smallest score that counts as present. */
-  readonly threshold: number;
   /** Data set and split that these were fitted on; never test data. */
   readonly fitted_on: string;
 }
@@ -78,11 +76,11 @@ export interface ArtifactSpec {
   readonly precision: "fp16" | "fp32" | "int8";
   /** Order of the input's axes. */
   readonly layout: "NCHW" | "NHWC";
-  /** `tensor`: numbers that the caller has preprocessed; `image`: the pixels of the aligned face as they are, preprocessing being part of the model (schema 1.1). */
+  /** `tensor`: numbers that the caller has preprocessed; `image`: the pixels of the aligned face as they are, preprocessing being part of the model. */
   readonly input: "image" | "tensor";
-  /** Type of the numbers that go in and come out; `int8` ones with the scale and zero point that the file itself states (schema 1.1). */
+  /** Type of the numbers that go in and come out; `int8` ones with the scale and zero point that the file itself states. */
   readonly door: "float32" | "int8";
-  /** Of ExecuTorch: the backend that the program was lowered for, where it is not XNNPACK, which runs on every CPU (schema 1.1). */
+  /** Of ExecuTorch: the backend that the program was lowered for, where it is not XNNPACK, which runs on every CPU. */
   readonly delegate: "coreml" | "vulkan" | null;
   /** Size of the file. */
   readonly bytes: number;
@@ -92,7 +90,7 @@ export interface ArtifactSpec {
   readonly minimum_os: Readonly<Record<string, string>>;
   /** Measured by the exporter; null where nobody has. */
   readonly parity: ParitySpec | null;
-  /** Measured on this very file; what else is known of its numbers stands in the manifest's own `accuracy` (schema 1.1). */
+  /** Measured on this very file; what else is known of its numbers stands in the manifest's own `accuracy`. */
   readonly accuracy: readonly AccuracySpec[];
 }
 
@@ -102,6 +100,10 @@ export interface CalibrationSpec {
   readonly emotion: EmotionCalibration;
   /** For each label of the head `action_units`. */
   readonly action_units: Readonly<Record<string, ActionUnitCalibration>>;
+  /** For each label of the head `strength`, to P(the unit is marked). */
+  readonly strength: Readonly<Record<string, ActionUnitCalibration>>;
+  /** For each label of the head `visibility`. */
+  readonly visibility: Readonly<Record<string, VisibilityCalibration>>;
 }
 
 /** What a model is for and what it is not; the model card says the same at length. */
@@ -126,7 +128,7 @@ export interface DataTerms {
 export interface DecodingSpec {
   /** Below this the emotion's reason is `low_confidence`. */
   readonly min_emotion_score: number;
-  /** An AU whose score is less than this away from its threshold is `low_confidence`. */
+  /** An AU whose score is less than this away from 0.5 is `low_confidence`. */
   readonly au_margin: number;
   /** Shorter side of the face box in source pixels below which the status is `small`. */
   readonly min_face_size: number;
@@ -152,8 +154,8 @@ export interface FileSpec {
 
 /** One output of the network: logits, one a label. */
 export interface HeadSpec {
-  /** What the head tells. */
-  readonly name: "action_units" | "emotion";
+  /** What the head tells: the emotion; which units are present; of these, which are marked (FACS intensity C to E); which regions of the face can be judged. The last two are optional. */
+  readonly name: "action_units" | "emotion" | "strength" | "visibility";
   /** Position among the outputs, in the order in which the exported model returns them. */
   readonly output: number;
   /** Turns calibrated logits into scores: softmax over labels, or sigmoid label by label. */
@@ -188,6 +190,14 @@ export interface LabelAccuracy {
   readonly high: number | null;
 }
 
+/** One label, on posed faces of a laboratory and on photographs of the world. */
+export interface LabelReliability {
+  /** Null where nobody measured it. */
+  readonly laboratory: ReliabilityFigure | null;
+  /** Null where nobody measured it. */
+  readonly world: ReliabilityFigure | null;
+}
+
 /** Licence of the weights; the licence of the code is another matter. */
 export interface LicenseSpec {
   /** SPDX identifier, or a `LicenseRef-...` of our own. */
@@ -213,23 +223,27 @@ export interface Manifest {
   readonly alignment: AlignmentSpec;
   readonly preprocessing: PreprocessingSpec;
   readonly heads: readonly HeadSpec[];
-  /** What else the network tells (schema 1.1). */
+  /** What else the network tells. */
   readonly vectors: readonly VectorSpec[];
   readonly calibration: CalibrationSpec;
   readonly decoding: DecodingSpec;
-  /** For streams (schema 1.1). */
+  /** For streams. */
   readonly smoothing: SmoothingSpec;
   readonly artifacts: readonly ArtifactSpec[];
   /** Recorded results of each stage, which every implementation must reproduce. */
   readonly goldens: readonly FileSpec[];
   readonly provenance: ProvenanceSpec;
-  /** How much it computes (schema 1.1). */
+  /** How much it computes. */
   readonly size: SizeSpec | null;
   /** As measured, never as hoped. */
   readonly accuracy: readonly AccuracySpec[];
-  /** Null where nobody measured it, and in bundles of schema 1.0 (schema 1.1). */
+  /** Label by label; null where nobody measured it. */
+  readonly reliability: ReliabilitySpec | null;
+  /** Action Units that could not be shown reliable: told only on request. */
+  readonly experimental: readonly string[];
+  /** Null where nobody measured it. */
   readonly teacher: TeacherSpec | null;
-  /** Use, misuse and limits; null in bundles of schema 1.0. */
+  /** Use, misuse and limits; null where nobody wrote them. */
   readonly card: CardSpec | null;
 }
 
@@ -255,11 +269,11 @@ export interface ParitySpec {
   readonly emotion_agreement: number;
   /** Part of the AU decisions that are the same. */
   readonly au_agreement: number;
-  /** Peak signal-to-noise ratio of all scores, dB, their peak 1; null where none differs (schema 1.1). */
+  /** Peak signal-to-noise ratio of all scores, dB, their peak 1; null where none differs. */
   readonly psnr_db: number | null;
   /** What the artifact was compared with. */
   readonly reference: string;
-  /** What ran the artifact for the comparison; null where not recorded (schema 1.1). */
+  /** What ran the artifact for the comparison; null where not recorded. */
   readonly engine: string | null;
   /** Which faces. */
   readonly data: string;
@@ -281,7 +295,7 @@ export interface ProvenanceSpec {
   readonly training_config: string;
   /** Commit of the code that trained it. */
   readonly commit: string;
-  /** Of the checkpoint that was exported: heads of other tasks name it (schema 1.1). */
+  /** Of the checkpoint that was exported: heads of other tasks name it. */
   readonly checkpoint_sha256: string | null;
   /** sha256 of each data file, by name. */
   readonly data: Readonly<Record<string, string>>;
@@ -289,6 +303,28 @@ export interface ProvenanceSpec {
   readonly tools: Readonly<Record<string, string>>;
   /** Date, ISO 8601. */
   readonly created: string;
+}
+
+/** How well one label was told on one set of faces. */
+export interface ReliabilityFigure {
+  /** Of precision and recall, their harmonic mean. */
+  readonly f1: number;
+  /** Part of the label's faces that were told so. */
+  readonly recall: number;
+  /** Faces judged. */
+  readonly n: number;
+  /** Faces that bear the label. */
+  readonly support: number;
+  /** Data set and part of it. */
+  readonly data: string;
+}
+
+/** How far each answer can be relied on, as measured on faces that taught nothing. */
+export interface ReliabilitySpec {
+  /** For labels of the head `emotion`. */
+  readonly emotion: Readonly<Record<string, LabelReliability>>;
+  /** For labels of the head `action_units`. */
+  readonly action_units: Readonly<Record<string, LabelReliability>>;
 }
 
 /** How much a network computes. */
@@ -299,17 +335,17 @@ export interface SizeSpec {
   readonly multiply_adds: number;
 }
 
-/** How a stream calms what single frames say (schema 1.1; see `smoother.py`). */
+/** How a stream calms what single frames say (see `smoother.py`). */
 export interface SmoothingSpec {
   /** Of the emotions' scores together. */
   readonly emotion: OneEuroSpec;
-  /** Of each unit's score. */
+  /** Of each unit's score and strength, and of each region's visibility. */
   readonly action_units: OneEuroSpec;
   /** Of box and landmarks, in widths of the face. */
   readonly landmarks: OneEuroSpec;
   /** How far another emotion's score must lead before it becomes the label. */
   readonly emotion_margin: number;
-  /** A unit becomes present this far above its threshold, and absent this far below. */
+  /** A unit becomes present this far above 0.5, and absent this far below. */
   readonly au_hysteresis: number;
 }
 
@@ -321,7 +357,7 @@ export interface TeacherSpec {
   readonly accuracy: readonly AccuracySpec[];
 }
 
-/** One more output of the network: a vector that heads of other tasks read (schema 1.1). */
+/** One more output of the network: a vector that heads of other tasks read. */
 export interface VectorSpec {
   /** Of the output, where the format can hold names. */
   readonly name: string;
@@ -330,6 +366,48 @@ export interface VectorSpec {
   /** Its values. */
   readonly width: number;
 }
+
+/** `score = sigmoid(logit + bias)`; a region can be judged where it is 0.5 or more. */
+export interface VisibilityCalibration {
+  /** Offset of the logit. */
+  readonly bias: number;
+  /** Data set and split that it was fitted on; never test data. */
+  readonly fitted_on: string;
+}
+
+/** Parts of a face that can be hidden one by one. */
+export const REGIONS: readonly string[] = ["brows", "eyes", "nose", "mouth", "chin"];
+
+/** The region that must be in view for a unit to be judged. */
+export const ACTION_UNIT_REGIONS: Readonly<Record<string, string>> = {
+  "AU1": "brows",
+  "AU2": "brows",
+  "AU4": "brows",
+  "AU5": "eyes",
+  "AU6": "eyes",
+  "AU7": "eyes",
+  "AU9": "nose",
+  "AU10": "mouth",
+  "AU11": "mouth",
+  "AU12": "mouth",
+  "AU13": "mouth",
+  "AU14": "mouth",
+  "AU15": "mouth",
+  "AU16": "mouth",
+  "AU17": "chin",
+  "AU18": "mouth",
+  "AU20": "mouth",
+  "AU22": "mouth",
+  "AU23": "mouth",
+  "AU24": "mouth",
+  "AU25": "mouth",
+  "AU26": "mouth",
+  "AU27": "mouth",
+  "AU28": "mouth",
+  "AU43": "eyes",
+  "AU45": "eyes",
+  "AU46": "eyes"
+};
 
 /** FACS Action Units in words. */
 export const ACTION_UNIT_NAMES: Readonly<Record<string, string>> = {
@@ -366,7 +444,7 @@ export const ACTION_UNIT_NAMES: Readonly<Record<string, string>> = {
 export const LANDMARK_NAMES: readonly LandmarkName[] = ["right_eye", "left_eye", "nose_tip", "mouth_center", "right_ear", "left_ear"];
 
 /** What this release reads: this major, keys up to this minor. */
-export const SCHEMA_VERSION: string = "1.1";
+export const SCHEMA_VERSION: string = "2.0";
 
 /** JSON Schema (2020-12) of `manifest.json`. */
-export const MANIFEST_SCHEMA: Readonly<Record<string, unknown>> = {"$ref": "#/$defs/Manifest", "$defs": {"Manifest": {"type": "object", "properties": {"schema_version": {"type": "string", "pattern": "^\\d+\\.\\d+$"}, "name": {"type": "string", "minLength": 1}, "version": {"type": "string", "minLength": 1}, "description": {"type": "string", "minLength": 1}, "license": {"$ref": "#/$defs/LicenseSpec"}, "input": {"$ref": "#/$defs/InputSpec"}, "alignment": {"$ref": "#/$defs/AlignmentSpec"}, "preprocessing": {"$ref": "#/$defs/PreprocessingSpec"}, "heads": {"type": "array", "items": {"$ref": "#/$defs/HeadSpec"}}, "vectors": {"type": "array", "items": {"$ref": "#/$defs/VectorSpec"}, "default": []}, "calibration": {"$ref": "#/$defs/CalibrationSpec"}, "decoding": {"$ref": "#/$defs/DecodingSpec"}, "smoothing": {"$ref": "#/$defs/SmoothingSpec", "default": {"emotion": {"min_cutoff_hz": 1.5, "beta": 0.5, "speed_cutoff_hz": 1.0}, "action_units": {"min_cutoff_hz": 1.5, "beta": 0.5, "speed_cutoff_hz": 1.0}, "landmarks": {"min_cutoff_hz": 2.0, "beta": 12.0, "speed_cutoff_hz": 1.0}, "emotion_margin": 0.05, "au_hysteresis": 0.04}}, "artifacts": {"type": "array", "items": {"$ref": "#/$defs/ArtifactSpec"}}, "goldens": {"type": "array", "items": {"$ref": "#/$defs/FileSpec"}, "default": []}, "provenance": {"$ref": "#/$defs/ProvenanceSpec"}, "size": {"anyOf": [{"$ref": "#/$defs/SizeSpec"}, {"type": "null"}], "default": null}, "accuracy": {"type": "array", "items": {"$ref": "#/$defs/AccuracySpec"}, "default": []}, "teacher": {"anyOf": [{"$ref": "#/$defs/TeacherSpec"}, {"type": "null"}], "default": null}, "card": {"anyOf": [{"$ref": "#/$defs/CardSpec"}, {"type": "null"}], "default": null}}, "required": ["schema_version", "name", "version", "description", "license", "input", "alignment", "preprocessing", "heads", "calibration", "decoding", "artifacts", "provenance"], "additionalProperties": false}, "LicenseSpec": {"type": "object", "properties": {"name": {"type": "string", "minLength": 1}, "summary": {"type": "string", "minLength": 1}, "data": {"type": "array", "items": {"$ref": "#/$defs/DataTerms"}}}, "required": ["name", "summary", "data"], "additionalProperties": false}, "DataTerms": {"type": "object", "properties": {"name": {"type": "string", "minLength": 1}, "terms": {"type": "string", "minLength": 1}}, "required": ["name", "terms"], "additionalProperties": false}, "InputSpec": {"type": "object", "properties": {"width": {"type": "integer", "exclusiveMinimum": 0}, "height": {"type": "integer", "exclusiveMinimum": 0}, "channels": {"enum": [3]}, "color": {"enum": ["rgb"]}}, "required": ["width", "height", "channels", "color"], "additionalProperties": false}, "AlignmentSpec": {"type": "object", "properties": {"width": {"type": "integer", "exclusiveMinimum": 0}, "height": {"type": "integer", "exclusiveMinimum": 0}, "points": {"type": "object", "additionalProperties": {"type": "array", "minItems": 2, "maxItems": 2, "prefixItems": [{"type": "number"}, {"type": "number"}], "items": false}}, "interpolation": {"enum": ["bilinear"]}, "border": {"enum": ["replicate"]}}, "required": ["width", "height", "points", "interpolation", "border"], "additionalProperties": false}, "PreprocessingSpec": {"type": "object", "properties": {"mean": {"type": "array", "minItems": 3, "maxItems": 3, "prefixItems": [{"type": "number"}, {"type": "number"}, {"type": "number"}], "items": false}, "std": {"type": "array", "minItems": 3, "maxItems": 3, "prefixItems": [{"type": "number"}, {"type": "number"}, {"type": "number"}], "items": false}}, "required": ["mean", "std"], "additionalProperties": false}, "HeadSpec": {"type": "object", "properties": {"name": {"enum": ["action_units", "emotion"]}, "output": {"type": "integer", "minimum": 0}, "activation": {"enum": ["sigmoid", "softmax"]}, "labels": {"type": "array", "items": {"type": "string", "minLength": 1}}}, "required": ["name", "output", "activation", "labels"], "additionalProperties": false}, "VectorSpec": {"type": "object", "properties": {"name": {"type": "string", "minLength": 1}, "output": {"type": "integer", "minimum": 0}, "width": {"type": "integer", "exclusiveMinimum": 0}}, "required": ["name", "output", "width"], "additionalProperties": false}, "CalibrationSpec": {"type": "object", "properties": {"emotion": {"$ref": "#/$defs/EmotionCalibration"}, "action_units": {"type": "object", "additionalProperties": {"$ref": "#/$defs/ActionUnitCalibration"}}}, "required": ["emotion", "action_units"], "additionalProperties": false}, "EmotionCalibration": {"type": "object", "properties": {"temperature": {"type": "number", "exclusiveMinimum": 0}, "fitted_on": {"type": "string", "minLength": 1}}, "required": ["temperature", "fitted_on"], "additionalProperties": false}, "ActionUnitCalibration": {"type": "object", "properties": {"scale": {"type": "number", "exclusiveMinimum": 0}, "bias": {"type": "number"}, "threshold": {"type": "number", "minimum": 0, "maximum": 1}, "fitted_on": {"type": "string", "minLength": 1}}, "required": ["scale", "bias", "threshold", "fitted_on"], "additionalProperties": false}, "DecodingSpec": {"type": "object", "properties": {"min_emotion_score": {"type": "number", "minimum": 0, "maximum": 1}, "au_margin": {"type": "number", "minimum": 0, "maximum": 1}, "min_face_size": {"type": "number", "minimum": 0}}, "required": ["min_emotion_score", "au_margin", "min_face_size"], "additionalProperties": false}, "SmoothingSpec": {"type": "object", "properties": {"emotion": {"$ref": "#/$defs/OneEuroSpec", "default": {"min_cutoff_hz": 1.5, "beta": 0.5, "speed_cutoff_hz": 1.0}}, "action_units": {"$ref": "#/$defs/OneEuroSpec", "default": {"min_cutoff_hz": 1.5, "beta": 0.5, "speed_cutoff_hz": 1.0}}, "landmarks": {"$ref": "#/$defs/OneEuroSpec", "default": {"min_cutoff_hz": 2.0, "beta": 12.0, "speed_cutoff_hz": 1.0}}, "emotion_margin": {"type": "number", "minimum": 0, "maximum": 1, "default": 0.05}, "au_hysteresis": {"type": "number", "minimum": 0, "maximum": 1, "default": 0.04}}, "required": [], "additionalProperties": false}, "OneEuroSpec": {"type": "object", "properties": {"min_cutoff_hz": {"type": "number", "exclusiveMinimum": 0}, "beta": {"type": "number", "minimum": 0}, "speed_cutoff_hz": {"type": "number", "exclusiveMinimum": 0, "default": 1.0}}, "required": ["min_cutoff_hz", "beta"], "additionalProperties": false}, "ArtifactSpec": {"type": "object", "properties": {"file": {"type": "string", "minLength": 1}, "format": {"enum": ["coreml", "executorch", "onnx", "tflite"]}, "precision": {"enum": ["fp16", "fp32", "int8"]}, "layout": {"enum": ["NCHW", "NHWC"]}, "input": {"enum": ["image", "tensor"], "default": "tensor"}, "door": {"enum": ["float32", "int8"], "default": "float32"}, "delegate": {"anyOf": [{"enum": ["coreml", "vulkan"]}, {"type": "null"}], "default": null}, "bytes": {"type": "integer", "exclusiveMinimum": 0}, "sha256": {"type": "string", "pattern": "^[0-9a-f]{64}$"}, "minimum_os": {"type": "object", "additionalProperties": {"type": "string"}, "default": {}}, "parity": {"anyOf": [{"$ref": "#/$defs/ParitySpec"}, {"type": "null"}], "default": null}, "accuracy": {"type": "array", "items": {"$ref": "#/$defs/AccuracySpec"}, "default": []}}, "required": ["file", "format", "precision", "layout", "bytes", "sha256"], "additionalProperties": false}, "ParitySpec": {"type": "object", "properties": {"images": {"type": "integer", "exclusiveMinimum": 0}, "max_abs_difference": {"type": "number", "minimum": 0}, "mean_abs_difference": {"type": "number", "minimum": 0}, "emotion_agreement": {"type": "number", "minimum": 0, "maximum": 1}, "au_agreement": {"type": "number", "minimum": 0, "maximum": 1}, "psnr_db": {"anyOf": [{"type": "number"}, {"type": "null"}], "default": null}, "reference": {"type": "string", "minLength": 1}, "engine": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "null"}], "default": null}, "data": {"type": "string", "minLength": 1}}, "required": ["images", "max_abs_difference", "mean_abs_difference", "emotion_agreement", "au_agreement", "reference", "data"], "additionalProperties": false}, "AccuracySpec": {"type": "object", "properties": {"dataset": {"type": "string", "minLength": 1}, "split": {"type": "string", "minLength": 1}, "protocol": {"type": "string", "minLength": 1}, "metric": {"type": "string", "minLength": 1}, "precision": {"enum": ["fp16", "fp32", "int8"], "default": "fp32"}, "value": {"type": "number"}, "low": {"anyOf": [{"type": "number"}, {"type": "null"}], "default": null}, "high": {"anyOf": [{"type": "number"}, {"type": "null"}], "default": null}, "interval": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "null"}], "default": null}, "n": {"type": "integer", "exclusiveMinimum": 0}, "seed": {"anyOf": [{"type": "integer"}, {"type": "null"}]}, "labels": {"type": "object", "additionalProperties": {"$ref": "#/$defs/LabelAccuracy"}, "default": {}}, "date": {"type": "string", "minLength": 1}, "machine": {"type": "string", "minLength": 1}}, "required": ["dataset", "split", "protocol", "metric", "value", "n", "seed", "date", "machine"], "additionalProperties": false}, "LabelAccuracy": {"type": "object", "properties": {"value": {"type": "number"}, "support": {"type": "integer", "minimum": 0}, "auc": {"anyOf": [{"type": "number", "minimum": 0, "maximum": 1}, {"type": "null"}], "default": null}, "low": {"anyOf": [{"type": "number"}, {"type": "null"}], "default": null}, "high": {"anyOf": [{"type": "number"}, {"type": "null"}], "default": null}}, "required": ["value", "support"], "additionalProperties": false}, "FileSpec": {"type": "object", "properties": {"file": {"type": "string", "minLength": 1}, "bytes": {"type": "integer", "exclusiveMinimum": 0}, "sha256": {"type": "string", "pattern": "^[0-9a-f]{64}$"}}, "required": ["file", "bytes", "sha256"], "additionalProperties": false}, "ProvenanceSpec": {"type": "object", "properties": {"backbone": {"type": "string", "minLength": 1}, "training_config": {"type": "string", "minLength": 1}, "commit": {"type": "string", "minLength": 1}, "checkpoint_sha256": {"anyOf": [{"type": "string", "pattern": "^[0-9a-f]{64}$"}, {"type": "null"}], "default": null}, "data": {"type": "object", "additionalProperties": {"type": "string"}}, "tools": {"type": "object", "additionalProperties": {"type": "string"}}, "created": {"type": "string", "minLength": 1}}, "required": ["backbone", "training_config", "commit", "data", "tools", "created"], "additionalProperties": false}, "SizeSpec": {"type": "object", "properties": {"parameters": {"type": "integer", "exclusiveMinimum": 0}, "multiply_adds": {"type": "integer", "exclusiveMinimum": 0}}, "required": ["parameters", "multiply_adds"], "additionalProperties": false}, "TeacherSpec": {"type": "object", "properties": {"name": {"type": "string", "minLength": 1}, "accuracy": {"type": "array", "items": {"$ref": "#/$defs/AccuracySpec"}}}, "required": ["name", "accuracy"], "additionalProperties": false}, "CardSpec": {"type": "object", "properties": {"intended_use": {"type": "string", "minLength": 1}, "misuse": {"type": "array", "items": {"type": "string", "minLength": 1}}, "limits": {"type": "array", "items": {"type": "string", "minLength": 1}}}, "required": ["intended_use", "misuse", "limits"], "additionalProperties": false}}};
+export const MANIFEST_SCHEMA: Readonly<Record<string, unknown>> = {"$ref": "#/$defs/Manifest", "$defs": {"Manifest": {"type": "object", "properties": {"schema_version": {"type": "string", "pattern": "^\\d+\\.\\d+$"}, "name": {"type": "string", "minLength": 1}, "version": {"type": "string", "minLength": 1}, "description": {"type": "string", "minLength": 1}, "license": {"$ref": "#/$defs/LicenseSpec"}, "input": {"$ref": "#/$defs/InputSpec"}, "alignment": {"$ref": "#/$defs/AlignmentSpec"}, "preprocessing": {"$ref": "#/$defs/PreprocessingSpec"}, "heads": {"type": "array", "items": {"$ref": "#/$defs/HeadSpec"}}, "vectors": {"type": "array", "items": {"$ref": "#/$defs/VectorSpec"}, "default": []}, "calibration": {"$ref": "#/$defs/CalibrationSpec"}, "decoding": {"$ref": "#/$defs/DecodingSpec"}, "smoothing": {"$ref": "#/$defs/SmoothingSpec", "default": {"emotion": {"min_cutoff_hz": 1.5, "beta": 0.5, "speed_cutoff_hz": 1.0}, "action_units": {"min_cutoff_hz": 1.5, "beta": 0.5, "speed_cutoff_hz": 1.0}, "landmarks": {"min_cutoff_hz": 2.0, "beta": 12.0, "speed_cutoff_hz": 1.0}, "emotion_margin": 0.05, "au_hysteresis": 0.04}}, "artifacts": {"type": "array", "items": {"$ref": "#/$defs/ArtifactSpec"}}, "goldens": {"type": "array", "items": {"$ref": "#/$defs/FileSpec"}, "default": []}, "provenance": {"$ref": "#/$defs/ProvenanceSpec"}, "size": {"anyOf": [{"$ref": "#/$defs/SizeSpec"}, {"type": "null"}], "default": null}, "accuracy": {"type": "array", "items": {"$ref": "#/$defs/AccuracySpec"}, "default": []}, "reliability": {"anyOf": [{"$ref": "#/$defs/ReliabilitySpec"}, {"type": "null"}], "default": null}, "experimental": {"type": "array", "items": {"type": "string", "minLength": 1}, "default": []}, "teacher": {"anyOf": [{"$ref": "#/$defs/TeacherSpec"}, {"type": "null"}], "default": null}, "card": {"anyOf": [{"$ref": "#/$defs/CardSpec"}, {"type": "null"}], "default": null}}, "required": ["schema_version", "name", "version", "description", "license", "input", "alignment", "preprocessing", "heads", "calibration", "decoding", "artifacts", "provenance"], "additionalProperties": false}, "LicenseSpec": {"type": "object", "properties": {"name": {"type": "string", "minLength": 1}, "summary": {"type": "string", "minLength": 1}, "data": {"type": "array", "items": {"$ref": "#/$defs/DataTerms"}}}, "required": ["name", "summary", "data"], "additionalProperties": false}, "DataTerms": {"type": "object", "properties": {"name": {"type": "string", "minLength": 1}, "terms": {"type": "string", "minLength": 1}}, "required": ["name", "terms"], "additionalProperties": false}, "InputSpec": {"type": "object", "properties": {"width": {"type": "integer", "exclusiveMinimum": 0}, "height": {"type": "integer", "exclusiveMinimum": 0}, "channels": {"enum": [3]}, "color": {"enum": ["rgb"]}}, "required": ["width", "height", "channels", "color"], "additionalProperties": false}, "AlignmentSpec": {"type": "object", "properties": {"width": {"type": "integer", "exclusiveMinimum": 0}, "height": {"type": "integer", "exclusiveMinimum": 0}, "points": {"type": "object", "additionalProperties": {"type": "array", "minItems": 2, "maxItems": 2, "prefixItems": [{"type": "number"}, {"type": "number"}], "items": false}}, "interpolation": {"enum": ["bilinear"]}, "border": {"enum": ["replicate"]}}, "required": ["width", "height", "points", "interpolation", "border"], "additionalProperties": false}, "PreprocessingSpec": {"type": "object", "properties": {"mean": {"type": "array", "minItems": 3, "maxItems": 3, "prefixItems": [{"type": "number"}, {"type": "number"}, {"type": "number"}], "items": false}, "std": {"type": "array", "minItems": 3, "maxItems": 3, "prefixItems": [{"type": "number"}, {"type": "number"}, {"type": "number"}], "items": false}}, "required": ["mean", "std"], "additionalProperties": false}, "HeadSpec": {"type": "object", "properties": {"name": {"enum": ["action_units", "emotion", "strength", "visibility"]}, "output": {"type": "integer", "minimum": 0}, "activation": {"enum": ["sigmoid", "softmax"]}, "labels": {"type": "array", "items": {"type": "string", "minLength": 1}}}, "required": ["name", "output", "activation", "labels"], "additionalProperties": false}, "VectorSpec": {"type": "object", "properties": {"name": {"type": "string", "minLength": 1}, "output": {"type": "integer", "minimum": 0}, "width": {"type": "integer", "exclusiveMinimum": 0}}, "required": ["name", "output", "width"], "additionalProperties": false}, "CalibrationSpec": {"type": "object", "properties": {"emotion": {"$ref": "#/$defs/EmotionCalibration"}, "action_units": {"type": "object", "additionalProperties": {"$ref": "#/$defs/ActionUnitCalibration"}}, "strength": {"type": "object", "additionalProperties": {"$ref": "#/$defs/ActionUnitCalibration"}, "default": {}}, "visibility": {"type": "object", "additionalProperties": {"$ref": "#/$defs/VisibilityCalibration"}, "default": {}}}, "required": ["emotion", "action_units"], "additionalProperties": false}, "EmotionCalibration": {"type": "object", "properties": {"temperature": {"type": "number", "exclusiveMinimum": 0}, "fitted_on": {"type": "string", "minLength": 1}}, "required": ["temperature", "fitted_on"], "additionalProperties": false}, "ActionUnitCalibration": {"type": "object", "properties": {"scale": {"type": "number", "exclusiveMinimum": 0}, "bias": {"type": "number"}, "fitted_on": {"type": "string", "minLength": 1}}, "required": ["scale", "bias", "fitted_on"], "additionalProperties": false}, "VisibilityCalibration": {"type": "object", "properties": {"bias": {"type": "number"}, "fitted_on": {"type": "string", "minLength": 1}}, "required": ["bias", "fitted_on"], "additionalProperties": false}, "DecodingSpec": {"type": "object", "properties": {"min_emotion_score": {"type": "number", "minimum": 0, "maximum": 1}, "au_margin": {"type": "number", "minimum": 0, "maximum": 1}, "min_face_size": {"type": "number", "minimum": 0}}, "required": ["min_emotion_score", "au_margin", "min_face_size"], "additionalProperties": false}, "SmoothingSpec": {"type": "object", "properties": {"emotion": {"$ref": "#/$defs/OneEuroSpec", "default": {"min_cutoff_hz": 1.5, "beta": 0.5, "speed_cutoff_hz": 1.0}}, "action_units": {"$ref": "#/$defs/OneEuroSpec", "default": {"min_cutoff_hz": 1.5, "beta": 0.5, "speed_cutoff_hz": 1.0}}, "landmarks": {"$ref": "#/$defs/OneEuroSpec", "default": {"min_cutoff_hz": 2.0, "beta": 12.0, "speed_cutoff_hz": 1.0}}, "emotion_margin": {"type": "number", "minimum": 0, "maximum": 1, "default": 0.05}, "au_hysteresis": {"type": "number", "minimum": 0, "maximum": 1, "default": 0.04}}, "required": [], "additionalProperties": false}, "OneEuroSpec": {"type": "object", "properties": {"min_cutoff_hz": {"type": "number", "exclusiveMinimum": 0}, "beta": {"type": "number", "minimum": 0}, "speed_cutoff_hz": {"type": "number", "exclusiveMinimum": 0, "default": 1.0}}, "required": ["min_cutoff_hz", "beta"], "additionalProperties": false}, "ArtifactSpec": {"type": "object", "properties": {"file": {"type": "string", "minLength": 1}, "format": {"enum": ["coreml", "executorch", "onnx", "tflite"]}, "precision": {"enum": ["fp16", "fp32", "int8"]}, "layout": {"enum": ["NCHW", "NHWC"]}, "input": {"enum": ["image", "tensor"], "default": "tensor"}, "door": {"enum": ["float32", "int8"], "default": "float32"}, "delegate": {"anyOf": [{"enum": ["coreml", "vulkan"]}, {"type": "null"}], "default": null}, "bytes": {"type": "integer", "exclusiveMinimum": 0}, "sha256": {"type": "string", "pattern": "^[0-9a-f]{64}$"}, "minimum_os": {"type": "object", "additionalProperties": {"type": "string"}, "default": {}}, "parity": {"anyOf": [{"$ref": "#/$defs/ParitySpec"}, {"type": "null"}], "default": null}, "accuracy": {"type": "array", "items": {"$ref": "#/$defs/AccuracySpec"}, "default": []}}, "required": ["file", "format", "precision", "layout", "bytes", "sha256"], "additionalProperties": false}, "ParitySpec": {"type": "object", "properties": {"images": {"type": "integer", "exclusiveMinimum": 0}, "max_abs_difference": {"type": "number", "minimum": 0}, "mean_abs_difference": {"type": "number", "minimum": 0}, "emotion_agreement": {"type": "number", "minimum": 0, "maximum": 1}, "au_agreement": {"type": "number", "minimum": 0, "maximum": 1}, "psnr_db": {"anyOf": [{"type": "number"}, {"type": "null"}], "default": null}, "reference": {"type": "string", "minLength": 1}, "engine": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "null"}], "default": null}, "data": {"type": "string", "minLength": 1}}, "required": ["images", "max_abs_difference", "mean_abs_difference", "emotion_agreement", "au_agreement", "reference", "data"], "additionalProperties": false}, "AccuracySpec": {"type": "object", "properties": {"dataset": {"type": "string", "minLength": 1}, "split": {"type": "string", "minLength": 1}, "protocol": {"type": "string", "minLength": 1}, "metric": {"type": "string", "minLength": 1}, "precision": {"enum": ["fp16", "fp32", "int8"], "default": "fp32"}, "value": {"type": "number"}, "low": {"anyOf": [{"type": "number"}, {"type": "null"}], "default": null}, "high": {"anyOf": [{"type": "number"}, {"type": "null"}], "default": null}, "interval": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "null"}], "default": null}, "n": {"type": "integer", "exclusiveMinimum": 0}, "seed": {"anyOf": [{"type": "integer"}, {"type": "null"}]}, "labels": {"type": "object", "additionalProperties": {"$ref": "#/$defs/LabelAccuracy"}, "default": {}}, "date": {"type": "string", "minLength": 1}, "machine": {"type": "string", "minLength": 1}}, "required": ["dataset", "split", "protocol", "metric", "value", "n", "seed", "date", "machine"], "additionalProperties": false}, "LabelAccuracy": {"type": "object", "properties": {"value": {"type": "number"}, "support": {"type": "integer", "minimum": 0}, "auc": {"anyOf": [{"type": "number", "minimum": 0, "maximum": 1}, {"type": "null"}], "default": null}, "low": {"anyOf": [{"type": "number"}, {"type": "null"}], "default": null}, "high": {"anyOf": [{"type": "number"}, {"type": "null"}], "default": null}}, "required": ["value", "support"], "additionalProperties": false}, "FileSpec": {"type": "object", "properties": {"file": {"type": "string", "minLength": 1}, "bytes": {"type": "integer", "exclusiveMinimum": 0}, "sha256": {"type": "string", "pattern": "^[0-9a-f]{64}$"}}, "required": ["file", "bytes", "sha256"], "additionalProperties": false}, "ProvenanceSpec": {"type": "object", "properties": {"backbone": {"type": "string", "minLength": 1}, "training_config": {"type": "string", "minLength": 1}, "commit": {"type": "string", "minLength": 1}, "checkpoint_sha256": {"anyOf": [{"type": "string", "pattern": "^[0-9a-f]{64}$"}, {"type": "null"}], "default": null}, "data": {"type": "object", "additionalProperties": {"type": "string"}}, "tools": {"type": "object", "additionalProperties": {"type": "string"}}, "created": {"type": "string", "minLength": 1}}, "required": ["backbone", "training_config", "commit", "data", "tools", "created"], "additionalProperties": false}, "SizeSpec": {"type": "object", "properties": {"parameters": {"type": "integer", "exclusiveMinimum": 0}, "multiply_adds": {"type": "integer", "exclusiveMinimum": 0}}, "required": ["parameters", "multiply_adds"], "additionalProperties": false}, "ReliabilitySpec": {"type": "object", "properties": {"emotion": {"type": "object", "additionalProperties": {"$ref": "#/$defs/LabelReliability"}, "default": {}}, "action_units": {"type": "object", "additionalProperties": {"$ref": "#/$defs/LabelReliability"}, "default": {}}}, "required": [], "additionalProperties": false}, "LabelReliability": {"type": "object", "properties": {"laboratory": {"anyOf": [{"$ref": "#/$defs/ReliabilityFigure"}, {"type": "null"}], "default": null}, "world": {"anyOf": [{"$ref": "#/$defs/ReliabilityFigure"}, {"type": "null"}], "default": null}}, "required": [], "additionalProperties": false}, "ReliabilityFigure": {"type": "object", "properties": {"f1": {"type": "number", "minimum": 0, "maximum": 1}, "recall": {"type": "number", "minimum": 0, "maximum": 1}, "n": {"type": "integer", "exclusiveMinimum": 0}, "support": {"type": "integer", "minimum": 0}, "data": {"type": "string", "minLength": 1}}, "required": ["f1", "recall", "n", "support", "data"], "additionalProperties": false}, "TeacherSpec": {"type": "object", "properties": {"name": {"type": "string", "minLength": 1}, "accuracy": {"type": "array", "items": {"$ref": "#/$defs/AccuracySpec"}}}, "required": ["name", "accuracy"], "additionalProperties": false}, "CardSpec": {"type": "object", "properties": {"intended_use": {"type": "string", "minLength": 1}, "misuse": {"type": "array", "items": {"type": "string", "minLength": 1}}, "limits": {"type": "array", "items": {"type": "string", "minLength": 1}}}, "required": ["intended_use", "misuse", "limits"], "additionalProperties": false}}};

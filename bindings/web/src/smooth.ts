@@ -5,6 +5,7 @@
  */
 import type { Manifest, Reason } from "./manifest_types.js";
 import { OneEuro } from "./one_euro.js";
+import { PRESENT } from "./types.js";
 import type { ActionUnit, ActionUnitEvent, Emotion, FaceState } from "./types.js";
 
 /** Reasons that smoothing may replace; the others say that the picture itself is poor. */
@@ -81,10 +82,9 @@ export class Smoother {
   }
 
   private isPresent(label: string, score: number, first: boolean): boolean {
-    const { threshold } = this.manifest.calibration.action_units[label]!;
     const slack = this.manifest.smoothing.au_hysteresis;
-    if (first) return score >= threshold;
-    return score >= threshold + (this.present.has(label) ? -slack : slack);
+    if (first) return score >= PRESENT;
+    return score >= PRESENT + (this.present.has(label) ? -slack : slack);
   }
 
   /** A unit that is present: its onset if it was not, its peak if it is higher than ever. */

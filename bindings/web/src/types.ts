@@ -2,7 +2,7 @@
  * What comes out: plain objects, the same keys and values as `FaceState.to_dict()` in Python.
  *
  * Coordinates are pixels of the frame that was passed in, origin at the top left, x to the right,
- * y down. Left and right are the subject's own. Scores are probabilities in 0..1.
+ * y down. Left and right are the subject's own. Scores are in 0..1.
  */
 import type { LandmarkName, Reason, Status } from "./manifest_types.js";
 
@@ -44,13 +44,16 @@ export interface Emotion {
   readonly reason: Reason;
 }
 
+/** The score from which on an Action Unit is present, in every bundle. */
+export const PRESENT = 0.5;
+
 /** One FACS Action Unit. */
 export interface ActionUnit {
   /** Its name in words. */
   readonly name: string;
   /** Calibrated probability. */
   readonly score: number;
-  /** Whether `score` reaches this unit's threshold in the manifest. */
+  /** In a single frame, whether `score` >= 0.5; a stream decides with hysteresis. */
   readonly present: boolean;
   readonly reason: Reason;
 }

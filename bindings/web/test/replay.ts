@@ -131,8 +131,8 @@ function rawState(
   const best = emotions[emotionScores.indexOf(Math.max(...emotionScores) as never)]!;
   const scores = Object.fromEntries(emotions.map((label, i) => [label, emotionScores[i]!]));
   const states = units.map((label, i) => {
-    const [score, { threshold }] = [unitScores[i]!, manifest.calibration.action_units[label]!];
-    return [label, { name: label, score, present: score >= threshold, reason: "confident" }];
+    const score = unitScores[i]!;
+    return [label, { name: label, score, present: score >= 0.5, reason: "confident" }];
   });
   const [part, box] = [1, { x: 0, y: 0, width: 1, height: 1 }];
   return {

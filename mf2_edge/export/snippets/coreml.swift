@@ -15,8 +15,8 @@ struct FaceState {
 final class FaceStateModel {
     private static let emotions: [String] = [%emotions]
     private static let temperature = %temperature
-    /// Label, scale, bias, threshold.
-    private static let units: [(String, Double, Double, Double)] = [
+    /// Label, scale, bias.
+    private static let units: [(String, Double, Double)] = [
 %units
     ]
 
@@ -46,9 +46,9 @@ final class FaceStateModel {
         let powers = emotion.map { exp(($0 - highest) / Self.temperature) }
         let sum = powers.reduce(0, +)
         let scores = units.enumerated().map { index, logit -> (String, (score: Double, present: Bool)) in
-            let (label, scale, bias, threshold) = Self.units[index]
+            let (label, scale, bias) = Self.units[index]
             let score = 1 / (1 + exp(-(scale * logit + bias)))
-            return (label, (score: score, present: score >= threshold))
+            return (label, (score: score, present: score >= 0.5))
         }
         return FaceState(
             emotion: Dictionary(uniqueKeysWithValues: zip(Self.emotions, powers.map { $0 / sum })),

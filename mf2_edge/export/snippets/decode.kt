@@ -15,14 +15,12 @@
         val powers = emotion.map { exp((it - highest) / TEMPERATURE) }
         val states = UNITS.mapIndexed { index, unit ->
             val score = 1 / (1 + exp(-(unit.scale * units[index] + unit.bias)))
-            unit.label to UnitState(score, score >= unit.threshold)
+            unit.label to UnitState(score, score >= 0.5)
         }
         return FaceState(EMOTIONS.zip(powers.map { it / powers.sum() }).toMap(), states.toMap())
     }
 
-    private class Calibration(
-        val label: String, val scale: Double, val bias: Double, val threshold: Double
-    )
+    private class Calibration(val label: String, val scale: Double, val bias: Double)
 
     private companion object {
         const val WIDTH = %width

@@ -15,7 +15,10 @@ namespace mf2_edge {
  */
 Manifest parse_manifest(const std::string& text, const std::string& source);
 
-/** The head of a name; `parse_manifest` makes sure that there is one. */
+/** The head of a name, or null where the network has none. */
+const HeadSpec* find_head(const Manifest& manifest, HeadName name);
+
+/** The head of a name; `parse_manifest` makes sure of those that must be there. */
 const HeadSpec& head_of(const Manifest& manifest, HeadName name);
 
 /** The value of a key, or null. */

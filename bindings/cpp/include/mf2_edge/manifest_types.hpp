@@ -15,10 +15,16 @@ template <class Value>
 using Keyed = std::vector<std::pair<std::string, Value>>;
 
 /** Schema that this release reads: every key up to this minor version. */
-inline constexpr const char* kSchemaVersion = "1.1";
+inline constexpr const char* kSchemaVersion = "2.0";
 
 /** The name of a FACS Action Unit such as AU12, or null. */
 const char* action_unit_name(const std::string& unit);
+
+/** Parts of a face that can be hidden one by one. */
+inline constexpr std::array<const char*, 5> kRegions = {"brows", "eyes", "nose", "mouth", "chin"};
+
+/** The region that must be in view for a unit to be judged, or null. */
+const char* action_unit_region(const std::string& unit);
 
 enum class Activation { sigmoid, softmax };
 const char* to_string(Activation value);
@@ -38,7 +44,7 @@ const char* to_string(Delegate value);
 enum class Door { float32, int8 };
 const char* to_string(Door value);
 
-enum class HeadName { action_units, emotion };
+enum class HeadName { action_units, emotion, strength, visibility };
 const char* to_string(HeadName value);
 
 enum class Interpolation { bilinear };
@@ -107,7 +113,7 @@ struct PreprocessingSpec {
 
 /** One output of the network: logits, one a label. */
 struct HeadSpec {
-  /** What the head tells. */
+  /** What the head tells: the emotion; which units are present; of these, which are marked (FACS intensity C to E); which regions of the face can be judged. The last two are optional. */
   HeadName name = HeadName::action_units;
   /** Position among the outputs, in the order in which the exported model returns them. */
   std::int64_t output = 0;
@@ -117,7 +123,7 @@ struct HeadSpec {
   std::vector<std::string> labels;
 };
 
-/** One more output of the network: a vector that heads of other tasks read (schema 1.1). */
+/** One more output of the network: a vector that heads of other tasks read. */
 struct VectorSpec {
   /** Of the output, where the format can hold names. */
   std::string name;
@@ -135,15 +141,21 @@ struct EmotionCalibration {
   std::string fitted_on;
 };
 
-/** `score = sigmoid(scale * logit + bias)` (Platt 1999); present where `score >= threshold`. */
+/** `score = sigmoid(scale * logit + bias)` (Platt 1999), placed so that 0.5 decides. */
 struct ActionUnitCalibration {
   /** Slope; positive, so that order is kept. */
   double scale = 0;
-  /** Offset of the scaled logit. */
+  /** Offset of the scaled logit; a decision at another score than 0.5 is folded into it. */
   double bias = 0;
-  /** Smallest score that counts as present. */
-  double threshold = 0;
   /** Data set and split that these were fitted on; never test data. */
+  std::string fitted_on;
+};
+
+/** `score = sigmoid(logit + bias)`; a region can be judged where it is 0.5 or more. */
+struct VisibilityCalibration {
+  /** Offset of the logit. */
+  double bias = 0;
+  /** Data set and split that it was fitted on; never test data. */
   std::string fitted_on;
 };
 
@@ -153,13 +165,17 @@ struct CalibrationSpec {
   EmotionCalibration emotion;
   /** For each label of the head `action_units`. */
   Keyed<ActionUnitCalibration> action_units;
+  /** For each label of the head `strength`, to P(the unit is marked). */
+  Keyed<ActionUnitCalibration> strength;
+  /** For each label of the head `visibility`. */
+  Keyed<VisibilityCalibration> visibility;
 };
 
 /** When an answer deserves less trust. */
 struct DecodingSpec {
   /** Below this the emotion's reason is `low_confidence`. */
   double min_emotion_score = 0;
-  /** An AU whose score is less than this away from its threshold is `low_confidence`. */
+  /** An AU whose score is less than this away from 0.5 is `low_confidence`. */
   double au_margin = 0;
   /** Shorter side of the face box in source pixels below which the status is `small`. */
   double min_face_size = 0;
@@ -175,17 +191,17 @@ struct OneEuroSpec {
   double speed_cutoff_hz = 1.0;
 };
 
-/** How a stream calms what single frames say (schema 1.1; see `smoother.py`). */
+/** How a stream calms what single frames say (see `smoother.py`). */
 struct SmoothingSpec {
   /** Of the emotions' scores together. */
   OneEuroSpec emotion = {1.5, 0.5, 1.0};
-  /** Of each unit's score. */
+  /** Of each unit's score and strength, and of each region's visibility. */
   OneEuroSpec action_units = {1.5, 0.5, 1.0};
   /** Of box and landmarks, in widths of the face. */
   OneEuroSpec landmarks = {2.0, 12.0, 1.0};
   /** How far another emotion's score must lead before it becomes the label. */
   double emotion_margin = 0.05;
-  /** A unit becomes present this far above its threshold, and absent this far below. */
+  /** A unit becomes present this far above 0.5, and absent this far below. */
   double au_hysteresis = 0.04;
 };
 
@@ -201,11 +217,11 @@ struct ParitySpec {
   double emotion_agreement = 0;
   /** Part of the AU decisions that are the same. */
   double au_agreement = 0;
-  /** Peak signal-to-noise ratio of all scores, dB, their peak 1; null where none differs (schema 1.1). */
+  /** Peak signal-to-noise ratio of all scores, dB, their peak 1; null where none differs. */
   std::optional<double> psnr_db;
   /** What the artifact was compared with. */
   std::string reference;
-  /** What ran the artifact for the comparison; null where not recorded (schema 1.1). */
+  /** What ran the artifact for the comparison; null where not recorded. */
   std::optional<std::string> engine;
   /** Which faces. */
   std::string data;
@@ -235,7 +251,7 @@ struct AccuracySpec {
   std::string protocol;
   /** What `value` is, e.g. `accuracy` or `mean_f1`. */
   std::string metric;
-  /** What the network computed in (schema 1.1). */
+  /** What the network computed in. */
   Precision precision = Precision::fp32;
   /** The figure. */
   double value = 0;
@@ -267,11 +283,11 @@ struct ArtifactSpec {
   Precision precision = Precision::fp16;
   /** Order of the input's axes. */
   Layout layout = Layout::NCHW;
-  /** `tensor`: numbers that the caller has preprocessed; `image`: the pixels of the aligned face as they are, preprocessing being part of the model (schema 1.1). */
+  /** `tensor`: numbers that the caller has preprocessed; `image`: the pixels of the aligned face as they are, preprocessing being part of the model. */
   ModelInput input = ModelInput::tensor;
-  /** Type of the numbers that go in and come out; `int8` ones with the scale and zero point that the file itself states (schema 1.1). */
+  /** Type of the numbers that go in and come out; `int8` ones with the scale and zero point that the file itself states. */
   Door door = Door::float32;
-  /** Of ExecuTorch: the backend that the program was lowered for, where it is not XNNPACK, which runs on every CPU (schema 1.1). */
+  /** Of ExecuTorch: the backend that the program was lowered for, where it is not XNNPACK, which runs on every CPU. */
   std::optional<Delegate> delegate;
   /** Size of the file. */
   std::int64_t bytes = 0;
@@ -281,7 +297,7 @@ struct ArtifactSpec {
   Keyed<std::string> minimum_os;
   /** Measured by the exporter; null where nobody has. */
   std::optional<ParitySpec> parity;
-  /** Measured on this very file; what else is known of its numbers stands in the manifest's own `accuracy` (schema 1.1). */
+  /** Measured on this very file; what else is known of its numbers stands in the manifest's own `accuracy`. */
   std::vector<AccuracySpec> accuracy;
 };
 
@@ -303,7 +319,7 @@ struct ProvenanceSpec {
   std::string training_config;
   /** Commit of the code that trained it. */
   std::string commit;
-  /** Of the checkpoint that was exported: heads of other tasks name it (schema 1.1). */
+  /** Of the checkpoint that was exported: heads of other tasks name it. */
   std::optional<std::string> checkpoint_sha256;
   /** sha256 of each data file, by name. */
   Keyed<std::string> data;
@@ -319,6 +335,36 @@ struct SizeSpec {
   std::int64_t parameters = 0;
   /** Of convolutions and linear layers, for one face. */
   std::int64_t multiply_adds = 0;
+};
+
+/** How well one label was told on one set of faces. */
+struct ReliabilityFigure {
+  /** Of precision and recall, their harmonic mean. */
+  double f1 = 0;
+  /** Part of the label's faces that were told so. */
+  double recall = 0;
+  /** Faces judged. */
+  std::int64_t n = 0;
+  /** Faces that bear the label. */
+  std::int64_t support = 0;
+  /** Data set and part of it. */
+  std::string data;
+};
+
+/** One label, on posed faces of a laboratory and on photographs of the world. */
+struct LabelReliability {
+  /** Null where nobody measured it. */
+  std::optional<ReliabilityFigure> laboratory;
+  /** Null where nobody measured it. */
+  std::optional<ReliabilityFigure> world;
+};
+
+/** How far each answer can be relied on, as measured on faces that taught nothing. */
+struct ReliabilitySpec {
+  /** For labels of the head `emotion`. */
+  Keyed<LabelReliability> emotion;
+  /** For labels of the head `action_units`. */
+  Keyed<LabelReliability> action_units;
 };
 
 /** The network that taught this one, so that what was lost on the way can be told. */
@@ -354,23 +400,27 @@ struct Manifest {
   AlignmentSpec alignment;
   PreprocessingSpec preprocessing;
   std::vector<HeadSpec> heads;
-  /** What else the network tells (schema 1.1). */
+  /** What else the network tells. */
   std::vector<VectorSpec> vectors;
   CalibrationSpec calibration;
   DecodingSpec decoding;
-  /** For streams (schema 1.1). */
+  /** For streams. */
   SmoothingSpec smoothing = {{1.5, 0.5, 1.0}, {1.5, 0.5, 1.0}, {2.0, 12.0, 1.0}, 0.05, 0.04};
   std::vector<ArtifactSpec> artifacts;
   /** Recorded results of each stage, which every implementation must reproduce. */
   std::vector<FileSpec> goldens;
   ProvenanceSpec provenance;
-  /** How much it computes (schema 1.1). */
+  /** How much it computes. */
   std::optional<SizeSpec> size;
   /** As measured, never as hoped. */
   std::vector<AccuracySpec> accuracy;
-  /** Null where nobody measured it, and in bundles of schema 1.0 (schema 1.1). */
+  /** Label by label; null where nobody measured it. */
+  std::optional<ReliabilitySpec> reliability;
+  /** Action Units that could not be shown reliable: told only on request. */
+  std::vector<std::string> experimental;
+  /** Null where nobody measured it. */
   std::optional<TeacherSpec> teacher;
-  /** Use, misuse and limits; null in bundles of schema 1.0. */
+  /** Use, misuse and limits; null where nobody wrote them. */
   std::optional<CardSpec> card;
 };
 

@@ -1,7 +1,7 @@
 // What goes in and what comes out; names and meaning as in mf2_edge/types.py.
 //
 // Coordinates are pixels of the frame that was passed in, origin at the top left, x to the right,
-// y down. Left and right are the subject's own. Scores are probabilities in 0..1.
+// y down. Left and right are the subject's own. Scores are in 0..1.
 #pragma once
 
 #include <array>
@@ -83,6 +83,9 @@ struct Emotion {
   Reason reason = Reason::confident;
 };
 
+/** The score from which on an Action Unit is present, in every bundle. */
+inline constexpr double kPresent = 0.5;
+
 /** One FACS Action Unit. */
 struct ActionUnit {
   /** "AU12". */
@@ -90,7 +93,7 @@ struct ActionUnit {
   /** In words. */
   std::string name;
   double score = 0;
-  /** Whether `score` reaches this unit's threshold in the manifest. */
+  /** In a single frame, whether `score` >= 0.5; a stream decides with hysteresis. */
   bool present = false;
   Reason reason = Reason::confident;
 };

@@ -3,7 +3,7 @@ import Foundation
 /// Decode: from logits to emotion and Action Units, with the manifest's calibration.
 ///
 ///     emotion       scores = softmax(logits / temperature)
-///     action units  score  = sigmoid(scale * logit + bias), present where score >= threshold
+///     action units  score  = sigmoid(scale * logit + bias), present where score >= 0.5
 struct Decoder {
     private let manifest: Manifest
     private let emotionHead: HeadSpec
@@ -62,12 +62,11 @@ struct Decoder {
     private func actionUnits(_ scores: [Double], _ cause: Reason?) -> OrderedMap<ActionUnit> {
         var made = OrderedMap<ActionUnit>()
         for (label, score) in zip(unitHead.labels, scores) {
-            let threshold: Double = manifest.calibration.actionUnits[label]?.threshold ?? 1
-            let unsure: Bool = abs(score - threshold) < manifest.decoding.auMargin
+            let unsure: Bool = abs(score - presentScore) < manifest.decoding.auMargin
             made[label] = ActionUnit(
                 name: actionUnitNames[label] ?? label,
                 score: score,
-                present: score >= threshold,
+                present: score >= presentScore,
                 reason: cause ?? (unsure ? .lowConfidence : .confident)
             )
         }

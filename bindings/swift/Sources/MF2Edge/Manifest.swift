@@ -30,9 +30,14 @@ public func parseManifest(_ bytes: [UInt8], source: String) throws -> Manifest {
 }
 
 extension Manifest {
-    /// The head of a name; `parseManifest` makes sure that there is one.
+    /// The head of a name; `parseManifest` makes sure of those that must be there.
     public func head(_ name: HeadName) -> HeadSpec {
         return heads.first { $0.name == name } ?? heads[0]
+    }
+
+    /// The head of a name, where the network has one.
+    public func findHead(_ name: HeadName) -> HeadSpec? {
+        return heads.first { $0.name == name }
     }
 }
 
@@ -73,19 +78,20 @@ private func withoutZeros(_ digits: Substring) -> String {
 /// Every way in which the parts of a manifest can disagree, which no schema can say.
 private func contradictions(_ manifest: Manifest) -> [String] {
     let names: [HeadName] = manifest.heads.map { $0.name }
-    if names.count != 2 || !names.contains(.emotion) || !names.contains(.actionUnits) {
+    let once: Bool = Set(names).count == names.count
+    if !once || !names.contains(.emotion) || !names.contains(.actionUnits) {
         let found: String = names.map { $0.rawValue }.joined(separator: ", ")
         return ["$.heads: expected one head each of emotion, action_units, found \(found)"]
     }
-    return headContradictions(manifest) + partContradictions(manifest)
+    return headContradictions(manifest) + labelContradictions(manifest)
+        + partContradictions(manifest)
 }
 
 private func headContradictions(_ manifest: Manifest) -> [String] {
     var found: [String] = []
-    let wanted: [(HeadName, Activation)] = [(.emotion, .softmax), (.actionUnits, .sigmoid)]
-    for (name, activation) in wanted {
-        let head: HeadSpec = manifest.head(name)
-        let place: String = "$.heads (\(name.rawValue))"
+    for head in manifest.heads {
+        let activation: Activation = head.name == .emotion ? .softmax : .sigmoid
+        let place: String = "$.heads (\(head.name.rawValue))"
         if head.labels.isEmpty { found.append("\(place): no labels; expected one a logit") }
         if Set(head.labels).count != head.labels.count {
             found.append("\(place): a label comes more than once")
@@ -99,15 +105,43 @@ private func headContradictions(_ manifest: Manifest) -> [String] {
     if Set(outputs).count != outputs.count {
         found.append("$.heads, $.vectors: outputs \(outputs); expected different outputs")
     }
+    return found
+}
+
+/// Labels that mean nothing, and labels by which two parts speak of different things.
+private func labelContradictions(_ manifest: Manifest) -> [String] {
+    var found: [String] = []
     let units: [String] = manifest.head(.actionUnits).labels
+    let strength: [String] = manifest.findHead(.strength)?.labels ?? []
+    let seen: [String] = manifest.findHead(.visibility)?.labels ?? []
     for unit in units where actionUnitNames[unit] == nil {
         found.append("$.heads (action_units): \(unit) is no FACS Action Unit such as AU12")
     }
-    if Set(units) != Set(manifest.calibration.actionUnits.keys) {
+    for region in seen where !regions.contains(region) {
+        found.append("$.heads (visibility): unknown region \(region)")
+    }
+    if !strength.isEmpty && strength != units {
+        found.append("$.heads (strength): expected the labels of head action_units in their order")
+    }
+    let calibrated: [(String, [String], [String])] = [
+        ("action_units", manifest.calibration.actionUnits.keys, units),
+        ("strength", manifest.calibration.strength.keys, strength),
+        ("visibility", manifest.calibration.visibility.keys, seen),
+    ]
+    for (name, keys, labels) in calibrated where Set(keys) != Set(labels) {
         found.append(
-            "$.calibration.action_units and the labels of head action_units differ; expected one "
-                + "entry a label"
+            "$.calibration.\(name) and the labels of head \(name) differ; expected one entry a "
+                + "label"
         )
+    }
+    let emotions: [String] = manifest.head(.emotion).labels
+    let named: [(String, [String], [String])] = [
+        ("experimental", manifest.experimental, units),
+        ("reliability.action_units", manifest.reliability?.actionUnits.keys ?? [], units),
+        ("reliability.emotion", manifest.reliability?.emotion.keys ?? [], emotions),
+    ]
+    for (part, told, labels) in named where !told.allSatisfy({ labels.contains($0) }) {
+        found.append("$.\(part): names what is no label of the head")
     }
     return found
 }

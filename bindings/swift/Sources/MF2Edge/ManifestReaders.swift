@@ -127,13 +127,24 @@ extension ActionUnitCalibration {
         let fields: Fields = try json.fields()
         let scale: Double = try fields.required("scale").number(above: 0.0)
         let bias: Double = try fields.required("bias").number()
-        let threshold: Double = try fields.required("threshold").number(least: 0.0, most: 1.0)
         let fittedOn: String = try fields.required("fitted_on").text(least: 1)
         try fields.close()
         return ActionUnitCalibration(
             scale: scale,
             bias: bias,
-            threshold: threshold,
+            fittedOn: fittedOn
+        )
+    }
+}
+
+extension VisibilityCalibration {
+    static func read(_ json: Json) throws -> VisibilityCalibration {
+        let fields: Fields = try json.fields()
+        let bias: Double = try fields.required("bias").number()
+        let fittedOn: String = try fields.required("fitted_on").text(least: 1)
+        try fields.close()
+        return VisibilityCalibration(
+            bias: bias,
             fittedOn: fittedOn
         )
     }
@@ -144,10 +155,14 @@ extension CalibrationSpec {
         let fields: Fields = try json.fields()
         let emotion: EmotionCalibration = try fields.required("emotion").read(EmotionCalibration.read)
         let actionUnits: OrderedMap<ActionUnitCalibration> = try fields.required("action_units").members { try $0.read(ActionUnitCalibration.read) }
+        let strength: OrderedMap<ActionUnitCalibration> = try fields.optional("strength")?.members { try $0.read(ActionUnitCalibration.read) } ?? OrderedMap()
+        let visibility: OrderedMap<VisibilityCalibration> = try fields.optional("visibility")?.members { try $0.read(VisibilityCalibration.read) } ?? OrderedMap()
         try fields.close()
         return CalibrationSpec(
             emotion: emotion,
-            actionUnits: actionUnits
+            actionUnits: actionUnits,
+            strength: strength,
+            visibility: visibility
         )
     }
 }
@@ -368,6 +383,51 @@ extension SizeSpec {
     }
 }
 
+extension ReliabilityFigure {
+    static func read(_ json: Json) throws -> ReliabilityFigure {
+        let fields: Fields = try json.fields()
+        let f1: Double = try fields.required("f1").number(least: 0.0, most: 1.0)
+        let recall: Double = try fields.required("recall").number(least: 0.0, most: 1.0)
+        let n: Int = try fields.required("n").whole(above: 0)
+        let support: Int = try fields.required("support").whole(least: 0)
+        let data: String = try fields.required("data").text(least: 1)
+        try fields.close()
+        return ReliabilityFigure(
+            f1: f1,
+            recall: recall,
+            n: n,
+            support: support,
+            data: data
+        )
+    }
+}
+
+extension LabelReliability {
+    static func read(_ json: Json) throws -> LabelReliability {
+        let fields: Fields = try json.fields()
+        let laboratory: ReliabilityFigure? = try fields.optional("laboratory")?.orNil { try $0.read(ReliabilityFigure.read) }
+        let world: ReliabilityFigure? = try fields.optional("world")?.orNil { try $0.read(ReliabilityFigure.read) }
+        try fields.close()
+        return LabelReliability(
+            laboratory: laboratory,
+            world: world
+        )
+    }
+}
+
+extension ReliabilitySpec {
+    static func read(_ json: Json) throws -> ReliabilitySpec {
+        let fields: Fields = try json.fields()
+        let emotion: OrderedMap<LabelReliability> = try fields.optional("emotion")?.members { try $0.read(LabelReliability.read) } ?? OrderedMap()
+        let actionUnits: OrderedMap<LabelReliability> = try fields.optional("action_units")?.members { try $0.read(LabelReliability.read) } ?? OrderedMap()
+        try fields.close()
+        return ReliabilitySpec(
+            emotion: emotion,
+            actionUnits: actionUnits
+        )
+    }
+}
+
 extension TeacherSpec {
     static func read(_ json: Json) throws -> TeacherSpec {
         let fields: Fields = try json.fields()
@@ -417,6 +477,8 @@ extension Manifest {
         let provenance: ProvenanceSpec = try fields.required("provenance").read(ProvenanceSpec.read)
         let size: SizeSpec? = try fields.optional("size")?.orNil { try $0.read(SizeSpec.read) }
         let accuracy: [AccuracySpec] = try fields.optional("accuracy")?.list { try $0.read(AccuracySpec.read) } ?? []
+        let reliability: ReliabilitySpec? = try fields.optional("reliability")?.orNil { try $0.read(ReliabilitySpec.read) }
+        let experimental: [String] = try fields.optional("experimental")?.list { try $0.text(least: 1) } ?? []
         let teacher: TeacherSpec? = try fields.optional("teacher")?.orNil { try $0.read(TeacherSpec.read) }
         let card: CardSpec? = try fields.optional("card")?.orNil { try $0.read(CardSpec.read) }
         try fields.close()
@@ -439,6 +501,8 @@ extension Manifest {
             provenance: provenance,
             size: size,
             accuracy: accuracy,
+            reliability: reliability,
+            experimental: experimental,
             teacher: teacher,
             card: card
         )

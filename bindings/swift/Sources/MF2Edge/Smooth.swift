@@ -105,11 +105,10 @@ struct Smoother {
     }
 
     private func isPresent(_ unit: String, _ score: Double, _ first: Bool) -> Bool {
-        let threshold: Double = manifest.calibration.actionUnits[unit]?.threshold ?? 1
-        if first { return score >= threshold }
+        if first { return score >= presentScore }
         let held: Bool = peaks.contains(where: { $0.unit == unit })
         let slack: Double = manifest.smoothing.auHysteresis
-        return score >= threshold + (held ? -slack : slack)
+        return score >= presentScore + (held ? -slack : slack)
     }
 
     /// A unit that is present: its onset if it was not, its peak if it is higher than ever.

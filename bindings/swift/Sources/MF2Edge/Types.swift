@@ -1,7 +1,7 @@
 // What comes out; names and meaning as in mf2_edge/types.py.
 //
 // Coordinates are pixels of the frame that was passed in, origin at the top left, x to the right,
-// y down. Left and right are the subject's own. Scores are probabilities in 0..1.
+// y down. Left and right are the subject's own. Scores are in 0..1.
 
 /// A position in pixels.
 public struct Point: Equatable, Sendable {
@@ -131,13 +131,16 @@ public struct Emotion: Equatable, Sendable {
     public let reason: Reason
 }
 
+/// The score from which on an Action Unit is present, in every bundle.
+public let presentScore: Double = 0.5
+
 /// One FACS Action Unit.
 public struct ActionUnit: Equatable, Sendable {
     /// Its name in words.
     public let name: String
     /// Calibrated probability.
     public let score: Double
-    /// Whether `score` reaches this unit's threshold in the manifest.
+    /// In a single frame, whether `score` >= 0.5; a stream decides with hysteresis.
     public let present: Bool
     /// Why the decision deserves less trust, or differs from that of the single frame.
     public let reason: Reason

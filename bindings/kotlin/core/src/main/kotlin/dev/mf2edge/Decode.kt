@@ -7,7 +7,7 @@ import kotlin.math.exp
  * Decode: from logits to emotion and Action Units, with the manifest's calibration.
  *
  *     emotion       scores = softmax(logits / temperature)
- *     action units  score  = sigmoid(scale * logit + bias), present where score >= threshold
+ *     action units  score  = sigmoid(scale * logit + bias), present where score >= 0.5
  */
 internal class Decoder(private val manifest: Manifest) {
     private val emotionHead = manifest.head(HeadName.EMOTION)
@@ -51,11 +51,10 @@ internal class Decoder(private val manifest: Manifest) {
 
     private fun units(scores: List<Double>, cause: Reason?): Map<String, ActionUnit> =
         unitHead.labels.zip(scores).associate { (label, score) ->
-            val threshold = manifest.calibration.actionUnits.getValue(label).threshold
-            val unsure = abs(score - threshold) < manifest.decoding.auMargin
+            val unsure = abs(score - PRESENT) < manifest.decoding.auMargin
             val reason = cause ?: if (unsure) Reason.LOW_CONFIDENCE else Reason.CONFIDENT
             val name = ACTION_UNIT_NAMES.getValue(label)
-            label to ActionUnit(name, score, score >= threshold, reason)
+            label to ActionUnit(name, score, score >= PRESENT, reason)
         }
 
     /** What the network says of one face. */

@@ -1,7 +1,6 @@
 package dev.mf2edge
 
-private val ACTIVATIONS =
-    mapOf(HeadName.EMOTION to Activation.SOFTMAX, HeadName.ACTION_UNITS to Activation.SIGMOID)
+private val REQUIRED = listOf(HeadName.EMOTION, HeadName.ACTION_UNITS)
 
 private val VERSION = Regex("([0-9]+)\\.([0-9]+)")
 
@@ -31,8 +30,11 @@ public fun parseManifest(bytes: ByteArray, source: String): Manifest {
     return manifest
 }
 
-/** The head of a name; [parseManifest] makes sure that there is one. */
+/** The head of a name; [parseManifest] makes sure of those that must be there. */
 public fun Manifest.head(name: HeadName): HeadSpec = heads.first { it.name == name }
+
+/** The head of a name, where the network has one. */
+public fun Manifest.findHead(name: HeadName): HeadSpec? = heads.find { it.name == name }
 
 private fun checkVersion(version: String) {
     val found = VERSION.matchEntire(version)
@@ -54,19 +56,20 @@ private fun checkVersion(version: String) {
 /** Every way in which the parts of a manifest can disagree, which no schema can say. */
 private fun contradictions(manifest: Manifest): List<String> {
     val names = manifest.heads.map { it.name }
-    if (names.size != ACTIVATIONS.size || names.toSet() != ACTIVATIONS.keys) {
-        val expected = ACTIVATIONS.keys.joinToString { it.key }
+    if (repeated(names).isNotEmpty() || !names.containsAll(REQUIRED)) {
+        val expected = REQUIRED.joinToString { it.key }
         return listOf(
             "$.heads: expected one head each of $expected, found ${names.joinToString { it.key }}",
         )
     }
-    return headContradictions(manifest) + partContradictions(manifest)
+    return headContradictions(manifest) + labelContradictions(manifest) + partContradictions(manifest)
 }
 
 private fun headContradictions(manifest: Manifest): List<String> = buildList {
-    for ((name, activation) in ACTIVATIONS) {
-        val head = manifest.head(name)
-        val where = "$.heads (${name.key})"
+    for (head in manifest.heads) {
+        val emotion = head.name == HeadName.EMOTION
+        val activation = if (emotion) Activation.SOFTMAX else Activation.SIGMOID
+        val where = "$.heads (${head.name.key})"
         if (head.labels.isEmpty()) add("$where: no labels; expected one a logit")
         val twice = repeated(head.labels)
         if (twice.isNotEmpty()) add("$where: labels ${twice.joinToString()} more than once")
@@ -78,19 +81,49 @@ private fun headContradictions(manifest: Manifest): List<String> = buildList {
     if (repeated(outputs).isNotEmpty()) {
         add("$.heads, $.vectors: outputs ${outputs.joinToString()}; expected different outputs")
     }
+}
+
+/** Labels that mean nothing, and labels by which two parts speak of different things. */
+private fun labelContradictions(manifest: Manifest): List<String> = buildList {
     val units = manifest.head(HeadName.ACTION_UNITS).labels
+    val strength = manifest.findHead(HeadName.STRENGTH)?.labels.orEmpty()
+    val regions = manifest.findHead(HeadName.VISIBILITY)?.labels.orEmpty()
     val unknown = units.filter { it !in ACTION_UNIT_NAMES }
     if (unknown.isNotEmpty()) {
         val found = unknown.joinToString()
         add("$.heads (action_units): $found are not FACS Action Units such as AU12")
     }
-    val calibrated = manifest.calibration.actionUnits.keys
-    val odd = (units - calibrated) + (calibrated - units.toSet())
-    if (odd.isNotEmpty()) {
-        add(
-            "$.calibration.action_units and the labels of head action_units differ in " +
-                "${odd.joinToString()}; expected one entry a label",
-        )
+    val strange = regions - REGIONS.toSet()
+    if (strange.isNotEmpty()) {
+        val found = strange.joinToString()
+        add("$.heads (visibility): unknown regions $found; expected ${REGIONS.joinToString()}")
+    }
+    if (strength.isNotEmpty() && strength != units) {
+        add("$.heads (strength): expected the labels of head action_units in their order")
+    }
+    val calibrated = listOf(
+        Triple("action_units", manifest.calibration.actionUnits.keys, units),
+        Triple("strength", manifest.calibration.strength.keys, strength),
+        Triple("visibility", manifest.calibration.visibility.keys, regions),
+    )
+    for ((name, found, labels) in calibrated) {
+        val odd = (labels - found) + (found - labels.toSet())
+        if (odd.isNotEmpty()) {
+            add(
+                "$.calibration.$name and the labels of head $name differ in " +
+                    "${odd.joinToString()}; expected one entry a label",
+            )
+        }
+    }
+    val emotions = manifest.head(HeadName.EMOTION).labels
+    val named = listOf(
+        Triple("experimental", manifest.experimental, units),
+        Triple("reliability.action_units", manifest.reliability?.actionUnits?.keys.orEmpty(), units),
+        Triple("reliability.emotion", manifest.reliability?.emotion?.keys.orEmpty(), emotions),
+    )
+    for ((part, found, labels) in named) {
+        val odd = found - labels.toSet()
+        if (odd.isNotEmpty()) add("$.$part: ${odd.joinToString()} are no labels of the head")
     }
 }
 

@@ -70,7 +70,13 @@ internal fun Json.actionUnitCalibration(): ActionUnitCalibration = struct {
     ActionUnitCalibration(
         scale = required("scale") { number(above = 0.0) },
         bias = required("bias") { number() },
-        threshold = required("threshold") { number(least = 0.0, most = 1.0) },
+        fittedOn = required("fitted_on") { text(least = 1) },
+    )
+}
+
+internal fun Json.visibilityCalibration(): VisibilityCalibration = struct {
+    VisibilityCalibration(
+        bias = required("bias") { number() },
         fittedOn = required("fitted_on") { text(least = 1) },
     )
 }
@@ -79,6 +85,8 @@ internal fun Json.calibrationSpec(): CalibrationSpec = struct {
     CalibrationSpec(
         emotion = required("emotion") { emotionCalibration() },
         actionUnits = required("action_units") { map { actionUnitCalibration() } },
+        strength = optional("strength", emptyMap()) { map { actionUnitCalibration() } },
+        visibility = optional("visibility", emptyMap()) { map { visibilityCalibration() } },
     )
 }
 
@@ -195,6 +203,30 @@ internal fun Json.sizeSpec(): SizeSpec = struct {
     )
 }
 
+internal fun Json.reliabilityFigure(): ReliabilityFigure = struct {
+    ReliabilityFigure(
+        f1 = required("f1") { number(least = 0.0, most = 1.0) },
+        recall = required("recall") { number(least = 0.0, most = 1.0) },
+        n = required("n") { whole(above = 0) },
+        support = required("support") { whole(least = 0) },
+        data = required("data") { text(least = 1) },
+    )
+}
+
+internal fun Json.labelReliability(): LabelReliability = struct {
+    LabelReliability(
+        laboratory = optional("laboratory", null) { orNull { reliabilityFigure() } },
+        world = optional("world", null) { orNull { reliabilityFigure() } },
+    )
+}
+
+internal fun Json.reliabilitySpec(): ReliabilitySpec = struct {
+    ReliabilitySpec(
+        emotion = optional("emotion", emptyMap()) { map { labelReliability() } },
+        actionUnits = optional("action_units", emptyMap()) { map { labelReliability() } },
+    )
+}
+
 internal fun Json.teacherSpec(): TeacherSpec = struct {
     TeacherSpec(
         name = required("name") { text(least = 1) },
@@ -230,6 +262,8 @@ internal fun Json.manifest(): Manifest = struct {
         provenance = required("provenance") { provenanceSpec() },
         size = optional("size", null) { orNull { sizeSpec() } },
         accuracy = optional("accuracy", emptyList()) { list { accuracySpec() } },
+        reliability = optional("reliability", null) { orNull { reliabilitySpec() } },
+        experimental = optional("experimental", emptyList()) { list { text(least = 1) } },
         teacher = optional("teacher", null) { orNull { teacherSpec() } },
         card = optional("card", null) { orNull { cardSpec() } },
     )

@@ -2,7 +2,7 @@
 package dev.mf2edge
 
 /** Schema that this release reads: this major, keys up to this minor version. */
-public const val SCHEMA_VERSION: String = "1.1"
+public const val SCHEMA_VERSION: String = "2.0"
 
 /** FACS Action Units in words. */
 public val ACTION_UNIT_NAMES: Map<String, String> = mapOf(
@@ -33,6 +33,40 @@ public val ACTION_UNIT_NAMES: Map<String, String> = mapOf(
     "AU43" to "eyes closed",
     "AU45" to "blink",
     "AU46" to "wink",
+)
+
+/** Parts of a face that can be hidden one by one. */
+public val REGIONS: List<String> = listOf("brows", "eyes", "nose", "mouth", "chin")
+
+/** The region that must be in view for a unit to be judged. */
+public val ACTION_UNIT_REGIONS: Map<String, String> = mapOf(
+    "AU1" to "brows",
+    "AU2" to "brows",
+    "AU4" to "brows",
+    "AU5" to "eyes",
+    "AU6" to "eyes",
+    "AU7" to "eyes",
+    "AU9" to "nose",
+    "AU10" to "mouth",
+    "AU11" to "mouth",
+    "AU12" to "mouth",
+    "AU13" to "mouth",
+    "AU14" to "mouth",
+    "AU15" to "mouth",
+    "AU16" to "mouth",
+    "AU17" to "chin",
+    "AU18" to "mouth",
+    "AU20" to "mouth",
+    "AU22" to "mouth",
+    "AU23" to "mouth",
+    "AU24" to "mouth",
+    "AU25" to "mouth",
+    "AU26" to "mouth",
+    "AU27" to "mouth",
+    "AU28" to "mouth",
+    "AU43" to "eyes",
+    "AU45" to "eyes",
+    "AU46" to "eyes",
 )
 
 /** The points of BlazeFace, in the order of the goldens; sides are the subject's. [key] is the word in JSON. */
@@ -102,6 +136,8 @@ public enum class Door(public val key: String) {
 public enum class HeadName(public val key: String) {
     ACTION_UNITS("action_units"),
     EMOTION("emotion"),
+    STRENGTH("strength"),
+    VISIBILITY("visibility"),
 }
 
 /** Interpolation, as the manifest says it. [key] is the word in JSON. */
@@ -182,7 +218,7 @@ public data class PreprocessingSpec(
 
 /** One output of the network: logits, one a label. */
 public data class HeadSpec(
-    /** What the head tells. */
+    /** What the head tells: the emotion; which units are present; of these, which are marked (FACS intensity C to E); which regions of the face can be judged. The last two are optional. */
     public val name: HeadName,
     /** Position among the outputs, in the order in which the exported model returns them. */
     public val output: Long,
@@ -192,7 +228,7 @@ public data class HeadSpec(
     public val labels: List<String>,
 )
 
-/** One more output of the network: a vector that heads of other tasks read (schema 1.1). */
+/** One more output of the network: a vector that heads of other tasks read. */
 public data class VectorSpec(
     /** Of the output, where the format can hold names. */
     public val name: String,
@@ -210,15 +246,21 @@ public data class EmotionCalibration(
     public val fittedOn: String,
 )
 
-/** `score = sigmoid(scale * logit + bias)` (Platt 1999); present where `score >= threshold`. */
+/** `score = sigmoid(scale * logit + bias)` (Platt 1999), placed so that 0.5 decides. */
 public data class ActionUnitCalibration(
     /** Slope; positive, so that order is kept. */
     public val scale: Double,
-    /** Offset of the scaled logit. */
+    /** Offset of the scaled logit; a decision at another score than 0.5 is folded into it. */
     public val bias: Double,
-    /** Smallest score that counts as present. */
-    public val threshold: Double,
     /** Data set and split that these were fitted on; never test data. */
+    public val fittedOn: String,
+)
+
+/** `score = sigmoid(logit + bias)`; a region can be judged where it is 0.5 or more. */
+public data class VisibilityCalibration(
+    /** Offset of the logit. */
+    public val bias: Double,
+    /** Data set and split that it was fitted on; never test data. */
     public val fittedOn: String,
 )
 
@@ -228,13 +270,17 @@ public data class CalibrationSpec(
     public val emotion: EmotionCalibration,
     /** For each label of the head `action_units`. */
     public val actionUnits: Map<String, ActionUnitCalibration>,
+    /** For each label of the head `strength`, to P(the unit is marked). */
+    public val strength: Map<String, ActionUnitCalibration>,
+    /** For each label of the head `visibility`. */
+    public val visibility: Map<String, VisibilityCalibration>,
 )
 
 /** When an answer deserves less trust. */
 public data class DecodingSpec(
     /** Below this the emotion's reason is `low_confidence`. */
     public val minEmotionScore: Double,
-    /** An AU whose score is less than this away from its threshold is `low_confidence`. */
+    /** An AU whose score is less than this away from 0.5 is `low_confidence`. */
     public val auMargin: Double,
     /** Shorter side of the face box in source pixels below which the status is `small`. */
     public val minFaceSize: Double,
@@ -250,17 +296,17 @@ public data class OneEuroSpec(
     public val speedCutoffHz: Double,
 )
 
-/** How a stream calms what single frames say (schema 1.1; see `smoother.py`). */
+/** How a stream calms what single frames say (see `smoother.py`). */
 public data class SmoothingSpec(
     /** Of the emotions' scores together. */
     public val emotion: OneEuroSpec,
-    /** Of each unit's score. */
+    /** Of each unit's score and strength, and of each region's visibility. */
     public val actionUnits: OneEuroSpec,
     /** Of box and landmarks, in widths of the face. */
     public val landmarks: OneEuroSpec,
     /** How far another emotion's score must lead before it becomes the label. */
     public val emotionMargin: Double,
-    /** A unit becomes present this far above its threshold, and absent this far below. */
+    /** A unit becomes present this far above 0.5, and absent this far below. */
     public val auHysteresis: Double,
 )
 
@@ -276,11 +322,11 @@ public data class ParitySpec(
     public val emotionAgreement: Double,
     /** Part of the AU decisions that are the same. */
     public val auAgreement: Double,
-    /** Peak signal-to-noise ratio of all scores, dB, their peak 1; null where none differs (schema 1.1). */
+    /** Peak signal-to-noise ratio of all scores, dB, their peak 1; null where none differs. */
     public val psnrDb: Double?,
     /** What the artifact was compared with. */
     public val reference: String,
-    /** What ran the artifact for the comparison; null where not recorded (schema 1.1). */
+    /** What ran the artifact for the comparison; null where not recorded. */
     public val engine: String?,
     /** Which faces. */
     public val data: String,
@@ -310,7 +356,7 @@ public data class AccuracySpec(
     public val protocol: String,
     /** What `value` is, e.g. `accuracy` or `mean_f1`. */
     public val metric: String,
-    /** What the network computed in (schema 1.1). */
+    /** What the network computed in. */
     public val precision: Precision,
     /** The figure. */
     public val value: Double,
@@ -342,11 +388,11 @@ public data class ArtifactSpec(
     public val precision: Precision,
     /** Order of the input's axes. */
     public val layout: Layout,
-    /** `tensor`: numbers that the caller has preprocessed; `image`: the pixels of the aligned face as they are, preprocessing being part of the model (schema 1.1). */
+    /** `tensor`: numbers that the caller has preprocessed; `image`: the pixels of the aligned face as they are, preprocessing being part of the model. */
     public val input: ModelInput,
-    /** Type of the numbers that go in and come out; `int8` ones with the scale and zero point that the file itself states (schema 1.1). */
+    /** Type of the numbers that go in and come out; `int8` ones with the scale and zero point that the file itself states. */
     public val door: Door,
-    /** Of ExecuTorch: the backend that the program was lowered for, where it is not XNNPACK, which runs on every CPU (schema 1.1). */
+    /** Of ExecuTorch: the backend that the program was lowered for, where it is not XNNPACK, which runs on every CPU. */
     public val delegate: Delegate?,
     /** Size of the file. */
     public val bytes: Long,
@@ -356,7 +402,7 @@ public data class ArtifactSpec(
     public val minimumOs: Map<String, String>,
     /** Measured by the exporter; null where nobody has. */
     public val parity: ParitySpec?,
-    /** Measured on this very file; what else is known of its numbers stands in the manifest's own `accuracy` (schema 1.1). */
+    /** Measured on this very file; what else is known of its numbers stands in the manifest's own `accuracy`. */
     public val accuracy: List<AccuracySpec>,
 )
 
@@ -378,7 +424,7 @@ public data class ProvenanceSpec(
     public val trainingConfig: String,
     /** Commit of the code that trained it. */
     public val commit: String,
-    /** Of the checkpoint that was exported: heads of other tasks name it (schema 1.1). */
+    /** Of the checkpoint that was exported: heads of other tasks name it. */
     public val checkpointSha256: String?,
     /** sha256 of each data file, by name. */
     public val data: Map<String, String>,
@@ -394,6 +440,36 @@ public data class SizeSpec(
     public val parameters: Long,
     /** Of convolutions and linear layers, for one face. */
     public val multiplyAdds: Long,
+)
+
+/** How well one label was told on one set of faces. */
+public data class ReliabilityFigure(
+    /** Of precision and recall, their harmonic mean. */
+    public val f1: Double,
+    /** Part of the label's faces that were told so. */
+    public val recall: Double,
+    /** Faces judged. */
+    public val n: Long,
+    /** Faces that bear the label. */
+    public val support: Long,
+    /** Data set and part of it. */
+    public val data: String,
+)
+
+/** One label, on posed faces of a laboratory and on photographs of the world. */
+public data class LabelReliability(
+    /** Null where nobody measured it. */
+    public val laboratory: ReliabilityFigure?,
+    /** Null where nobody measured it. */
+    public val world: ReliabilityFigure?,
+)
+
+/** How far each answer can be relied on, as measured on faces that taught nothing. */
+public data class ReliabilitySpec(
+    /** For labels of the head `emotion`. */
+    public val emotion: Map<String, LabelReliability>,
+    /** For labels of the head `action_units`. */
+    public val actionUnits: Map<String, LabelReliability>,
 )
 
 /** The network that taught this one, so that what was lost on the way can be told. */
@@ -429,22 +505,26 @@ public data class Manifest(
     public val alignment: AlignmentSpec,
     public val preprocessing: PreprocessingSpec,
     public val heads: List<HeadSpec>,
-    /** What else the network tells (schema 1.1). */
+    /** What else the network tells. */
     public val vectors: List<VectorSpec>,
     public val calibration: CalibrationSpec,
     public val decoding: DecodingSpec,
-    /** For streams (schema 1.1). */
+    /** For streams. */
     public val smoothing: SmoothingSpec,
     public val artifacts: List<ArtifactSpec>,
     /** Recorded results of each stage, which every implementation must reproduce. */
     public val goldens: List<FileSpec>,
     public val provenance: ProvenanceSpec,
-    /** How much it computes (schema 1.1). */
+    /** How much it computes. */
     public val size: SizeSpec?,
     /** As measured, never as hoped. */
     public val accuracy: List<AccuracySpec>,
-    /** Null where nobody measured it, and in bundles of schema 1.0 (schema 1.1). */
+    /** Label by label; null where nobody measured it. */
+    public val reliability: ReliabilitySpec?,
+    /** Action Units that could not be shown reliable: told only on request. */
+    public val experimental: List<String>,
+    /** Null where nobody measured it. */
     public val teacher: TeacherSpec?,
-    /** Use, misuse and limits; null in bundles of schema 1.0. */
+    /** Use, misuse and limits; null where nobody wrote them. */
     public val card: CardSpec?,
 )

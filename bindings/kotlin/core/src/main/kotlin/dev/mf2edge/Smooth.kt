@@ -67,10 +67,9 @@ internal class Smoother(private val manifest: Manifest, private val trackId: Int
     }
 
     private fun isPresent(unit: String, score: Double, first: Boolean): Boolean {
-        val threshold = manifest.calibration.actionUnits.getValue(unit).threshold
         val slack = manifest.smoothing.auHysteresis
-        if (first) return score >= threshold
-        return score >= threshold + if (unit in peaks) -slack else slack
+        if (first) return score >= PRESENT
+        return score >= PRESENT + if (unit in peaks) -slack else slack
     }
 
     /** A unit that is present: its onset if it was not, its peak if it is higher than ever. */

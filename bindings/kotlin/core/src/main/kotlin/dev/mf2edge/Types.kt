@@ -3,7 +3,7 @@ package dev.mf2edge
 // What comes out; names and meaning as in mf2_edge/types.py.
 //
 // Coordinates are pixels of the frame that was passed in, origin at the top left, x to the right,
-// y down. Left and right are the subject's own. Scores are probabilities in 0..1.
+// y down. Left and right are the subject's own. Scores are in 0..1.
 
 /** A position in pixels. */
 public data class Point(public val x: Double, public val y: Double)
@@ -77,13 +77,16 @@ public data class Emotion(
     public val reason: Reason,
 )
 
+/** The score from which on an Action Unit is present, in every bundle. */
+public const val PRESENT: Double = 0.5
+
 /** One FACS Action Unit. */
 public data class ActionUnit(
     /** Its name in words. */
     public val name: String,
     /** Calibrated probability. */
     public val score: Double,
-    /** Whether [score] reaches this unit's threshold in the manifest. */
+    /** In a single frame, whether [score] >= 0.5; a stream decides with hysteresis. */
     public val present: Boolean,
     /** Why the decision deserves less trust, or differs from that of the single frame. */
     public val reason: Reason,
