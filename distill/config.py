@@ -126,7 +126,7 @@ class TextConfig(_Part, frozen=True, kw_only=True):
 
     store: str
     """The MFA store (docs/mfa.md)."""
-    sources: tuple[Literal["gpt", "template"], ...]
+    sources: tuple[Literal["gpt", "template", "coder"], ...]
     """Whose texts; they are mixed only if more than one is named."""
     levels: tuple[Literal["au", "emotion", "face"], ...]
     texts: int

@@ -1,4 +1,4 @@
-"""`mfa build`: a description of every face, by GPT-4o under a budget or from the grammar."""
+"""`mfa build`: a description of every face, by GPT-4o under a budget, the grammar or coders."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from distill.mfa.request.dispatch import ask, open_ledger
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
-    parser.add_argument("--source", choices=("gpt", "template"), default="gpt")
+    parser.add_argument("--source", choices=("gpt", "template", "coder"), default="gpt")
     add_store(parser)
     add_faces(parser)
     add_asking(parser)
@@ -38,6 +38,11 @@ def run(arguments: argparse.Namespace) -> int:
 
             faces = iterate_faces(recipe, arguments.dataset, arguments.split, arguments.limit)
             sys.stdout.write(f"{describe_offline(faces, store):,} faces described\n")
+            return 0
+        if arguments.source == "coder":
+            from distill.mfa.wild.offline import add_coded
+
+            sys.stdout.write(f"{add_coded(recipe, arguments.split, store):,} faces described\n")
             return 0
         ledger = open_ledger(arguments, store)
         questions = build_questions(recipe, arguments, asking_of(arguments), store)

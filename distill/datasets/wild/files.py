@@ -47,6 +47,14 @@ def load_codes(folder: Path = FOLDER) -> tuple[CodedFace, ...]:
     return _load(folder)
 
 
+def load_parts(folder: Path = FOLDER) -> list[tuple[Part, list[CodedFace]]]:
+    """The same by part; errors as above, CodesError also if there is none."""
+    parts = read_index(folder).parts
+    if not parts:
+        raise CodesError(f"no codes in {folder}: `python -m distill mfa codes` writes them")
+    return [(part, _read_part(folder, part)) for part in parts]
+
+
 def read_lines(content: bytes, name: str) -> list[CodedFace]:
     """Faces from JSON lines; raises CodesError naming the line."""
     faces = []
@@ -107,10 +115,7 @@ def read_index(folder: Path) -> Index:
 
 @lru_cache(maxsize=4)
 def _load(folder: Path) -> tuple[CodedFace, ...]:
-    parts = read_index(folder).parts
-    if not parts:
-        raise CodesError(f"no codes in {folder}: `python -m distill mfa codes` writes them")
-    return tuple(face for part in parts for face in _read_part(folder, part))
+    return tuple(face for _, faces in load_parts(folder) for face in faces)
 
 
 def _read_part(folder: Path, part: Part) -> list[CodedFace]:

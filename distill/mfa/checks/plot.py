@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.typing import HashableList
 
 # Okabe and Ito's palette, which colour-blind readers tell apart.
-COLOURS: Final = {"au": "#0072B2", "emotion": "#D55E00", "face": "#009E73"}
+COLOURS: Final = {"au": "#0072B2", "region": "#CC79A7", "emotion": "#D55E00", "face": "#009E73"}
 PRESENT, ABSENT, NOT_KNOWN = "#0072B2", "#E69F00", "#D9D9D9"
 LAYOUT: Final[list[HashableList[str]]] = [
     ["lengths", "units", "agreement"],

@@ -11,7 +11,7 @@ from typing import Final, Literal, get_args
 
 from distill.mfa.checks.lexicon import EMOTIONS, REFUSALS
 from distill.mfa.checks.reading import Mention, read_emotions, read_units
-from distill.mfa.records.schema import Description, FaceLabels, Level, Record
+from distill.mfa.records.schema import CodedDescription, Description, FaceLabels, Level, Record
 
 Kind = Literal[
     "refusal",
@@ -26,6 +26,7 @@ Kind = Literal[
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 
 FEWEST_WORDS: Final = 3
+_OMISSIONS: Final = ("unit missing", "emotion missing")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,9 @@ def find_problems(record: Record) -> list[Problem]:
     """The faults of a record, none of them twice.
 
     Words that `distill.mfa.checks.lexicon` does not know are no fault at AU level, where an entry
-    names its unit; at face level a unit in such words counts as missing.
+    names its unit; at face level a unit in such words counts as missing. A coder's sentence
+    (MFA-wild) is short and was written without labels: that it leaves something out is no fault,
+    that it contradicts them is one.
     """
     if record.description is None:
         return [Problem("refusal", None, f"refused: {record.refusal}")]
@@ -55,13 +58,21 @@ def find_problems(record: Record) -> list[Problem]:
         *_named_emotion(described, labels),
         *_face(described.face, labels),
     ]
+    if record.source == "coder":
+        found = [one for one in found if not (one.level == "face" and one.kind in _OMISSIONS)]
     return list(dict.fromkeys(found))
 
 
 def texts(description: Description) -> list[tuple[Level, str]]:
     """Every text of a description with its level."""
     units: list[tuple[Level, str]] = [("au", entry.text) for entry in description.action_units]
-    return [*units, ("emotion", description.emotion), ("face", description.face)]
+    regions = description.regions if isinstance(description, CodedDescription) else []
+    return [
+        *units,
+        *(("region", entry.text) for entry in regions),
+        ("emotion", description.emotion),
+        ("face", description.face),
+    ]
 
 
 def affirmed(mentions: Sequence[Mention], unit: str) -> bool:

@@ -31,8 +31,26 @@ class Description(BaseModel):
     """Face level: one description that ties both together."""
 
 
-Level = Literal["au", "emotion", "face"]
-Source = Literal["gpt", "template"]
+class RegionText(BaseModel):
+    """One region of the face in words."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    region: str
+    """brows, eyes, nose, mouth or chin."""
+    text: str
+
+
+class CodedDescription(Description):
+    """The texts of a face of MFA-wild: those of a coder have one level more."""
+
+    regions: list[RegionText]
+    """Region level: one text for each region that the coder speaks of, or that is hidden."""
+
+
+Level = Literal["au", "region", "emotion", "face"]
+Source = Literal["gpt", "template", "coder"]
+"""Who wrote the texts: a model that was told labels, the grammar, or a coder who saw no label."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +77,7 @@ class Record:
     labels: FaceLabels
     source: Source
     model: str
-    """The model that answered, or the grammar's version for templates."""
+    """The model that answered, the grammar's version for templates, or by what it was coded."""
     description: Description | None
     refusal: str | None
     created: str

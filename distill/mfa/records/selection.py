@@ -1,4 +1,4 @@
-"""Which records a command works on. Sources are never mixed, unless both are asked for."""
+"""Which records a command works on. Sources are never mixed, unless all are asked for."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ def add_source(parser: argparse.ArgumentParser) -> None:
     """--source."""
     parser.add_argument(
         "--source",
-        choices=("gpt", "template", "both"),
-        help="whose texts; needed if the store has both sources",
+        choices=("gpt", "template", "coder", "both"),
+        help="whose texts, or all of them; needed if the store has several sources",
     )
 
 
 def select(store: Store, source: str | None) -> list[Record]:
-    """The latest record of each face from a source, or from both.
+    """The latest record of each face from a source, or from all ("both").
 
-    Raises MfaError if the store has no such record, or two sources and none was chosen.
+    Raises MfaError if the store has no such record, or several sources and none was chosen.
     """
     records = [record for record in store.records() if source in (None, "both", record.source)]
     if not records:
@@ -33,7 +33,7 @@ def select(store: Store, source: str | None) -> list[Record]:
     if source is None and len(sources_of(records)) > 1:
         raise MfaError(
             f"{store.path} has records of {' and '.join(sources_of(records))}; say which with "
-            "--source gpt or --source template, or mix them with --source both"
+            f"--source {' or --source '.join(sources_of(records))}, or mix them with --source both"
         )
     return records
 

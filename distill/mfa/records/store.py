@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from distill.mfa.errors import StoreBusyError, StoreError
-from distill.mfa.records.schema import Description, FaceLabels, Record, Source
+from distill.mfa.records.schema import CodedDescription, Description, FaceLabels, Record, Source
 
 VERSION: Final = 1
 SCHEMA: Final = Path(__file__).with_name("store.sql")
@@ -175,6 +175,7 @@ def _row(record: Record) -> tuple[Any, ...]:
 
 def _record(row: tuple[Any, ...]) -> Record:
     key, dataset, name, labels, source, model, described, refusal, created, *counts = row
+    kind = CodedDescription if source == "coder" else Description
     return Record(
         key=key,
         dataset=dataset,
@@ -182,7 +183,7 @@ def _record(row: tuple[Any, ...]) -> Record:
         labels=labels_from_json(labels),
         source=source,
         model=model,
-        description=None if described is None else Description.model_validate_json(described),
+        description=None if described is None else kind.model_validate_json(described),
         refusal=refusal,
         created=created,
         input_tokens=counts[0],
