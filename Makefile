@@ -102,7 +102,7 @@ evaluate: $(DEV)/.installed ## the shipped files on held-out faces (resumes); up
 		--artifact $$bundle-$${rest%/*} --config $(CONFIGS)/$$bundle.toml \
 		--out $(RESULTS)/$$bundle/evaluation-$${rest#*/}.json || exit 1; done
 	for bundle in $(BUNDLES); do \
-		$(BIN)/python -m exporters.bundle.add_evaluation mf2_edge/bundles/$$bundle \
+		$(BIN)/python -m exporters update mf2_edge/bundles/$$bundle \
 		--evaluation $(RESULTS)/$$bundle/evaluation-tflite-*.json \
 		$(RESULTS)/$$bundle/evaluation-[!t]*.json || exit 1; done
 	$(BIN)/python -m benchmarks.tables

@@ -1,1 +1,1 @@
-"""The press: from a trained checkpoint to a bundle whose every artifact is proved equal to it."""
+"""Export of trained checkpoints as bundles whose every artifact is checked against the network."""

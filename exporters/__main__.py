@@ -1,4 +1,9 @@
-"""`python -m exporters CHECKPOINT ...`: from a trained checkpoint to a verified bundle."""
+"""Export of a trained checkpoint as a verified bundle.
+
+python -m exporters CHECKPOINT ...      a bundle
+python -m exporters update BUNDLE ...   metadata, accuracy or goldens of a bundle that exists
+python -m exporters head HEAD ...       a head of `python -m distill adapt`, for phones
+"""
 
 from __future__ import annotations
 
@@ -9,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from exporters.bundle.build import Made
+    from exporters.bundle.build import ExportedArtifact
     from exporters.formats.spec import Operators
     from mf2_edge.bundle.schema import ParitySpec
 
@@ -17,10 +22,20 @@ _EXIT_FAILED, _EXIT_INTERRUPTED = 2, 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Make one bundle; returns the exit code: 0, 2 if it was refused, 130 after Ctrl-C."""
-    options = _parser().parse_args(arguments)
+    """Run one command; returns the exit code: 0, 2 if it was refused, 130 after Ctrl-C."""
+    given = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        _run(options)
+        match given[:1]:
+            case ["update"]:
+                from exporters.bundle.update import update_command
+
+                update_command(given[1:])
+            case ["head"]:
+                from exporters.bundle.heads import head_command
+
+                head_command(given[1:])
+            case _:
+                _export(_parser().parse_args(given))
     except KeyboardInterrupt:
         sys.stderr.write("exporters: interrupted, nothing was written\n")
         return _EXIT_INTERRUPTED
@@ -33,7 +48,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m exporters", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m exporters",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("checkpoint", type=Path, help="network.pt of `python -m distill`")
     parser.add_argument(
         "--to", nargs="+", default=["tflite", "executorch"], metavar="FORMAT",
@@ -46,10 +65,10 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     parser.add_argument(
         "--allow-outside-delegate", action="store_true",
-        help="take .pte files of which a part runs outside the delegate",
+        help="accept .pte files with operators outside the delegate",
     )  # fmt: skip
     parser.add_argument(
-        "--ios", help="oldest iOS for coreml (default: minimum_os of --about, else 17)"
+        "--ios", help="oldest iOS for coreml (default: minimum_os of --metadata, else 17)"
     )
     parser.add_argument(
         "--calibration", type=Path, required=True, help="JSON of `python -m distill calibrate`"
@@ -71,37 +90,39 @@ def _parser() -> argparse.ArgumentParser:
         "--faces", type=Path, metavar="STORE", help="folder of aligned faces to compare on"
     )
     faces.add_argument(
-        "--synthetic-faces", action="store_true", help="compare on made-up pictures; says so"
+        "--synthetic-faces",
+        action="store_true",
+        help="compare on synthetic pictures, which the manifest records",
     )
     parser.add_argument(
-        "--about", type=Path, help="TOML on the bundle (default: the one of the recipe's name)"
+        "--metadata", type=Path, help="TOML of the bundle (default: that of the recipe's name)"
     )
-    parser.add_argument("--name", help="name of the bundle, instead of the one in --about")
-    parser.add_argument("--version", help="version of the weights, instead of the one in --about")
+    parser.add_argument("--name", help="name of the bundle, instead of that in --metadata")
+    parser.add_argument("--version", help="version of the weights, instead of that in --metadata")
     return parser
 
 
-def _run(options: argparse.Namespace) -> None:
+def _export(options: argparse.Namespace) -> None:
     import msgspec
 
     from distill.training.checkpoint import load_network
-    from exporters.bundle.add_teacher import load_teacher
-    from exporters.bundle.build import make_bundle
-    from exporters.bundle.draft import Order
-    from exporters.bundle.metadata import FOLDER, load_about, load_calibration, load_results
+    from exporters.bundle.build import export_bundle
+    from exporters.bundle.draft import ExportRequest
+    from exporters.bundle.metadata import CONFIGS, load_calibration, load_metadata, load_results
+    from exporters.bundle.update import load_teacher
     from exporters.checks.agreement import agreement_rows
     from exporters.formats.registry import choose_formats
 
     formats = choose_formats(options.to, options.precision)
-    about_file = options.about
-    if about_file is None:
-        about_file = FOLDER / f"{load_network(options.checkpoint).recipe.name}.toml"
+    metadata_file = options.metadata
+    if metadata_file is None:
+        metadata_file = CONFIGS / f"{load_network(options.checkpoint).recipe.name}.toml"
     given = {key: getattr(options, key) for key in ("name", "version") if getattr(options, key)}
-    order = Order(
+    request = ExportRequest(
         checkpoint=options.checkpoint,
         integers=options.integers or options.checkpoint.with_name("all.pt2"),
         formats=formats,
-        about=msgspec.structs.replace(load_about(about_file), **given),
+        metadata=msgspec.structs.replace(load_metadata(metadata_file), **given),
         calibration=load_calibration(options.calibration),
         accuracy=load_results(options.results),
         faces=options.faces,
@@ -109,10 +130,10 @@ def _run(options: argparse.Namespace) -> None:
         ios=options.ios,
         partial=options.allow_outside_delegate,
     )
-    made = make_bundle(order, options.out)
-    sys.stdout.write(_summary(made.artifacts))
-    if made.agreements:
-        sys.stdout.write("\n" + _table(agreement_rows(made.agreements)))
+    exported = export_bundle(request, options.out)
+    sys.stdout.write(_summary(exported.artifacts))
+    if exported.agreements:
+        sys.stdout.write("\n" + _table(agreement_rows(exported.agreements)))
     sys.stdout.write(f"bundle: {options.out}\n")
 
 
@@ -125,32 +146,18 @@ def _is_foreseen(error: Exception) -> bool:
     return isinstance(error, CheckpointError | ExportError | Mf2EdgeError | OSError)
 
 
-def _summary(made: Sequence[Made]) -> str:
-    """One line an artifact, and what its file consists of.
-
-    "delegated": the part of the operators that the delegate takes, where the file fixes it.
-    """
-    head = (
-        "file",
-        "MB",
-        "delegated",
-        "max diff",
-        "mean diff",
-        "PSNR dB",
-        "emotion",
-        "AUs",
-        "s",
-        "operators",
-    )
-    rows: list[tuple[str, ...]] = [head]
-    for each in made:
+def _summary(artifacts: Sequence[ExportedArtifact]) -> str:
+    """One line for each artifact; "delegated": the share of its operators in a delegate."""
+    head = "file,MB,delegated,max diff,mean diff,PSNR dB,emotion,AUs,s,operators"
+    rows = [tuple(head.split(","))]
+    for each in artifacts:
         artifact, conversion = each.artifact, each.conversion
         rows.append(
             (
                 artifact.file,
                 f"{artifact.bytes / 1e6:.2f}",
                 _delegated(conversion.operators),
-                *_figures(artifact.parity),
+                *_parity_cells(artifact.parity),
                 f"{conversion.seconds:.0f}",
                 ", ".join(f"{count} {name}" for name, count in conversion.operators.items()),
             )
@@ -158,7 +165,7 @@ def _summary(made: Sequence[Made]) -> str:
     return _table(rows)
 
 
-def _figures(parity: ParitySpec | None) -> tuple[str, ...]:
+def _parity_cells(parity: ParitySpec | None) -> tuple[str, ...]:
     if parity is None:
         return ("not run here", "", "", "", "")
     return (

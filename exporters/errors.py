@@ -1,4 +1,4 @@
-"""Every error that the press raises on purpose: what was wrong, what was expected, what to do."""
+"""Errors of the exporters; messages say what was wrong, what was expected and what to do."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class ParityError(ExportError):
 
 
 class MilError(ExportError):
-    """A Core ML program is not one that the press's interpreter can run."""
+    """A Core ML program cannot be run by `exporters.mil_reference`."""
 
 
 class UnknownOperatorError(MilError):
@@ -34,7 +34,7 @@ class PackError(ExportError):
 
 
 class RefusedError(ExportError):
-    """Some artifacts of a bundle failed, so no bundle was written; tells the fate of each."""
+    """Some artifacts of a bundle failed, so no bundle was written; the message lists each."""
 
     def __init__(self, passed: Sequence[str], failed: Mapping[str, str]) -> None:
         self.passed, self.failed = tuple(passed), dict(failed)

@@ -43,7 +43,7 @@ class FaceStateAnalyzer:
     `runtime` "auto" takes the first installed engine with an artifact in the bundle; `precision`
     None the first such artifact. `num_threads` holds for each network. `detector` replaces
     BlazeFace; where its faces carry no landmarks, BlazeFace finds them inside its boxes. `heads`
-    are folders of heads for other tasks (`python -m exporters.bundle.heads`), which answer in
+    are folders of heads for other tasks (`python -m exporters head`), which answer in
     `FaceState.tasks`.
 
     Raises BundleError (ManifestError, ChecksumError) if the bundle cannot be used and

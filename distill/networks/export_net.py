@@ -39,7 +39,7 @@ class ExportNet(nn.Module):
 
 
 def export_network(network: FaceStateNet) -> nn.Module:
-    """What the press exports of a network, in eval mode."""
+    """The part of a network that is exported, in eval mode."""
     return ExportNet(network).eval() if isinstance(network, EdgeNet) else network
 
 

@@ -22,7 +22,7 @@ class Size:
 
 @torch.no_grad()
 def network_size(network: FaceStateNet, face: AlignmentSpec) -> Size:
-    """The size of what the press would export, for aligned faces of that size."""
+    """The size of the exported part of a network, for aligned faces of that size."""
     exported = export_network(network)
     counter = FlopCounterMode(display=False)
     with counter:

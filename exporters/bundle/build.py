@@ -1,4 +1,4 @@
-"""Makes a bundle: convert, compare, record, describe, and verify the whole as a user would."""
+"""Export of a bundle: convert, compare, record goldens, write the card, verify the whole."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from exporters.bundle.convert import Conversion, convert
-from exporters.bundle.draft import Order, draft_manifest
+from exporters.bundle.draft import ExportRequest, draft_manifest
 from exporters.bundle.model_card import license_text, model_card
 from exporters.bundle.staging import new_folder
 from exporters.checks.agreement import Agreement, compare_all
 from exporters.checks.faces import FaceSet, load_faces, synthetic_faces
 from exporters.checks.goldens import golden_faces, write_goldens
-from exporters.checks.parity import judge_parity, make_reference
+from exporters.checks.parity import check_parity, make_reference
 from exporters.checks.run import run_artifact
 from exporters.errors import ExportError, PackError, RefusedError
 from mf2_edge.bundle.loader import MANIFEST, Bundle, load_bundle
@@ -37,23 +37,23 @@ GOLDENS: Final = "goldens.npz"
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
-    """An artifact that passed: as the manifest describes it, and how it was converted."""
+class ExportedArtifact:
+    """An artifact that passed the parity check, as in the manifest, and how it was converted."""
 
     artifact: ArtifactSpec
     conversion: Conversion
 
 
 @dataclass(frozen=True, slots=True)
-class MadeBundle:
-    """Each artifact, and how far those of integers are from one another."""
+class ExportedBundle:
+    """Artifacts, and the differences between the int8 ones."""
 
-    artifacts: tuple[Made, ...]
+    artifacts: tuple[ExportedArtifact, ...]
     agreements: tuple[Agreement, ...]
 
 
-def make_bundle(order: Order, out: Path) -> MadeBundle:
-    """Write the bundle of `order` to the folder `out`; returns what was made.
+def export_bundle(request: ExportRequest, out: Path) -> ExportedBundle:
+    """Write the bundle of `request` to the folder `out`; returns what was exported.
 
     `out` appears whole at the end, with everything verified. If anything fails it does not appear,
     and a bundle that was there before stays as it was.
@@ -65,87 +65,89 @@ def make_bundle(order: Order, out: Path) -> MadeBundle:
     from distill.networks.export_net import export_network
     from distill.training.checkpoint import load_network
 
-    if out.name != order.about.name:
+    if out.name != request.metadata.name:
         raise PackError(
-            f"the bundle is named {order.about.name} but its folder {out.name}; expected the same: "
-            f"change the folder, or pass --name {out.name}"
+            f"the bundle is named {request.metadata.name} but its folder {out.name}; expected the "
+            f"same: change the folder, or pass --name {out.name}"
         )
-    checkpoint = load_network(order.checkpoint)
-    draft = draft_manifest(order, checkpoint)
+    checkpoint = load_network(request.checkpoint)
+    draft = draft_manifest(request, checkpoint)
     # Contradictions show before minutes are spent on conversions.
     parse_manifest(dump_manifest(draft), source=MANIFEST)
-    faces = _faces(order.faces, draft.input.width, draft.input.height)
+    faces = _faces(request.faces, draft.input.width, draft.input.height)
 
-    steps = 2 * len(order.formats) + 3
+    steps = 2 * len(request.formats) + 3
     with new_folder(out, MANIFEST, "bundle") as folder, tqdm(total=steps, unit="step") as progress:
         progress.set_description("running the network")
         network = export_network(checkpoint.network)
-        references = _references(order, network, faces, draft.preprocessing)
+        references = _references(request, network, faces, draft.preprocessing)
         progress.update()
-        made, agreements = _make_all(order, draft, references, folder, progress)
+        exported, agreements = _export_artifacts(request, draft, references, folder, progress)
         progress.set_description("recording goldens")
-        integers = _integer_goldens(folder, draft, made)
+        integers = _integer_goldens(folder, draft, exported)
         write_goldens(folder / GOLDENS, network, draft, integers)
         manifest = msgspec.structs.replace(
             draft,
-            artifacts=tuple(each.artifact for each in made),
+            artifacts=tuple(each.artifact for each in exported),
             goldens=(_recorded(folder, GOLDENS),),
         )
-        card = model_card(order.about, manifest, agreements)
+        card = model_card(request.metadata, manifest, agreements)
         (folder / "README.md").write_text(card, encoding="utf-8")
-        (folder / "LICENSE").write_text(license_text(order.about, manifest), encoding="utf-8")
+        (folder / "LICENSE").write_text(license_text(request.metadata, manifest), encoding="utf-8")
         progress.update()
         progress.set_description("verifying")
         _verify(_write(folder, manifest))
         progress.update()
-    return MadeBundle(tuple(made), tuple(agreements))
+    return ExportedBundle(tuple(exported), tuple(agreements))
 
 
-def _make_all(
-    order: Order,
+def _export_artifacts(
+    request: ExportRequest,
     draft: Manifest,
     references: dict[bool, Reference],
     folder: Path,
     progress: tqdm[object],
-) -> tuple[list[Made], list[Agreement]]:
+) -> tuple[list[ExportedArtifact], list[Agreement]]:
     """Convert and compare every artifact, past those that fail; raises RefusedError if one did.
 
     Those for a phone's own delegate are converted only.
     """
-    made: list[Made] = []
+    exported: list[ExportedArtifact] = []
     answers: dict[str, list[NDArray[np.float32]]] = {}
     failed: dict[str, str] = {}
-    for row, drafted in zip(order.formats, draft.artifacts, strict=True):
+    for row, drafted in zip(request.formats, draft.artifacts, strict=True):
         try:
             progress.set_description(f"converting to {drafted.file}")
             integers = row.precision == "int8"
-            weights = order.integers if integers and order.integers else order.checkpoint
-            conversion = convert(weights, row.export, draft, drafted, folder, partial=order.partial)
+            weights = request.integers if integers and request.integers else request.checkpoint
+            conversion = convert(
+                weights, row.export, draft, drafted, folder, partial=request.partial
+            )
             progress.update()
             progress.set_description(f"comparing {drafted.file}")
             file = _recorded(folder, drafted.file)
             artifact = msgspec.structs.replace(drafted, bytes=file.bytes, sha256=file.sha256)
             bundle = _write(folder, msgspec.structs.replace(draft, artifacts=(artifact,)))
             if artifact.delegate is None:
-                parity, outputs = judge_parity(bundle, artifact, references[integers])
+                parity, outputs = check_parity(bundle, artifact, references[integers])
                 artifact = msgspec.structs.replace(artifact, parity=parity)
                 if integers:
                     answers[artifact.file] = outputs
-            made.append(Made(artifact, conversion))
+            exported.append(ExportedArtifact(artifact, conversion))
             progress.update()
         except ExportError as error:
             failed[drafted.file] = str(error)
     if failed:
-        raise RefusedError([each.artifact.file for each in made], failed)
-    return made, compare_all(draft, answers)
+        raise RefusedError([each.artifact.file for each in exported], failed)
+    return exported, compare_all(draft, answers)
 
 
 def _integer_goldens(
-    folder: Path, draft: Manifest, made: list[Made]
+    folder: Path, draft: Manifest, exported: list[ExportedArtifact]
 ) -> dict[str, list[NDArray[np.float32]]]:
     """By format, what its first int8 artifact, which has passed, answers to the goldens' faces."""
     answers: dict[str, list[NDArray[np.float32]]] = {}
-    for artifact in (each.artifact for each in made):
+    for artifact in (each.artifact for each in exported):
         if artifact.precision == "int8" and artifact.format not in answers:
             bundle = _write(folder, msgspec.structs.replace(draft, artifacts=(artifact,)))
             faces = golden_faces(draft.alignment)
@@ -154,7 +156,7 @@ def _integer_goldens(
 
 
 def _references(
-    order: Order, network: nn.Module, faces: FaceSet, spec: PreprocessingSpec
+    request: ExportRequest, network: nn.Module, faces: FaceSet, spec: PreprocessingSpec
 ) -> dict[bool, Reference]:
     """What files are compared with, by whether they are of integers.
 
@@ -162,16 +164,16 @@ def _references(
     """
     floats = "the PyTorch network it was exported from, fp32"
     references = {False: make_reference(network, floats, faces, spec)}
-    if any(row.precision == "int8" for row in order.formats):
-        if order.integers is None or not order.integers.is_file():
+    if any(row.precision == "int8" for row in request.formats):
+        if request.integers is None or not request.integers.is_file():
             raise PackError(
-                f"int8 needs the network in integers, and there is no {order.integers}: make it "
+                f"int8 needs the network in integers, and there is no {request.integers}: make it "
                 "with `python -m distill quantize`, or say where it is with --integers"
             )
         from distill.training.checkpoint import load_integers
 
         words = "the PyTorch network of 8-bit integers it was exported from"
-        references[True] = make_reference(load_integers(order.integers), words, faces, spec)
+        references[True] = make_reference(load_integers(request.integers), words, faces, spec)
     return references
 
 

@@ -1,7 +1,7 @@
 """Conversions, each in a process of its own.
 
 Converters keep gigabytes and patch PyTorch when imported, so none of them runs in the process that
-compares and packs.
+compares the files and writes the bundle.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from mf2_edge.bundle.schema import ArtifactSpec, Manifest
 
 _LOG_LINES: Final = 15
 
-_GOODBYE: Final = 30.0
-"""Seconds that a converter has to clean up after it has delivered."""
+_EXIT_TIMEOUT: Final = 30.0
+"""Seconds that a converter has to clean up after it has written its file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +53,14 @@ def convert(
     with TemporaryDirectory() as scratch:
         log = Path(scratch) / "log"
         receiver, sender = context.Pipe(duplex=False)
-        order = (weights, export, manifest, artifact, path, partial)
-        process = context.Process(target=_work, args=(*order, log, sender))
+        given = (weights, export, manifest, artifact, path, partial)
+        process = context.Process(target=_work, args=(*given, log, sender))
         started = perf_counter()
         process.start()
         sender.close()
         try:
             outcome = receiver.recv()
-            process.join(_GOODBYE)
+            process.join(_EXIT_TIMEOUT)
         except EOFError:
             process.join()
             outcome = ConversionError(f"the converter died with exit code {process.exitcode}")

@@ -1,4 +1,4 @@
-"""What to make, and the manifest as far as it is known before anything was exported."""
+"""The request for a bundle, and its manifest as far as it is known before the export."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from exporters.bundle.metadata import About
-from exporters.bundle.provenance import trace
+from exporters.bundle.metadata import Metadata, card_spec
+from exporters.bundle.provenance import make_provenance
 from exporters.formats.coreml.convert import DEFAULT_IOS, minimum_systems
 from exporters.formats.spec import ExportFormat
 from mf2_edge.bundle.manifest import SCHEMA_VERSION
@@ -15,7 +15,6 @@ from mf2_edge.bundle.schema import (
     AccuracySpec,
     ArtifactSpec,
     CalibrationSpec,
-    CardSpec,
     DataTerms,
     HeadName,
     HeadSpec,
@@ -36,8 +35,8 @@ OUTPUTS: Final[tuple[HeadName, HeadName]] = ("emotion", "action_units")
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
-    """What to make a bundle from."""
+class ExportRequest:
+    """What a bundle is exported from."""
 
     checkpoint: Path
     """File of `distill.training.checkpoint.save_network`."""
@@ -45,37 +44,37 @@ class Order:
     """The same network in 8-bit integers, of `python -m distill quantize`; for int8 files."""
     formats: tuple[ExportFormat, ...]
     """In the order in which the manifest lists them."""
-    about: About
+    metadata: Metadata
     calibration: CalibrationSpec
     accuracy: tuple[AccuracySpec, ...]
     faces: Path | None
     """Store of real faces for the parity gate; None compares on synthetic pictures."""
     teacher: TeacherSpec | None = None
-    """What the teacher reached; `exporters.bundle.add_teacher.load_teacher`."""
+    """Accuracy of the teacher; `exporters.bundle.update.load_teacher`."""
     ios: str | None = None
-    """Oldest iOS for Core ML, instead of the one in `about`."""
+    """Oldest iOS for Core ML, instead of the one in `metadata`."""
     partial: bool = False
     """Whether operators may stay outside a delegate."""
 
 
-def draft_manifest(order: Order, checkpoint: Checkpoint) -> Manifest:
-    """The manifest of `order`, its artifacts without size, hash and parity."""
+def draft_manifest(request: ExportRequest, checkpoint: Checkpoint) -> Manifest:
+    """The manifest of `request`, its artifacts without size, hash and parity."""
     from distill.networks.export_net import embedding_widths
     from distill.networks.size import network_size
 
-    recipe, about = checkpoint.recipe, order.about
+    recipe, metadata = checkpoint.recipe, request.metadata
     size = network_size(checkpoint.network, recipe.alignment)
     emotion, action_units = OUTPUTS
-    packages = (package for row in order.formats for package in row.packages)
+    packages = (package for row in request.formats for package in row.packages)
     return Manifest(
         schema_version=SCHEMA_VERSION,
-        name=about.name,
-        version=about.version,
-        description=about.description,
+        name=metadata.name,
+        version=metadata.version,
+        description=metadata.description,
         license=LicenseSpec(
-            name=about.license.name,
-            summary=about.license.summary,
-            data=taught_by(recipe),
+            name=metadata.license.name,
+            summary=metadata.license.summary,
+            data=training_data(recipe),
         ),
         input=InputSpec(
             width=recipe.alignment.width, height=recipe.alignment.height, channels=3, color="rgb"
@@ -92,23 +91,19 @@ def draft_manifest(order: Order, checkpoint: Checkpoint) -> Manifest:
                 embedding_widths(checkpoint.network).items(), start=len(OUTPUTS)
             )
         ),
-        calibration=order.calibration,
-        decoding=about.decoding,
-        artifacts=tuple(_artifact(order, row) for row in order.formats),
-        provenance=trace(order.checkpoint, checkpoint, about.backbone, packages),
+        calibration=request.calibration,
+        decoding=metadata.decoding,
+        artifacts=tuple(_artifact(request, row) for row in request.formats),
+        provenance=make_provenance(request.checkpoint, checkpoint, metadata.backbone, packages),
         size=SizeSpec(parameters=size.parameters, multiply_adds=size.macs),
-        accuracy=order.accuracy,
-        teacher=order.teacher,
-        card=CardSpec(
-            intended_use=about.intended_use,
-            misuse=about.misuse,
-            limits=(about.training, *about.limits),
-        ),
+        accuracy=request.accuracy,
+        teacher=request.teacher,
+        card=card_spec(metadata),
     )
 
 
-def taught_by(recipe: Recipe) -> tuple[DataTerms, ...]:
-    """The data that the recipe learns from, and their terms; not those that only judge."""
+def training_data(recipe: Recipe) -> tuple[DataTerms, ...]:
+    """The data sets that the recipe trains on, with their terms."""
     return tuple(
         DataTerms(name=data.title, terms=data.terms)
         for data in recipe.data.values()
@@ -116,19 +111,19 @@ def taught_by(recipe: Recipe) -> tuple[DataTerms, ...]:
     )
 
 
-def _artifact(order: Order, row: ExportFormat) -> ArtifactSpec:
-    minimum_os = order.about.minimum_os.get(row.format, {})
+def _artifact(request: ExportRequest, row: ExportFormat) -> ArtifactSpec:
+    minimum_os = request.metadata.minimum_os.get(row.format, {})
     if "coreml" in (row.format, row.delegate):
-        ios = order.ios or order.about.minimum_os.get("coreml", {}).get("ios", DEFAULT_IOS)
+        ios = request.ios or request.metadata.minimum_os.get("coreml", {}).get("ios", DEFAULT_IOS)
         minimum_os = minimum_systems(ios, row.precision)
-    stem = "-".join(filter(None, (order.about.name, row.precision, row.variant)))
+    stem = "-".join(filter(None, (request.metadata.name, row.precision, row.variant)))
     return ArtifactSpec(
         file=f"{stem}{row.suffix}",
         format=row.format,
         precision=row.precision,
         layout=row.layout,
         input=row.input,
-        door=row.door,
+        door=row.io_dtype,
         delegate=row.delegate,
         bytes=1,
         sha256="0" * 64,

@@ -1,7 +1,7 @@
-"""`python -m exporters.bundle.heads HEAD ...`: a head of another task, for phones.
+"""Export of a head of another task, for phones: `python -m exporters head`.
 
-The head reads the vectors that a bundle's network tells, so the bundle stays as it is. Its files
-are small float networks; `head.json` beside them says what they are.
+The head reads the embeddings that a bundle's network returns, so the bundle stays as it is. The
+head's files are small float32 networks, described by the `head.json` beside them.
 """
 
 from __future__ import annotations
@@ -18,11 +18,10 @@ import msgspec
 import numpy as np
 
 from exporters.bundle.staging import new_folder
-from exporters.errors import ConversionError, ExportError, PackError
-from mf2_edge.bundle.head_schema import LikenessCalibration, TaskCalibration, TaskFile, TaskHeadSpec
+from exporters.errors import ConversionError
+from mf2_edge.bundle.head_schema import TaskFile, TaskHeadSpec
 from mf2_edge.bundle.loader import load_bundle
 from mf2_edge.bundle.schema import ArtifactFormat
-from mf2_edge.errors import Mf2EdgeError
 from mf2_edge.extras import require
 from mf2_edge.pipeline.task_head import HEAD
 from mf2_edge.runtime.select import open_model
@@ -30,48 +29,40 @@ from mf2_edge.runtime.select import open_model
 if TYPE_CHECKING:
     from torch import nn
 
-    from mf2_edge.types import TaskKind
 
-_EXIT_FAILED = 2
-
-CLOSE: Final = 1e-3
-"""How far a file's outputs may be from the head's: float32, sums in the order of any engine."""
+TOLERANCE: Final = 1e-3
+"""Largest difference of an output from the PyTorch head's: float32 sums in any order."""
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Make one head's folder; returns the exit code: 0, or 2 if it was refused."""
-    parser = argparse.ArgumentParser(prog="python -m exporters.bundle.heads", description=__doc__)
+def head_command(arguments: Sequence[str]) -> None:
+    """Run `python -m exporters head`; raises as `export_head`, BundleError or OSError."""
+    parser = argparse.ArgumentParser(prog="python -m exporters head", description=__doc__)
     parser.add_argument("head", type=Path, help="head.pt of `python -m distill adapt`")
-    made_with = parser.add_mutually_exclusive_group(required=True)
-    made_with.add_argument("--bundle", help="the bundle that it was made with, by name or folder")
-    made_with.add_argument("--checkpoint", type=Path, help="the edge network that it was made with")
+    network = parser.add_mutually_exclusive_group(required=True)
+    network.add_argument("--bundle", help="the bundle it was trained with, by name or folder")
+    network.add_argument("--checkpoint", type=Path, help="the edge network it was trained with")
     parser.add_argument("--to", nargs="+", choices=tuple(_EXPORTS), default=list(_EXPORTS))
     parser.add_argument("--out", type=Path, required=True, help="the head's folder")
     options = parser.parse_args(arguments)
-    from distill.training.checkpoint import CheckpointError
-
-    try:
-        network = load_bundle(options.bundle).path if options.bundle else options.checkpoint
-        spec = export_head(options.head, network, options.to, options.out)
-    except (CheckpointError, ExportError, Mf2EdgeError, OSError) as error:
-        sys.stderr.write(f"exporters.bundle.heads: {error}\n")
-        return _EXIT_FAILED
+    trained_with = load_bundle(options.bundle).path if options.bundle else options.checkpoint
+    spec = export_head(options.head, trained_with, options.to, options.out)
     for file in spec.files:
         sys.stdout.write(f"{options.out / file.file}: {file.bytes:,} bytes\n")
-    return 0
 
 
 def export_head(
-    head: Path, made_with: Path, formats: Sequence[ArtifactFormat], out: Path
+    head: Path, trained_with: Path, formats: Sequence[ArtifactFormat], out: Path
 ) -> TaskHeadSpec:
-    """Write `head.json` and a file a format to the folder `out`, which appears whole at the end.
+    """Write `head.json` and one file for each format to the folder `out`, all or nothing.
 
-    made_with: an edge network's checkpoint, or its bundle's folder.
+    trained_with: an edge network's checkpoint, or its bundle's folder.
 
-    Raises CheckpointError if the head belongs to another network, PackError if it reads what no
-    phone tells, ConversionError if a file does not answer as the head does.
+    Raises CheckpointError if the head belongs to another network or to one that returns no
+    embeddings on a phone, ConversionError if a file differs from the head beyond `TOLERANCE`.
     """
-    network, spec = _open(head, made_with)
+    from distill.adapting.exportable import open_head
+
+    network, spec = open_head(head, trained_with)
     with new_folder(out, HEAD, "head") as folder:
         files = []
         for kind in formats:
@@ -86,50 +77,8 @@ def export_head(
     return spec
 
 
-def _open(path: Path, made_with: Path) -> tuple[nn.Module, TaskHeadSpec]:
-    """The head as a network of one input, and what stands in its `head.json` but for the files."""
-    from distill.adapting.frozen import network_digest, open_network
-    from distill.adapting.heads import load_head
-    from distill.adapting.task_heads import DFNOnVectors, LikenessOnVectors
-    from distill.adapting.text_head import is_text_head, load_text_head
-
-    digest, layout = network_digest(made_with), open_network(made_with).layout
-    if layout.units:
-        raise PackError(
-            f"{made_with} is not an edge network: on a phone it tells no vectors that a head "
-            "could read. Adapt the network of an edge bundle"
-        )
-    kind: TaskKind
-    if is_text_head(path):
-        text = load_text_head(path, made_with)
-        network: nn.Module = LikenessOnVectors(text.space, text.direction)
-        likeness = LikenessCalibration(
-            quantiles=text.card.quantiles, fitted_on=f"{text.card.faces} of {text.card.reference}"
-        )
-        labels: tuple[str, ...] = (text.card.sentence,)
-        task, kind, faces = text.card.task, "likeness", 0
-        calibration = TaskCalibration(likeness=likeness)
-    else:
-        trained = load_head(path, made_with)
-        network, card = DFNOnVectors(trained.dfn), trained.card
-        task, kind, faces, labels = card.task, card.kind, card.faces, card.labels
-        calibration = card.calibration
-    spec = TaskHeadSpec(
-        schema_version="1.0",
-        task=task,
-        kind=kind,
-        labels=labels,
-        width=layout.width,
-        network_sha256=digest,
-        calibration=calibration,
-        faces=faces,
-        files=(),
-    )
-    return network.eval(), spec
-
-
 def _compare(network: nn.Module, width: int, path: Path, kind: ArtifactFormat) -> None:
-    """Raise ConversionError unless the file answers as the network does."""
+    """Raise ConversionError unless the file's outputs are those of the network."""
     import torch
 
     model = open_model(path.read_bytes(), kind)
@@ -138,9 +87,9 @@ def _compare(network: nn.Module, width: int, path: Path, kind: ArtifactFormat) -
         expected = network(torch.from_numpy(x)).numpy()
     found = np.concatenate([model.run(row[None])[0] for row in x])
     difference = float(np.abs(found - expected).max())
-    if not difference <= CLOSE:
+    if not difference <= TOLERANCE:
         raise ConversionError(
-            f"{path.name} differs from the head by {difference:.2g}; allowed: {CLOSE:.0e}"
+            f"{path.name} differs from the head by {difference:.2g}; allowed: {TOLERANCE:.0e}"
         )
 
 
@@ -186,7 +135,3 @@ _EXPORTS: Final[dict[ArtifactFormat, Callable[[nn.Module, int, Path], None]]] = 
     "onnx": _onnx,
 }
 _SUFFIXES: Final = {"tflite": ".tflite", "executorch": ".pte", "onnx": ".onnx"}
-
-
-if __name__ == "__main__":
-    sys.exit(main())

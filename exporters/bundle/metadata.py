@@ -1,19 +1,17 @@
-"""What a bundle says about itself beyond what its checkpoint knows: one TOML file a bundle."""
+"""Metadata of a bundle that its checkpoint does not hold: one TOML file for each bundle."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 
-from distill.evaluation.reports.schema import Evaluation
-from distill.extended_toml import read_extended
 from exporters.errors import PackError
-from mf2_edge.bundle.schema import AccuracySpec, CalibrationSpec, DecodingSpec, Text
+from mf2_edge.bundle.schema import AccuracySpec, CalibrationSpec, CardSpec, DecodingSpec, Text
 
-FOLDER: Final = Path(__file__).parent / "configs"
-"""One file a bundle that this project ships, named after its recipe."""
+CONFIGS: Final = Path(__file__).parent / "configs"
+"""Files of the bundles that this project ships, named after their recipes."""
 
 
 class _Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -26,12 +24,12 @@ class LicenseText(_Part, frozen=True, kw_only=True):
     name: Text
     """SPDX identifier, or a `LicenseRef-...` of our own."""
     summary: Text
-    """What one may do with the weights, in a sentence."""
+    """Permitted use of the weights, in a sentence."""
     text: Text
     """The licence itself."""
 
 
-class About(_Part, frozen=True, kw_only=True):
+class Metadata(_Part, frozen=True, kw_only=True):
     """A whole file."""
 
     name: Text
@@ -45,27 +43,34 @@ class About(_Part, frozen=True, kw_only=True):
     intended_use: Text
     """For the model card."""
     misuse: tuple[Text, ...]
-    """What it must not be used for, among it what the law forbids."""
+    """Uses that are excluded or forbidden by law."""
     training: Text
-    """How it was trained, in a sentence: the first of its limits."""
+    """How it was trained, in a sentence: the first of the card's limits."""
     limits: tuple[Text, ...]
-    """What it is not good at, and what nobody measured."""
+    """Known weaknesses, and properties that were not measured."""
     license: LicenseText
     decoding: DecodingSpec
     minimum_os: dict[str, dict[str, str]] = {}
-    """By format: oldest systems that run it."""
+    """Oldest systems that run it, by format."""
 
 
 _T = TypeVar("_T")
 
 
-def load_about(path: Path) -> About:
-    """Read what a bundle says about itself; raises PackError naming the file and the key.
+def load_metadata(path: Path) -> Metadata:
+    """Read a metadata file; raises PackError naming the file and the key.
 
-    `extends` names a file beside it, from which what it leaves out is taken.
+    Keys that it leaves out come from the file beside it that `extends` names.
     """
-    return _decode(
-        path, About, "what the bundle says about itself (exporters/bundle/configs/*.toml)"
+    return decode_file(path, Metadata, "metadata of a bundle (exporters/bundle/configs/*.toml)")
+
+
+def card_spec(metadata: Metadata) -> CardSpec:
+    """The part of the metadata that the manifest holds as its card."""
+    return CardSpec(
+        intended_use=metadata.intended_use,
+        misuse=metadata.misuse,
+        limits=(metadata.training, *metadata.limits),
     )
 
 
@@ -74,7 +79,7 @@ def load_calibration(path: Path) -> CalibrationSpec:
 
     Raises PackError naming the file and the key.
     """
-    return _decode(path, CalibrationSpec, "the calibration that `distill calibrate` writes")
+    return decode_file(path, CalibrationSpec, "the calibration that `distill calibrate` writes")
 
 
 def load_results(path: Path) -> tuple[AccuracySpec, ...]:
@@ -82,23 +87,22 @@ def load_results(path: Path) -> tuple[AccuracySpec, ...]:
 
     Raises PackError naming the file and the key.
     """
-    return _decode(path, tuple[AccuracySpec, ...], "the results that `distill evaluate` writes")
+    return decode_file(path, tuple[AccuracySpec, ...], "the results that `distill evaluate` writes")
 
 
-def load_evaluated(path: Path) -> Evaluation:
-    """Read an evaluation of an exported file: JSON of its schema, `Evaluation`.
-
-    Raises PackError naming the file and the key.
-    """
-    return _decode(path, Evaluation, "what `distill evaluate --bundle` writes")
-
-
-def _decode(path: Path, form: type[_T], what: str) -> _T:
+def decode_file(path: Path, form: type[_T], what: str) -> _T:
+    """Decode a TOML or JSON file as `form`; raises PackError saying that `what` was expected."""
     try:
         if path.suffix == ".toml":
-            return msgspec.convert(read_extended(path), form)
+            return msgspec.convert(_read_toml(path), form)
         return msgspec.json.decode(path.read_bytes(), type=form)
     except OSError as error:
         raise PackError(f"{path}: cannot be read ({error.strerror}); expected {what}") from error
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise PackError(f"{path}: {error}; expected {what}") from error
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    content: dict[str, Any] = msgspec.toml.decode(path.read_bytes())
+    base = content.pop("extends", None)
+    return content if base is None else _read_toml(path.parent / base) | content

@@ -5,44 +5,37 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
-from distill.evaluation.reports import tables
 from exporters.checks.agreement import agreement_rows
 from mf2_edge.facs import ACTION_UNIT_NAMES
 
 if TYPE_CHECKING:
-    from distill.evaluation.reports.schema import Evaluation
-    from exporters.bundle.metadata import About
+    from exporters.bundle.metadata import Metadata
     from exporters.checks.agreement import Agreement
     from mf2_edge.bundle.schema import AccuracySpec, LabelAccuracy, Manifest
 
-_MEASURED: Final = "## The file, measured"
-_FAIRNESS: Final = "## Fairness"
-_LIMITS: Final = "## Limits"
+CARD: Final = "README.md"
+FAIRNESS: Final = "## Fairness"
+LIMITS: Final = "## Limits"
 _NO_FAIRNESS: Final = (
     "Not measured: nothing at hand says the age, sex or skin tone of the people. Do not assume "
     "that accuracy is even."
 )
-_CODES_TAUGHT: Final = (
-    "beside what the recipe reaches out of fold on human codes. This file saw all of the coded "
-    "faces in training, so it has no figure of its own there"
-)
-_CODES_TAUGHT_NOTHING: Final = "and by human codes, which taught it nothing"
 
 
-def license_text(about: About, manifest: Manifest) -> str:
-    """The licence of the weights, with the terms of the data that they saw."""
+def license_text(metadata: Metadata, manifest: Manifest) -> str:
+    """The licence of the weights, with the terms of the training data."""
     data = "\n".join(f"- {terms.name}: {terms.terms}" for terms in manifest.license.data)
     return (
-        f"{manifest.license.name}\n\n{about.license.text.strip()}\n\n"
+        f"{manifest.license.name}\n\n{metadata.license.text.strip()}\n\n"
         f"The weights were trained on:\n\n{data}\n"
     )
 
 
-def model_card(about: About, manifest: Manifest, agreements: Sequence[Agreement] = ()) -> str:
-    """The model card: what it is and is not for, its data, every figure with its interval.
+def model_card(metadata: Metadata, manifest: Manifest, agreements: Sequence[Agreement] = ()) -> str:
+    """The model card: intended use, data, every figure with its interval.
 
-    `agreements`: how far its files of integers are from one another. What is measured on a file
-    comes later, by `with_evaluation`.
+    agreements: differences between the int8 files. `exporters.bundle.evaluation.with_evaluation`
+    adds what is measured on a file later.
     """
     size = manifest.input
     units = ", ".join(
@@ -50,8 +43,8 @@ def model_card(about: About, manifest: Manifest, agreements: Sequence[Agreement]
     )
     sections = [
         f"# {manifest.name} {manifest.version}\n\n{manifest.description}",
-        f"## Intended use\n\n{about.intended_use}",
-        f"## What it must not be used for\n\n{_list(about.misuse)}",
+        f"## Intended use\n\n{metadata.intended_use}",
+        f"## What it must not be used for\n\n{_list(metadata.misuse)}",
         f"""## How to use it
 
 ```python
@@ -66,8 +59,8 @@ Output: logits of {len(manifest.head("emotion").labels)} emotions \
 ({", ".join(manifest.head("emotion").labels)}) and of {len(manifest.head("action_units").labels)} \
 Action Units: {units}.{_size(manifest)}""",
         "## Accuracy, as measured\n\n" + _accuracy(manifest),
-        f"{_FAIRNESS}\n\n{_NO_FAIRNESS}",
-        f"{_LIMITS}\n\n{_list((about.training, *about.limits))}",
+        f"{FAIRNESS}\n\n{_NO_FAIRNESS}",
+        f"{LIMITS}\n\n{_list((metadata.training, *metadata.limits))}",
         "## Files\n\n" + _files(manifest) + _agreements(agreements),
         f"""## Licence and data
 
@@ -79,13 +72,6 @@ Action Units: {units}.{_size(manifest)}""",
 commit are in `manifest.json`.""",
     ]
     return "\n\n".join(sections) + "\n"
-
-
-def with_evaluation(card: str, evaluation: Evaluation) -> str:
-    """The card with what was measured on an exported file, in place of what stood there."""
-    before, after = card.split(f"\n\n{_LIMITS}\n", 1)
-    start = min(place for name in (_MEASURED, _FAIRNESS) if (place := before.find(name)) >= 0)
-    return before[:start] + "\n\n".join([*_evaluated(evaluation), f"{_LIMITS}\n{after}"])
 
 
 def _size(manifest: Manifest) -> str:
@@ -137,46 +123,6 @@ def _interval(figure: AccuracySpec | LabelAccuracy) -> str:
     if figure.low is None or figure.high is None:
         return ""
     return f"{figure.low:.4f} to {figure.high:.4f}"
-
-
-def _evaluated(evaluation: Evaluation) -> list[str]:
-    """Sections on an exported file."""
-    parts = evaluation.emotions
-    coded = _CODES_TAUGHT_NOTHING if evaluation.unseen_codes else _CODES_TAUGHT
-    used = "\n".join(f"- {p.dataset}, {p.split}: used for {p.used_for}." for p in parts)
-    return [
-        f"""{_MEASURED}
-
-{tables.conditions_line(evaluation)} Brackets hold 95 % intervals.
-
-Emotions; "error" is the expected calibration error before and after the temperature:
-
-{tables.emotions_table(evaluation)}
-
-What else these faces were used for, which flatters:
-
-{used}
-
-Action Units of this file, judged by MediaPipe's blendshapes (machine labels), {coded}:
-
-{tables.unit_means_table(evaluation)}""",
-        f"## Worse conditions\n\n{tables.slices_table(evaluation)}",
-        f"""{_FAIRNESS}
-
-What the data allow: properties of the picture, which come from light and camera as well as from \
-the person, and are no stand-in for skin.
-
-{tables.properties_table(evaluation)}
-
-What they do not:
-
-{tables.missing_list(evaluation)}""",
-        *(
-            f"## Beside a human rater\n\n{part.dataset}, {part.split}: {part.what}.\n\n"
-            + tables.raters_table(evaluation)
-            for part in evaluation.raters[:1]
-        ),
-    ]
 
 
 def _list(lines: Iterable[str]) -> str:

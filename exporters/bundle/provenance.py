@@ -1,4 +1,4 @@
-"""Where a bundle comes from: code, data, tools."""
+"""Provenance of a bundle: code, data, tools."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _ALWAYS: Final = ("torch", "numpy", "opencv-python-headless")
 
 
-def trace(
+def make_provenance(
     path: Path, checkpoint: Checkpoint, backbone: str, packages: Iterable[str]
 ) -> ProvenanceSpec:
     """The provenance of a checkpoint at `path`, exported now, with the versions of `packages`.

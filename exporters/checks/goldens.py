@@ -1,16 +1,11 @@
-"""Writes goldens: recorded results of each stage, as `mf2_edge/verify.py` describes them.
-
-`python -m exporters.checks.goldens BUNDLE` records the stages align and smooth anew in a bundle
-that exists; the other stages, the models and their figures stay as they are.
+"""Goldens: recorded results of each stage, as `mf2_edge/verify.py` describes them.
 
 They ship with the bundle, so the one face in them is a photograph in the public domain; the data
-sets that the network was trained on may not be passed on.
+sets that the network was trained on may not be redistributed.
 """
 
 from __future__ import annotations
 
-import argparse
-import sys
 from collections.abc import Mapping
 from hashlib import sha256
 from io import BytesIO
@@ -19,7 +14,6 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 import cv2
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,8 +21,8 @@ from exporters.checks.goldens_align import PORTRAIT, align_arrays
 from exporters.checks.goldens_smooth import smooth_arrays
 from exporters.checks.parity import run_network
 from exporters.errors import PackError
-from mf2_edge.bundle.loader import MANIFEST, load_bundle
-from mf2_edge.errors import Mf2EdgeError
+from mf2_edge.bundle.edit import edit_manifest
+from mf2_edge.bundle.loader import load_bundle
 from mf2_edge.io.atomic import replacing
 from mf2_edge.io.image_file import read_image
 from mf2_edge.pipeline.align import align
@@ -69,7 +63,7 @@ def write_goldens(
     aligned = golden_faces(manifest.alignment)
     outputs = run_network(network, aligned, manifest.preprocessing)
     if not all(np.isfinite(output).all() for output in outputs):
-        raise PackError("the network gives NaN or infinity for the goldens; train it again")
+        raise PackError("the network returns NaN or infinity for the goldens; train it again")
     emotion_scores, au_scores = Decoder(manifest).scores(outputs)
     inputs = [to_input(face, manifest.preprocessing, "NCHW") for face in aligned]
     arrays: dict[str, Any] = {
@@ -90,15 +84,14 @@ def write_goldens(
     _save(path, arrays)
 
 
-def renew_goldens(folder: Path) -> None:
-    """Record the stages align and smooth anew in the goldens of the bundle in `folder`.
+def refresh_goldens(folder: Path) -> None:
+    """Record the stages align and smooth again in the goldens of the bundle in `folder`.
 
-    Its manifest gets the new size and sha256 of that file. Raises BundleError if it is no bundle
-    or its goldens are damaged, PackError if it has none.
+    Raises BundleError if it is no bundle or its goldens are damaged, PackError if it has none.
     """
     bundle = load_bundle(folder)
     if not bundle.manifest.goldens:
-        raise PackError(f"{folder} holds no goldens; make the bundle again")
+        raise PackError(f"{folder} holds no goldens; export the bundle again")
     entry = bundle.manifest.goldens[0]
     path = folder / entry.file
     with np.load(BytesIO(bundle.read(entry)), allow_pickle=False) as archive:
@@ -107,11 +100,8 @@ def renew_goldens(folder: Path) -> None:
     arrays |= {f"tolerance/{stage}": np.float32(TOLERANCES[stage]) for stage in ("align", "smooth")}
     _save(path, arrays)
     data = path.read_bytes()
-    # As JSON, so that a manifest of an older schema keeps its form.
-    manifest = msgspec.json.decode((folder / MANIFEST).read_bytes())
-    manifest["goldens"][0] |= {"bytes": len(data), "sha256": sha256(data).hexdigest()}
-    with replacing(folder / MANIFEST) as partial:
-        partial.write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n")
+    recorded = {"bytes": len(data), "sha256": sha256(data).hexdigest()}
+    edit_manifest(folder, lambda raw: raw["goldens"][0].update(recorded))
 
 
 def golden_faces(spec: AlignmentSpec) -> NDArray[np.uint8]:
@@ -148,21 +138,3 @@ def _patterns(width: int, height: int) -> list[NDArray[np.uint8]]:
     squares = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_NEAREST)
     black = np.zeros((height, width, 3), np.uint8)
     return [ramps, np.asarray(squares, np.uint8), black, np.full_like(black, 255)]
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Renew the goldens of one bundle; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m exporters.checks.goldens", description=renew_goldens.__doc__
-    )
-    parser.add_argument("bundle", type=Path, help="folder of the bundle")
-    try:
-        renew_goldens(parser.parse_args(arguments).bundle)
-    except (Mf2EdgeError, PackError) as error:
-        sys.stderr.write(f"exporters.checks.goldens: {error}\n")
-        return 2
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -115,10 +115,10 @@ def measure_parity(bundle: Bundle, artifact: ArtifactSpec, reference: Reference)
 
     Raises ParityError with the figures if it is not within `TOLERANCES`, or cannot run.
     """
-    return judge_parity(bundle, artifact, reference)[0]
+    return check_parity(bundle, artifact, reference)[0]
 
 
-def judge_parity(
+def check_parity(
     bundle: Bundle, artifact: ArtifactSpec, reference: Reference
 ) -> tuple[ParitySpec, list[NDArray[np.float32]]]:
     """As `measure_parity`; also what the artifact gave for each image of the reference."""

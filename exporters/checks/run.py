@@ -44,7 +44,7 @@ def run_artifact(
 def _run_coreml(
     bundle: Bundle, artifact: ArtifactSpec, images: NDArray[np.uint8]
 ) -> tuple[list[NDArray[np.float32]], str]:
-    """Core ML where there is a Mac, else the press's interpreter of the same saved file."""
+    """Core ML where there is a Mac, else the exporter's interpreter of the same saved file."""
     with TemporaryDirectory() as folder:
         package = unzip_package(bundle.path_of(artifact), Path(folder))
         if platform.system() == "Darwin":

@@ -1,4 +1,4 @@
-"""The table of what the press can make, by format and precision.
+"""The table of what the exporter can make, by format and precision.
 
 A new format is one function in a `to_<format>.py` and its rows here.
 """
@@ -58,7 +58,7 @@ _ROWS: Final = (
         suffix=".tflite",
         packages=("litert-torch", "litert-converter", "ai-edge-litert", "torchao"),
         export=export_tflite_int8,
-        door="int8",
+        io_dtype="int8",
     ),
     ExportFormat(
         format="executorch",

@@ -65,7 +65,7 @@ class ExportFormat:
     format: ArtifactFormat
     precision: Precision
     layout: Layout
-    """Order of the axes of the exported model's input."""
+    """ExportRequest of the axes of the exported model's input."""
     suffix: str
     """Of the model file."""
     packages: tuple[str, ...]
@@ -73,7 +73,7 @@ class ExportFormat:
     export: Export
     input: ModelInput = "tensor"
     """Who normalises the pixels: the caller ("tensor") or the model itself ("image")."""
-    door: Door = "float32"
+    io_dtype: Door = "float32"
     """Type of the numbers that go in and come out."""
     delegate: Delegate | None = None
     """Of ExecuTorch: a delegate that only phones have; such a file is not compared."""
@@ -81,7 +81,7 @@ class ExportFormat:
     @property
     def variant(self) -> str:
         """What tells it from the plain file of its format and precision; mostly empty."""
-        return self.delegate or ("int8-io" if self.door == "int8" else "")
+        return self.delegate or ("int8-io" if self.io_dtype == "int8" else "")
 
     @property
     def name(self) -> str:

@@ -1,4 +1,4 @@
-"""Runs a saved `.mlpackage` without Core ML: the press's own interpreter of its ML program.
+"""Runs a saved `.mlpackage` without Core ML: the exporter's own interpreter of its ML program.
 
 `predict()` of coremltools exists on macOS alone. This package reads the file itself (the program
 from `model.mlmodel`, the weights from `weight.bin`) and executes it operation by operation.

@@ -12,10 +12,8 @@ from exporters.errors import MilError
 from exporters.mil_reference.operators import execute
 from exporters.mil_reference.reading import Program, Value, read_program
 
-NAME: Final = (
-    "interpreter of the press (float16 results rounded, arithmetic float32; Core ML did not run)"
-)
-"""For the record of a comparison."""
+NAME: Final = "mil_reference (float16 results rounded, arithmetic float32; Core ML did not run)"
+"""Engine of a comparison, as the manifest records it."""
 
 
 class MilReference:

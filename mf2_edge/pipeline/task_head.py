@@ -42,8 +42,7 @@ class TaskHead:
         if file is None:
             held = ", ".join(each.format for each in self.spec.files)
             raise BundleError(
-                f"{path}: no {kind} file, but {held}; make one with "
-                "`python -m exporters.bundle.heads`"
+                f"{path}: no {kind} file, but {held}; make one with `python -m exporters head`"
             )
         data = _read(path / file.file)
         if sha256(data).hexdigest() != file.sha256:

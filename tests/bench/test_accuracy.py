@@ -10,7 +10,8 @@ import msgspec
 import pytest
 
 from benchmarks.tables.latency import saved_reports
-from exporters.bundle.add_teacher import load_teacher, main
+from exporters.__main__ import main
+from exporters.bundle.update import load_teacher
 from mf2_edge.bench.accuracy import accuracy_of
 from mf2_edge.bundle.loader import load_bundle
 from mf2_edge.bundle.schema import TeacherSpec
@@ -52,13 +53,13 @@ def test_the_command_writes_the_teacher_and_nothing_else(tmp_path: Path) -> None
     folder = tmp_path / "tiny"
     shutil.copytree(FOLDER, folder)
     before = json.loads((folder / "manifest.json").read_text())
-    assert main([str(folder), "--teacher", str(TEACHER)]) == 0
+    assert main(["update", str(folder), "--teacher", str(TEACHER)]) == 0
     once = (folder / "manifest.json").read_bytes()
     after = json.loads(once)
     changed = {key for key in after if after[key] != before.get(key)}
     assert changed == {"schema_version", "teacher"}
     assert load_bundle(folder).manifest.teacher == load_teacher(TEACHER)
-    assert main([str(folder), "--teacher", str(TEACHER)]) == 0
+    assert main(["update", str(folder), "--teacher", str(TEACHER)]) == 0
     assert (folder / "manifest.json").read_bytes() == once
 
 
@@ -69,7 +70,7 @@ def test_a_file_of_something_else_changes_nothing(
     shutil.copytree(FOLDER, folder)
     for content, said in (("{}", "expected what `distill teacher` writes"), ("[]", "no row")):
         (tmp_path / "t.json").write_text(content)
-        assert main([str(folder), "--teacher", str(tmp_path / "t.json")]) == 2
+        assert main(["update", str(folder), "--teacher", str(tmp_path / "t.json")]) == 2
         assert said in capsys.readouterr().err
     assert (folder / "manifest.json").read_bytes() == (FOLDER / "manifest.json").read_bytes()
 

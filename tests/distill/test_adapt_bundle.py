@@ -25,10 +25,10 @@ from distill.faces.store import load_store
 from distill.language.encode_text import TEXT_WIDTH
 from distill.language.texts import TextBank
 from distill.training.checkpoint import CheckpointError
-from exporters.bundle.heads import main as export_head
+from exporters.__main__ import main as export
 from mf2_edge import FaceStateAnalyzer, load_bundle
 from tests.helpers.dataset_trees import SAMPLE
-from tests.helpers.exported import pressed, pressed_integers
+from tests.helpers.exported import exported_fp32, exported_int8
 from tests.helpers.tiny_teacher import prepared_teacher, stripes, write_picture
 
 PICTURES = 60
@@ -53,21 +53,21 @@ def digests(bundle: Path) -> dict[str, str]:
 
 
 def test_labels_become_a_head_of_the_bundles_own_file(folder: Path) -> None:
-    before = digests(pressed_integers())
+    before = digests(exported_int8())
     command = ["--data", str(folder / "labels.csv"), "--images", str(folder / "pictures")]
-    bundle = ["--bundle", str(pressed_integers())]
+    bundle = ["--bundle", str(exported_int8())]
     out = ["--out", str(folder / "out")]
     assert main(["adapt", *command, "--task", "direction", *bundle, *out]) == 0
     head, exported = folder / "out/direction/head.pt", folder / "heads/direction"
-    assert export_head([str(head), *bundle, "--to", "tflite", "--out", str(exported)]) == 0
-    analyzer = FaceStateAnalyzer(pressed_integers(), runtime="litert", heads=[exported])
+    assert export(["head", str(head), *bundle, "--to", "tflite", "--out", str(exported)]) == 0
+    analyzer = FaceStateAnalyzer(exported_int8(), runtime="litert", heads=[exported])
     pictures = [stripes(bool(n % 2), 4, np.random.default_rng(n)) for n in range(10)]
     faces = [centre(picture, 112, 112) for picture in pictures]
     states = analyzer.predict_crops(faces, color="rgb", align=False)
     found = [state.tasks["direction"].present for state in states]
     right = [("across",) if n % 2 else ("along",) for n in range(10)]
     assert sum(a == b for a, b in zip(found, right, strict=True)) >= 8
-    assert digests(pressed_integers()) == before
+    assert digests(exported_int8()) == before
 
 
 def test_hidden_states_are_what_the_file_tells(folder: Path) -> None:
@@ -75,9 +75,9 @@ def test_hidden_states_are_what_the_file_tells(folder: Path) -> None:
     np.save(folder / "images.npy", images)
     rows = np.array([2, 0])
     states = hidden_states(
-        pressed_integers(), folder / "images.npy", rows, folder, views=1, seed=0, workers=1
+        exported_int8(), folder / "images.npy", rows, folder, views=1, seed=0, workers=1
     )
-    analyzer = FaceStateAnalyzer(pressed_integers())
+    analyzer = FaceStateAnalyzer(exported_int8())
     vectors = analyzer.bundle.manifest.vectors
     assert states.layout.stages == tuple(vector.width for vector in vectors)
     outputs = analyzer.runtime.run(analyzer.preprocess(centre(images[2], 112, 112)))
@@ -91,7 +91,7 @@ def test_a_bundle_that_tells_no_vectors_is_refused(
 ) -> None:
     command = ["--data", str(folder / "labels.csv"), "--images", str(folder / "pictures")]
     for bundle, message in (
-        (str(pressed().bundle), "tells no vectors"),
+        (str(exported_fp32().bundle), "tells no vectors"),
         ("mf2-edge-none", "expected a bundle's folder"),
     ):
         assert main(["adapt", *command, "--task", "direction", "--bundle", bundle]) == 2
@@ -111,7 +111,7 @@ def test_a_sentence_becomes_a_head_of_a_bundle_that_was_taught_words(
 ) -> None:
     monkeypatch.setattr(fit_text_space, "STEPS", 20)
     monkeypatch.setattr(text_space, "FOLDER", folder / "spaces")
-    bundle = ["--bundle", str(pressed_integers())]
+    bundle = ["--bundle", str(exported_int8())]
     photographs = folder / "photographs"
     photographs.mkdir()
     shutil.copy(SAMPLE, photographs)
@@ -126,12 +126,12 @@ def test_a_sentence_becomes_a_head_of_a_bundle_that_was_taught_words(
     assert main(["text-space", *bundle, "--config", str(config), *places]) == 0
     rows = msgspec.json.decode(figures.read_bytes(), type=list[TextSpaceFigures])
     assert [row.by for row in rows] == ["its head", "the grammar's sentences", "plain words"]
-    assert rows[0].sha256 == FaceStateAnalyzer(pressed_integers()).artifact.sha256
+    assert rows[0].sha256 == FaceStateAnalyzer(exported_int8()).artifact.sha256
 
     assert main(command) == 0
     head, exported = folder / "out/smile/head.pt", folder / "heads/smile"
-    assert export_head([str(head), *bundle, "--to", "tflite", "--out", str(exported)]) == 0
-    analyzer = FaceStateAnalyzer(pressed_integers(), heads=[exported])
+    assert export(["head", str(head), *bundle, "--to", "tflite", "--out", str(exported)]) == 0
+    analyzer = FaceStateAnalyzer(exported_int8(), heads=[exported])
     answer = analyzer.predict(SAMPLE)[0].tasks["smile"]
     assert answer.kind == "likeness"
     assert 0 <= answer.scores["a person who smiles"] <= 1
@@ -178,7 +178,7 @@ def test_a_text_space_is_kept_with_the_network_that_it_belongs_to(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(text_space, "FOLDER", tmp_path)
-    bundle = load_bundle(pressed_integers())
+    bundle = load_bundle(exported_int8())
     width = open_network(bundle.path).layout.stages[0]
     torch.manual_seed(0)
     weight = torch.randn(TEXT_WIDTH, 4) @ torch.randn(4, width)

@@ -17,7 +17,7 @@ from distill.prepare import prepare
 from distill.training.action_units import train_action_units
 from distill.training.pretrain import train
 from distill.training.qat import quantize
-from exporters.bundle.draft import taught_by
+from exporters.bundle.draft import training_data
 from mf2_edge.bundle.schema import ActionUnitCalibration, CalibrationSpec
 from tests.helpers.tiny_training import RECIPE, tiny_recipe, write_blendshapes
 
@@ -110,7 +110,7 @@ def test_calibration_and_figures_say_what_they_rest_on(recipe: Recipe) -> None:
         "all subjects, none seen in training"
     }
     assert any(spec.dataset.startswith("RAF-DB") for spec in found)
-    assert [terms.name for terms in taught_by(recipe)] == ["FER+"]
+    assert [terms.name for terms in training_data(recipe)] == ["FER+"]
 
 
 @pytest.mark.parametrize("phase", ["train", "action_unit_training", "pseudo_labels"])
@@ -133,4 +133,4 @@ def test_another_recipe_s_cache_is_refused(recipe: Recipe) -> None:
 
 def test_the_open_recipe_learns_from_no_research_only_data() -> None:
     recipe = load_recipe(Path(RECIPE).with_name("mf2-edge-open.toml"))
-    assert not any("research only" in terms.terms for terms in taught_by(recipe))
+    assert not any("research only" in terms.terms for terms in training_data(recipe))

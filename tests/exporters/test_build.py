@@ -1,4 +1,4 @@
-"""The press, from a checkpoint to a bundle that the SDK runs."""
+"""The exporter, from a checkpoint to a bundle that the SDK runs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from distill.training.checkpoint import CheckpointError, load_network, save_netw
 from exporters.__main__ import main
 from exporters.bundle import build
 from exporters.bundle.convert import Conversion
-from exporters.bundle.metadata import load_about
+from exporters.bundle.metadata import load_metadata
 from exporters.bundle.staging import new_folder
 from exporters.checks import parity
 from exporters.checks.faces import FaceSet, load_faces, synthetic_faces
@@ -36,14 +36,21 @@ from mf2_edge.bundle.loader import MANIFEST, Bundle, load_bundle
 from mf2_edge.bundle.schema import ArtifactSpec, Manifest
 from mf2_edge.cli.main import main as command_line
 from mf2_edge.verify import Outcome, verify_bundle
-from tests.helpers.exported import NAME, VERSION, calibration, lively_network, pressed, toy_recipe
+from tests.helpers.exported import (
+    NAME,
+    VERSION,
+    calibration,
+    exported_fp32,
+    lively_network,
+    toy_recipe,
+)
 
 PORTRAIT = Path(mf2_edge.__file__).parent / "samples" / "astronaut.jpg"
 
 
 @pytest.fixture(scope="module")
 def bundle() -> Bundle:
-    return load_bundle(pressed().bundle)
+    return load_bundle(exported_fp32().bundle)
 
 
 @pytest.fixture
@@ -59,7 +66,7 @@ def no_conversion(monkeypatch: pytest.MonkeyPatch) -> None:
         *,
         partial: bool,
     ) -> Conversion:
-        shutil.copy(pressed().bundle / artifact.file, folder)
+        shutil.copy(exported_fp32().bundle / artifact.file, folder)
         return Conversion({}, 0.0)
 
     def few(faces: FaceSet) -> FaceSet:
@@ -99,7 +106,7 @@ def test_the_bundle_answers_as_the_network_does(bundle: Bundle, runtime: Any) ->
 
 
 def test_the_manifest_records_what_was_made(bundle: Bundle) -> None:
-    manifest, recipe = bundle.manifest, toy_recipe(pressed().folder)
+    manifest, recipe = bundle.manifest, toy_recipe(exported_fp32().folder)
     assert (manifest.name, manifest.version) == (NAME, VERSION)
     assert [a.format for a in manifest.artifacts] == ["tflite", "executorch"]
     assert [a.layout for a in manifest.artifacts] == ["NHWC", "NCHW"]
@@ -128,7 +135,7 @@ def test_the_manifest_says_where_the_weights_come_from(bundle: Bundle) -> None:
     origin = bundle.manifest.provenance
     assert origin.data == {
         f"{name}.tar": sha256(name.encode()).hexdigest()
-        for name in toy_recipe(pressed().folder).data
+        for name in toy_recipe(exported_fp32().folder).data
     }
     assert origin.tools["torch"] == torch.__version__
     assert {"litert-torch", "executorch", "numpy", "python"} <= set(origin.tools)
@@ -137,7 +144,7 @@ def test_the_manifest_says_where_the_weights_come_from(bundle: Bundle) -> None:
 
 def test_no_path_of_this_machine_is_written(bundle: Bundle) -> None:
     for file in ("manifest.json", "README.md", "LICENSE"):
-        assert str(pressed().folder) not in (bundle.path / file).read_text()
+        assert str(exported_fp32().folder) not in (bundle.path / file).read_text()
 
 
 def test_the_model_card_shows_figures_and_terms(bundle: Bundle) -> None:
@@ -188,24 +195,24 @@ def test_wrong_weights_leave_no_bundle(
     save_network(lively_network(recipe, seed=1), recipe, "toy", other)
     parent = tmp_path / "bundles"
     old = parent / NAME
-    shutil.copytree(pressed().bundle, old)
+    shutil.copytree(exported_fp32().bundle, old)
     before = _content(old)
 
-    assert main(pressed().arguments(old, checkpoint=other)) == 2
+    assert main(exported_fp32().arguments(old, checkpoint=other)) == 2
     assert "mf2-edge-base-fp32.tflite differs from the network" in capsys.readouterr().err
     assert _content(old) == before
     assert list(parent.iterdir()) == [old]
 
     shutil.rmtree(old)
-    assert main(pressed().arguments(old, checkpoint=other)) == 2
+    assert main(exported_fp32().arguments(old, checkpoint=other)) == 2
     assert list(parent.iterdir()) == []
 
 
 def test_a_bundle_is_replaced_by_a_sound_one(no_conversion: None, tmp_path: Path) -> None:
     old = tmp_path / NAME
-    shutil.copytree(pressed().bundle, old)
+    shutil.copytree(exported_fp32().bundle, old)
     (old / "left-over").write_text("from an older version")
-    assert main(pressed().arguments(old, version="2")) == 0
+    assert main(exported_fp32().arguments(old, version="2")) == 0
     assert load_bundle(old).manifest.version == "2"
     assert not (old / "left-over").exists()
     assert list(tmp_path.iterdir()) == [old]
@@ -229,11 +236,11 @@ def test_one_failure_does_not_keep_the_others_from_being_judged(
     ) -> Conversion:
         if artifact.format == "tflite":
             raise ConversionError("no such kernel")
-        shutil.copy(pressed().bundle / artifact.file, folder)
+        shutil.copy(exported_fp32().bundle / artifact.file, folder)
         return Conversion({}, 0.0)
 
     monkeypatch.setattr(build, "convert", no_tflite)
-    assert main(pressed().arguments(tmp_path / "b" / NAME)) == 2
+    assert main(exported_fp32().arguments(tmp_path / "b" / NAME)) == 2
     told = capsys.readouterr().err
     assert "1 of 2 artifacts failed, so no bundle was written" in told
     assert "passed  mf2-edge-base-fp32.pte" in told
@@ -257,7 +264,7 @@ def test_ctrl_c_leaves_nothing(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(build, "convert", interrupted)
-    assert main(pressed().arguments(tmp_path / "b" / NAME)) == 130
+    assert main(exported_fp32().arguments(tmp_path / "b" / NAME)) == 130
     assert "interrupted, nothing was written" in capsys.readouterr().err
     assert list((tmp_path / "b").iterdir()) == []
 
@@ -267,7 +274,7 @@ def test_a_full_disk_leaves_nothing(
 ) -> None:
     """No file may grow beyond 1 MB here, which the system reports as it does a full disk."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    arguments = pressed().arguments(tmp_path / "b" / NAME)
+    arguments = exported_fp32().arguments(tmp_path / "b" / NAME)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, hard))
     try:
         assert main(arguments) == 2
@@ -286,7 +293,7 @@ def test_a_missing_converter_is_named_with_its_extra(
     few = synthetic_faces(112, 112)
     monkeypatch.setattr(build, "load_faces", lambda *_: replace(few, images=few.images[:8]))
     monkeypatch.setattr(parity, "MIN_FACES", 8)
-    assert main([*pressed().arguments(tmp_path / "b" / NAME), "--to", "coreml:fp16"]) == 2
+    assert main([*exported_fp32().arguments(tmp_path / "b" / NAME), "--to", "coreml:fp16"]) == 2
     told = capsys.readouterr().err
     assert "coremltools cannot be imported" in told
     assert "pip install 'mf2-edge[export]'" in told
@@ -316,7 +323,7 @@ def test_a_folder_that_is_no_bundle_is_not_deleted(tmp_path: Path) -> None:
         ({"to": "executorch:fp64"}, "executorch:fp64: not made here; expected some of"),
         ({"calibration": "results.json"}, "calibration that `distill calibrate` writes"),
         ({"results": "missing.json"}, "No such file"),
-        ({"about": "bad.toml"}, "unknown field `mood`"),
+        ({"metadata": "bad.toml"}, "unknown field `mood`"),
         ({"checkpoint": "results.json"}, "not a PyTorch checkpoint"),
         ({"checkpoint": "other.pt"}, "another architecture"),
         ({"calibration": "partial.json"}, "differ in \\['AU43'\\]"),
@@ -332,13 +339,13 @@ def test_bad_input_is_refused_before_any_conversion(
 ) -> None:
     monkeypatch.setattr(build, "convert", lambda *_: pytest.fail("converted"))
     monkeypatch.chdir(_bad_files(tmp_path))
-    assert main(pressed().arguments(Path(NAME), **changes)) == 2
+    assert main(exported_fp32().arguments(Path(NAME), **changes)) == 2
     assert re.search(message, capsys.readouterr().err)
     assert not Path(NAME).exists()
 
 
 def test_faces_must_be_chosen(capsys: pytest.CaptureFixture[str]) -> None:
-    arguments = pressed().arguments(Path(NAME))
+    arguments = exported_fp32().arguments(Path(NAME))
     place = arguments.index("--faces")
     with pytest.raises(SystemExit) as refusal:
         main(arguments[:place] + arguments[place + 2 :])
@@ -347,7 +354,7 @@ def test_faces_must_be_chosen(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_synthetic_faces_are_owned_up_to(no_conversion: None, tmp_path: Path) -> None:
-    arguments = pressed().arguments(tmp_path / NAME)
+    arguments = exported_fp32().arguments(tmp_path / NAME)
     place = arguments.index("--faces")
     assert main([*arguments[:place], *arguments[place + 2 :], "--synthetic-faces"]) == 0
     figures = load_bundle(tmp_path / NAME).manifest.artifacts[0].parity
@@ -374,12 +381,12 @@ def test_help_loads_no_framework() -> None:
     assert ran.stdout.splitlines()[-1] == "[]"
 
 
-def test_what_ships_about_bundles_is_readable() -> None:
+def test_metadata_of_shipped_bundles_are_readable() -> None:
     shipped = Path(build.__file__).parent / "configs"
     for file in shipped.glob("*.toml"):
-        about = load_about(file)
-        assert about.name == file.stem
-        assert set(about.minimum_os) <= {row.format for row in FORMATS.values()}
+        metadata = load_metadata(file)
+        assert metadata.name == file.stem
+        assert set(metadata.minimum_os) <= {row.format for row in FORMATS.values()}
 
 
 def _content(folder: Path) -> dict[str, bytes]:
@@ -388,7 +395,7 @@ def _content(folder: Path) -> dict[str, bytes]:
 
 def _bad_files(folder: Path) -> Path:
     """Files that are each wrong in one way."""
-    good, recipe = pressed().folder, toy_recipe(folder)
+    good, recipe = exported_fp32().folder, toy_recipe(folder)
     (folder / "results.json").write_bytes((good / "results.json").read_bytes())
     shipped = (Path(build.__file__).parent / "configs" / f"{NAME}.toml").read_text()
     (folder / "bad.toml").write_text('mood = "good"\n' + shipped)

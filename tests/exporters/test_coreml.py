@@ -1,4 +1,4 @@
-"""Core ML: the saved file, and the gate that judges it by the press's interpreter."""
+"""Core ML: the saved file, and the gate that judges it by the exporter's interpreter."""
 
 from __future__ import annotations
 

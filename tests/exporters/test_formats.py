@@ -23,18 +23,18 @@ from exporters.formats.executorch import check_delegation, export_executorch
 from exporters.formats.spec import Export, ExportSource, Operators
 from exporters.formats.tflite.graph import count_operators, fuse_prelu, read_graph, write_graph
 from mf2_edge.bundle.loader import Bundle, load_bundle
-from tests.helpers.exported import pressed
+from tests.helpers.exported import exported_fp32
 
 
 @pytest.fixture(scope="module")
 def bundle() -> Bundle:
-    return load_bundle(pressed().bundle)
+    return load_bundle(exported_fp32().bundle)
 
 
 def test_tflite_is_native_throughout(bundle: Bundle) -> None:
     file = bundle.path / bundle.select("tflite").file
     model = read_graph(file.read_bytes())
-    network = load_network(pressed().checkpoint).network
+    network = load_network(exported_fp32().checkpoint).network
     modules = [type(module) for module in network.modules()]
     assert count_operators(model) == {
         "CONV_2D": sum(isinstance(m, nn.Conv2d) and not _depthwise(m) for m in network.modules()),
@@ -144,7 +144,7 @@ def test_a_converter_that_fails_is_reported(
 ) -> None:
     artifact = msgspec.structs.replace(bundle.select("tflite"), file="m.x")
     with pytest.raises(ConversionError, match=message):
-        convert(pressed().checkpoint, export, bundle.manifest, artifact, tmp_path)
+        convert(exported_fp32().checkpoint, export, bundle.manifest, artifact, tmp_path)
 
 
 def _depthwise(module: nn.Module) -> bool:

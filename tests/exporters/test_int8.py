@@ -29,12 +29,12 @@ from exporters.formats.tflite.int8 import _check_integers
 from exporters.mil_reference.interpreter import MilReference
 from mf2_edge.bundle.loader import Bundle, load_bundle
 from mf2_edge.bundle.schema import ArtifactSpec
-from tests.helpers.exported import NAME, pressed, pressed_integers
+from tests.helpers.exported import NAME, exported_fp32, exported_int8
 
 
 @pytest.fixture(scope="module")
 def bundle() -> Bundle:
-    return load_bundle(pressed_integers())
+    return load_bundle(exported_int8())
 
 
 def integers_of(bundle: Bundle) -> list[ArtifactSpec]:
@@ -171,7 +171,7 @@ def test_a_wrong_scale_of_integers_fails_the_gate(bundle: Bundle, tmp_path: Path
 
 
 def test_w8a8_needs_ios_17(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    arguments = [*pressed().arguments(tmp_path / NAME), "--to", "coreml:int8", "--ios", "16"]
+    arguments = [*exported_fp32().arguments(tmp_path / NAME), "--to", "coreml:int8", "--ios", "16"]
     assert main(arguments) == 2
     assert "coreml:int8 needs iOS 17" in capsys.readouterr().err
 
@@ -196,7 +196,7 @@ def test_a_tflite_of_integers_computes_in_integers(bundle: Bundle) -> None:
 
 
 def test_unfolded_weights_are_the_same_network() -> None:
-    network = load_integers(pressed_integers().parent / "all.pt2")
+    network = load_integers(exported_int8().parent / "all.pt2")
     unfolded = unfold_weights(network)
     x = torch.randn(2, 3, 112, 112)
     with torch.inference_mode():
@@ -207,7 +207,7 @@ def test_unfolded_weights_are_the_same_network() -> None:
 def test_integers_that_are_missing_or_something_else_are_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arguments = [*pressed().arguments(tmp_path / NAME), "--to", "tflite:int8"]
+    arguments = [*exported_fp32().arguments(tmp_path / NAME), "--to", "tflite:int8"]
     assert main(arguments) == 2
     assert "int8 needs the network in integers" in capsys.readouterr().err
     (tmp_path / "text.pt2").write_text("not a program")

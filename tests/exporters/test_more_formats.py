@@ -30,7 +30,7 @@ from mf2_edge.errors import BundleError, InferenceError, MissingExtraError
 from mf2_edge.runtime.onnx import OnnxRuntime
 from mf2_edge.runtime.select import open_runtime
 from mf2_edge.verify import Outcome, verify_bundle
-from tests.helpers.exported import pressed, pressed_more
+from tests.helpers.exported import exported_fp32, exported_more
 
 ROOT = Path(__file__).parents[2]
 PORTRAIT = Path(mf2_edge.__file__).parent / "samples" / "astronaut.jpg"
@@ -40,7 +40,7 @@ NETWORK = ROOT / "runs" / "mf2-edge-base" / "network.pt"
 
 @pytest.fixture(scope="module")
 def bundle() -> Bundle:
-    return load_bundle(pressed_more())
+    return load_bundle(exported_more())
 
 
 def test_the_manifest_tells_the_formats_apart(bundle: Bundle) -> None:
@@ -128,7 +128,7 @@ def test_onnx_without_its_engine_names_the_extra(monkeypatch: pytest.MonkeyPatch
 
 
 def test_float16_weights_and_float32_doors(bundle: Bundle) -> None:
-    full = load_bundle(pressed().bundle)
+    full = load_bundle(exported_fp32().bundle)
     whole, half = full.read(full.select("tflite")), bundle.read(bundle.select("tflite"))
     assert len(half) < 0.56 * len(whole)
     before, after = count_operators(read_graph(whole)), count_operators(read_graph(half))

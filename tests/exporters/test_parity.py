@@ -26,18 +26,18 @@ from exporters.errors import ParityError
 from exporters.formats.tflite.graph import read_graph, write_graph
 from mf2_edge.bundle.loader import Bundle, load_bundle
 from mf2_edge.bundle.schema import ArtifactSpec
-from tests.helpers.exported import pressed, write_store
+from tests.helpers.exported import exported_fp32, write_store
 
 
 @pytest.fixture(scope="module")
 def bundle() -> Bundle:
-    return load_bundle(pressed().bundle)
+    return load_bundle(exported_fp32().bundle)
 
 
 @pytest.fixture(scope="module")
 def reference(bundle: Bundle) -> Reference:
     """The network's own answers for a few faces: the bundle was made with more."""
-    network = load_network(pressed().checkpoint).network
+    network = load_network(exported_fp32().checkpoint).network
     faces = synthetic_faces(112, 112).images[:12]
     images = np.concatenate([faces, extreme_inputs(112, 112).images])
     outputs = run_network(network, images, bundle.manifest.preprocessing)

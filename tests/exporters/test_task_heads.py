@@ -21,11 +21,11 @@ from distill.adapting.hidden import hidden_states
 from distill.adapting.text_head import TextCard, TextHead, save_text_head
 from distill.adapting.text_space import open_text_space
 from distill.adapting.train_dfn import Schedule, Task, predict_dfn, train_dfn
-from exporters.bundle.heads import main
+from exporters.__main__ import main
 from mf2_edge import Bundle, BundleError, ChecksumError, FaceState, FaceStateAnalyzer, load_bundle
 from mf2_edge.bundle.head_schema import TaskCalibration
 from mf2_edge.bundle.schema import EmotionCalibration
-from tests.helpers.exported import pressed, pressed_integers
+from tests.helpers.exported import exported_fp32, exported_int8
 from tests.helpers.make_tiny_bundle import FOLDER as TINY
 from tests.helpers.tiny_teacher import write_teacher
 
@@ -38,7 +38,7 @@ def scratch() -> TemporaryDirectory[str]:
 
 
 def checkpoint() -> Path:
-    return pressed_integers().parent / "network.pt"
+    return exported_int8().parent / "network.pt"
 
 
 @cache
@@ -95,7 +95,7 @@ def sentence() -> Path:
 @cache
 def exported(head: Path) -> Path:
     out = Path(scratch().name) / head.stem / "exported"
-    assert main([str(head), "--checkpoint", str(checkpoint()), "--out", str(out)]) == 0
+    assert main(["head", str(head), "--checkpoint", str(checkpoint()), "--out", str(out)]) == 0
     return out
 
 
@@ -118,7 +118,7 @@ def test_a_head_answers_on_the_phones_vectors_as_in_training(runtime: str) -> No
     x = to_tensor(aligned()[None], loaded.recipe.preprocessing)
     expected = read_tasks(network, {"light": load_head(trained(), checkpoint())}, x)["light"][0]
     for precision, close in (("fp32", 1e-4), ("int8", 0.2)):
-        answer = read(pressed_integers(), runtime, precision, exported(trained())).tasks["light"]
+        answer = read(exported_int8(), runtime, precision, exported(trained())).tasks["light"]
         assert answer.kind == "multi-class"
         assert tuple(answer.scores) == LABELS
         np.testing.assert_allclose(list(answer.scores.values()), expected, atol=close)
@@ -136,14 +136,14 @@ def test_a_sentence_answers_on_the_phone() -> None:
 
     head = load_text_head(sentence(), checkpoint())
     expected = head.answers((reading.face_text @ head.direction).numpy())[0]
-    answer = read(pressed_integers(), "litert", "fp32", exported(sentence())).tasks["smile"]
+    answer = read(exported_int8(), "litert", "fp32", exported(sentence())).tasks["smile"]
     assert answer.kind == "likeness"
     assert answer.scores["a person who smiles"] == pytest.approx(expected, abs=1e-4)
     assert answer.present == ()
 
 
 def test_a_bundle_with_new_heads_is_the_same_bundle() -> None:
-    bundle = pressed_integers()
+    bundle = exported_int8()
     before = {path.name: path.read_bytes() for path in bundle.iterdir()}
     alone = read(bundle, "litert", "int8")
     both = read(bundle, "litert", "int8", exported(trained()), exported(sentence()))
@@ -153,7 +153,7 @@ def test_a_bundle_with_new_heads_is_the_same_bundle() -> None:
 
 
 def test_answers_are_ready_for_json_and_pickle() -> None:
-    state = read(pressed_integers(), "litert", "int8", exported(trained()))
+    state = read(exported_int8(), "litert", "int8", exported(trained()))
     assert pickle.loads(pickle.dumps(state)) == state
     found = json.loads(json.dumps(state.to_dict()))["tasks"]["light"]
     assert found["scores"] == dict(state.tasks["light"].scores)
@@ -167,32 +167,32 @@ def test_a_head_of_another_network_is_refused(tmp_path: Path) -> None:
     content = json.loads((exported(trained()) / "head.json").read_text())
     (tmp_path / "head.json").write_text(json.dumps(content | {"network_sha256": "0" * 64}))
     with pytest.raises(BundleError, match="made for the network with sha256 000000000000"):
-        read(pressed_integers(), "litert", "fp32", tmp_path)
+        read(exported_int8(), "litert", "fp32", tmp_path)
 
 
 def test_damaged_and_missing_files_of_a_head_are_named(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match="cannot be read"):
-        read(pressed_integers(), "litert", "fp32", tmp_path)
+        read(exported_int8(), "litert", "fp32", tmp_path)
     (tmp_path / "head.json").write_text("{}")
     with pytest.raises(BundleError, match="Object missing required field"):
-        read(pressed_integers(), "litert", "fp32", tmp_path)
+        read(exported_int8(), "litert", "fp32", tmp_path)
     folder = exported(trained())
     (tmp_path / "head.json").write_bytes((folder / "head.json").read_bytes())
     (tmp_path / "head.tflite").write_bytes((folder / "head.tflite").read_bytes() + b" ")
     with pytest.raises(ChecksumError, match="not the bytes"):
-        read(pressed_integers(), "litert", "fp32", tmp_path)
+        read(exported_int8(), "litert", "fp32", tmp_path)
     content = json.loads((folder / "head.json").read_text())
     content["files"] = [file for file in content["files"] if file["format"] == "onnx"]
     (tmp_path / "head.json").write_text(json.dumps(content))
     with pytest.raises(BundleError, match="no tflite file, but onnx"):
-        read(pressed_integers(), "litert", "fp32", tmp_path)
+        read(exported_int8(), "litert", "fp32", tmp_path)
 
 
 def test_the_head_of_a_network_without_vectors_is_not_exported(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arguments = [str(trained()), "--out", str(tmp_path / "out"), "--checkpoint"]
-    assert main([*arguments, str(pressed().checkpoint)]) == 2
+    arguments = ["head", str(trained()), "--out", str(tmp_path / "out"), "--checkpoint"]
+    assert main([*arguments, str(exported_fp32().checkpoint)]) == 2
     assert "holds neither MF² nor an edge network" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
@@ -201,14 +201,14 @@ def test_the_head_of_mf2_is_not_exported(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_teacher(tmp_path / "mf2.pt")
-    arguments = [str(tmp_path / "head.pt"), "--out", str(tmp_path / "out")]
+    arguments = ["head", str(tmp_path / "head.pt"), "--out", str(tmp_path / "out")]
     assert main([*arguments, "--checkpoint", str(tmp_path / "mf2.pt")]) == 2
     assert "is not an edge network" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 
 def test_the_bundle_names_its_network() -> None:
-    bundle = load_bundle(pressed_integers())
+    bundle = load_bundle(exported_int8())
     assert bundle.manifest.provenance.checkpoint_sha256 == file_digest(checkpoint())
     assert [vector.output for vector in bundle.manifest.vectors] == [2, 3]
     assert bundle.manifest.output_names == (

@@ -20,7 +20,7 @@ from mf2_edge.bundle.loader import Bundle, load_bundle
 from mf2_edge.bundle.schema import ArtifactSpec
 from mf2_edge.pipeline.preprocess import to_input
 from mf2_edge.runtime.select import open_artifact
-from tests.helpers.exported import pressed_integers
+from tests.helpers.exported import exported_int8
 
 PACKAGES = (
     ["tflite-runtime==2.14.0", "numpy<2", "flatbuffers>=2"],
@@ -79,7 +79,7 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def bundle() -> Bundle:
-    return load_bundle(pressed_integers())
+    return load_bundle(exported_int8())
 
 
 def tflite_of(bundle: Bundle, kind: str) -> ArtifactSpec:

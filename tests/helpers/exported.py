@@ -1,4 +1,4 @@
-"""A bundle that the press makes of a random network once a session: conversions take a minute."""
+"""Bundles exported once a session, since conversions take a minute."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ VERSION = "0.0.1-test"
 
 LENIENT = Tolerance(max_abs_difference=0.8, agreement=0.7)
 """Random weights carry every rounding on to the end, where no answer is far from another one;
-trained networks are held to the press's own tolerances."""
+trained networks are held to the exporter's own tolerances."""
 
 
 @dataclass(frozen=True)
-class Pressed:
-    """What went into the press, and the bundle that came out."""
+class Exported:
+    """What went into the exporter, and the bundle that came out."""
 
     keeper: TemporaryDirectory[str]
     """Removes the folder when the session ends."""
@@ -67,9 +67,9 @@ class Pressed:
 
 
 @cache
-def pressed() -> Pressed:
+def exported_fp32() -> Exported:
     """Both formats of a random network, through the command line, compared on 256 toy faces."""
-    made = Pressed(TemporaryDirectory(prefix="pressed-"))
+    made = Exported(TemporaryDirectory(prefix="exported-"))
     folder = made.folder
     recipe = toy_recipe(folder)
     save_network(lively_network(recipe, seed=0), recipe, "toy", folder / "network.pt")
@@ -77,26 +77,26 @@ def pressed() -> Pressed:
     (folder / "results.json").write_text(json.dumps([accuracy()]))
     write_store(folder / "toyfaces", ["valid"] * 256)
     exit_code = main(made.arguments(made.bundle))
-    assert exit_code == 0, "the press refused a sound network"
+    assert exit_code == 0, "the exporter refused a sound network"
     return made
 
 
 @cache
-def pressed_more() -> Path:
+def exported_more() -> Path:
     """A bundle of the same network in the other formats, in which float16 costs most."""
-    bundle = pressed().folder / "more" / NAME
-    arguments = pressed().arguments(bundle)
+    bundle = exported_fp32().folder / "more" / NAME
+    arguments = exported_fp32().arguments(bundle)
     with patch.dict("exporters.checks.parity.TOLERANCES", {"fp16": LENIENT}):
         exit_code = main([*arguments, "--to", "onnx", "tflite:fp16", "coreml:fp16"])
-    assert exit_code == 0, "the press refused a sound network"
+    assert exit_code == 0, "the exporter refused a sound network"
     return bundle
 
 
 @cache
-def pressed_integers() -> Path:
+def exported_int8() -> Path:
     """A bundle of a small network in 8-bit integers and in floats."""
-    folder = pressed().folder / "integers"
-    recipe = toy_recipe(pressed().folder)
+    folder = exported_fp32().folder / "integers"
+    recipe = toy_recipe(exported_fp32().folder)
     settings = msgspec.structs.replace(
         recipe.network, architecture="edge", activation="relu", width=0.25
     )
@@ -112,11 +112,11 @@ def pressed_integers() -> Path:
     with torch.no_grad():
         simulated((faces - 127.5) / 128)
     save_program(convert(simulated), (2, 3, 112, 112), folder / "all.pt2")
-    arguments = pressed().arguments(folder / NAME, checkpoint=folder / "network.pt")
+    arguments = exported_fp32().arguments(folder / NAME, checkpoint=folder / "network.pt")
     files = ["tflite", "tflite:int8", "tflite/int8-io:int8", "executorch", "executorch:int8"]
     files += ["coreml:int8", "onnx", "onnx:int8"]
     with patch.dict("exporters.checks.parity.TOLERANCES", {"int8": LENIENT}):
-        assert main([*arguments, "--to", *files]) == 0, "the press refused a sound network"
+        assert main([*arguments, "--to", *files]) == 0, "the exporter refused a sound network"
     return folder / NAME
 
 

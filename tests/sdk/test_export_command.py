@@ -16,7 +16,7 @@ from mf2_edge.bundle.loader import Bundle, load_bundle
 from mf2_edge.cli.main import main
 from mf2_edge.export.snippet import snippet
 from mf2_edge.pipeline.decode import Decoder
-from tests.helpers.exported import pressed_more
+from tests.helpers.exported import exported_more
 from tests.helpers.make_tiny_bundle import EMOTIONS, FOLDER, UNITS
 
 Captured = pytest.CaptureFixture[str]
@@ -24,7 +24,7 @@ Captured = pytest.CaptureFixture[str]
 
 @pytest.fixture(scope="module")
 def more() -> Bundle:
-    return load_bundle(pressed_more())
+    return load_bundle(exported_more())
 
 
 def export(bundle: Path, kind: str, out: Path, *more: str) -> int:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import mf2_edge.verify as verify
-from exporters.checks.goldens import main as renew
+from exporters.__main__ import main as exporters
 from exporters.checks.goldens_align import align_arrays
 from mf2_edge.bundle.loader import load_bundle
 from mf2_edge.extras import installed
@@ -152,17 +152,17 @@ def test_goldens_of_align_are_renewed_and_nothing_else(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = json.loads((folder / "manifest.json").read_text())
-    assert renew(["--", str(folder)]) == 0
+    assert exporters(["update", str(folder), "--goldens"]) == 0
     assert outcomes(folder)["align"] is Outcome.OK
     assert failed(folder) == {}
     after = json.loads((folder / "manifest.json").read_text())
     assert after.pop("goldens") != before.pop("goldens")
     assert after == before
     bytes_of_it = (folder / "goldens.npz").read_bytes()
-    assert renew([str(folder)]) == 0
+    assert exporters(["update", str(folder), "--goldens"]) == 0
     assert (folder / "goldens.npz").read_bytes() == bytes_of_it
     edit_manifest(folder, lambda raw: raw.update(goldens=[]))
-    assert renew([str(folder)]) == 2
+    assert exporters(["update", str(folder), "--goldens"]) == 2
     assert "holds no goldens" in capsys.readouterr().err
 
 

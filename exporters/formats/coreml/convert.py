@@ -100,7 +100,7 @@ def _export(source: ExportSource, path: Path, precision: Precision) -> Operators
         model.save(str(raw))
         spec = ct.utils.load_spec(str(raw))
         weights = (raw / "Data" / WEIGHTS).read_bytes()
-    _check_doors(spec, source, path.name)
+    _check_io(spec, source, path.name)
     if precision == "int8":
         check_integers(spec, path.name)
     _describe(spec, source.manifest)
@@ -133,7 +133,7 @@ def _with_even_std(network: nn.Module, spec: PreprocessingSpec) -> nn.Module:
     return Rescaled().eval()
 
 
-def _check_doors(spec: Any, source: ExportSource, name: str) -> None:
+def _check_io(spec: Any, source: ExportSource, name: str) -> None:
     """Raise ConversionError unless one RGB image goes in and the heads come out, in order."""
     inputs, outputs = spec.description.input, spec.description.output
     image, size = inputs[0].type.imageType, source.manifest.input

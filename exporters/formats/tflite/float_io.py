@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 
-def open_with_floats(model: Any) -> None:
+def add_float_io(model: Any) -> None:
     """Put QUANTIZE behind each input and DEQUANTIZE before each output, in place."""
     from ai_edge_litert import schema_py_generated as tfl
 

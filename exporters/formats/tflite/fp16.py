@@ -10,7 +10,7 @@ from exporters.errors import ConversionError
 from exporters.formats.spec import ExportSource, Operators
 from exporters.formats.tflite.fp32 import export_tflite
 from exporters.formats.tflite.graph import count_operators, read_graph
-from exporters.formats.tflite.metadata import write_described
+from exporters.formats.tflite.metadata import write_with_metadata
 from mf2_edge.extras import require
 from mf2_edge.io.atomic import replacing
 
@@ -54,5 +54,5 @@ def export_tflite_fp16(source: ExportSource, path: Path) -> Operators:
             f"{dict(before)}, and {weights} DEQUANTIZE, one a weight"
         )
     with replacing(path) as partial:
-        partial.write_bytes(write_described(model, source.manifest, source.outputs))
+        partial.write_bytes(write_with_metadata(model, source.manifest, source.outputs))
     return operators

@@ -13,7 +13,7 @@ from exporters.formats.tflite.graph import (
     name_tensors,
     read_graph,
 )
-from exporters.formats.tflite.metadata import write_described
+from exporters.formats.tflite.metadata import write_with_metadata
 from mf2_edge.extras import require
 from mf2_edge.io.atomic import replacing
 
@@ -48,5 +48,5 @@ def export_tflite(source: ExportSource, path: Path) -> Operators:
             "writes another pattern than tflite_graph.py knows: use the pinned litert-torch"
         )
     with replacing(path) as partial:
-        partial.write_bytes(write_described(model, source.manifest, source.outputs))
+        partial.write_bytes(write_with_metadata(model, source.manifest, source.outputs))
     return operators

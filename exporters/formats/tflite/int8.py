@@ -15,9 +15,9 @@ from typing import Any, Final
 from exporters.errors import ConversionError
 from exporters.formats.pt2e import unfold_weights
 from exporters.formats.spec import ExportSource, Operators
-from exporters.formats.tflite.float_io import open_with_floats
+from exporters.formats.tflite.float_io import add_float_io
 from exporters.formats.tflite.graph import count_operators, name_tensors, read_graph
-from exporters.formats.tflite.metadata import write_described
+from exporters.formats.tflite.metadata import write_with_metadata
 from exporters.formats.tflite.padding import fold_padding
 from mf2_edge.extras import require
 from mf2_edge.io.atomic import replacing
@@ -54,12 +54,12 @@ def export_tflite_int8(source: ExportSource, path: Path) -> Operators:
     fold_padding(model)
     floats = source.artifact.door == "float32"
     if floats:
-        open_with_floats(model)
+        add_float_io(model)
     name_tensors(model, ("image",), source.outputs)
     operators = count_operators(model)
     _check_integers(model, operators, len(source.outputs) if floats else None, path.name)
     with replacing(path) as partial:
-        partial.write_bytes(write_described(model, source.manifest, source.outputs))
+        partial.write_bytes(write_with_metadata(model, source.manifest, source.outputs))
     return operators
 
 

@@ -30,7 +30,7 @@ _AXIS_LABELS, _RGB, _IMAGE, _FEATURE, _NORMALIZATION = 2, 1, 2, 1, 1
 _EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 
 
-def write_described(model: Any, manifest: Manifest, outputs: Sequence[str]) -> bytes:
+def write_with_metadata(model: Any, manifest: Manifest, outputs: Sequence[str]) -> bytes:
     """The bytes of a model with metadata of `manifest`, its outputs being `outputs` in order."""
     from ai_edge_litert import schema_py_generated as tfl
 

@@ -1,4 +1,4 @@
-"""What was measured on an exported file goes onto its bundle's model card."""
+"""Updates of a bundle that exists: evaluation, metadata, teacher."""
 
 from __future__ import annotations
 
@@ -9,19 +9,25 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from distill.config import load_recipe
 from distill.evaluation.reports.schema import load_evaluation
-from exporters.bundle.add_evaluation import main as add_evaluation
-from mf2_edge.bundle.loader import Bundle, load_bundle
-from tests.helpers.exported import NAME, VERSION, pressed
+from distill.networks.architectures import build_network
+from distill.networks.size import network_size
+from exporters.__main__ import main
+from exporters.bundle.metadata import CONFIGS, card_spec, load_metadata
+from mf2_edge.bundle.loader import Bundle, list_bundles, load_bundle
+from mf2_edge.bundle.schema import SizeSpec
+from tests.helpers.exported import NAME, VERSION, exported_fp32
 
-EVALUATION = (
-    Path(__file__).parents[2] / "benchmarks/results/mf2-edge-base/evaluation-tflite-fp32.json"
-)
+ROOT = Path(__file__).parents[2]
+RESULTS = ROOT / "benchmarks" / "results"
+RECIPES = ROOT / "distill" / "configs"
+EVALUATION = RESULTS / "mf2-edge-base" / "evaluation-tflite-fp32.json"
 
 
 @pytest.fixture(scope="module")
 def bundle() -> Bundle:
-    return load_bundle(pressed().bundle)
+    return load_bundle(exported_fp32().bundle)
 
 
 def _content(folder: Path) -> dict[str, bytes]:
@@ -41,9 +47,9 @@ def test_an_evaluation_goes_onto_the_card(bundle: Bundle, tmp_path: Path) -> Non
     folder = tmp_path / NAME
     shutil.copytree(bundle.path, folder)
     before = _content(folder)
-    assert add_evaluation([str(folder), "--evaluation", measured]) == 0
+    assert main(["update", str(folder), "--evaluation", measured]) == 0
     card = (folder / "README.md").read_text()
-    assert add_evaluation([str(folder), "--evaluation", measured]) == 0
+    assert main(["update", str(folder), "--evaluation", measured]) == 0
     assert (folder / "README.md").read_text() == card, "twice is once"
     renewed = {"README.md": b"", "manifest.json": b""}
     assert _content(folder) | renewed == before | renewed
@@ -75,10 +81,51 @@ def test_an_evaluation_of_another_version_or_file_is_refused(
     before = _content(folder)
     for version, digest in ((VERSION, other), ("9.9.9", own)):
         _evaluation(file, version, digest)
-        assert add_evaluation([str(folder), "--evaluation", str(file)]) == 2
+        assert main(["update", str(folder), "--evaluation", str(file)]) == 2
         told = capsys.readouterr().err
         assert f"is of {NAME} {version}, a file with sha256 {digest}; the bundle is {NAME}" in told
     file.write_text("{}")
-    assert add_evaluation([str(folder), "--evaluation", str(file)]) == 2
+    assert main(["update", str(folder), "--evaluation", str(file)]) == 2
     assert "what `distill evaluate --bundle` writes" in capsys.readouterr().err
     assert _content(folder) == before
+
+
+# Metadata
+
+
+@pytest.mark.parametrize("name", list_bundles())
+def test_a_shipped_bundle_states_its_metadata_and_its_size(name: str) -> None:
+    manifest, metadata = load_bundle(name).manifest, load_metadata(CONFIGS / f"{name}.toml")
+    assert manifest.version == metadata.version
+    assert manifest.card == card_spec(metadata)
+    recipe = load_recipe(RECIPES / f"{name}.toml")
+    size = network_size(build_network(recipe), recipe.alignment)
+    assert manifest.size == SizeSpec(parameters=size.parameters, multiply_adds=size.macs)
+
+
+def test_metadata_are_renewed_and_all_else_stays(tmp_path: Path) -> None:
+    shipped, folder = load_bundle("mf2-edge-base"), tmp_path / "mf2-edge-base"
+    shutil.copytree(shipped.path, folder)
+    manifest = folder / "manifest.json"
+    before = manifest.read_text()
+    manifest.write_text(before.replace(shipped.manifest.description, "Something else."))
+    assert main(["update", str(folder), "--metadata"]) == 0
+    assert manifest.read_text() == before
+    card = (folder / "README.md").read_text()
+    assert "forbidden in the European Union" in card
+    assert f"`{shipped.manifest.artifacts[0].file}`" in card
+
+
+def test_what_only_an_export_can_make_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "mf2-edge-m"
+    shutil.copytree(load_bundle("mf2-edge-m").path, folder)
+    assert main(["update", str(folder), "--metadata"]) == 2
+    assert "export it again" in capsys.readouterr().err
+    assert main(["update", str(tmp_path / "nothing"), "--metadata"]) == 2
+
+
+def test_an_update_must_be_asked_for(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit):
+        main(["update", str(tmp_path)])

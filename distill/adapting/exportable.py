@@ -1,0 +1,60 @@
+"""Heads of other tasks in the form that is exported: networks of one input, the embeddings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from torch import nn
+
+from distill.adapting.frozen import network_digest, open_network
+from distill.adapting.heads import load_head
+from distill.adapting.task_heads import DFNOnVectors, LikenessOnVectors
+from distill.adapting.text_head import is_text_head, load_text_head
+from distill.training.checkpoint import CheckpointError
+from mf2_edge.bundle.head_schema import LikenessCalibration, TaskCalibration, TaskHeadSpec
+
+
+def open_head(path: Path, trained_with: Path) -> tuple[nn.Module, TaskHeadSpec]:
+    """The head as a network (N, width) -> (N, labels), and its specification without files.
+
+    trained_with: an edge network's checkpoint, or its bundle's folder.
+
+    Raises CheckpointError if the head belongs to another network, or reads what no phone computes.
+    """
+    digest, layout = network_digest(trained_with), open_network(trained_with).layout
+    if layout.units:
+        raise CheckpointError(
+            f"{trained_with} is not an edge network: on a phone it returns no embeddings that a "
+            "head could read. Adapt the network of an edge bundle"
+        )
+    if is_text_head(path):
+        text = load_text_head(path, trained_with)
+        likeness = LikenessCalibration(
+            quantiles=text.card.quantiles, fitted_on=f"{text.card.faces} of {text.card.reference}"
+        )
+        spec = TaskHeadSpec(
+            schema_version="1.0",
+            task=text.card.task,
+            kind="likeness",
+            labels=(text.card.sentence,),
+            width=layout.width,
+            network_sha256=digest,
+            calibration=TaskCalibration(likeness=likeness),
+            faces=0,
+            files=(),
+        )
+        return LikenessOnVectors(text.space, text.direction).eval(), spec
+    trained = load_head(path, trained_with)
+    card = trained.card
+    spec = TaskHeadSpec(
+        schema_version="1.0",
+        task=card.task,
+        kind=card.kind,
+        labels=card.labels,
+        width=layout.width,
+        network_sha256=digest,
+        calibration=card.calibration,
+        faces=card.faces,
+        files=(),
+    )
+    return DFNOnVectors(trained.dfn).eval(), spec
