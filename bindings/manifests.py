@@ -69,8 +69,8 @@ PICKED: Final[tuple[tuple[tuple[str | int, ...], Any], ...]] = (
     (("artifacts", 0, "sha256"), "A" * 64),
     (("artifacts", 0, "input"), "image"),
     (("artifacts", 1, "format"), "tflite"),
-    (("vectors",), [{"name": "embedding", "output": 2, "width": 8}]),
-    (("vectors",), [{"name": "embedding", "output": 1, "width": 8}]),
+    (("embeddings",), [{"name": "embedding", "output": 2, "width": 8}]),
+    (("embeddings",), [{"name": "embedding", "output": 1, "width": 8}]),
     (("unheard_of",), 1),
 )
 """Places and new values: what parts of a manifest can say against each other."""

@@ -33,7 +33,7 @@ from exporters.formats.spec import ExportSource
 from exporters.formats.tflite.fp32 import export_tflite
 from exporters.formats.tflite.int8 import export_tflite_int8
 from mf2_edge.bundle.loader import load_bundle
-from mf2_edge.bundle.schema import VectorSpec
+from mf2_edge.bundle.schema import EmbeddingSpec
 from mf2_edge.io.atomic import replacing
 from mf2_edge.runtime.litert import LiteRTRuntime
 
@@ -85,10 +85,10 @@ def export(checkpoint: Path, folder: Path) -> dict[str, bytes]:
     integers = load_integers(folder / "all.pt2")
     shipped = load_bundle(None).manifest
     vectors = tuple(
-        VectorSpec(name=name, output=place, width=width)
+        EmbeddingSpec(name=name, output=place, width=width)
         for place, (name, width) in enumerate(embedding_widths(network).items(), len(shipped.heads))
     )
-    manifest = msgspec.structs.replace(shipped, vectors=vectors)
+    manifest = msgspec.structs.replace(shipped, embeddings=vectors)
     made = {}
     for numbers, module, write in (
         ("fp32", export_network(network), export_tflite),

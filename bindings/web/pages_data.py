@@ -204,7 +204,7 @@ SPOILT: Final[dict[str, Callable[[Path], None]]] = {
     "damaged": _flip_a_byte,
     "truncated": _truncate,
     "garbage": _garbage,
-    "newer": lambda folder: _edit(folder, lambda raw: raw.update(schema_version="2.0")),
+    "newer": lambda folder: _edit(folder, lambda raw: raw.update(schema_version="3.0")),
     "wrong": lambda folder: _edit(folder, lambda raw: raw["heads"][0].update(lables=[])),
     "labels": _lose_a_label,
 }

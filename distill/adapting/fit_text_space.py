@@ -120,7 +120,7 @@ def teach_text_space(
     bank = load_bank(make_bank(recipe, texts))
     sources = wild_sources(recipe)
     train = [_see(bundle, recipe, source, source.rows, VIEWS) for source in sources]
-    space = fit_text_space(train, manifest.vectors[0].width, bank, texts, recipe.seed)
+    space = fit_text_space(train, manifest.embeddings[0].width, bank, texts, recipe.seed)
     save_text_space(space, RANK, digest, out)
     found = [
         TextSpaceFigures(

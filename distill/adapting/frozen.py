@@ -155,15 +155,15 @@ class _FrozenBundle:
 
     @property
     def layout(self) -> Layout:
-        vectors = self.analyzer.bundle.manifest.vectors
-        return Layout(tuple(vector.width for vector in vectors), units=0, token_width=0)
+        embeddings = self.analyzer.bundle.manifest.embeddings
+        return Layout(tuple(embedding.width for embedding in embeddings), units=0, token_width=0)
 
     def read(self, faces: NDArray[np.uint8]) -> NDArray[np.float32]:
-        vectors = self.analyzer.bundle.manifest.vectors
+        embeddings = self.analyzer.bundle.manifest.embeddings
         rows = []
         for face in faces:
             told = self.analyzer.runtime.run(self.analyzer.preprocess(np.ascontiguousarray(face)))
-            parts = [np.asarray(told[vector.output], np.float32).ravel() for vector in vectors]
+            parts = [np.asarray(told[e.output], np.float32).ravel() for e in embeddings]
             rows.append(np.concatenate(parts))
         return np.stack(rows)
 
@@ -171,9 +171,9 @@ class _FrozenBundle:
 def _readable(folder: Path) -> Bundle:
     bundle = load_bundle(folder)
     manifest = bundle.manifest
-    if not manifest.vectors or manifest.provenance.checkpoint_sha256 is None:
+    if not manifest.embeddings or manifest.provenance.checkpoint_sha256 is None:
         raise CheckpointError(
-            f"bundle {manifest.name} tells no vectors that a head could read; take one of an edge "
+            f"bundle {manifest.name} has no embeddings that a head could read; take one of an edge "
             "network, such as mf2-edge-m"
         )
     return bundle

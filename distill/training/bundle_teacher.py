@@ -20,7 +20,7 @@ from distill.config import ConfigError, Recipe
 from distill.networks.export_net import EMBEDDINGS
 from distill.training.teacher_outputs import TeacherOutputs
 from mf2_edge import FaceStateAnalyzer
-from mf2_edge.bundle.schema import Manifest, PreprocessingSpec, VectorSpec
+from mf2_edge.bundle.schema import EmbeddingSpec, Manifest, PreprocessingSpec
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class BundleTeacher:
 
     analyzer: FaceStateAnalyzer
     normalised: PreprocessingSpec
-    vector: VectorSpec | None
+    vector: EmbeddingSpec | None
     """What is told beside the emotions."""
 
     def __call__(self, images: Tensor) -> TeacherOutputs:
@@ -74,10 +74,10 @@ def open_bundle_teacher(recipe: Recipe) -> BundleTeacher:
     return BundleTeacher(analyzer, recipe.preprocessing, _face_vector(recipe, manifest))
 
 
-def _face_vector(recipe: Recipe, manifest: Manifest) -> VectorSpec | None:
+def _face_vector(recipe: Recipe, manifest: Manifest) -> EmbeddingSpec | None:
     if recipe.lessons is None or not recipe.lessons.embedding:
         return None
-    found = [vector for vector in manifest.vectors if vector.name == EMBEDDINGS[0]]
+    found = [vector for vector in manifest.embeddings if vector.name == EMBEDDINGS[0]]
     if [vector.width for vector in found] != [recipe.network.taught_width]:
         told = f"one of {found[0].width} values" if found else "none"
         raise ConfigError(

@@ -16,6 +16,7 @@ from mf2_edge.bundle.schema import (
     ArtifactSpec,
     CalibrationSpec,
     DataTerms,
+    EmbeddingSpec,
     HeadName,
     HeadSpec,
     InputSpec,
@@ -23,7 +24,6 @@ from mf2_edge.bundle.schema import (
     Manifest,
     SizeSpec,
     TeacherSpec,
-    VectorSpec,
 )
 
 if TYPE_CHECKING:
@@ -85,8 +85,8 @@ def draft_manifest(request: ExportRequest, checkpoint: Checkpoint) -> Manifest:
             HeadSpec(name=emotion, output=0, activation="softmax", labels=recipe.emotions),
             HeadSpec(name=action_units, output=1, activation="sigmoid", labels=recipe.action_units),
         ),
-        vectors=tuple(
-            VectorSpec(name=name, output=place, width=width)
+        embeddings=tuple(
+            EmbeddingSpec(name=name, output=place, width=width)
             for place, (name, width) in enumerate(
                 embedding_widths(checkpoint.network).items(), start=len(OUTPUTS)
             )

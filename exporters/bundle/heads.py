@@ -122,7 +122,7 @@ def _onnx(network: nn.Module, width: int, path: Path) -> None:
         (torch.zeros(1, width),),
         dynamo=True,
         external_data=False,
-        input_names=["vectors"],
+        input_names=["embeddings"],
         output_names=["outputs"],
         verbose=False,
     )

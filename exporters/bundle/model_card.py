@@ -136,7 +136,7 @@ def _files(manifest: Manifest) -> str:
         unmeasured = "not measured" if artifact.delegate is None else "not run here"
         close = unmeasured if parity is None else f"{parity.max_abs_difference:.1e}"
         shape: str = artifact.layout if artifact.input == "tensor" else "image"
-        if artifact.door == "int8":
+        if artifact.io_dtype == "int8":
             shape += ", int8"
         size = f"{artifact.bytes / 1e6:.2f} MB"
         rows.append((f"`{artifact.file}`", artifact.format, artifact.precision, shape, size, close))

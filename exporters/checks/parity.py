@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from mf2_edge.bundle.loader import Bundle
     from mf2_edge.bundle.schema import (
         ArtifactSpec,
+        EmbeddingSpec,
         Manifest,
         Precision,
         PreprocessingSpec,
-        VectorSpec,
     )
 
 BATCH: Final = 16
@@ -128,8 +128,10 @@ def check_parity(
         raise ParityError(f"{artifact.file} cannot be compared: {error}") from error
     figures = _compare(bundle.manifest, outputs, reference, engine)
     _judge(artifact, figures)
-    for vector in bundle.manifest.vectors:
-        _judge_vector(artifact, vector, outputs[vector.output], reference.outputs[vector.output])
+    for embedding in bundle.manifest.embeddings:
+        _judge_embedding(
+            artifact, embedding, outputs[embedding.output], reference.outputs[embedding.output]
+        )
     return figures, outputs
 
 
@@ -155,9 +157,9 @@ def _compare(
     )
 
 
-def _judge_vector(
+def _judge_embedding(
     artifact: ArtifactSpec,
-    vector: VectorSpec,
+    embedding: EmbeddingSpec,
     found: NDArray[np.float32],
     expected: NDArray[np.float32],
 ) -> None:
@@ -166,8 +168,8 @@ def _judge_vector(
     difference = float(np.abs(found - expected).max() / np.abs(expected).max())
     if not difference <= allowed:
         raise ParityError(
-            f"{artifact.file}: its {vector.name} differs from the network's by {difference:.2g} of "
-            f"the largest value; allowed for {artifact.precision}: {allowed:.2g}"
+            f"{artifact.file}: its {embedding.name} differs from the network's by {difference:.2g} "
+            f"of the largest value; allowed for {artifact.precision}: {allowed:.2g}"
         )
 
 

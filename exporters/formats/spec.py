@@ -11,7 +11,7 @@ from mf2_edge.bundle.schema import (
     ArtifactFormat,
     ArtifactSpec,
     Delegate,
-    Door,
+    IoDtype,
     Layout,
     Manifest,
     ModelInput,
@@ -73,7 +73,7 @@ class ExportFormat:
     export: Export
     input: ModelInput = "tensor"
     """Who normalises the pixels: the caller ("tensor") or the model itself ("image")."""
-    io_dtype: Door = "float32"
+    io_dtype: IoDtype = "float32"
     """Type of the numbers that go in and come out."""
     delegate: Delegate | None = None
     """Of ExecuTorch: a delegate that only phones have; such a file is not compared."""

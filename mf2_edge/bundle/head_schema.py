@@ -1,7 +1,7 @@
 """The schema of `head.json`: a head of another task, made by `python -m distill adapt`.
 
-Its files lie beside it. They take a bundle's vectors (`Manifest.vectors`), one after the other in
-the order of their outputs, and give the head's outputs.
+Its files lie beside it. They take a bundle's `Manifest.embeddings`, concatenated in the order of
+their outputs, and give the head's outputs.
 """
 
 from __future__ import annotations

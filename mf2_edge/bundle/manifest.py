@@ -25,12 +25,12 @@ from mf2_edge.bundle.schema import (
     DataTerms,
     DecodingSpec,
     Delegate,
-    Door,
     EmotionCalibration,
     FileSpec,
     HeadName,
     HeadSpec,
     InputSpec,
+    IoDtype,
     LabelAccuracy,
     LabelReliability,
     Layout,
@@ -108,7 +108,7 @@ _CHOICES: Final[dict[str, tuple[Any, ...]]] = {
     "format": get_args(ArtifactFormat),
     "precision": get_args(Precision),
     "layout": get_args(Layout),
-    "door": get_args(Door),
+    "io_dtype": get_args(IoDtype),
     "delegate": get_args(Delegate),
     "input": get_args(ModelInput),
     "channels": (3,),
@@ -237,7 +237,7 @@ def _contradictions(manifest: Manifest) -> Iterator[str]:
         (
             a.format,
             a.precision,
-            *(["int8 doors"] if a.door == "int8" else []),
+            *(["int8 inputs and outputs"] if a.io_dtype == "int8" else []),
             *filter(None, [a.delegate]),
         )
         for a in manifest.artifacts
@@ -259,9 +259,9 @@ def _head_contradictions(manifest: Manifest) -> Iterator[str]:
         if head.activation != activation:
             yield f"{where}: activation {head.activation!r}; expected {activation!r}"
     outputs = [head.output for head in manifest.heads]
-    outputs += [vector.output for vector in manifest.vectors]
+    outputs += [embedding.output for embedding in manifest.embeddings]
     if len(set(outputs)) < len(outputs):
-        yield f"$.heads, $.vectors: outputs {outputs}; expected different outputs"
+        yield f"$.heads, $.embeddings: outputs {outputs}; expected different outputs"
 
 
 def _label_contradictions(manifest: Manifest) -> Iterator[str]:

@@ -18,7 +18,7 @@ ArtifactFormat = Literal["tflite", "executorch", "coreml", "onnx"]
 Precision = Literal["fp32", "fp16", "int8"]
 Layout = Literal["NCHW", "NHWC"]
 ModelInput = Literal["tensor", "image"]
-Door = Literal["float32", "int8"]
+IoDtype = Literal["float32", "int8"]
 Delegate = Literal["coreml", "vulkan"]
 
 Count = Annotated[int, Meta(ge=0)]
@@ -50,7 +50,7 @@ class LicenseSpec(_Spec, frozen=True, kw_only=True):
     summary: Text
     """What one may do with the weights, in a sentence."""
     data: tuple[DataTerms, ...]
-    """The data the weights saw, which is what limits their use."""
+    """The data that the weights were trained on, whose terms limit their use."""
 
 
 class InputSpec(_Spec, frozen=True, kw_only=True):
@@ -94,7 +94,7 @@ class HeadSpec(_Spec, frozen=True, kw_only=True):
     """One output of the network: logits, one a label."""
 
     name: HeadName
-    """What the head tells: the emotion; which units are present; of these, which are marked (FACS
+    """Its task: the emotion; which units are present; of these, which are marked (FACS
     intensity C to E); which regions of the face can be judged. The last two are optional."""
     output: Count
     """Position among the outputs, in the order in which the exported model returns them."""
@@ -104,15 +104,15 @@ class HeadSpec(_Spec, frozen=True, kw_only=True):
     """Meaning of each logit, in order."""
 
 
-class VectorSpec(_Spec, frozen=True, kw_only=True):
-    """One more output of the network: a vector that heads of other tasks read."""
+class EmbeddingSpec(_Spec, frozen=True, kw_only=True):
+    """One more output of the network: a feature vector that heads of other tasks read."""
 
     name: Text
     """Of the output, where the format can hold names."""
     output: Count
     """Position among the outputs."""
     width: Positive
-    """Its values."""
+    """Number of its values."""
 
 
 class EmotionCalibration(_Spec, frozen=True, kw_only=True):
@@ -172,7 +172,7 @@ class OneEuroSpec(_Spec, frozen=True, kw_only=True):
     """One filter of `one_euro.py`."""
 
     min_cutoff_hz: PositiveNumber
-    """Cut-off where nothing moves: lower is calmer."""
+    """Cut-off where nothing moves: lower is smoother."""
     beta: Annotated[float, Meta(ge=0)]
     """Hertz of cut-off that each unit of change a second adds: higher lags less."""
     speed_cutoff_hz: PositiveNumber = 1.0
@@ -180,7 +180,7 @@ class OneEuroSpec(_Spec, frozen=True, kw_only=True):
 
 
 class SmoothingSpec(_Spec, frozen=True, kw_only=True):
-    """How a stream calms what single frames say (see `smoother.py`)."""
+    """How a stream smooths the results of single frames (see `smoother.py`)."""
 
     emotion: OneEuroSpec = OneEuroSpec(min_cutoff_hz=1.5, beta=0.5)
     """Of the emotions' scores together."""
@@ -231,7 +231,7 @@ class ArtifactSpec(_Spec, frozen=True, kw_only=True):
     input: ModelInput = "tensor"
     """`tensor`: numbers that the caller has preprocessed; `image`: the pixels of the aligned face
     as they are, preprocessing being part of the model."""
-    door: Door = "float32"
+    io_dtype: IoDtype = "float32"
     """Type of the numbers that go in and come out; `int8` ones with the scale and zero point that
     the file itself states."""
     delegate: Delegate | None = None
@@ -245,7 +245,7 @@ class ArtifactSpec(_Spec, frozen=True, kw_only=True):
     minimum_os: dict[str, str] = {}
     """Oldest system that runs it, e.g. `{"ios": "17.0", "android": "26"}`."""
     parity: ParitySpec | None = None
-    """Measured by the exporter; null where nobody has."""
+    """Measured by the exporter; null where not measured."""
     accuracy: tuple[AccuracySpec, ...] = ()
     """Measured on this very file; what else is known of its numbers stands in the manifest's own
     `accuracy`."""
@@ -357,9 +357,9 @@ class LabelReliability(_Spec, frozen=True, kw_only=True):
     """One label, on posed faces of a laboratory and on photographs of the world."""
 
     laboratory: ReliabilityFigure | None = None
-    """Null where nobody measured it."""
+    """Null where not measured."""
     world: ReliabilityFigure | None = None
-    """Null where nobody measured it."""
+    """Null where not measured."""
 
 
 class ReliabilitySpec(_Spec, frozen=True, kw_only=True):
@@ -407,8 +407,8 @@ class Manifest(_Spec, frozen=True, kw_only=True):
     alignment: AlignmentSpec
     preprocessing: PreprocessingSpec
     heads: tuple[HeadSpec, ...]
-    vectors: tuple[VectorSpec, ...] = ()
-    """What else the network tells."""
+    embeddings: tuple[EmbeddingSpec, ...] = ()
+    """Outputs beside the heads, in any order of `output`."""
     calibration: CalibrationSpec
     decoding: DecodingSpec
     smoothing: SmoothingSpec = SmoothingSpec()
@@ -422,13 +422,13 @@ class Manifest(_Spec, frozen=True, kw_only=True):
     accuracy: tuple[AccuracySpec, ...] = ()
     """As measured, never as hoped."""
     reliability: ReliabilitySpec | None = None
-    """Label by label; null where nobody measured it."""
+    """Label by label; null where not measured."""
     experimental: tuple[Text, ...] = ()
     """Action Units that could not be shown reliable: told only on request."""
     teacher: TeacherSpec | None = None
-    """Null where nobody measured it."""
+    """Null where not measured."""
     card: CardSpec | None = None
-    """Use, misuse and limits; null where nobody wrote them."""
+    """Use, misuse and limits; null where not written."""
 
     def head(self, name: HeadName) -> HeadSpec:
         """The head of that name; `parse_manifest` makes sure of those that must be there."""
@@ -446,5 +446,5 @@ class Manifest(_Spec, frozen=True, kw_only=True):
     @property
     def output_names(self) -> tuple[str, ...]:
         """Names of all outputs, heads and vectors, in the order in which the model returns them."""
-        outputs: tuple[HeadSpec | VectorSpec, ...] = (*self.heads, *self.vectors)
+        outputs: tuple[HeadSpec | EmbeddingSpec, ...] = (*self.heads, *self.embeddings)
         return tuple(each.name for each in sorted(outputs, key=lambda each: each.output))

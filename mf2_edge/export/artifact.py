@@ -42,7 +42,7 @@ def export_artifact(
     The model as the platform's tools take it (an `.mlpackage` is unpacked), `labels.json`, the
     manifest, the weights' `LICENSE` if the bundle holds one, and a source file that runs the
     model. Files of these names that lie there are replaced. None takes the first precision listed.
-    Models with int8 at the doors are not handed out: the code fills them with floats.
+    Models with int8 inputs and outputs are not handed out: the code fills them with floats.
 
     Raises BundleError, which lists what there is, if the bundle holds no such artifact;
     ChecksumError if it is damaged; OSError if the folder cannot be written.
@@ -70,7 +70,7 @@ def _select(
     bundle: Bundle, kind: str, precision: Precision | None, delegate: Delegate | None
 ) -> ArtifactSpec:
     names = {form: name for name, form in FORMATS.items()}
-    artifacts = [a for a in bundle.manifest.artifacts if a.door == "float32"]
+    artifacts = [a for a in bundle.manifest.artifacts if a.io_dtype == "float32"]
     for artifact in artifacts:
         fits = (names[artifact.format], artifact.delegate) == (kind, delegate)
         if fits and precision in (None, artifact.precision):

@@ -1,4 +1,4 @@
-"""The door for images: whatever a caller hands over becomes uint8 RGB [H, W, 3], or a typed error.
+"""Input images: whatever the caller passes becomes uint8 RGB [H, W, 3], or a typed error.
 
 Every message says what came in, what was expected, and the line that mends it.
 """

@@ -1,4 +1,4 @@
-"""Heads of other tasks: they read the vectors that a bundle's network tells, and nothing else.
+"""Heads of other tasks: they take the embeddings of a bundle's network as input.
 
 The bundle's files stay as they are, byte for byte, so nothing that they were validated for changes.
 """
@@ -48,7 +48,8 @@ class TaskHead:
         if sha256(data).hexdigest() != file.sha256:
             raise ChecksumError(f"{path / file.file}: not the bytes that {HEAD} records")
         self._outputs = [
-            vector.output for vector in sorted(bundle.manifest.vectors, key=lambda v: v.output)
+            embedding.output
+            for embedding in sorted(bundle.manifest.embeddings, key=lambda e: e.output)
         ]
         self._model = open_model(data, kind)
 
@@ -99,10 +100,10 @@ def _present(spec: TaskHeadSpec, scores: Mapping[str, float]) -> tuple[str, ...]
 
 def _check(spec: TaskHeadSpec, bundle: Bundle, folder: Path) -> None:
     manifest = bundle.manifest
-    width = sum(vector.width for vector in manifest.vectors)
+    width = sum(embedding.width for embedding in manifest.embeddings)
     if not width:
         raise BundleError(
-            f"{folder}: bundle {manifest.name} tells no vectors that a head could read; expected "
+            f"{folder}: bundle {manifest.name} has no embeddings that a head could read; expected "
             "one of an edge network"
         )
     if spec.network_sha256 != manifest.provenance.checkpoint_sha256 or spec.width != width:

@@ -41,7 +41,7 @@ class LiteRTRuntime:
             if tensor["dtype"] not in (np.float32, np.int8):
                 raise BundleError(
                     f"tensor {tensor['name']} is {np.dtype(tensor['dtype'])}; expected float32 or "
-                    "int8 at the model's door: export it with float inputs and outputs"
+                    "int8: export it with float32 inputs and outputs"
                 )
         self._shape = tuple(int(n) for n in self._input["shape"])
         self._lock = Lock()

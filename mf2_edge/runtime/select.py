@@ -132,10 +132,10 @@ def _check_outputs(model: ModelRuntime, manifest: Manifest, artifact: ArtifactSp
                 f"{len(head.labels)} labels, output {head.output} is {list(found)}; "
                 "expected one label a logit"
             )
-    for vector in manifest.vectors:
-        shapes = [output.shape for output in outputs[vector.output : vector.output + 1]]
-        if shapes != [(1, vector.width)]:
+    for embedding in manifest.embeddings:
+        shapes = [output.shape for output in outputs[embedding.output : embedding.output + 1]]
+        if shapes != [(1, embedding.width)]:
             raise ManifestError(
-                f"{where}: output {vector.output} should be the {vector.name} of {vector.width} "
-                f"values, and is {[list(shape) for shape in shapes] or 'not there'}"
+                f"{where}: output {embedding.output} should be {embedding.name} of "
+                f"{embedding.width} values, and is {[*map(list, shapes)] or 'not there'}"
             )

@@ -78,10 +78,10 @@ def test_hidden_states_are_what_the_file_tells(folder: Path) -> None:
         exported_int8(), folder / "images.npy", rows, folder, views=1, seed=0, workers=1
     )
     analyzer = FaceStateAnalyzer(exported_int8())
-    vectors = analyzer.bundle.manifest.vectors
-    assert states.layout.stages == tuple(vector.width for vector in vectors)
+    embeddings = analyzer.bundle.manifest.embeddings
+    assert states.layout.stages == tuple(each.width for each in embeddings)
     outputs = analyzer.runtime.run(analyzer.preprocess(centre(images[2], 112, 112)))
-    told = np.concatenate([np.asarray(outputs[v.output]).ravel() for v in vectors])
+    told = np.concatenate([np.asarray(outputs[v.output]).ravel() for v in embeddings])
     np.testing.assert_allclose(states.values[0, 0], told, rtol=2e-3, atol=1e-3)
     assert not np.allclose(states.values[0, 0], states.values[0, 1], atol=1e-2)
 
@@ -204,7 +204,7 @@ def test_the_text_spaces_that_ship_belong_to_the_bundles_that_ship() -> None:
     for path in spaces:
         bundle = load_bundle(path.stem)
         space = open_text_space(bundle.path)
-        assert space.weight.shape == (TEXT_WIDTH, bundle.manifest.vectors[0].width)
+        assert space.weight.shape == (TEXT_WIDTH, bundle.manifest.embeddings[0].width)
         file = Path(__file__).parents[2] / "benchmarks/results" / path.stem / "text-space.json"
         rows = msgspec.json.decode(file.read_bytes(), type=list[TextSpaceFigures])
         assert {row.sha256 for row in rows} == {FaceStateAnalyzer(bundle).artifact.sha256}

@@ -104,7 +104,7 @@ def test_a_bundle_shows_the_face_vector_that_a_recipe_learns() -> None:
     answers = open_bundle_teacher(learner)(faces)
     vector = answers.face_vector
     assert vector is not None
-    told = open_bundle_teacher(learner).analyzer.bundle.manifest.vectors[0]
+    told = open_bundle_teacher(learner).analyzer.bundle.manifest.embeddings[0]
     assert (told.name, vector.shape) == ("face_vector", (2, told.width))
     settings = replace(recipe.network, weights=None, architecture="edge")
     network = build_network(replace(recipe, network=settings))

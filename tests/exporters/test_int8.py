@@ -60,7 +60,7 @@ def test_runtimes_agree_on_the_integers(bundle: Bundle) -> None:
     for head in zip(*answers, strict=True):
         flat = [values.ravel() for values in head]
         assert np.corrcoef(flat).min() > 0.95
-    assert [(a.format, a.door) for a in artifacts] == [
+    assert [(a.format, a.io_dtype) for a in artifacts] == [
         ("tflite", "float32"),
         ("tflite", "int8"),
         ("executorch", "float32"),

@@ -50,7 +50,7 @@ def test_the_manifest_tells_the_formats_apart(bundle: Bundle) -> None:
         ("tflite", "fp16", "NHWC", "tensor"),
         ("coreml", "fp16", "NCHW", "image"),
     ]
-    assert bundle.manifest.schema_version == "1.1"
+    assert bundle.manifest.schema_version == "2.0"
     coreml = bundle.select("coreml")
     assert coreml.file == "mf2-edge-base-fp16.mlpackage.zip"
     assert coreml.minimum_os == {"ios": "17.0", "macos": "14.0"}

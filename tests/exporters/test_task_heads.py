@@ -162,7 +162,7 @@ def test_answers_are_ready_for_json_and_pickle() -> None:
 
 
 def test_a_head_of_another_network_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(BundleError, match="tells no vectors"):
+    with pytest.raises(BundleError, match="has no embeddings"):
         read(TINY, "litert", "fp32", exported(trained()))
     content = json.loads((exported(trained()) / "head.json").read_text())
     (tmp_path / "head.json").write_text(json.dumps(content | {"network_sha256": "0" * 64}))
@@ -210,7 +210,7 @@ def test_the_head_of_mf2_is_not_exported(
 def test_the_bundle_names_its_network() -> None:
     bundle = load_bundle(exported_int8())
     assert bundle.manifest.provenance.checkpoint_sha256 == file_digest(checkpoint())
-    assert [vector.output for vector in bundle.manifest.vectors] == [2, 3]
+    assert [embedding.output for embedding in bundle.manifest.embeddings] == [2, 3]
     assert bundle.manifest.output_names == (
         "emotion", "action_units", "face_vector", "unit_vector"
     )  # fmt: skip

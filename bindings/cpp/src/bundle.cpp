@@ -51,7 +51,7 @@ const ArtifactSpec& Bundle::select(ArtifactFormat format,
   for (const ArtifactSpec& artifact : manifest_.artifacts) {
     const bool fits = !precision || artifact.precision == *precision;
     // What this library feeds: floats, and no phone's own delegate.
-    const bool runs = artifact.door == Door::float32 && !artifact.delegate;
+    const bool runs = artifact.io_dtype == IoDtype::float32 && !artifact.delegate;
     if (artifact.format == format && fits && runs) return artifact;
     held += std::string(held.empty() ? "" : ", ") + to_string(artifact.format) + " " +
             to_string(artifact.precision);

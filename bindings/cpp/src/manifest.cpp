@@ -62,9 +62,9 @@ static void check_heads(const Manifest& manifest) {
       !names.count(HeadName::action_units)) {
     refuse("expected one head each of emotion and action_units", "$.heads");
   }
-  for (const VectorSpec& vector : manifest.vectors) outputs.insert(vector.output);
-  if (outputs.size() < manifest.heads.size() + manifest.vectors.size()) {
-    refuse("expected different outputs", "$.heads, $.vectors");
+  for (const EmbeddingSpec& embedding : manifest.embeddings) outputs.insert(embedding.output);
+  if (outputs.size() < manifest.heads.size() + manifest.embeddings.size()) {
+    refuse("expected different outputs", "$.heads, $.embeddings");
   }
 }
 
@@ -143,11 +143,11 @@ static void check_alignment(const Manifest& manifest) {
 
 static void check_files(const Manifest& manifest) {
   if (manifest.artifacts.empty()) refuse("expected at least one model file", "$.artifacts");
-  std::set<std::tuple<ArtifactFormat, Precision, Door, std::optional<Delegate>>> variants;
+  std::set<std::tuple<ArtifactFormat, Precision, IoDtype, std::optional<Delegate>>> variants;
   for (const ArtifactSpec& artifact : manifest.artifacts) {
     const auto [format, precision] = std::pair(artifact.format, artifact.precision);
-    if (!variants.insert({format, precision, artifact.door, artifact.delegate}).second) {
-      refuse("expected one file a format, precision, door and delegate", "$.artifacts");
+    if (!variants.insert({format, precision, artifact.io_dtype, artifact.delegate}).second) {
+      refuse("expected one file a format, precision, io_dtype and delegate", "$.artifacts");
     }
     if (leaves(artifact.file)) refuse(artifact.file + " leaves the bundle", "$.artifacts");
   }

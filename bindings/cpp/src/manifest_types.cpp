@@ -107,12 +107,6 @@ void read(const Json& json, const std::string& at, Delegate& made, const Limits&
   made = Delegate(read_choice(json, at, kDelegateNames));
 }
 
-static constexpr const char* kDoorNames[] = {"float32", "int8"};
-const char* to_string(Door value) { return kDoorNames[int(value)]; }
-void read(const Json& json, const std::string& at, Door& made, const Limits&) {
-  made = Door(read_choice(json, at, kDoorNames));
-}
-
 static constexpr const char* kHeadNameNames[] = {"action_units", "emotion", "strength", "visibility"};
 const char* to_string(HeadName value) { return kHeadNameNames[int(value)]; }
 void read(const Json& json, const std::string& at, HeadName& made, const Limits&) {
@@ -123,6 +117,12 @@ static constexpr const char* kInterpolationNames[] = {"bilinear"};
 const char* to_string(Interpolation value) { return kInterpolationNames[int(value)]; }
 void read(const Json& json, const std::string& at, Interpolation& made, const Limits&) {
   made = Interpolation(read_choice(json, at, kInterpolationNames));
+}
+
+static constexpr const char* kIoDtypeNames[] = {"float32", "int8"};
+const char* to_string(IoDtype value) { return kIoDtypeNames[int(value)]; }
+void read(const Json& json, const std::string& at, IoDtype& made, const Limits&) {
+  made = IoDtype(read_choice(json, at, kIoDtypeNames));
 }
 
 static constexpr const char* kLayoutNames[] = {"NCHW", "NHWC"};
@@ -193,7 +193,7 @@ void read(const Json& json, const std::string& at, HeadSpec& made, const Limits&
   fields.close();
 }
 
-void read(const Json& json, const std::string& at, VectorSpec& made, const Limits&) {
+void read(const Json& json, const std::string& at, EmbeddingSpec& made, const Limits&) {
   Fields fields(json, at);
   fields.required("name", made.name, Limits::letters(1));
   fields.required("output", made.output, Limits::from(0));
@@ -308,7 +308,7 @@ void read(const Json& json, const std::string& at, ArtifactSpec& made, const Lim
   fields.required("precision", made.precision);
   fields.required("layout", made.layout);
   fields.optional("input", made.input);
-  fields.optional("door", made.door);
+  fields.optional("io_dtype", made.io_dtype);
   fields.optional("delegate", made.delegate);
   fields.required("bytes", made.bytes, Limits::above(0));
   fields.required("sha256", made.sha256, Limits::pattern(is_sha256, "^[0-9a-f]{64}$"));
@@ -395,7 +395,7 @@ void read(const Json& json, const std::string& at, Manifest& made, const Limits&
   fields.required("alignment", made.alignment);
   fields.required("preprocessing", made.preprocessing);
   fields.required("heads", made.heads);
-  fields.optional("vectors", made.vectors);
+  fields.optional("embeddings", made.embeddings);
   fields.required("calibration", made.calibration);
   fields.required("decoding", made.decoding);
   fields.optional("smoothing", made.smoothing);

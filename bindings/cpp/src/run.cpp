@@ -47,8 +47,8 @@ void check_outputs(const Model& model, const Manifest& manifest, const ArtifactS
   for (const HeadSpec& head : manifest.heads) {
     check(head.output, head.labels.size(), std::string("the head ") + to_string(head.name));
   }
-  for (const VectorSpec& vector : manifest.vectors) {
-    check(vector.output, std::size_t(vector.width), "the vector " + vector.name);
+  for (const EmbeddingSpec& embedding : manifest.embeddings) {
+    check(embedding.output, std::size_t(embedding.width), "the embedding " + embedding.name);
   }
 }
 

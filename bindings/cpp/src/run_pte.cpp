@@ -53,7 +53,7 @@ class Bytes : public et::DataLoader {
 
 std::vector<int> shape_of(const et::Result<et::TensorInfo>& found, const std::string& name) {
   if (!found.ok() || found->scalar_type() != aten::ScalarType::Float) {
-    throw BundleError(name + ": a tensor is not float32; export it with float doors");
+    throw BundleError(name + ": a tensor is not float32; export it with float32 tensors");
   }
   return {found->sizes().begin(), found->sizes().end()};
 }

@@ -95,7 +95,7 @@ std::vector<int> shape_of(const litert::TensorType& type, const std::string& nam
   std::vector<int> shape(type.layout.dimensions, type.layout.dimensions + rank);
   const bool sized = std::all_of(shape.begin(), shape.end(), [](int axis) { return axis > 0; });
   if (type.element != litert::kFloat32 || !sized) {
-    throw BundleError(name + ": a tensor is not float32 of a fixed size; export it with float doors");
+    throw BundleError(name + ": a tensor is not float32 of a fixed size; export it with float32 tensors");
   }
   return shape;
 }

@@ -131,7 +131,8 @@ static Json replay_run(const fs::path& goldens, const Bundle& bundle) {
   Worst worst;
   double tolerance = 0;
   for (const ArtifactSpec& artifact : manifest.artifacts) {
-    if (artifact.format != ArtifactFormat::tflite || artifact.door != Door::float32) continue;
+    const bool floats = artifact.io_dtype == IoDtype::float32;
+    if (artifact.format != ArtifactFormat::tflite || !floats) continue;
     const auto model = open_tflite(open_litert(""), bundle.read(artifact), artifact.file, 1);
     check_outputs(*model, manifest, artifact);
     const bool image = artifact.input == ModelInput::image;

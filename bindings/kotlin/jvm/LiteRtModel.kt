@@ -138,7 +138,7 @@ internal class LiteRtModel(
         val shape = type.getIntArray(8, rank).toList()
         if (type.getInt(0) == FLOAT32 && shape.all { it > 0 }) return shape
         throw BundleException(
-            "${file.name}: a tensor is not float32 of a fixed size; export it with float doors",
+            "${file.name}: a tensor is not float32 of a fixed size; export it with float32 tensors",
         )
     }
 

@@ -41,8 +41,8 @@ function models(bundles) {
     const folder = join(bundles, name);
     if (!existsSync(join(folder, "manifest.json"))) continue;
     const manifest = JSON.parse(readFileSync(join(folder, "manifest.json"), "utf8"));
-    for (const { file, format, precision, bytes, door = "float32", delegate } of manifest.artifacts) {
-      if (format !== "tflite" || door !== "float32" || delegate) continue;
+    for (const { file, format, precision, bytes, io_dtype = "float32", delegate } of manifest.artifacts) {
+      if (format !== "tflite" || io_dtype !== "float32" || delegate) continue;
       for (const each of ["manifest.json", "LICENSE", file]) {
         cpSync(join(folder, each), join(demo, "models", name, each));
       }

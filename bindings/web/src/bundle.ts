@@ -33,12 +33,12 @@ export class Bundle {
     return downloadChecked(new URL(file.file, this.url).href, file.sha256, file.bytes);
   }
 
-  /** The .tflite of a precision with float doors; without one the first. Throws BundleError. */
+  /** The .tflite of a precision with float32 inputs and outputs, else the first. Throws BundleError. */
   select(precision?: Precision): ArtifactSpec {
     const { artifacts, name } = this.manifest;
     const found = artifacts.find(
-      ({ format, door, delegate, precision: own }) =>
-        format === "tflite" && door === "float32" && delegate === null && own === (precision ?? own),
+      ({ format, io_dtype, delegate, precision: own }) =>
+        format === "tflite" && io_dtype === "float32" && delegate === null && own === (precision ?? own),
     );
     if (found) return found;
     const held = artifacts.map((each) => `${each.format} ${each.precision}`).join(", ");

@@ -1,4 +1,4 @@
-/** The door for images: what a caller hands over becomes a message for the worker, or a FrameError. */
+/** Input images: what the caller passes becomes a message for the worker, or a FrameError. */
 import { FrameError, said } from "./errors.js";
 import type { Frame } from "./types.js";
 

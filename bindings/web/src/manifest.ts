@@ -152,8 +152,9 @@ function* contradictions(manifest: Manifest): Generator<string> {
     yield "$.preprocessing.std: 0 would divide by zero; expected numbers other than 0";
   }
   if (artifacts.length === 0) yield "$.artifacts: empty; expected at least one model file";
-  const kinds = artifacts.map(({ format, precision, door, delegate }) =>
-    [format, precision, ...(door === "int8" ? ["int8 doors"] : []), delegate ?? ""].join(" ").trim(),
+  const kinds = artifacts.map(({ format, precision, io_dtype, delegate }) =>
+    [format, precision, io_dtype === "int8" ? "int8 inputs and outputs" : "", delegate ?? ""]
+      .filter((part) => part !== "").join(" "),
   );
   for (const twice of repeated(kinds)) {
     yield `$.artifacts: ${twice} more than once; expected one file of a kind`;
@@ -173,9 +174,9 @@ function* headContradictions(manifest: Manifest): Generator<string> {
       yield `${where}: activation ${activation}; expected ${ACTIVATIONS[name]}`;
     }
   }
-  const outputs = [...manifest.heads, ...manifest.vectors].map((each) => each.output);
+  const outputs = [...manifest.heads, ...manifest.embeddings].map((each) => each.output);
   if (repeated(outputs).length > 0) {
-    yield `$.heads, $.vectors: outputs ${outputs.join(", ")}; expected different outputs`;
+    yield `$.heads, $.embeddings: outputs ${outputs.join(", ")}; expected different outputs`;
   }
 }
 

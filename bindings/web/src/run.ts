@@ -96,7 +96,7 @@ export async function openArtifact(
     throw new ManifestError(`${where} does not take the manifest's input: ${said(error)}`);
   }
   const heads = manifest.heads.map((head) => ({ ...head, width: head.labels.length }));
-  for (const { name, output, width: expected } of [...heads, ...manifest.vectors]) {
+  for (const { name, output, width: expected } of [...heads, ...manifest.embeddings]) {
     const found = outputs[output]?.length;
     if (found !== expected) {
       throw new ManifestError(

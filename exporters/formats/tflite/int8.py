@@ -29,11 +29,11 @@ _DOORS: Final = ("QUANTIZE", "DEQUANTIZE")
 def export_tflite_int8(source: ExportSource, path: Path) -> Operators:
     """Write `source`, an integer network, as .tflite with input [1, height, width, channels].
 
-    Input and outputs are what `source.artifact.door` asks for; int8 ones state their scale and zero
-    point. Outputs stand in the order of `source.outputs`, and their tensors bear these names.
+    Input and outputs are of `source.artifact.io_dtype`; int8 ones state their scale and zero point.
+    Outputs stand in the order of `source.outputs`, and their tensors bear these names.
 
-    Raises ConversionError if anything but the doors computes in floats, MissingExtraError without
-    litert-torch.
+    Raises ConversionError if anything but input and output computes in floats, MissingExtraError
+    without litert-torch.
     """
     litert_torch = require("litert_torch", extra="export")
     scheme = require("litert_torch.quantize.pt2e_quantizer", extra="export")
@@ -52,7 +52,7 @@ def export_tflite_int8(source: ExportSource, path: Path) -> Operators:
         ).export(str(raw))
         model = read_graph(raw.read_bytes())
     fold_padding(model)
-    floats = source.artifact.door == "float32"
+    floats = source.artifact.io_dtype == "float32"
     if floats:
         add_float_io(model)
     name_tensors(model, ("image",), source.outputs)
@@ -83,7 +83,7 @@ def _channels_last(network: Any) -> Any:
 def _check_integers(model: Any, operators: Operators, outputs: int | None, name: str) -> None:
     """Raise ConversionError unless floats are at the doors alone: one QUANTIZE, then integers.
 
-    outputs: how many there are behind a DEQUANTIZE; None for a model with int8 doors.
+    outputs: how many there are behind a DEQUANTIZE; None for a model with int8 inputs and outputs.
     """
     from ai_edge_litert import schema_py_generated as tfl
 

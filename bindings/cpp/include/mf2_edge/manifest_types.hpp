@@ -41,14 +41,14 @@ const char* to_string(Color value);
 enum class Delegate { coreml, vulkan };
 const char* to_string(Delegate value);
 
-enum class Door { float32, int8 };
-const char* to_string(Door value);
-
 enum class HeadName { action_units, emotion, strength, visibility };
 const char* to_string(HeadName value);
 
 enum class Interpolation { bilinear };
 const char* to_string(Interpolation value);
+
+enum class IoDtype { float32, int8 };
+const char* to_string(IoDtype value);
 
 enum class Layout { NCHW, NHWC };
 const char* to_string(Layout value);
@@ -73,7 +73,7 @@ struct LicenseSpec {
   std::string name;
   /** What one may do with the weights, in a sentence. */
   std::string summary;
-  /** The data the weights saw, which is what limits their use. */
+  /** The data that the weights were trained on, whose terms limit their use. */
   std::vector<DataTerms> data;
 };
 
@@ -113,7 +113,7 @@ struct PreprocessingSpec {
 
 /** One output of the network: logits, one a label. */
 struct HeadSpec {
-  /** What the head tells: the emotion; which units are present; of these, which are marked (FACS intensity C to E); which regions of the face can be judged. The last two are optional. */
+  /** Its task: the emotion; which units are present; of these, which are marked (FACS intensity C to E); which regions of the face can be judged. The last two are optional. */
   HeadName name = HeadName::action_units;
   /** Position among the outputs, in the order in which the exported model returns them. */
   std::int64_t output = 0;
@@ -123,13 +123,13 @@ struct HeadSpec {
   std::vector<std::string> labels;
 };
 
-/** One more output of the network: a vector that heads of other tasks read. */
-struct VectorSpec {
+/** One more output of the network: a feature vector that heads of other tasks read. */
+struct EmbeddingSpec {
   /** Of the output, where the format can hold names. */
   std::string name;
   /** Position among the outputs. */
   std::int64_t output = 0;
-  /** Its values. */
+  /** Number of its values. */
   std::int64_t width = 0;
 };
 
@@ -183,7 +183,7 @@ struct DecodingSpec {
 
 /** One filter of `one_euro.py`. */
 struct OneEuroSpec {
-  /** Cut-off where nothing moves: lower is calmer. */
+  /** Cut-off where nothing moves: lower is smoother. */
   double min_cutoff_hz = 0;
   /** Hertz of cut-off that each unit of change a second adds: higher lags less. */
   double beta = 0;
@@ -191,7 +191,7 @@ struct OneEuroSpec {
   double speed_cutoff_hz = 1.0;
 };
 
-/** How a stream calms what single frames say (see `smoother.py`). */
+/** How a stream smooths the results of single frames (see `smoother.py`). */
 struct SmoothingSpec {
   /** Of the emotions' scores together. */
   OneEuroSpec emotion = {1.5, 0.5, 1.0};
@@ -286,7 +286,7 @@ struct ArtifactSpec {
   /** `tensor`: numbers that the caller has preprocessed; `image`: the pixels of the aligned face as they are, preprocessing being part of the model. */
   ModelInput input = ModelInput::tensor;
   /** Type of the numbers that go in and come out; `int8` ones with the scale and zero point that the file itself states. */
-  Door door = Door::float32;
+  IoDtype io_dtype = IoDtype::float32;
   /** Of ExecuTorch: the backend that the program was lowered for, where it is not XNNPACK, which runs on every CPU. */
   std::optional<Delegate> delegate;
   /** Size of the file. */
@@ -295,7 +295,7 @@ struct ArtifactSpec {
   std::string sha256;
   /** Oldest system that runs it, e.g. `{"ios": "17.0", "android": "26"}`. */
   Keyed<std::string> minimum_os;
-  /** Measured by the exporter; null where nobody has. */
+  /** Measured by the exporter; null where not measured. */
   std::optional<ParitySpec> parity;
   /** Measured on this very file; what else is known of its numbers stands in the manifest's own `accuracy`. */
   std::vector<AccuracySpec> accuracy;
@@ -353,9 +353,9 @@ struct ReliabilityFigure {
 
 /** One label, on posed faces of a laboratory and on photographs of the world. */
 struct LabelReliability {
-  /** Null where nobody measured it. */
+  /** Null where not measured. */
   std::optional<ReliabilityFigure> laboratory;
-  /** Null where nobody measured it. */
+  /** Null where not measured. */
   std::optional<ReliabilityFigure> world;
 };
 
@@ -400,8 +400,8 @@ struct Manifest {
   AlignmentSpec alignment;
   PreprocessingSpec preprocessing;
   std::vector<HeadSpec> heads;
-  /** What else the network tells. */
-  std::vector<VectorSpec> vectors;
+  /** Outputs beside the heads, in any order of `output`. */
+  std::vector<EmbeddingSpec> embeddings;
   CalibrationSpec calibration;
   DecodingSpec decoding;
   /** For streams. */
@@ -414,13 +414,13 @@ struct Manifest {
   std::optional<SizeSpec> size;
   /** As measured, never as hoped. */
   std::vector<AccuracySpec> accuracy;
-  /** Label by label; null where nobody measured it. */
+  /** Label by label; null where not measured. */
   std::optional<ReliabilitySpec> reliability;
   /** Action Units that could not be shown reliable: told only on request. */
   std::vector<std::string> experimental;
-  /** Null where nobody measured it. */
+  /** Null where not measured. */
   std::optional<TeacherSpec> teacher;
-  /** Use, misuse and limits; null where nobody wrote them. */
+  /** Use, misuse and limits; null where not written. */
   std::optional<CardSpec> card;
 };
 

@@ -101,9 +101,9 @@ private func headContradictions(_ manifest: Manifest) -> [String] {
             found.append("\(place): activation \(own); expected \(activation.rawValue)")
         }
     }
-    let outputs: [Int] = manifest.heads.map { $0.output } + manifest.vectors.map { $0.output }
+    let outputs: [Int] = manifest.heads.map { $0.output } + manifest.embeddings.map { $0.output }
     if Set(outputs).count != outputs.count {
-        found.append("$.heads, $.vectors: outputs \(outputs); expected different outputs")
+        found.append("$.heads, $.embeddings: outputs \(outputs); expected different outputs")
     }
     return found
 }
@@ -185,7 +185,7 @@ private func partContradictions(_ manifest: Manifest) -> [String] {
 private func kind(of artifact: ArtifactSpec) -> String {
     let delegate: String = artifact.delegate?.rawValue ?? ""
     let parts: [String] = [
-        artifact.format.rawValue, artifact.precision.rawValue, artifact.door.rawValue, delegate,
+        artifact.format.rawValue, artifact.precision.rawValue, artifact.ioDtype.rawValue, delegate,
     ]
     return parts.joined(separator: " ")
 }

@@ -94,14 +94,14 @@ extension HeadSpec {
     }
 }
 
-extension VectorSpec {
-    static func read(_ json: Json) throws -> VectorSpec {
+extension EmbeddingSpec {
+    static func read(_ json: Json) throws -> EmbeddingSpec {
         let fields: Fields = try json.fields()
         let name: String = try fields.required("name").text(least: 1)
         let output: Int = try fields.required("output").whole(least: 0)
         let width: Int = try fields.required("width").whole(above: 0)
         try fields.close()
-        return VectorSpec(
+        return EmbeddingSpec(
             name: name,
             output: output,
             width: width
@@ -307,7 +307,7 @@ extension ArtifactSpec {
         let precision: Precision = try fields.required("precision").choice(Precision.self)
         let layout: TensorLayout = try fields.required("layout").choice(TensorLayout.self)
         let input: ModelInput = try fields.optional("input")?.choice(ModelInput.self) ?? .tensor
-        let door: Door = try fields.optional("door")?.choice(Door.self) ?? .float32
+        let ioDtype: IoDtype = try fields.optional("io_dtype")?.choice(IoDtype.self) ?? .float32
         let delegate: Delegate? = try fields.optional("delegate")?.orNil { try $0.choice(Delegate.self) }
         let bytes: Int = try fields.required("bytes").whole(above: 0)
         let sha256: String = try fields.required("sha256").text(pattern: #"^[0-9a-f]{64}$"#)
@@ -321,7 +321,7 @@ extension ArtifactSpec {
             precision: precision,
             layout: layout,
             input: input,
-            door: door,
+            ioDtype: ioDtype,
             delegate: delegate,
             bytes: bytes,
             sha256: sha256,
@@ -468,7 +468,7 @@ extension Manifest {
         let alignment: AlignmentSpec = try fields.required("alignment").read(AlignmentSpec.read)
         let preprocessing: PreprocessingSpec = try fields.required("preprocessing").read(PreprocessingSpec.read)
         let heads: [HeadSpec] = try fields.required("heads").list { try $0.read(HeadSpec.read) }
-        let vectors: [VectorSpec] = try fields.optional("vectors")?.list { try $0.read(VectorSpec.read) } ?? []
+        let embeddings: [EmbeddingSpec] = try fields.optional("embeddings")?.list { try $0.read(EmbeddingSpec.read) } ?? []
         let calibration: CalibrationSpec = try fields.required("calibration").read(CalibrationSpec.read)
         let decoding: DecodingSpec = try fields.required("decoding").read(DecodingSpec.read)
         let smoothing: SmoothingSpec = try fields.optional("smoothing")?.read(SmoothingSpec.read) ?? SmoothingSpec(emotion: OneEuroSpec(minCutoffHz: 1.5, beta: 0.5, speedCutoffHz: 1.0), actionUnits: OneEuroSpec(minCutoffHz: 1.5, beta: 0.5, speedCutoffHz: 1.0), landmarks: OneEuroSpec(minCutoffHz: 2.0, beta: 12.0, speedCutoffHz: 1.0), emotionMargin: 0.05, auHysteresis: 0.04)
@@ -492,7 +492,7 @@ extension Manifest {
             alignment: alignment,
             preprocessing: preprocessing,
             heads: heads,
-            vectors: vectors,
+            embeddings: embeddings,
             calibration: calibration,
             decoding: decoding,
             smoothing: smoothing,

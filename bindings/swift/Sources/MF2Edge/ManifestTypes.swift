@@ -125,12 +125,6 @@ public enum Delegate: String, CaseIterable, Sendable {
     case vulkan = "vulkan"
 }
 
-/// Door, in the manifest. `rawValue` is the word in JSON.
-public enum Door: String, CaseIterable, Sendable {
-    case float32 = "float32"
-    case int8 = "int8"
-}
-
 /// HeadName, in the manifest. `rawValue` is the word in JSON.
 public enum HeadName: String, CaseIterable, Sendable {
     case actionUnits = "action_units"
@@ -142,6 +136,12 @@ public enum HeadName: String, CaseIterable, Sendable {
 /// Interpolation, in the manifest. `rawValue` is the word in JSON.
 public enum Interpolation: String, CaseIterable, Sendable {
     case bilinear = "bilinear"
+}
+
+/// IoDtype, in the manifest. `rawValue` is the word in JSON.
+public enum IoDtype: String, CaseIterable, Sendable {
+    case float32 = "float32"
+    case int8 = "int8"
 }
 
 /// Layout, in the manifest. `rawValue` is the word in JSON.
@@ -177,7 +177,7 @@ public struct LicenseSpec: Equatable, Sendable {
     public let name: String
     /// What one may do with the weights, in a sentence.
     public let summary: String
-    /// The data the weights saw, which is what limits their use.
+    /// The data that the weights were trained on, whose terms limit their use.
     public let data: [DataTerms]
 }
 
@@ -217,7 +217,7 @@ public struct PreprocessingSpec: Equatable, Sendable {
 
 /// One output of the network: logits, one a label.
 public struct HeadSpec: Equatable, Sendable {
-    /// What the head tells: the emotion; which units are present; of these, which are marked (FACS intensity C to E); which regions of the face can be judged. The last two are optional.
+    /// Its task: the emotion; which units are present; of these, which are marked (FACS intensity C to E); which regions of the face can be judged. The last two are optional.
     public let name: HeadName
     /// Position among the outputs, in the order in which the exported model returns them.
     public let output: Int
@@ -227,13 +227,13 @@ public struct HeadSpec: Equatable, Sendable {
     public let labels: [String]
 }
 
-/// One more output of the network: a vector that heads of other tasks read.
-public struct VectorSpec: Equatable, Sendable {
+/// One more output of the network: a feature vector that heads of other tasks read.
+public struct EmbeddingSpec: Equatable, Sendable {
     /// Of the output, where the format can hold names.
     public let name: String
     /// Position among the outputs.
     public let output: Int
-    /// Its values.
+    /// Number of its values.
     public let width: Int
 }
 
@@ -287,7 +287,7 @@ public struct DecodingSpec: Equatable, Sendable {
 
 /// One filter of `one_euro.py`.
 public struct OneEuroSpec: Equatable, Sendable {
-    /// Cut-off where nothing moves: lower is calmer.
+    /// Cut-off where nothing moves: lower is smoother.
     public let minCutoffHz: Double
     /// Hertz of cut-off that each unit of change a second adds: higher lags less.
     public let beta: Double
@@ -295,7 +295,7 @@ public struct OneEuroSpec: Equatable, Sendable {
     public let speedCutoffHz: Double
 }
 
-/// How a stream calms what single frames say (see `smoother.py`).
+/// How a stream smooths the results of single frames (see `smoother.py`).
 public struct SmoothingSpec: Equatable, Sendable {
     /// Of the emotions' scores together.
     public let emotion: OneEuroSpec
@@ -390,7 +390,7 @@ public struct ArtifactSpec: Equatable, Sendable {
     /// `tensor`: numbers that the caller has preprocessed; `image`: the pixels of the aligned face as they are, preprocessing being part of the model.
     public let input: ModelInput
     /// Type of the numbers that go in and come out; `int8` ones with the scale and zero point that the file itself states.
-    public let door: Door
+    public let ioDtype: IoDtype
     /// Of ExecuTorch: the backend that the program was lowered for, where it is not XNNPACK, which runs on every CPU.
     public let delegate: Delegate?
     /// Size of the file.
@@ -399,7 +399,7 @@ public struct ArtifactSpec: Equatable, Sendable {
     public let sha256: String
     /// Oldest system that runs it, e.g. `{"ios": "17.0", "android": "26"}`.
     public let minimumOs: OrderedMap<String>
-    /// Measured by the exporter; null where nobody has.
+    /// Measured by the exporter; null where not measured.
     public let parity: ParitySpec?
     /// Measured on this very file; what else is known of its numbers stands in the manifest's own `accuracy`.
     public let accuracy: [AccuracySpec]
@@ -457,9 +457,9 @@ public struct ReliabilityFigure: Equatable, Sendable {
 
 /// One label, on posed faces of a laboratory and on photographs of the world.
 public struct LabelReliability: Equatable, Sendable {
-    /// Null where nobody measured it.
+    /// Null where not measured.
     public let laboratory: ReliabilityFigure?
-    /// Null where nobody measured it.
+    /// Null where not measured.
     public let world: ReliabilityFigure?
 }
 
@@ -504,8 +504,8 @@ public struct Manifest: Equatable, Sendable {
     public let alignment: AlignmentSpec
     public let preprocessing: PreprocessingSpec
     public let heads: [HeadSpec]
-    /// What else the network tells.
-    public let vectors: [VectorSpec]
+    /// Outputs beside the heads, in any order of `output`.
+    public let embeddings: [EmbeddingSpec]
     public let calibration: CalibrationSpec
     public let decoding: DecodingSpec
     /// For streams.
@@ -518,12 +518,12 @@ public struct Manifest: Equatable, Sendable {
     public let size: SizeSpec?
     /// As measured, never as hoped.
     public let accuracy: [AccuracySpec]
-    /// Label by label; null where nobody measured it.
+    /// Label by label; null where not measured.
     public let reliability: ReliabilitySpec?
     /// Action Units that could not be shown reliable: told only on request.
     public let experimental: [String]
-    /// Null where nobody measured it.
+    /// Null where not measured.
     public let teacher: TeacherSpec?
-    /// Use, misuse and limits; null where nobody wrote them.
+    /// Use, misuse and limits; null where not written.
     public let card: CardSpec?
 }

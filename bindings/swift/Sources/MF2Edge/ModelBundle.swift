@@ -42,11 +42,11 @@ public struct ModelBundle {
         return bytes
     }
 
-    /// The artifact of a format and precision, with float doors and no phone's own delegate; without
-    /// a precision the first listed. Throws `Mf2EdgeError.bundle` that lists what there is.
+    /// The artifact of a format and precision, with float32 inputs and outputs and without
+    /// a delegate; with no precision given, the first listed. Throws `Mf2EdgeError.bundle` that lists what there is.
     public func select(_ format: ArtifactFormat, precision: Precision? = nil) throws -> ArtifactSpec {
         for artifact in manifest.artifacts {
-            let plain: Bool = artifact.door == .float32 && artifact.delegate == nil
+            let plain: Bool = artifact.ioDtype == .float32 && artifact.delegate == nil
             let wanted: Bool = precision == nil || artifact.precision == precision
             if artifact.format == format && plain && wanted { return artifact }
         }

@@ -57,8 +57,8 @@ struct Model {
         for head in manifest.heads {
             expected.append((head.name.rawValue, head.output, head.labels.count))
         }
-        for vector in manifest.vectors {
-            expected.append((vector.name, vector.output, vector.width))
+        for embedding in manifest.embeddings {
+            expected.append((embedding.name, embedding.output, embedding.width))
         }
         for each in expected {
             let found: Int? = each.output < outputs.count ? outputs[each.output].count : nil

@@ -12,7 +12,7 @@ public final class FaceStateStream: @unchecked Sendable {
     private let analyzer: FaceStateAnalyzer
     private let detectEveryMs: Double
     private let user = NSLock()
-    private let door = NSLock()
+    private let lock = NSLock()
     private var events: [ActionUnitEvent] = []
     private var scene: Scene?
 
@@ -42,8 +42,8 @@ public final class FaceStateStream: @unchecked Sendable {
 
     /// What began or ended since the last call, in the order in which it was told. Any thread may ask.
     public func takeEvents() -> [ActionUnitEvent] {
-        door.lock()
-        defer { door.unlock() }
+        lock.lock()
+        defer { lock.unlock() }
         let told: [ActionUnitEvent] = events
         events = []
         return told
@@ -60,8 +60,8 @@ public final class FaceStateStream: @unchecked Sendable {
     }
 
     private func keep(_ told: [ActionUnitEvent]) {
-        door.lock()
-        defer { door.unlock() }
+        lock.lock()
+        defer { lock.unlock() }
         events += told
         if events.count > keptEvents { events.removeFirst(events.count - keptEvents) }
     }

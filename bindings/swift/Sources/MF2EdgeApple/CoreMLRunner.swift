@@ -57,8 +57,8 @@ public final class CoreMLRunner: Runner {
         for head in bundle.manifest.heads {
             named.append((head.output, head.name.rawValue))
         }
-        for vector in bundle.manifest.vectors {
-            named.append((vector.output, vector.name))
+        for embedding in bundle.manifest.embeddings {
+            named.append((embedding.output, embedding.name))
         }
         self.outputs = named.sorted { $0.output < $1.output }.map { $0.name }
         self.width = bundle.manifest.input.width

@@ -12,8 +12,8 @@ final class FakeRunner: Runner {
         for head in manifest.heads {
             widths.append((head.output, head.labels.count))
         }
-        for vector in manifest.vectors {
-            widths.append((vector.output, vector.width))
+        for embedding in manifest.embeddings {
+            widths.append((embedding.output, embedding.width))
         }
         self.sizes = widths.sorted { $0.output < $1.output }.map { $0.width }
     }

@@ -60,8 +60,8 @@ internal class FakeEngine(
 
 private fun sizesOf(manifest: Manifest): List<Int> {
     val heads = manifest.heads.map { it.output to it.labels.size }
-    val vectors = manifest.vectors.map { it.output to it.width.toInt() }
-    return (heads + vectors).sortedBy { it.first }.map { it.second }
+    val embeddings = manifest.embeddings.map { it.output to it.width.toInt() }
+    return (heads + embeddings).sortedBy { it.first }.map { it.second }
 }
 
 internal fun fakeAnalyzer(engine: FakeEngine = FakeEngine()): FaceStateAnalyzer =

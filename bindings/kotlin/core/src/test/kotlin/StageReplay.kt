@@ -122,7 +122,7 @@ internal fun replayRun(goldens: File, files: BundleFiles, runners: RunnerFactory
     val bundle = Bundle.load(files)
     val manifest = bundle.manifest
     val runs = manifest.artifacts
-        .filter { it.format == ArtifactFormat.TFLITE && it.door == Door.FLOAT32 }
+        .filter { it.format == ArtifactFormat.TFLITE && it.ioDtype == IoDtype.FLOAT32 }
         .map { artifact ->
             val worst = Worst()
             openArtifact(runners, bundle, artifact).use { model ->

@@ -53,14 +53,14 @@ public class Bundle private constructor(
         readChecked(files, artifact.file, artifact.sha256, artifact.bytes)
 
     /**
-     * The artifact of a format and precision, with float doors and no phone's own delegate; without a
-     * precision the first listed.
+     * The artifact of a format and precision, with float32 inputs and outputs and without
+     * a delegate; with no precision given, the first listed.
      *
      * @throws BundleException that lists what there is
      */
     public fun select(format: ArtifactFormat, precision: Precision? = null): ArtifactSpec {
         val found = manifest.artifacts.find {
-            it.format == format && it.door == Door.FLOAT32 && it.delegate == null &&
+            it.format == format && it.ioDtype == IoDtype.FLOAT32 && it.delegate == null &&
                 (precision == null || it.precision == precision)
         }
         if (found != null) return found

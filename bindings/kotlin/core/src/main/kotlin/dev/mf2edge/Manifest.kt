@@ -77,9 +77,9 @@ private fun headContradictions(manifest: Manifest): List<String> = buildList {
             add("$where: activation ${head.activation.key}; expected ${activation.key}")
         }
     }
-    val outputs = manifest.heads.map { it.output } + manifest.vectors.map { it.output }
+    val outputs = manifest.heads.map { it.output } + manifest.embeddings.map { it.output }
     if (repeated(outputs).isNotEmpty()) {
-        add("$.heads, $.vectors: outputs ${outputs.joinToString()}; expected different outputs")
+        add("$.heads, $.embeddings: outputs ${outputs.joinToString()}; expected different outputs")
     }
 }
 
@@ -162,7 +162,7 @@ private fun partContradictions(manifest: Manifest): List<String> = buildList {
 private fun kindOf(artifact: ArtifactSpec): String = listOfNotNull(
     artifact.format.key,
     artifact.precision.key,
-    "int8 doors".takeIf { artifact.door == Door.INT8 },
+    "int8 inputs and outputs".takeIf { artifact.ioDtype == IoDtype.INT8 },
     artifact.delegate?.key,
 ).joinToString(" ")
 

@@ -51,8 +51,8 @@ internal fun Json.headSpec(): HeadSpec = struct {
     )
 }
 
-internal fun Json.vectorSpec(): VectorSpec = struct {
-    VectorSpec(
+internal fun Json.embeddingSpec(): EmbeddingSpec = struct {
+    EmbeddingSpec(
         name = required("name") { text(least = 1) },
         output = required("output") { whole(least = 0) },
         width = required("width") { whole(above = 0) },
@@ -166,7 +166,7 @@ internal fun Json.artifactSpec(): ArtifactSpec = struct {
         precision = required("precision") { choice(Precision.entries, Precision::key) },
         layout = required("layout") { choice(Layout.entries, Layout::key) },
         input = optional("input", ModelInput.TENSOR) { choice(ModelInput.entries, ModelInput::key) },
-        door = optional("door", Door.FLOAT32) { choice(Door.entries, Door::key) },
+        ioDtype = optional("io_dtype", IoDtype.FLOAT32) { choice(IoDtype.entries, IoDtype::key) },
         delegate = optional("delegate", null) { orNull { choice(Delegate.entries, Delegate::key) } },
         bytes = required("bytes") { whole(above = 0) },
         sha256 = required("sha256") { text(pattern = Regex("[0-9a-f]{64}")) },
@@ -253,7 +253,7 @@ internal fun Json.manifest(): Manifest = struct {
         alignment = required("alignment") { alignmentSpec() },
         preprocessing = required("preprocessing") { preprocessingSpec() },
         heads = required("heads") { list { headSpec() } },
-        vectors = optional("vectors", emptyList()) { list { vectorSpec() } },
+        embeddings = optional("embeddings", emptyList()) { list { embeddingSpec() } },
         calibration = required("calibration") { calibrationSpec() },
         decoding = required("decoding") { decodingSpec() },
         smoothing = optional("smoothing", SmoothingSpec(OneEuroSpec(1.5, 0.5, 1.0), OneEuroSpec(1.5, 0.5, 1.0), OneEuroSpec(2.0, 12.0, 1.0), 0.05, 0.04)) { smoothingSpec() },

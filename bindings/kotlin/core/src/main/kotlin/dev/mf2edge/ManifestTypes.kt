@@ -126,12 +126,6 @@ public enum class Delegate(public val key: String) {
     VULKAN("vulkan"),
 }
 
-/** Door, as the manifest says it. [key] is the word in JSON. */
-public enum class Door(public val key: String) {
-    FLOAT32("float32"),
-    INT8("int8"),
-}
-
 /** HeadName, as the manifest says it. [key] is the word in JSON. */
 public enum class HeadName(public val key: String) {
     ACTION_UNITS("action_units"),
@@ -143,6 +137,12 @@ public enum class HeadName(public val key: String) {
 /** Interpolation, as the manifest says it. [key] is the word in JSON. */
 public enum class Interpolation(public val key: String) {
     BILINEAR("bilinear"),
+}
+
+/** IoDtype, as the manifest says it. [key] is the word in JSON. */
+public enum class IoDtype(public val key: String) {
+    FLOAT32("float32"),
+    INT8("int8"),
 }
 
 /** Layout, as the manifest says it. [key] is the word in JSON. */
@@ -178,7 +178,7 @@ public data class LicenseSpec(
     public val name: String,
     /** What one may do with the weights, in a sentence. */
     public val summary: String,
-    /** The data the weights saw, which is what limits their use. */
+    /** The data that the weights were trained on, whose terms limit their use. */
     public val data: List<DataTerms>,
 )
 
@@ -218,7 +218,7 @@ public data class PreprocessingSpec(
 
 /** One output of the network: logits, one a label. */
 public data class HeadSpec(
-    /** What the head tells: the emotion; which units are present; of these, which are marked (FACS intensity C to E); which regions of the face can be judged. The last two are optional. */
+    /** Its task: the emotion; which units are present; of these, which are marked (FACS intensity C to E); which regions of the face can be judged. The last two are optional. */
     public val name: HeadName,
     /** Position among the outputs, in the order in which the exported model returns them. */
     public val output: Long,
@@ -228,13 +228,13 @@ public data class HeadSpec(
     public val labels: List<String>,
 )
 
-/** One more output of the network: a vector that heads of other tasks read. */
-public data class VectorSpec(
+/** One more output of the network: a feature vector that heads of other tasks read. */
+public data class EmbeddingSpec(
     /** Of the output, where the format can hold names. */
     public val name: String,
     /** Position among the outputs. */
     public val output: Long,
-    /** Its values. */
+    /** Number of its values. */
     public val width: Long,
 )
 
@@ -288,7 +288,7 @@ public data class DecodingSpec(
 
 /** One filter of `one_euro.py`. */
 public data class OneEuroSpec(
-    /** Cut-off where nothing moves: lower is calmer. */
+    /** Cut-off where nothing moves: lower is smoother. */
     public val minCutoffHz: Double,
     /** Hertz of cut-off that each unit of change a second adds: higher lags less. */
     public val beta: Double,
@@ -296,7 +296,7 @@ public data class OneEuroSpec(
     public val speedCutoffHz: Double,
 )
 
-/** How a stream calms what single frames say (see `smoother.py`). */
+/** How a stream smooths the results of single frames (see `smoother.py`). */
 public data class SmoothingSpec(
     /** Of the emotions' scores together. */
     public val emotion: OneEuroSpec,
@@ -391,7 +391,7 @@ public data class ArtifactSpec(
     /** `tensor`: numbers that the caller has preprocessed; `image`: the pixels of the aligned face as they are, preprocessing being part of the model. */
     public val input: ModelInput,
     /** Type of the numbers that go in and come out; `int8` ones with the scale and zero point that the file itself states. */
-    public val door: Door,
+    public val ioDtype: IoDtype,
     /** Of ExecuTorch: the backend that the program was lowered for, where it is not XNNPACK, which runs on every CPU. */
     public val delegate: Delegate?,
     /** Size of the file. */
@@ -400,7 +400,7 @@ public data class ArtifactSpec(
     public val sha256: String,
     /** Oldest system that runs it, e.g. `{"ios": "17.0", "android": "26"}`. */
     public val minimumOs: Map<String, String>,
-    /** Measured by the exporter; null where nobody has. */
+    /** Measured by the exporter; null where not measured. */
     public val parity: ParitySpec?,
     /** Measured on this very file; what else is known of its numbers stands in the manifest's own `accuracy`. */
     public val accuracy: List<AccuracySpec>,
@@ -458,9 +458,9 @@ public data class ReliabilityFigure(
 
 /** One label, on posed faces of a laboratory and on photographs of the world. */
 public data class LabelReliability(
-    /** Null where nobody measured it. */
+    /** Null where not measured. */
     public val laboratory: ReliabilityFigure?,
-    /** Null where nobody measured it. */
+    /** Null where not measured. */
     public val world: ReliabilityFigure?,
 )
 
@@ -505,8 +505,8 @@ public data class Manifest(
     public val alignment: AlignmentSpec,
     public val preprocessing: PreprocessingSpec,
     public val heads: List<HeadSpec>,
-    /** What else the network tells. */
-    public val vectors: List<VectorSpec>,
+    /** Outputs beside the heads, in any order of `output`. */
+    public val embeddings: List<EmbeddingSpec>,
     public val calibration: CalibrationSpec,
     public val decoding: DecodingSpec,
     /** For streams. */
@@ -519,12 +519,12 @@ public data class Manifest(
     public val size: SizeSpec?,
     /** As measured, never as hoped. */
     public val accuracy: List<AccuracySpec>,
-    /** Label by label; null where nobody measured it. */
+    /** Label by label; null where not measured. */
     public val reliability: ReliabilitySpec?,
     /** Action Units that could not be shown reliable: told only on request. */
     public val experimental: List<String>,
-    /** Null where nobody measured it. */
+    /** Null where not measured. */
     public val teacher: TeacherSpec?,
-    /** Use, misuse and limits; null where nobody wrote them. */
+    /** Use, misuse and limits; null where not written. */
     public val card: CardSpec?,
 )

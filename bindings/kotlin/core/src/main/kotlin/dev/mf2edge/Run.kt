@@ -78,8 +78,8 @@ private fun checkOutputs(model: Model, input: FloatArray, manifest: Manifest, wh
         throw ManifestException("$where does not take the manifest's input: ${error.message}", error)
     }
     val heads = manifest.heads.map { Triple(it.name.key, it.output, it.labels.size.toLong()) }
-    val vectors = manifest.vectors.map { Triple(it.name, it.output, it.width) }
-    for ((name, output, width) in heads + vectors) {
+    val embeddings = manifest.embeddings.map { Triple(it.name, it.output, it.width) }
+    for ((name, output, width) in heads + embeddings) {
         val found = outputs.withIndex().find { it.index.toLong() == output }?.value?.size
         if (found?.toLong() == width) continue
         val instead = if (found == null) "is not there" else "has $found"

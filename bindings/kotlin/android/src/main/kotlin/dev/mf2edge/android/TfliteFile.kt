@@ -5,7 +5,7 @@ import java.nio.ByteBuffer
 import java.nio.ByteOrder
 
 /**
- * What LiteRT's Kotlin API does not tell of a model: the order of its outputs, and whether all doors
+ * What LiteRT's Kotlin API does not tell of a model: the order of its outputs, and whether all tensors
  * are float32. Read from the FlatBuffer of TensorFlow Lite's schema.fbs, version 3.
  */
 internal class TfliteFile private constructor(
@@ -29,7 +29,7 @@ internal class TfliteFile private constructor(
             val outputs = graph.ints(OUTPUTS)
             if (inputs.size != 1 || (inputs + outputs).any { types[it] != FLOAT32 }) {
                 throw BundleException(
-                    "$name: expected one float32 input and float32 outputs; export it with float doors",
+                    "$name: expected one float32 input and float32 outputs; export it with float32 tensors",
                 )
             }
             return TfliteFile(outputs.size, order(model, outputs))

@@ -5,7 +5,7 @@ import dev.mf2edge.ArtifactFormat
 import dev.mf2edge.ArtifactSpec
 import dev.mf2edge.Bundle
 import dev.mf2edge.BundleFiles
-import dev.mf2edge.Door
+import dev.mf2edge.IoDtype
 import dev.mf2edge.FaceStateAnalyzer
 import dev.mf2edge.Frame
 import dev.mf2edge.Layout
@@ -51,7 +51,7 @@ public class Bench(
      * @throws dev.mf2edge.ChecksumException if a model in the app is damaged
      */
     public fun runs(): List<Run> = bundle.manifest.artifacts
-        .filter { it.door == Door.FLOAT32 && it.delegate == null && isHere(it) }
+        .filter { it.ioDtype == IoDtype.FLOAT32 && it.delegate == null && isHere(it) }
         .flatMap { artifact ->
             val model = modelFile(artifact)
             engines.filter { it.format == artifact.format }.mapNotNull { run(artifact, model, it) }
