@@ -91,7 +91,7 @@ def test_a_bundle_that_tells_no_vectors_is_refused(
 ) -> None:
     command = ["--data", str(folder / "labels.csv"), "--images", str(folder / "pictures")]
     for bundle, message in (
-        (str(exported_fp32().bundle), "tells no vectors"),
+        (str(exported_fp32().bundle), "has no embeddings"),
         ("mf2-edge-none", "expected a bundle's folder"),
     ):
         assert main(["adapt", *command, "--task", "direction", "--bundle", bundle]) == 2

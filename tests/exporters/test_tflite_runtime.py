@@ -86,7 +86,7 @@ def tflite_of(bundle: Bundle, kind: str) -> ArtifactSpec:
     return next(
         a
         for a in bundle.manifest.artifacts
-        if (a.format, f"{a.precision} {a.door}") == ("tflite", kind)
+        if (a.format, f"{a.precision} {a.io_dtype}") == ("tflite", kind)
     )
 
 

@@ -57,7 +57,7 @@ def test_a_version_of_strange_digits_is_refused(version: str) -> None:
         parse_manifest(text.encode(), source="manifest.json")
 
 
-@pytest.mark.parametrize("key", ["door", "delegate"])
+@pytest.mark.parametrize("key", ["io_dtype", "delegate"])
 def test_an_unknown_choice_names_the_known_ones(key: str) -> None:
     changed = json.loads(json.dumps(MANIFEST))
     changed["artifacts"][0][key] = "other"
