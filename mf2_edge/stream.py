@@ -96,7 +96,7 @@ class FaceStateStream:
     def _read(self, image: NDArray[np.uint8], track: Track, timestamp_ms: float) -> FaceState:
         manifest = self.analyzer.bundle.manifest
         person = self._people.setdefault(track.id, _Person(manifest, track.id))
-        face = person.calm(track.face, timestamp_ms)
+        face = person.smooth(track.face, timestamp_ms)
         state = self.analyzer.analyze(image, face)
         if self.baseline is not None:
             state = self.baseline.apply(state)
@@ -124,8 +124,8 @@ class _Person:
         self._points = OneEuro(manifest.smoothing.landmarks, together=True)
         self._last_ms: float | None = None
 
-    def calm(self, face: Detection, timestamp_ms: float) -> Detection:
-        """The face with its box and landmarks calmed, so that the crop does not tremble."""
+    def smooth(self, face: Detection, timestamp_ms: float) -> Detection:
+        """The face with its box and landmarks smoothed, so that the crop does not jitter."""
         seconds = 0.0 if self._last_ms is None else (timestamp_ms - self._last_ms) / 1e3
         self._last_ms = timestamp_ms
         if face.landmarks is None:
@@ -134,8 +134,8 @@ class _Person:
         points = [getattr(face.landmarks, name) for name in Landmarks.__slots__]
         corners = [(box.x, box.y), (box.x + box.width, box.y + box.height)]
         values = np.array([*corners, *((point.x, point.y) for point in points)], np.float64)
-        calm = self._points.update(values.ravel(), seconds, unit=box.width).reshape(-1, 2)
-        (x0, y0), (x1, y1), *moved = calm.tolist()
+        smoothed = self._points.update(values.ravel(), seconds, unit=box.width).reshape(-1, 2)
+        (x0, y0), (x1, y1), *moved = smoothed.tolist()
         named = zip(Landmarks.__slots__, moved, strict=True)
         landmarks = Landmarks(**{name: Point(x, y) for name, (x, y) in named})
         return Detection(Box(x0, y0, x1 - x0, y1 - y0), face.score, landmarks)

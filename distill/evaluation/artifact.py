@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,14 +21,8 @@ from mf2_edge.bundle.loader import Bundle, load_bundle
 from mf2_edge.bundle.schema import ArtifactSpec
 from mf2_edge.errors import BundleError
 from mf2_edge.pipeline.detect import BlazeFaceDetector
-from mf2_edge.runtime.select import RuntimeName
+from mf2_edge.runtime.select import engine_of
 from mf2_edge.types import Box, Detection
-
-_ENGINES: Final[dict[str, RuntimeName]] = {
-    "tflite": "litert",
-    "executorch": "executorch",
-    "onnx": "onnx",
-}
 
 
 @dataclass(frozen=True)
@@ -52,18 +45,15 @@ class Artifact:
     """An open model file."""
 
     def __init__(self, which: ArtifactFile) -> None:
-        """Raises BundleError if the file is not in the bundle, or cannot be run."""
+        """Raises BundleError if the file is missing, RuntimeUnavailableError without an engine."""
         bundle = load_bundle(which.bundle)
         spec = _find(bundle, which.file)
-        engine = _ENGINES.get(spec.format)
-        if engine is None:
-            raise BundleError(
-                f"{spec.file}: no Python runtime runs {spec.format}; expected an artifact of "
-                f"{' or '.join(_ENGINES)}"
-            )
         self.detector = BlazeFaceDetector(num_threads=1)
         self.analyzer = FaceStateAnalyzer(
-            bundle, runtime=engine, precision=spec.precision, detector=self.detector
+            bundle,
+            runtime=engine_of(spec.format).name,
+            precision=spec.precision,
+            detector=self.detector,
         )
         heads = bundle.manifest
         self._outputs = (heads.head("emotion").output, heads.head("action_units").output)

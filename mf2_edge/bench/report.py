@@ -27,7 +27,7 @@ from mf2_edge.io.atomic import replacing
 Provenance = Literal["measured-device", "measured-host", "imported", "estimated", "published"]
 Milliseconds = Annotated[float, Meta(ge=0, le=1e7)]
 
-SCHEMA_VERSION: Final = "1.0"
+SCHEMA_VERSION: Final = "2.0"
 
 
 class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -93,7 +93,7 @@ class Conditions(Part, frozen=True, kw_only=True):
     """Why the figures may be too high, if anything was seen."""
 
 
-class Roof(Part, frozen=True, kw_only=True):
+class Roofline(Part, frozen=True, kw_only=True):
     """What the machine can do, measured, and the share of it that the network reaches."""
 
     gflops: PositiveNumber
@@ -112,7 +112,7 @@ class Report(Part, frozen=True, kw_only=True):
     """One artifact on one device."""
 
     kind: Literal["mf2-edge-bench"] = "mf2-edge-bench"
-    schema_version: Literal["1.0"] = SCHEMA_VERSION
+    schema_version: Literal["2.0"] = SCHEMA_VERSION
     provenance: Provenance
     date: Text
     """Day, ISO 8601."""
@@ -135,7 +135,7 @@ class Report(Part, frozen=True, kw_only=True):
     """Most memory of the process, less what it held before the model was loaded."""
     energy_mj: Annotated[float, Meta(ge=0)] | None = None
     """Of the CPU package, a query, its idle power included."""
-    roof: Roof | None = None
+    roofline: Roofline | None = None
     conditions: Conditions = Conditions()
     complete: bool = True
     """False for what was measured before the phone vanished."""

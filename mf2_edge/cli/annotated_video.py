@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mf2_edge.cli.watch_files import Moment, writing
+from mf2_edge.cli.watch_files import FrameResult, writing
 from mf2_edge.errors import OutputError
 from mf2_edge.io.atomic import beside
 from mf2_edge.io.draw import draw
@@ -34,15 +34,15 @@ class AnnotatedVideo:
         with writing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
 
-    def write(self, moment: Moment) -> None:
+    def write(self, result: FrameResult) -> None:
         """Draw a frame, and write those whose time is over."""
-        rgb = np.ascontiguousarray(moment.frame[..., ::-1])
-        picture = np.asarray(draw(rgb, moment.states), np.uint8)[..., ::-1]
+        rgb = np.ascontiguousarray(result.frame[..., ::-1])
+        picture = np.asarray(draw(rgb, result.states), np.uint8)[..., ::-1]
         if self._video is None:
             self._video = self._open(picture)
         if (picture.shape[1], picture.shape[0]) != self._size:
             picture = np.asarray(cv2.resize(picture, self._size), np.uint8)
-        due = max(self._due, round(moment.time_ms * self._fps / 1e3))
+        due = max(self._due, round(result.time_ms * self._fps / 1e3))
         self._show_until(due)
         self._shown, self._due = np.ascontiguousarray(picture), due
 

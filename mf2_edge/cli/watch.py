@@ -1,4 +1,4 @@
-"""Watch: a video through a stream, and what was seen into files."""
+"""Watch: a video through a stream, and its results into files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from mf2_edge.cli.annotated_video import AnnotatedVideo
 from mf2_edge.cli.columns import Style
-from mf2_edge.cli.watch_files import Csv, JsonLines, Moment, Parquet, Writer
+from mf2_edge.cli.watch_files import Csv, FrameResult, JsonLines, Parquet, Writer
 
 if TYPE_CHECKING:
     from mf2_edge.bundle.schema import Manifest
@@ -34,7 +34,7 @@ class Outputs:
 
 
 @dataclass
-class Seen:
+class WatchStats:
     """What was watched: frames analysed, dropped and unreadable, ids of the faces, events."""
 
     frames: int = 0
@@ -44,8 +44,10 @@ class Seen:
     events: int = 0
 
 
-def watch(source: VideoSource, stream: FaceStateStream, outputs: Outputs, seen: Seen) -> None:
-    """Analyse every frame of the source and write as told; `seen` counts along.
+def watch(
+    source: VideoSource, stream: FaceStateStream, outputs: Outputs, stats: WatchStats
+) -> None:
+    """Analyse every frame of the source and write the results; `stats` is updated in place.
 
     Raises VideoError where the source ends early and OutputError where a file cannot be written;
     all that came before has been written then.
@@ -56,15 +58,15 @@ def watch(source: VideoSource, stream: FaceStateStream, outputs: Outputs, seen: 
         progress = stack.enter_context(tqdm(total=source.frame_count, unit="frame"))
         for number, (frame, time_ms) in enumerate(source):
             states = stream.update(frame, time_ms)
-            moment = Moment(number, time_ms, frame, states, stream.take_events())
+            result = FrameResult(number, time_ms, frame, states, stream.take_events())
             for writer in writers:
-                writer.write(moment)
-            seen.frames, seen.dropped = seen.frames + 1, source.dropped
-            seen.faces |= {state.track_id for state in states if state.track_id is not None}
-            seen.events += len(moment.events)
+                writer.write(result)
+            stats.frames, stats.dropped = stats.frames + 1, source.dropped
+            stats.faces |= {state.track_id for state in states if state.track_id is not None}
+            stats.events += len(result.events)
             progress.update()
             progress.set_postfix(faces=len(states), dropped=source.dropped, refresh=False)
-        seen.missing = source.missing
+        stats.missing = source.missing
 
 
 def _writers(source: VideoSource, outputs: Outputs, manifest: Manifest) -> Iterator[Writer]:

@@ -38,28 +38,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, open_analyzer: Callable[[], FaceStateAnalyzer]) -> int:
     """Watch until the source ends or Ctrl-C; returns the exit code."""
-    from mf2_edge.cli.watch import Outputs, Seen, watch
+    from mf2_edge.cli.watch import Outputs, WatchStats, watch
     from mf2_edge.io.video import VideoSource
     from mf2_edge.tracking.baseline import load_baseline
 
     baseline = None if arguments.baseline is None else load_baseline(arguments.baseline)
     named = {name: getattr(arguments, name) for name in ("jsonl", "csv", "parquet", "annotate")}
     outputs = Outputs(**named, style=arguments.style)
-    seen, code = Seen(), 0
+    stats, code = WatchStats(), 0
     try:
         with VideoSource(arguments.source) as source:
             stream = open_analyzer().stream(baseline=baseline)
-            watch(source, stream, outputs, seen)
+            watch(source, stream, outputs, stats)
     except (VideoError, OutputError) as error:
         print(f"mf2-edge: {error}", file=sys.stderr)
         code = _EXIT_INPUT
     except KeyboardInterrupt:
-        print("mf2-edge: interrupted; what was seen so far is written", file=sys.stderr)
+        print("mf2-edge: interrupted; the results so far are written", file=sys.stderr)
         code = _EXIT_INTERRUPTED
-    unreadable = f"{seen.missing:,} could not be read, " if seen.missing else ""
+    unreadable = f"{stats.missing:,} could not be read, " if stats.missing else ""
     print(
-        f"{seen.frames:,} frames, {seen.dropped:,} dropped, {unreadable}{len(seen.faces):,} faces, "
-        f"{seen.events:,} events of Action Units",
+        f"{stats.frames:,} frames, {stats.dropped:,} dropped, {unreadable}"
+        f"{len(stats.faces):,} faces, {stats.events:,} events of Action Units",
         file=sys.stderr,
     )
     return code

@@ -31,7 +31,7 @@ ROW_GROUP: Final = 4096
 
 
 @dataclass(frozen=True)
-class Moment:
+class FrameResult:
     """One frame and all that is known of it."""
 
     number: int
@@ -45,7 +45,7 @@ class Moment:
 class Writer(Protocol):
     """Takes moments in order; both raise OutputError where nothing can be written."""
 
-    def write(self, moment: Moment) -> None:
+    def write(self, result: FrameResult) -> None:
         """Write one."""
 
     def close(self) -> None:
@@ -75,13 +75,13 @@ class JsonLines:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._out = path.open("w", encoding="utf-8")
 
-    def write(self, moment: Moment) -> None:
+    def write(self, result: FrameResult) -> None:
         """Write a line."""
         line = {
-            "frame": moment.number,
-            "timestamp_ms": round(moment.time_ms, 3),
-            "faces": [state.to_dict() for state in moment.states],
-            "events": [asdict(event) for event in moment.events],
+            "frame": result.number,
+            "timestamp_ms": round(result.time_ms, 3),
+            "faces": [state.to_dict() for state in result.states],
+            "events": [asdict(event) for event in result.events],
         }
         with writing(self._path):
             self._out.write(json.dumps(line, ensure_ascii=False) + "\n")
@@ -105,10 +105,10 @@ class Csv:
             self._rows = csv.DictWriter(self._out, names, lineterminator="\n")
             self._rows.writeheader()
 
-    def write(self, moment: Moment) -> None:
+    def write(self, result: FrameResult) -> None:
         """Write the rows of a frame."""
         with writing(self._path):
-            self._rows.writerows(_rows(self._style, moment))
+            self._rows.writerows(_rows(self._style, result))
             self._out.flush()
 
     def close(self) -> None:
@@ -137,9 +137,9 @@ class Parquet:
             parquet = require("pyarrow.parquet", extra="parquet")
             self._out = parquet.ParquetWriter(self._partial, self._schema)
 
-    def write(self, moment: Moment) -> None:
+    def write(self, result: FrameResult) -> None:
         """Take the rows of a frame; a full group goes to the disk."""
-        self._waiting += _rows(self._style, moment)
+        self._waiting += _rows(self._style, result)
         if len(self._waiting) >= ROW_GROUP:
             self._write_group()
 
@@ -165,5 +165,5 @@ class Parquet:
         self._waiting.clear()
 
 
-def _rows(style: Style, moment: Moment) -> list[Row]:
-    return rows(style, moment.number, moment.time_ms, moment.states)
+def _rows(style: Style, result: FrameResult) -> list[Row]:
+    return rows(style, result.number, result.time_ms, result.states)

@@ -1,4 +1,4 @@
-"""What every inference engine is asked for, and what it checks.
+"""The interface of inference engines, and the checks that they share.
 
 A runtime takes the preprocessed input and returns the raw outputs in the order in which the
 exported model returns them, so that `HeadSpec.output` means the same for every engine.
@@ -15,10 +15,10 @@ from mf2_edge.errors import InferenceError
 
 
 class ModelRuntime(Protocol):
-    """What the analyzer asks of an inference engine."""
+    """Interface of an inference engine with a loaded model."""
 
     name: str
-    """Name of the engine, as `open_runtime` takes it."""
+    """Name of the engine, as `FaceStateAnalyzer(runtime=...)` takes it."""
 
     def run(self, x: NDArray[np.float32]) -> list[NDArray[np.float32]]:
         """All outputs for one input [1, ...]; copies that the caller may keep.

@@ -55,13 +55,13 @@ class LiteRTRuntime:
         """See `ModelRuntime.run`."""
         check_input(x, self._shape)
         with self._lock:
-            self._interpreter.set_tensor(self._input["index"], _to_door(x, self._input))
+            self._interpreter.set_tensor(self._input["index"], _quantized(x, self._input))
             try:
                 self._interpreter.invoke()
             except RuntimeError as error:
                 raise InferenceError(f"LiteRT failed to run the model: {error}") from error
             tensors = [self._interpreter.get_tensor(out["index"]) for out in self._outputs]
-        outputs = [_from_door(*pair) for pair in zip(tensors, self._outputs, strict=True)]
+        outputs = [_dequantized(*pair) for pair in zip(tensors, self._outputs, strict=True)]
         return finite(outputs, self.name)
 
 
@@ -75,7 +75,7 @@ def _interpreter_class() -> Any:
     )
 
 
-def _to_door(x: NDArray[np.float32], tensor: dict[str, Any]) -> NDArray[Any]:
+def _quantized(x: NDArray[np.float32], tensor: dict[str, Any]) -> NDArray[Any]:
     """The input as the model's tensor takes it: as it is, or in int8 of the tensor's own scale."""
     if tensor["dtype"] is np.float32:
         return x
@@ -84,8 +84,8 @@ def _to_door(x: NDArray[np.float32], tensor: dict[str, Any]) -> NDArray[Any]:
     return np.asarray(np.clip(steps, -128, 127), np.int8)
 
 
-def _from_door(values: NDArray[Any], tensor: dict[str, Any]) -> NDArray[np.float32]:
-    """An output in floats; see `_to_door`."""
+def _dequantized(values: NDArray[Any], tensor: dict[str, Any]) -> NDArray[np.float32]:
+    """An output in floats; see `_quantized`."""
     if tensor["dtype"] is np.float32:
         return values
     scale, zero = tensor["quantization"]

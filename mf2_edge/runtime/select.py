@@ -1,9 +1,11 @@
-"""Run: which of a bundle's files, on which of the installed engines."""
+"""Selects an artifact of a bundle and the installed engine that runs it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
@@ -23,34 +25,60 @@ RuntimeName = Literal["auto", "litert", "executorch", "onnx"]
 
 
 @dataclass(frozen=True, slots=True)
-class _Engine:
-    """An inference engine: what it reads, the packages of which one suffices, its class."""
+class Engine:
+    """An inference engine and the artifact format that it runs."""
 
+    name: RuntimeName
     format: ArtifactFormat
-    packages: tuple[str, ...]
+    modules: tuple[str, ...]
+    """Modules that it can be imported from; one suffices."""
     open: Callable[[bytes, int], ModelRuntime]
+    """From the bytes of a model and a number of threads."""
 
     @property
     def is_installed(self) -> bool:
-        return any(map(installed, self.packages))
+        """Whether one of its packages is installed."""
+        return any(installed(module.partition(".")[0]) for module in self.modules)
+
+    def preload(self) -> None:
+        """Import its installed modules, which can take longer than loading a model."""
+        for module in self.modules:
+            if installed(module.partition(".")[0]):
+                import_module(module)
+
+    def version(self) -> str:
+        """Distribution and version of the installed package; the engine's name if there is none."""
+        for module in self.modules:
+            package = module.partition(".")[0].replace("_", "-")
+            try:
+                return f"{package} {version(package)}"
+            except PackageNotFoundError:
+                continue
+        return self.name
 
 
-_ENGINES: Final[dict[str, _Engine]] = {
-    "litert": _Engine("tflite", ("ai_edge_litert", "tflite_runtime"), LiteRTRuntime),
-    "executorch": _Engine("executorch", ("executorch",), ExecuTorchRuntime),
-    "onnx": _Engine("onnx", ("onnxruntime",), OnnxRuntime),
-}
-"""By name, in the order in which "auto" prefers them."""
+ENGINES: Final = (
+    Engine(
+        "litert",
+        "tflite",
+        ("ai_edge_litert.interpreter", "tflite_runtime.interpreter"),
+        LiteRTRuntime,
+    ),
+    Engine("executorch", "executorch", ("executorch.runtime",), ExecuTorchRuntime),
+    Engine("onnx", "onnx", ("onnxruntime",), OnnxRuntime),
+)
+"""All engines, in the order in which "auto" prefers them."""
 
 
-def open_runtime(
-    bundle: Bundle,
-    runtime: RuntimeName = "auto",
-    precision: Precision | None = None,
-    num_threads: int = 1,
-) -> ModelRuntime:
-    """Load the bundle's model: `open_artifact` of what `choose_artifact` chose."""
-    return open_artifact(bundle, choose_artifact(bundle, runtime, precision), num_threads)
+def engine_of(artifact_format: str) -> Engine:
+    """The engine that runs a format; raises RuntimeUnavailableError if there is none."""
+    for engine in ENGINES:
+        if engine.format == artifact_format:
+            return engine
+    raise RuntimeUnavailableError(
+        f"no Python runtime runs artifacts of {artifact_format}; expected one of "
+        f"{[engine.format for engine in ENGINES]}"
+    )
 
 
 def choose_artifact(
@@ -65,11 +93,12 @@ def choose_artifact(
     finds no engine, ValueError for an unknown engine.
     """
     if runtime != "auto":
-        if runtime not in _ENGINES:
-            raise ValueError(f"runtime={runtime!r}: expected 'auto' or one of {list(_ENGINES)}")
-        return bundle.select(_ENGINES[runtime].format, precision)
+        named = {engine.name: engine for engine in ENGINES}
+        if runtime not in named:
+            raise ValueError(f"runtime={runtime!r}: expected 'auto' or one of {list(named)}")
+        return bundle.select(named[runtime].format, precision)
     artifacts = bundle.manifest.artifacts
-    for engine in filter(lambda engine: engine.is_installed, _ENGINES.values()):
+    for engine in (engine for engine in ENGINES if engine.is_installed):
         for artifact in artifacts:
             fits = artifact.format == engine.format and artifact.delegate is None
             if fits and precision in (None, artifact.precision):
@@ -88,27 +117,21 @@ def open_artifact(bundle: Bundle, artifact: ArtifactSpec, num_threads: int = 1) 
     Raises ChecksumError or BundleError if the file is damaged or missing, ManifestError if the
     outputs are not what the heads say, RuntimeUnavailableError if its engine is not installed.
     """
-    engine = next((e for e in _ENGINES.values() if e.format == artifact.format), None)
-    if engine is None or artifact.delegate is not None:
-        raise RuntimeUnavailableError(
-            f"no Python runtime runs artifacts of {artifact.delegate or artifact.format}; expected "
-            f"one of {[e.format for e in _ENGINES.values()]}"
-        )
-    model = engine.open(bundle.read(artifact), num_threads)
+    model = engine_of(artifact.delegate or artifact.format).open(bundle.read(artifact), num_threads)
     _check_outputs(model, bundle.manifest, artifact)
     return model
 
 
 def open_model(model: bytes, kind: ArtifactFormat, num_threads: int = 1) -> ModelRuntime:
-    """Load a model of any input; raises as the engine of its kind does."""
-    return next(e for e in _ENGINES.values() if e.format == kind).open(model, num_threads)
+    """Load a model of any input; raises as the engine of its format does."""
+    return engine_of(kind).open(model, num_threads)
 
 
 def runs_here(artifact: ArtifactSpec) -> bool:
     """Whether an engine for `artifact` is installed."""
     if artifact.delegate is not None:
-        return False  # a phone's own; no Python runtime holds it
-    return any(e.format == artifact.format and e.is_installed for e in _ENGINES.values())
+        return False  # only phones have it
+    return any(e.format == artifact.format and e.is_installed for e in ENGINES)
 
 
 def _check_outputs(model: ModelRuntime, manifest: Manifest, artifact: ArtifactSpec) -> None:

@@ -1,4 +1,4 @@
-"""A low-pass filter that is calm where nothing moves and quick where something does.
+"""A low-pass filter that smooths strongly where a value rests and little where it moves.
 
 After the 1 EUR filter (Casiez, Roussel and Vogel 2012, doi:10.1145/2207676.2208639), in a form that
 is the same at any frame rate. For values `x` that hold for `dt` seconds, in this order:
@@ -36,7 +36,7 @@ class OneEuro:
     def update(
         self, x: NDArray[np.float64], seconds: float, unit: float = 1.0
     ) -> NDArray[np.float64]:
-        """The calmed values, [n], from new ones, [n], `seconds` after those before.
+        """The smoothed values, [n], from new ones, [n], `seconds` after those before.
 
         `unit`: in what speed counts, a second; for pixels the width of the face.
         """

@@ -35,17 +35,17 @@ def smooth_series(
     """What the smoother makes of one face's calibrated scores, [t, labels] each, at these times."""
     emotions = manifest.head("emotion").labels
     smoother = Smoother(manifest, track_id=1)
-    calm = []
-    for moment, of_emotions, of_units in zip(
+    smoothed = []
+    for time_ms, of_emotions, of_units in zip(
         timestamps_ms.tolist(), emotion_scores.tolist(), au_scores.tolist(), strict=True
     ):
-        state, _ = smoother.update(_state(manifest, of_emotions, of_units), moment)
-        calm.append(state)
+        state, _ = smoother.update(_state(manifest, of_emotions, of_units), time_ms)
+        smoothed.append(state)
     return SmoothedSeries(
-        np.array([list(state.emotion.scores.values()) for state in calm]),
-        np.array([[unit.score for unit in state.action_units.values()] for state in calm]),
-        np.array([emotions.index(state.emotion.label) for state in calm]),
-        np.array([[unit.present for unit in state.action_units.values()] for state in calm]),
+        np.array([list(state.emotion.scores.values()) for state in smoothed]),
+        np.array([[unit.score for unit in state.action_units.values()] for state in smoothed]),
+        np.array([emotions.index(state.emotion.label) for state in smoothed]),
+        np.array([[unit.present for unit in state.action_units.values()] for state in smoothed]),
     )
 
 

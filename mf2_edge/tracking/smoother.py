@@ -1,4 +1,4 @@
-"""Smooth: calm one face's answers over time, and tell when its Action Units begin and end.
+"""Smooths one face's results over time and reports onset, apex and offset of its Action Units.
 
 Step by step, for one face, frame after frame; parameters are the manifest's `smoothing`:
 
@@ -55,7 +55,7 @@ class Smoother:
     def update(
         self, state: FaceState, timestamp_ms: float
     ) -> tuple[FaceState, list[ActionUnitEvent]]:
-        """The calmed state, and what began or ended with this frame.
+        """The smoothed state, and what began or ended with this frame.
 
         `timestamp_ms` is not before that of the frame before.
         """
@@ -72,8 +72,8 @@ class Smoother:
         return [event for label in ended for event in self._end(label, timestamp_ms, 0.0)]
 
     def _calm_emotion(self, emotion: Emotion, seconds: float) -> Emotion:
-        calm = self._emotion.update(np.array(list(emotion.scores.values())), seconds)
-        scores = dict(zip(emotion.scores, calm.tolist(), strict=True))
+        smoothed = self._emotion.update(np.array(list(emotion.scores.values())), seconds)
+        scores = dict(zip(emotion.scores, smoothed.tolist(), strict=True))
         best = max(scores, key=scores.__getitem__)
         if self._label is None or scores[best] >= scores[self._label] + self._spec.emotion_margin:
             self._label = best
@@ -89,9 +89,9 @@ class Smoother:
         self, state: FaceState, seconds: float, timestamp_ms: float, *, first: bool
     ) -> tuple[dict[str, ActionUnit], list[ActionUnitEvent]]:
         before = state.action_units
-        calm = self._units.update(np.array([unit.score for unit in before.values()]), seconds)
+        smoothed = self._units.update(np.array([unit.score for unit in before.values()]), seconds)
         units, events = {}, []
-        for (label, unit), score in zip(before.items(), calm.tolist(), strict=True):
+        for (label, unit), score in zip(before.items(), smoothed.tolist(), strict=True):
             present = self._is_present(label, score, first=first)
             if present:
                 events += self._hold(label, timestamp_ms, score)

@@ -13,7 +13,7 @@ from mf2_edge.bench.errors import BenchError, UnknownDeviceError
 from mf2_edge.bench.estimate.cost_model import FEATURES, features, figures_of, fit_cost_model
 from mf2_edge.bench.estimate.devices import find_device, known_devices
 from mf2_edge.bench.estimate.estimate import estimate
-from mf2_edge.bench.estimate.published import Figure, published_figures, reference_work
+from mf2_edge.bench.estimate.published import Figure, published_figures, reference_workload
 from mf2_edge.bundle.loader import load_bundle
 
 KINDS = sorted(
@@ -56,7 +56,7 @@ def test_a_model_that_is_wrong_makes_no_estimates(monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize("kind", KINDS, ids="-".join)
 def test_the_interval_covers_the_networks_that_were_left_out(kind: tuple[str, ...]) -> None:
     fitted = fit_cost_model(figures_of(*kind))  # type: ignore[arg-type]
-    middle, low, high = fitted.predict(next(iter(reference_work().values())))
+    middle, low, high = fitted.predict(next(iter(reference_workload().values())))
     factor = high / middle
     assert low == pytest.approx(middle / factor)
     within = [
@@ -82,7 +82,7 @@ def test_latencies_that_follow_the_model_are_found_again() -> None:
     truth = np.array([0.3, 0.4, 2.0, 0.01, 0.02, 0.0])
     figures = []
     for figure in figures_of("galaxy-s24", "tflite", "fp32"):
-        work = reference_work()[figure.network]
+        work = reference_workload()[figure.network]
         ms = float(features(work) @ truth)
         figures.append(msgspec.structs.replace(figure, ms=ms))
     fitted = fit_cost_model(figures)
@@ -103,7 +103,7 @@ def test_work_of_networks_is_what_their_papers_count() -> None:
     """Multiply-adds in millions, as the papers of the networks give them."""
     papers = {"mobilenet_v2@224": 300, "resnet18@224": 1814, "mobilenet_v3_small@224": 56}
     for network, millions in papers.items():
-        assert reference_work()[network].macs / 1e6 == pytest.approx(millions, rel=0.03)
+        assert reference_workload()[network].macs / 1e6 == pytest.approx(millions, rel=0.03)
 
 
 def test_an_estimate_says_so_and_how_to_measure(capsys: pytest.CaptureFixture[str]) -> None:
@@ -144,7 +144,7 @@ def test_nothing_published_is_no_estimate() -> None:
 
 def test_a_network_unlike_all_others_is_called_so() -> None:
     fitted = fit_cost_model(figures_of("galaxy-s24", "tflite", "fp32"))
-    work = next(iter(reference_work().values()))
+    work = next(iter(reference_workload().values()))
     huge = msgspec.structs.replace(work, dense_macs=10**13)
     assert fitted.outside(huge) == ["dense"]
     assert len(FEATURES) == len(fitted.coefficients)

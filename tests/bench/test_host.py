@@ -50,8 +50,8 @@ def test_each_engine_is_measured_pinned_and_whole(reports: tuple[Report, ...]) -
         assert report.load_ms is not None
         assert report.cold_start_ms is not None
         assert report.load_ms <= report.cold_start_ms
-        assert report.roof is not None
-        assert report.roof.limit in ("arithmetic", "memory")
+        assert report.roofline is not None
+        assert report.roofline.limit in ("arithmetic", "memory")
 
 
 def test_files_lie_by_device_and_bear_the_bundles_hash(
@@ -117,9 +117,9 @@ def test_work_is_that_of_the_file() -> None:
 
 def test_noise_is_named_and_quiet_is_quiet() -> None:
     quiet = list(np.full(8, 5.0))
-    assert noise(load=0.1, stolen_s=0, cpu_share=0.99, threads=1, round_medians=quiet) == ()
+    assert noise(load=0.1, steal_s=0, cpu_share=0.99, threads=1, round_medians=quiet) == ()
     loud = noise(
-        load=3.0, stolen_s=2.0, cpu_share=0.6, threads=1, round_medians=[5.0, 5.0, 9.0, 9.0, 12.0]
+        load=3.0, steal_s=2.0, cpu_share=0.6, threads=1, round_medians=[5.0, 5.0, 9.0, 9.0, 12.0]
     )
     assert [line.split()[0] for line in loud] == ["load", "the", "had", "medians"]
 

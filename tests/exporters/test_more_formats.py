@@ -28,7 +28,7 @@ from mf2_edge.bundle.schema import ArtifactSpec
 from mf2_edge.cli.main import main
 from mf2_edge.errors import BundleError, InferenceError, MissingExtraError
 from mf2_edge.runtime.onnx import OnnxRuntime
-from mf2_edge.runtime.select import open_runtime
+from mf2_edge.runtime.select import choose_artifact, open_artifact
 from mf2_edge.verify import Outcome, verify_bundle
 from tests.helpers.exported import exported_fp32, exported_more
 
@@ -107,7 +107,7 @@ def test_onnx_answers_as_the_network_does(bundle: Bundle) -> None:
 
 
 def test_onnx_refuses_what_does_not_fit(bundle: Bundle) -> None:
-    model = open_runtime(bundle, "onnx")
+    model = open_artifact(bundle, choose_artifact(bundle, "onnx"))
     with pytest.raises(InferenceError, match=r"the model takes float32 \[1, 3, 112, 112\]"):
         model.run(np.zeros((1, 112, 112, 3), np.float32))
     with pytest.raises(InferenceError, match="NaN or infinity"):

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 import mf2_edge.runtime.litert as litert
 import mf2_edge.runtime.select as runtimes
-from mf2_edge.bundle.loader import load_bundle
+from mf2_edge.bundle.loader import Bundle, load_bundle
 from mf2_edge.errors import (
     BundleError,
     ChecksumError,
@@ -24,8 +24,9 @@ from mf2_edge.errors import (
     RuntimeUnavailableError,
 )
 from mf2_edge.extras import installed, require
+from mf2_edge.runtime.base import ModelRuntime
 from mf2_edge.runtime.litert import LiteRTRuntime
-from mf2_edge.runtime.select import choose_artifact, open_runtime
+from mf2_edge.runtime.select import RuntimeName, choose_artifact, open_artifact
 from tests.helpers.make_tiny_bundle import FOLDER, logits
 
 needs_executorch = pytest.mark.skipif(not installed("executorch"), reason="needs executorch")
@@ -39,6 +40,10 @@ def x() -> NDArray[np.float32]:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     return Path(shutil.copytree(FOLDER, tmp_path / "tiny"))
+
+
+def open_runtime(bundle: Bundle, name: RuntimeName = "auto", num_threads: int = 1) -> ModelRuntime:
+    return open_artifact(bundle, choose_artifact(bundle, name), num_threads)
 
 
 def test_outputs_come_in_the_order_of_the_exported_model(x: NDArray[np.float32]) -> None:

@@ -1,4 +1,4 @@
-"""Smoothing: calm where nothing moves, quick where something does, the same at any frame rate."""
+"""Smoothing: strong where a value rests, weak where it moves, the same at any frame rate."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ def test_a_still_face_trembles_half_as_much_and_a_smile_is_late_by_less_than_100
     rng, fps = np.random.default_rng(0), 30
     noisy = 0.5 + rng.normal(0, 0.03, 20 * fps)
     one = OneEuro(SPEC, together=False)
-    calm = [float(one.update(np.array([x]), 1 / fps)[0]) for x in noisy]
-    assert np.abs(np.diff(calm)).mean() < 0.5 * np.abs(np.diff(noisy)).mean()
+    smoothed = [float(one.update(np.array([x]), 1 / fps)[0]) for x in noisy]
+    assert np.abs(np.diff(smoothed)).mean() < 0.5 * np.abs(np.diff(noisy)).mean()
     seen = np.array([smile(t) for t in np.arange(0, 3, 1 / 60)])
     answer = filtered_all(seen, 60)
     late = (np.argmax(answer >= 0.5) - np.argmax(seen >= 0.5)) / 60
@@ -74,10 +74,10 @@ def test_values_stay_within_what_was_seen_and_sums_are_kept(
     shares = [np.array(row) + 0.1 for row in rows]
     shares = [row / row.sum() for row in shares]
     for row, gap in zip(shares, gaps, strict=False):
-        calm = one.update(row, gap)
-        assert calm.sum() == pytest.approx(1)
-        assert (calm >= np.min(shares, axis=0) - 1e-9).all()
-        assert (calm <= np.max(shares, axis=0) + 1e-9).all()
+        smoothed = one.update(row, gap)
+        assert smoothed.sum() == pytest.approx(1)
+        assert (smoothed >= np.min(shares, axis=0) - 1e-9).all()
+        assert (smoothed <= np.max(shares, axis=0) + 1e-9).all()
 
 
 def test_no_time_no_change_and_a_long_gap_forgets() -> None:
@@ -91,24 +91,24 @@ def run(
     states: list[FaceState], step_ms: float = 33
 ) -> tuple[list[FaceState], list[ActionUnitEvent]]:
     smoother = Smoother(manifest(), track_id=7)
-    calm, events = [], []
+    smoothed, events = [], []
     for number, each in enumerate(states):
         after, told = smoother.update(each, number * step_ms)
-        calm.append(after)
+        smoothed.append(after)
         events += told
-    return calm, [*events, *smoother.close(len(states) * step_ms)]
+    return smoothed, [*events, *smoother.close(len(states) * step_ms)]
 
 
 def test_a_unit_begins_peaks_and_ends() -> None:
     course = [0.0] * 10 + [0.95] * 20 + [1.0] * 10 + [0.0] * 30
-    calm, events = run([state({"AU12": score}) for score in course])
+    smoothed, events = run([state({"AU12": score}) for score in course])
     kinds = [(event.track_id, event.label, event.kind) for event in events]
     assert kinds == [(7, "AU12", "onset"), (7, "AU12", "apex"), (7, "AU12", "offset")]
     onset, apex, offset = (event.timestamp_ms / 33 for event in events)
     assert 10 <= onset <= 13
     assert 30 <= apex <= 40
     assert 40 <= offset <= 45
-    assert events[1].score == max(each.action_units["AU12"].score for each in calm)
+    assert events[1].score == max(each.action_units["AU12"].score for each in smoothed)
 
 
 def test_a_unit_that_lasts_ends_with_the_face() -> None:
@@ -121,22 +121,22 @@ def test_a_unit_that_lasts_ends_with_the_face() -> None:
 def test_a_score_at_the_threshold_does_not_flicker() -> None:
     threshold = PRESENT
     near = [threshold + (0.03 if i % 2 else -0.03) for i in range(200)]
-    calm, events = run([state({"AU12": score}) for score in near])
+    smoothed, events = run([state({"AU12": score}) for score in near])
     assert len(events) <= 3
-    assert len({each.action_units["AU12"].present for each in calm}) == 1
-    said = {each.action_units["AU12"].reason for each in calm}
+    assert len({each.action_units["AU12"].present for each in smoothed}) == 1
+    said = {each.action_units["AU12"].reason for each in smoothed}
     assert Reason.SMOOTHED in said
 
 
 def test_one_odd_frame_does_not_change_the_label() -> None:
-    calm, _ = run(
+    smoothed, _ = run(
         [state(emotions={"happiness": 0.9})] * 20
         + [state(emotions={"anger": 0.6})]
         + [state(emotions={"happiness": 0.9})] * 5
     )
-    odd = calm[20].emotion
+    odd = smoothed[20].emotion
     assert (odd.label, odd.raw_label, odd.reason) == ("happiness", "anger", Reason.SMOOTHED)
-    assert {each.emotion.label for each in calm} == {"happiness"}
+    assert {each.emotion.label for each in smoothed} == {"happiness"}
     assert sum(odd.scores.values()) == pytest.approx(1)
     lasting, _ = run(
         [state(emotions={"happiness": 0.9})] * 20 + [state(emotions={"anger": 0.9})] * 20
@@ -147,6 +147,6 @@ def test_one_odd_frame_does_not_change_the_label() -> None:
 
 def test_a_poor_picture_stays_the_reason() -> None:
     poor = state({"AU12": 0.9}, reason=Reason.LOW_QUALITY)
-    calm, _ = run([state()] * 5 + [poor])
-    assert calm[-1].emotion.reason is Reason.LOW_QUALITY
-    assert calm[-1].action_units["AU12"].reason is Reason.LOW_QUALITY
+    smoothed, _ = run([state()] * 5 + [poor])
+    assert smoothed[-1].emotion.reason is Reason.LOW_QUALITY
+    assert smoothed[-1].action_units["AU12"].reason is Reason.LOW_QUALITY

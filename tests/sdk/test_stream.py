@@ -65,11 +65,11 @@ def test_who_leaves_and_comes_back_soon_is_the_same_later_another() -> None:
 def test_smoothed_states_are_those_of_single_frames_when_nothing_moves() -> None:
     frame = scene((120, 40))
     [single] = ANALYZER.predict(frame, color="rgb")
-    [calm] = play(stream(), iter([frame] * 20))[-1]
+    [smoothed] = play(stream(), iter([frame] * 20))[-1]
     for label, unit in single.action_units.items():
-        assert calm.action_units[label].score == pytest.approx(unit.score, abs=0.15)
-    assert calm.emotion.label == single.emotion.label
-    assert calm.box.x == pytest.approx(single.box.x, abs=2)
+        assert smoothed.action_units[label].score == pytest.approx(unit.score, abs=0.15)
+    assert smoothed.emotion.label == single.emotion.label
+    assert smoothed.box.x == pytest.approx(single.box.x, abs=2)
 
 
 def test_repeated_dropped_and_uneven_frames_work_and_time_may_not_run_back() -> None:

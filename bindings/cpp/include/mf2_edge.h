@@ -130,7 +130,7 @@ mf2_edge_status mf2_edge_predict_crop(const mf2_edge_analyzer* analyzer,
                                       const mf2_edge_frame* crop, mf2_edge_faces** faces);
 
 /*
- * The faces of one scene over time: numbered, calmed, with events. One thread at a time may use a
+ * The faces of one scene over time: numbered, smoothed, with events. One thread at a time may use a
  * stream; close it before its analyzer. `detect_every_ms` (200 is a good one): how often the whole
  * frame is searched for new faces.
  */

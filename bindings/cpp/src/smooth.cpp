@@ -52,7 +52,7 @@ SmoothedState Smoother::update(const FaceState& state, double timestamp_ms) {
   const double seconds = first ? 0 : (timestamp_ms - *last_ms_) / 1e3;
   last_ms_ = timestamp_ms;
   SmoothedState made{state, {}};
-  calm_emotion(made.state.emotion, seconds);
+  smooth_emotion(made.state.emotion, seconds);
   std::vector<double> scores;
   for (const ActionUnit& unit : state.action_units) scores.push_back(unit.score);
   scores = units_.update(scores, seconds);
@@ -90,7 +90,7 @@ Keyed<Smoother::Peak>::iterator Smoother::held(const std::string& label) {
                       [&label](const auto& each) { return each.first == label; });
 }
 
-void Smoother::calm_emotion(Emotion& emotion, double seconds) {
+void Smoother::smooth_emotion(Emotion& emotion, double seconds) {
   std::vector<double> scores;
   for (const auto& each : emotion.scores) scores.push_back(each.second);
   scores = emotion_.update(scores, seconds);

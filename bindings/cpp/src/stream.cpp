@@ -22,8 +22,8 @@ class Person {
   explicit Person(const Manifest& manifest)
       : smoother(manifest), points_(manifest.smoothing.landmarks, true) {}
 
-  /** The face with its box and landmarks calmed, so that the crop does not tremble. */
-  Detection calm(const Detection& face, double timestamp_ms) {
+  /** The face with its box and landmarks smoothed, so that the crop does not jitter. */
+  Detection smooth(const Detection& face, double timestamp_ms) {
     const double seconds = last_ms_ ? (timestamp_ms - *last_ms_) / 1e3 : 0;
     last_ms_ = timestamp_ms;
     const Box& box = face.box;
@@ -33,12 +33,12 @@ class Person {
       values.push_back(point.y);
     }
     values = points_.update(values, seconds, box.width);
-    Detection calmed = face;
-    calmed.box = {values[0], values[1], values[2] - values[0], values[3] - values[1]};
-    for (std::size_t i = 0; i < calmed.landmarks->size(); ++i) {
-      (*calmed.landmarks)[i] = {values[4 + 2 * i], values[5 + 2 * i]};
+    Detection smoothed = face;
+    smoothed.box = {values[0], values[1], values[2] - values[0], values[3] - values[1]};
+    for (std::size_t i = 0; i < smoothed.landmarks->size(); ++i) {
+      (*smoothed.landmarks)[i] = {values[4 + 2 * i], values[5 + 2 * i]};
     }
-    return calmed;
+    return smoothed;
   }
 
   Smoother smoother;
@@ -105,11 +105,11 @@ std::vector<FaceState> FaceStateStream::update(const Frame& frame, double timest
   std::vector<FaceState> states;
   for (const Track& track : found.faces) {
     Person& person = scene.people.try_emplace(track.id, analyzer_.bundle().manifest()).first->second;
-    const Detection face = person.calm(track.face(), timestamp_ms);
-    SmoothedState calm = person.smoother.update(analyzer_.analyze(image, face), timestamp_ms);
-    calm.state.track_id = track.id;
-    states.push_back(std::move(calm.state));
-    scene.keep(calm.events, track.id);
+    const Detection face = person.smooth(track.face(), timestamp_ms);
+    SmoothedState smoothed = person.smoother.update(analyzer_.analyze(image, face), timestamp_ms);
+    smoothed.state.track_id = track.id;
+    states.push_back(std::move(smoothed.state));
+    scene.keep(smoothed.events, track.id);
   }
   std::stable_sort(states.begin(), states.end(), [](const FaceState& a, const FaceState& b) {
     return a.box.width * a.box.height > b.box.width * b.box.height;

@@ -201,18 +201,18 @@ static Json replay_smooth(const fs::path& folder, const Manifest& manifest) {
       unit.score = units[t * unit_names.size() + i];
       state.action_units.push_back(unit);
     }
-    const FaceState calm = smoother.update(state, times[t]).state;
+    const FaceState smoothed = smoother.update(state, times[t]).state;
     std::vector<double> scores;
-    for (const auto& score : calm.emotion.scores) scores.push_back(score.second);
+    for (const auto& score : smoothed.emotion.scores) scores.push_back(score.second);
     worst.compare(scores, smoothed_emotions, t);
     scores.clear();
     for (std::size_t i = 0; i < unit_names.size(); ++i) {
-      scores.push_back(calm.action_units[i].score);
+      scores.push_back(smoothed.action_units[i].score);
       const bool expected = present[t * unit_names.size() + i] != 0;
-      if (calm.action_units[i].present != expected) worst.difference = INFINITY;
+      if (smoothed.action_units[i].present != expected) worst.difference = INFINITY;
     }
     worst.compare(scores, smoothed_units, t);
-    if (calm.emotion.label != names[std::size_t(labels[t])]) worst.difference = INFINITY;
+    if (smoothed.emotion.label != names[std::size_t(labels[t])]) worst.difference = INFINITY;
   }
   worst.n = times.size();
   return worst.json(number(folder / "tolerance/smooth.npy"));

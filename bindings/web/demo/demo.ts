@@ -166,8 +166,8 @@ function show(faces: readonly FaceState[], width: number, height: number, mirror
   const [face] = faces;
   get("faces").textContent = String(faces.length);
   get("emotion").textContent = face ? face.emotion.label : "Nobody there";
-  const calm = !face || face.emotion.reason === "confident";
-  get("reason").textContent = calm ? "" : face.emotion.reason.replaceAll("_", " ");
+  const confident = !face || face.emotion.reason === "confident";
+  get("reason").textContent = confident ? "" : face.emotion.reason.replaceAll("_", " ");
   loaded!.emotions.show(face?.emotion.scores ?? {}, (label) => label === face?.emotion.label);
   const units = face?.action_units ?? {};
   const scores = Object.fromEntries(Object.entries(units).map(([label, unit]) => [label, unit.score]));

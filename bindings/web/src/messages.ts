@@ -2,7 +2,7 @@
 import type { ErrorMessage } from "./errors.js";
 import type { FrameMessage } from "./frame.js";
 import type { Info, Setup } from "./pipeline.js";
-import type { Moment } from "./scene.js";
+import type { FrameResult } from "./scene.js";
 import type { Box, Detection, FaceState } from "./types.js";
 
 /** Each call of the page: what it sends and what it gets. */
@@ -13,7 +13,7 @@ export interface Calls {
   detect: { ask: FrameMessage; answer: Detection[] };
   stream: {
     ask: { stream: number; frame: FrameMessage; timestamp: number; detectEveryMs: number };
-    answer: Moment;
+    answer: FrameResult;
   };
   forget: { ask: number; answer: undefined };
   run: { ask: Float32Array<ArrayBuffer>; answer: Float32Array[] };

@@ -1,5 +1,5 @@
 /**
- * A low-pass filter that is calm where nothing moves and quick where something does.
+ * A low-pass filter that smooths strongly where a value rests and little where it moves.
  *
  * After the 1 EUR filter (Casiez, Roussel and Vogel 2012, doi:10.1145/2207676.2208639), in the form
  * that mf2_edge/tracking/one_euro.py specifies, the same at any frame rate.
@@ -16,7 +16,7 @@ export class OneEuro {
     private readonly together: boolean,
   ) {}
 
-  /** The calmed values; `unit` is what speed counts in, for pixels the width of the face. */
+  /** The smoothed values; `unit` is what speed counts in, for pixels the width of the face. */
   update(x: readonly number[], seconds: number, unit = 1): number[] {
     const { slow, value } = this;
     if (slow === undefined || value === undefined) {
@@ -30,13 +30,13 @@ export class OneEuro {
     const factor = (2 * Math.PI * speed_cutoff_hz) / unit;
     const speeds = x.map((each, i) => Math.abs(each - recent[i]!) * factor);
     const fastest = Math.max(...speeds);
-    const calm = value.map((each, i) => {
+    const smoothed = value.map((each, i) => {
       const speed = this.together ? fastest : speeds[i]!;
       return each + gain(min_cutoff_hz + beta * speed, seconds) * (x[i]! - each);
     });
     this.slow = recent;
-    this.value = calm;
-    return [...calm];
+    this.value = smoothed;
+    return [...smoothed];
   }
 }
 

@@ -7,7 +7,7 @@ import { Tracker } from "./track.js";
 import type { ActionUnitEvent, Detection, FaceState, Frame, Landmarks } from "./types.js";
 
 /** What one frame of a stream gives. */
-export interface Moment {
+export interface FrameResult {
   readonly faces: FaceState[];
   readonly events: ActionUnitEvent[];
 }
@@ -25,7 +25,7 @@ export class Scene {
   }
 
   /** The state of every face in the next frame, largest first, and what began or ended. */
-  async update(frame: Frame, timestamp: number): Promise<Moment> {
+  async update(frame: Frame, timestamp: number): Promise<FrameResult> {
     const { faces, gone } = await this.tracker.update(frame, timestamp);
     const events: ActionUnitEvent[] = [];
     for (const id of gone) {
@@ -36,10 +36,10 @@ export class Scene {
     for (const { id, face } of faces) {
       const person = this.people.get(id) ?? new Person(this.pipeline.info.manifest, id);
       this.people.set(id, person);
-      const raw = await this.pipeline.analyze(frame, person.calm(face, timestamp));
-      const calm = person.smoother.update(raw, timestamp);
-      states.push(calm.state);
-      events.push(...calm.events);
+      const raw = await this.pipeline.analyze(frame, person.smooth(face, timestamp));
+      const smoothed = person.smoother.update(raw, timestamp);
+      states.push(smoothed.state);
+      events.push(...smoothed.events);
     }
     const area = ({ box }: FaceState) => box.width * box.height;
     return { faces: states.sort((a, b) => area(b) - area(a)), events };
@@ -57,17 +57,17 @@ class Person {
     this.points = new OneEuro(manifest.smoothing.landmarks, true);
   }
 
-  /** The face with its box and landmarks calmed, so that the crop does not tremble. */
-  calm({ box, score, landmarks }: Detection, timestamp: number): Detection {
+  /** The face with its box and landmarks smoothed, so that the crop does not jitter. */
+  smooth({ box, score, landmarks }: Detection, timestamp: number): Detection {
     const seconds = this.last === undefined ? 0 : (timestamp - this.last) / 1e3;
     this.last = timestamp;
     const corners = [box.x, box.y, box.x + box.width, box.y + box.height];
     const points = LANDMARK_NAMES.flatMap((name) => [landmarks![name].x, landmarks![name].y]);
-    const calm = this.points.update([...corners, ...points], seconds, box.width);
-    const [x0, y0, x1, y1] = calm as [number, number, number, number];
+    const smoothed = this.points.update([...corners, ...points], seconds, box.width);
+    const [x0, y0, x1, y1] = smoothed as [number, number, number, number];
     const moved = LANDMARK_NAMES.map((name, i) => [
       name,
-      { x: calm[4 + 2 * i]!, y: calm[5 + 2 * i]! },
+      { x: smoothed[4 + 2 * i]!, y: smoothed[5 + 2 * i]! },
     ]);
     return {
       box: { x: x0, y: y0, width: x1 - x0, height: y1 - y0 },

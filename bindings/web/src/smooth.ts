@@ -1,5 +1,5 @@
 /**
- * Smooth: calm one face's answers over time, and tell when its Action Units begin and end.
+ * Smooths one face's results over time and reports onset, apex and offset of its Action Units.
  *
  * The steps are those of mf2_edge/tracking/smoother.py; parameters are the manifest's `smoothing`.
  */
@@ -27,13 +27,13 @@ export class Smoother {
     this.unitFilter = new OneEuro(manifest.smoothing.action_units, false);
   }
 
-  /** The calmed state, and what began or ended; `timestamp` is not before the last one. */
+  /** The smoothed state, and what began or ended; `timestamp` is not before the last one. */
   update(state: FaceState, timestamp: number): { state: FaceState; events: ActionUnitEvent[] } {
     const first = this.last === undefined;
     const seconds = first ? 0 : (timestamp - this.last!) / 1e3;
     this.last = timestamp;
-    const emotion = this.calmEmotion(state.emotion, seconds);
-    const { units, events } = this.calmUnits(state, seconds, timestamp, first);
+    const emotion = this.smoothEmotion(state.emotion, seconds);
+    const { units, events } = this.smoothUnits(state, seconds, timestamp, first);
     return { state: { ...state, emotion, action_units: units, track_id: this.trackId }, events };
   }
 
@@ -42,11 +42,11 @@ export class Smoother {
     return [...this.present.keys()].flatMap((label) => this.end(label, timestamp, 0));
   }
 
-  private calmEmotion(emotion: Emotion, seconds: number): Emotion {
+  private smoothEmotion(emotion: Emotion, seconds: number): Emotion {
     const labels = Object.keys(emotion.scores);
-    const calm = this.emotionFilter.update(Object.values(emotion.scores), seconds);
-    const scores = Object.fromEntries(labels.map((label, i) => [label, calm[i]!]));
-    const best = labels[calm.indexOf(Math.max(...calm))]!;
+    const smoothed = this.emotionFilter.update(Object.values(emotion.scores), seconds);
+    const scores = Object.fromEntries(labels.map((label, i) => [label, smoothed[i]!]));
+    const best = labels[smoothed.indexOf(Math.max(...smoothed))]!;
     const { emotion_margin } = this.manifest.smoothing;
     if (this.label === undefined || scores[best]! >= scores[this.label]! + emotion_margin) {
       this.label = best;
@@ -61,17 +61,17 @@ export class Smoother {
     return { label: this.label, raw_label: emotion.raw_label, score, scores, reason };
   }
 
-  private calmUnits(
+  private smoothUnits(
     { action_units }: FaceState,
     seconds: number,
     timestamp: number,
     first: boolean,
   ): { units: Readonly<Record<string, ActionUnit>>; events: ActionUnitEvent[] } {
     const before = Object.entries(action_units);
-    const calm = this.unitFilter.update(before.map(([, unit]) => unit.score), seconds);
+    const smoothed = this.unitFilter.update(before.map(([, unit]) => unit.score), seconds);
     const events: ActionUnitEvent[] = [];
     const units = before.map(([label, unit], i): [string, ActionUnit] => {
-      const score = calm[i]!;
+      const score = smoothed[i]!;
       const present = this.isPresent(label, score, first);
       if (present) events.push(...this.hold(label, timestamp, score));
       else if (this.present.has(label)) events.push(...this.end(label, timestamp, score));

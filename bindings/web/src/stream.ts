@@ -1,7 +1,7 @@
 /** A stream as a page sees it: frame after frame of one scene. */
 import { TimestampError } from "./errors.js";
 import type { FrameSource } from "./frame.js";
-import type { Moment } from "./scene.js";
+import type { FrameResult } from "./scene.js";
 import type { ActionUnitEvent, FaceState } from "./types.js";
 
 /** Events that nobody takes are forgotten beyond these, oldest first. */
@@ -9,7 +9,7 @@ const KEPT_EVENTS = 10_000;
 
 /** What a stream asks of the worker; the analyzer makes it. */
 export interface Line {
-  update(source: FrameSource, timestamp: number): Promise<Moment>;
+  update(source: FrameSource, timestamp: number): Promise<FrameResult>;
   reset(): void;
 }
 

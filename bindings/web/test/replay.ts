@@ -107,14 +107,14 @@ export async function smooth(bundle: string, name: string): Promise<Record<strin
   for (let i = 0; i < times.length; i++) {
     const raw = rawState(manifest, emotions, units, series("emotion_scores", i), series("au_scores", i));
     const { state } = smoother.update(raw, times[i]!);
-    const calm = Object.values(state.action_units);
+    const smoothed = Object.values(state.action_units);
     most = Math.max(
       most,
       apart(emotions.map((label) => state.emotion.scores[label]!), series("smoothed_emotion_scores", i)),
-      apart(calm.map((unit) => unit.score), series("smoothed_au_scores", i)),
+      apart(smoothed.map((unit) => unit.score), series("smoothed_au_scores", i)),
       // A decision that differs is beyond every tolerance.
       state.emotion.label === emotions[recorded["smooth/label"]!.data[i]!] ? 0 : Infinity,
-      apart(calm.map((unit) => Number(unit.present)), series("present", i)) && Infinity,
+      apart(smoothed.map((unit) => Number(unit.present)), series("present", i)) && Infinity,
     );
   }
   const tolerance = recorded["tolerance/smooth"]!.data[0]!;

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from mf2_edge.bench.errors import BenchError
 from mf2_edge.bench.estimate.graph_work import Work
-from mf2_edge.bench.estimate.published import Figure, published_figures, reference_work
+from mf2_edge.bench.estimate.published import Figure, published_figures, reference_workload
 from mf2_edge.bundle.schema import ArtifactFormat, Precision
 
 FEATURES: Final = ("fixed", "dense", "depthwise", "moved", "weights", "operators")
@@ -121,7 +121,7 @@ def figures_of(device: str, kind: ArtifactFormat, precision: Precision) -> list[
         figure
         for figure in published_figures()
         if (figure.device, figure.format, figure.precision) == (device, kind, precision)
-        and figure.network in reference_work()
+        and figure.network in reference_workload()
     ]
 
 
@@ -129,7 +129,7 @@ def fit_cost_model(figures: Sequence[Figure]) -> CostModel:
     """Fit on the figures of one device, format and precision; raises BenchError if too few."""
     if len(figures) < FEWEST:
         raise BenchError(f"{len(figures)} published figures; a cost model needs at least {FEWEST}")
-    work = reference_work()
+    work = reference_workload()
     x = np.array([features(work[figure.network]) for figure in figures])
     ms = np.array([figure.ms for figure in figures])
     left_out = []

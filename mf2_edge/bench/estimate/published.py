@@ -42,7 +42,7 @@ def published_figures() -> tuple[Figure, ...]:
 
 
 @cache
-def reference_work() -> dict[str, Work]:
+def reference_workload() -> dict[str, Work]:
     """By network."""
     return msgspec.json.decode(_data("work.json"), type=dict[str, Work])
 

@@ -12,7 +12,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from statistics import median
 from typing import Any, Final
 
@@ -22,17 +21,11 @@ from mf2_edge.bench.estimate.graph_work import Work, read_work
 from mf2_edge.bench.measure import machine
 from mf2_edge.bench.measure.latency import percentiles
 from mf2_edge.bench.measure.pinning import choose_cpus
-from mf2_edge.bench.measure.roofline import probe, roof_of
+from mf2_edge.bench.measure.roofline import against_roofline, probe
 from mf2_edge.bench.report import Conditions, Report
 from mf2_edge.bundle.loader import Bundle
 from mf2_edge.bundle.schema import ArtifactSpec
-from mf2_edge.runtime.select import runs_here
-
-_PACKAGES: Final = {
-    "tflite": ("ai-edge-litert", "tflite-runtime"),
-    "executorch": ("executorch",),
-    "onnx": ("onnxruntime",),
-}
+from mf2_edge.runtime.select import engine_of, runs_here
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +53,7 @@ class _Run:
 
     artifact: ArtifactSpec
     pipe: subprocess.Popen[str]
-    hello: dict[str, Any]
+    ready: dict[str, Any]
     samples: list[float] = field(default_factory=list)
     medians: list[float] = field(default_factory=list)
     wall_s: float = 0.0
@@ -85,15 +78,15 @@ def measure_host(
             "'mf2-edge[executorch]' or 'mf2-edge[onnx]', or choose another --format"
         )
     cpus, load = choose_cpus(threads), machine.load_before()
-    roof = probe(cpus, threads)
-    stolen = machine.stolen_seconds()
+    roofline = probe(cpus, threads)
+    steal_s = machine.steal_time()
     with ExitStack() as opened:
         runs = [opened.enter_context(_worker(bundle, a, threads, cpus)) for a in runnable]
         _rounds(runs, effort)
         _stages(runs, effort)
-    stolen = machine.stolen_seconds() - stolen
+    steal_s = machine.steal_time() - steal_s
     return tuple(
-        _report(bundle, run, threads, cpus, _noise(run, load, stolen, threads), roof)
+        _report(bundle, run, threads, cpus, _noise(run, load, steal_s, threads), roofline)
         for run in runs
     )
 
@@ -110,13 +103,13 @@ def _worker(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     )
     try:
-        yield _Run(artifact, pipe, _hear(pipe, artifact))
+        yield _Run(artifact, pipe, _receive(pipe, artifact))
     finally:
         pipe.kill()
         pipe.communicate()
 
 
-def _hear(pipe: subprocess.Popen[str], artifact: ArtifactSpec) -> dict[str, Any]:
+def _receive(pipe: subprocess.Popen[str], artifact: ArtifactSpec) -> dict[str, Any]:
     assert pipe.stdout is not None  # it was asked for
     line = pipe.stdout.readline()
     if not line:
@@ -124,20 +117,20 @@ def _hear(pipe: subprocess.Popen[str], artifact: ArtifactSpec) -> dict[str, Any]
             f"{artifact.file}: the process that ran it ended with code {pipe.wait()}; "
             "try another --format or --precision, and report it"
         )
-    heard: dict[str, Any] = json.loads(line)
-    if "error" in heard:
-        raise BenchError(f"{artifact.file}: {heard['error']}")
-    return heard
+    reply: dict[str, Any] = json.loads(line)
+    if "error" in reply:
+        raise BenchError(f"{artifact.file}: {reply['error']}")
+    return reply
 
 
-def _order(run: _Run, **order: object) -> dict[str, Any]:
+def _request(run: _Run, **request: object) -> dict[str, Any]:
     assert run.pipe.stdin is not None  # it was asked for
     try:
-        run.pipe.stdin.write(json.dumps(order) + "\n")
+        run.pipe.stdin.write(json.dumps(request) + "\n")
         run.pipe.stdin.flush()
     except BrokenPipeError:
-        pass  # `_hear` says with which code the process ended
-    return _hear(run.pipe, run.artifact)
+        pass  # `_receive` says with which code the process ended
+    return _receive(run.pipe, run.artifact)
 
 
 def _rounds(runs: list[_Run], effort: Effort) -> None:
@@ -147,14 +140,14 @@ def _rounds(runs: list[_Run], effort: Effort) -> None:
     with tqdm(total=len(runs) * effort.queries, unit=" queries", file=sys.stderr) as progress:
         while waiting := [r for r in runs if not _done(r, effort)]:
             for run in waiting:
-                heard = _order(run, queries=min(size, effort.queries - len(run.samples)))
-                run.samples += heard["samples_ms"]
-                run.medians.append(median(heard["samples_ms"]))
-                run.wall_s += heard["wall_s"]
-                run.cpu_s += heard["cpu_s"]
-                run.energy_uj.append(heard["energy_uj"])
-                run.pinned.append(heard["pinned"])
-                progress.update(len(heard["samples_ms"]))
+                reply = _request(run, queries=min(size, effort.queries - len(run.samples)))
+                run.samples += reply["samples_ms"]
+                run.medians.append(median(reply["samples_ms"]))
+                run.wall_s += reply["wall_s"]
+                run.cpu_s += reply["cpu_s"]
+                run.energy_uj.append(reply["energy_uj"])
+                run.pinned.append(reply["pinned"])
+                progress.update(len(reply["samples_ms"]))
 
 
 def _done(run: _Run, effort: Effort) -> bool:
@@ -164,16 +157,16 @@ def _done(run: _Run, effort: Effort) -> bool:
 def _stages(runs: list[_Run], effort: Effort) -> None:
     for _ in range(effort.rounds):
         for run in runs:
-            for stage in run.hello["stages"]:
+            for stage in run.ready["stages"]:
                 queries = -(-effort.stage_queries // effort.rounds)
-                heard = _order(run, stage=stage, queries=queries)
-                run.stages.setdefault(stage, []).extend(heard["samples_ms"])
+                reply = _request(run, stage=stage, queries=queries)
+                run.stages.setdefault(stage, []).extend(reply["samples_ms"])
 
 
-def _noise(run: _Run, load: float, stolen_s: float, threads: int) -> tuple[str, ...]:
+def _noise(run: _Run, load: float, steal_s: float, threads: int) -> tuple[str, ...]:
     return machine.noise(
         load=load,
-        stolen_s=stolen_s,
+        steal_s=steal_s,
         cpu_share=run.cpu_s / run.wall_s,
         threads=threads,
         round_medians=run.medians,
@@ -186,7 +179,7 @@ def _report(
     threads: int,
     cpus: tuple[int, ...],
     noise: tuple[str, ...],
-    roof: tuple[float, float],
+    roofline: tuple[float, float],
 ) -> Report:
     network = percentiles(run.samples)
     energy = [joules for joules in run.energy_uj if joules is not None]
@@ -197,16 +190,16 @@ def _report(
         date=today(),
         device=machine.host_info(),
         model=model_of(bundle, run.artifact),
-        runtime=_engine_version(run.artifact.format),
+        runtime=engine_of(run.artifact.format).version(),
         compute_unit="cpu",
         threads=threads,
         network=network,
         stages={name: percentiles(samples) for name, samples in run.stages.items()},
-        load_ms=round(run.hello["load_ms"], 3),
-        cold_start_ms=round(run.hello["cold_start_ms"], 3),
-        peak_memory_mb=_rounded(run.hello["peak_memory_mb"]),
+        load_ms=round(run.ready["load_ms"], 3),
+        cold_start_ms=round(run.ready["cold_start_ms"], 3),
+        peak_memory_mb=_rounded(run.ready["peak_memory_mb"]),
         energy_mj=round(sum(energy) / 1e3 / len(run.samples), 3) if energy else None,
-        roof=None if work is None else roof_of(work, network.p50, *roof),
+        roofline=None if work is None else against_roofline(work, network.p50, *roofline),
         conditions=Conditions(
             cpus=cpus, pinned=pinned, cpu_share=round(run.cpu_s / run.wall_s, 3), noise=noise
         ),
@@ -226,15 +219,6 @@ def network_work(bundle: Bundle) -> Work | None:
 def today() -> str:
     """The day, ISO 8601, UTC."""
     return datetime.now(UTC).date().isoformat()
-
-
-def _engine_version(kind: str) -> str:
-    for package in _PACKAGES[kind]:
-        try:
-            return f"{package} {version(package)}"
-        except PackageNotFoundError:
-            continue
-    return kind
 
 
 def _rounded(number: float | None) -> float | None:

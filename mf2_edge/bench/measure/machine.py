@@ -48,7 +48,7 @@ def load_before() -> float:
     return os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
 
 
-def stolen_seconds() -> float:
+def steal_time() -> float:
     """CPU time that the hypervisor gave to other machines since the start, seconds."""
     stat = Path("/proc/stat")
     if not stat.is_file():
@@ -58,14 +58,14 @@ def stolen_seconds() -> float:
 
 
 def noise(
-    *, load: float, stolen_s: float, cpu_share: float, threads: int, round_medians: Sequence[float]
+    *, load: float, steal_s: float, cpu_share: float, threads: int, round_medians: Sequence[float]
 ) -> tuple[str, ...]:
     """Why figures may be too high: one line a reason, none on a quiet machine."""
     found = []
     if load > LOAD_LIMIT:
         found.append(f"load average {load:.1f} before the start: other programs were running")
-    if stolen_s > 0.1:
-        found.append(f"the hypervisor took {stolen_s:.1f} s of CPU time away")
+    if steal_s > 0.1:
+        found.append(f"the hypervisor took {steal_s:.1f} s of CPU time away")
     if threads == 1 and cpu_share < SHARE_LIMIT:
         found.append(f"had its CPU for {cpu_share:.0%} of the time only")
     if len(round_medians) >= 4:

@@ -20,7 +20,7 @@ import numpy as np
 
 from mf2_edge.bench.estimate.graph_work import Work
 from mf2_edge.bench.measure.pinning import pin
-from mf2_edge.bench.report import Roof
+from mf2_edge.bench.report import Roofline
 
 _SIDE: Final = 768
 _COPY: Final = 32 << 20
@@ -59,12 +59,12 @@ def _has_wide_registers() -> bool:
         return False
 
 
-def roof_of(work: Work, p50_ms: float, gflops: float, gbytes_s: float) -> Roof:
+def against_roofline(work: Work, p50_ms: float, gflops: float, gbytes_s: float) -> Roofline:
     """The bound that the two rates put on a network, and the share of it that it reaches."""
     arithmetic_ms = 2 * work.macs / gflops / 1e6
     memory_ms = work.bytes_moved / gbytes_s / 1e6
     bound = max(arithmetic_ms, memory_ms)
-    return Roof(
+    return Roofline(
         gflops=round(gflops, 2),
         gbytes_s=round(gbytes_s, 2),
         bound_ms=round(bound, 4),

@@ -1,7 +1,7 @@
-"""One artifact in a process of its own: opens it, warms up, answers orders to run it.
+"""One artifact in a process of its own: opens it, warms up, and measures on request.
 
-`host.py` starts it and writes one JSON order a line to its stdin; it answers each with one JSON
-line. Between orders it sleeps, so that only one worker computes at a time.
+`host.py` starts it and writes one JSON request a line to its stdin; the worker replies to each
+with one JSON line. Between requests it sleeps, so that only one worker computes at a time.
 """
 
 from __future__ import annotations
@@ -11,8 +11,6 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from importlib import import_module
-from importlib.util import find_spec
 from itertools import cycle
 from typing import Any, Final, TextIO
 
@@ -26,14 +24,7 @@ from mf2_edge.bundle.loader import load_bundle
 from mf2_edge.errors import Mf2EdgeError
 from mf2_edge.io.frames import check_frame
 from mf2_edge.pipeline.detect import BlazeFaceDetector
-from mf2_edge.runtime.select import RuntimeName, open_model
-
-_ENGINES: Final[dict[str, tuple[RuntimeName, tuple[str, ...]]]] = {
-    "tflite": ("litert", ("ai_edge_litert.interpreter", "tflite_runtime.interpreter")),
-    "executorch": ("executorch", ("executorch.runtime",)),
-    "onnx": ("onnx", ("onnxruntime",)),
-}
-"""By format: name of the engine, and what to import before the clock starts."""
+from mf2_edge.runtime.select import engine_of, open_model
 
 _WARM_UP: Final = 20
 
@@ -44,10 +35,8 @@ class Worker:
     """The artifact, its inputs, and what is timed."""
 
     def __init__(self, bundle: str, kind: str, precision: str, threads: int) -> None:
-        engine, modules = _ENGINES[kind]
-        for module in modules:
-            if find_spec(module.partition(".")[0]):
-                import_module(module)
+        engine = engine_of(kind)
+        engine.preload()  # imports are not part of the load time
         self.bundle = load_bundle(bundle)
         artifact = self.bundle.select(kind, precision)  # type: ignore[arg-type]  # checked by it
         size, channels_first = self.bundle.manifest.input, artifact.layout == "NCHW"
@@ -66,7 +55,7 @@ class Worker:
         del runtime
         self._frames = frames()
         self._analyzer = FaceStateAnalyzer(
-            self.bundle, runtime=engine, precision=artifact.precision, num_threads=threads
+            self.bundle, runtime=engine.name, precision=artifact.precision, num_threads=threads
         )
         self._network, self._stages = self._make_network(), self._make_stages()
 
@@ -103,11 +92,11 @@ class Worker:
             stages["detector_network"] = lambda: net.runtime.run(view)
         return stages
 
-    def obey(self, order: dict[str, Any], cpus: tuple[int, ...]) -> dict[str, Any]:
+    def handle(self, request: dict[str, Any], cpus: tuple[int, ...]) -> dict[str, Any]:
         """Run the network, or a stage, `queries` times."""
-        stage = self._stages.get(order.get("stage", ""), self._network)
+        stage = self._stages.get(request.get("stage", ""), self._network)
         energy, cpu, started = read_energy_uj(), time.process_time(), time.perf_counter()
-        samples = _timed(stage, order["queries"])
+        samples = _timed(stage, request["queries"])
         return {
             "samples_ms": samples,
             "wall_s": time.perf_counter() - started,
@@ -117,7 +106,7 @@ class Worker:
         }
 
     @property
-    def hello(self) -> dict[str, Any]:
+    def ready(self) -> dict[str, Any]:
         """What is known once the artifact is open."""
         return {
             "load_ms": self.load_ms,
@@ -137,27 +126,27 @@ def _timed(stage: Stage, queries: int) -> list[float]:
 
 
 def main(arguments: list[str]) -> int:
-    """Serve orders until stdin ends: BUNDLE FORMAT PRECISION THREADS CPU,CPU,..."""
+    """Serve requests until stdin ends: BUNDLE FORMAT PRECISION THREADS CPU,CPU,..."""
     bundle, kind, precision, threads, cpu_list = arguments
-    # Engines print to stdout as they please; answers go where nobody else writes.
-    answers = os.fdopen(os.dup(1), "w")
+    # Engines print to stdout as they please; replies go where nothing else writes.
+    replies = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     cpus = tuple(int(cpu) for cpu in cpu_list.split(",") if cpu)
     pin(cpus)
     try:
         worker = Worker(bundle, kind, precision, int(threads))
     except Mf2EdgeError as error:
-        _say(answers, {"error": str(error)})
+        _send(replies, {"error": str(error)})
         return 2
-    _say(answers, worker.hello)
+    _send(replies, worker.ready)
     for line in sys.stdin:
-        _say(answers, worker.obey(json.loads(line), cpus))
+        _send(replies, worker.handle(json.loads(line), cpus))
     return 0
 
 
-def _say(answers: TextIO, message: dict[str, Any]) -> None:
-    answers.write(json.dumps(message) + "\n")
-    answers.flush()
+def _send(replies: TextIO, message: dict[str, Any]) -> None:
+    replies.write(json.dumps(message) + "\n")
+    replies.flush()
 
 
 if __name__ == "__main__":

@@ -92,10 +92,11 @@ def row_notes(report: Report) -> list[str]:
     if report.stages:
         stages = ", ".join(f"{name} {each.p50:.2f}" for name, each in report.stages.items())
         told.append(f"{label}: stages, p50 ms: {stages}")
-    if (roof := report.roof) is not None:
+    if (roofline := report.roofline) is not None:
         told.append(
-            f"{label}: reaches {roof.share:.0%} of the {roof.limit} bound ({roof.bound_ms:.2f} ms "
-            f"at {roof.gflops:.0f} Gflop/s and {roof.gbytes_s:.1f} GB/s, both measured)"
+            f"{label}: reaches {roofline.share:.0%} of the {roofline.limit} bound "
+            f"({roofline.bound_ms:.2f} ms at {roofline.gflops:.0f} Gflop/s and "
+            f"{roofline.gbytes_s:.1f} GB/s, both measured)"
         )
     if report.energy_mj is not None:
         told.append(f"{label}: {report.energy_mj:.1f} mJ a query (whole CPU package)")

@@ -1,4 +1,4 @@
-// Smooth: calm one face's answers over time, and tell when its Action Units begin and end.
+// Smooths one face's results over time and reports onset, apex and offset of its Action Units.
 //
 // The steps of mf2_edge/tracking/smoother.py with the filter of mf2_edge/tracking/one_euro.py; the parameters are the
 // manifest's `smoothing`.
@@ -13,14 +13,14 @@
 
 namespace mf2_edge {
 
-/** A low-pass filter that is calm where nothing moves and quick where something does. */
+/** A low-pass filter that smooths strongly where a value rests and little where it moves. */
 class OneEuro {
  public:
   /** `together` makes the values share one speed. */
   OneEuro(const OneEuroSpec& spec, bool together) : spec_(spec), together_(together) {}
 
   /**
-   * The calmed values from new ones, `seconds` after those before; `unit` is what speed counts in,
+   * The smoothed values from new ones, `seconds` after those before; `unit` is what speed counts in,
    * for pixels the width of the face.
    */
   std::vector<double> update(const std::vector<double>& x, double seconds, double unit = 1);
@@ -54,7 +54,7 @@ class Smoother {
  public:
   explicit Smoother(const Manifest& manifest);
 
-  /** The calmed state, and what began or ended. Throws TimestampError if time runs back. */
+  /** The smoothed state, and what began or ended. Throws TimestampError if time runs back. */
   SmoothedState update(const FaceState& state, double timestamp_ms);
 
   /** What ends because the face is gone. */
@@ -68,7 +68,7 @@ class Smoother {
 
   /** The peak of a unit that is present, or the end. */
   Keyed<Peak>::iterator held(const std::string& label);
-  void calm_emotion(Emotion& emotion, double seconds);
+  void smooth_emotion(Emotion& emotion, double seconds);
   void end(const std::string& label, double timestamp_ms, double score,
            std::vector<ActionUnitEvent>& events);
 

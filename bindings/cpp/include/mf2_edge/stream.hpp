@@ -10,7 +10,7 @@
 namespace mf2_edge {
 
 /**
- * Frame after frame of one scene: numbered faces, calmed answers, events of Action Units.
+ * Frame after frame of one scene: numbered faces, smoothed results, events of Action Units.
  *
  * Known faces are followed by one cheap look each; the whole frame is searched every
  * `detect_every_ms`. Memory and cost a frame do not grow with the length of the stream. One thread at

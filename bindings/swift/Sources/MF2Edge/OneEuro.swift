@@ -1,6 +1,6 @@
 import Foundation
 
-/// A low-pass filter that is calm where nothing moves and quick where something does: of a row of
+/// A low-pass filter that smooths strongly where a value rests and little where it moves: of a row of
 /// values, with its memory; `together` makes them share one speed.
 ///
 /// After the 1 EUR filter (Casiez, Roussel and Vogel 2012, doi:10.1145/2207676.2208639), in the form
@@ -16,7 +16,7 @@ struct OneEuro {
         self.together = together
     }
 
-    /// The calmed values; `unit` is what speed counts in, for pixels the width of the face.
+    /// The smoothed values; `unit` is what speed counts in, for pixels the width of the face.
     mutating func update(_ x: [Double], seconds: Double, unit: Double = 1) -> [Double] {
         guard let before = slow, before.count == x.count else {
             slow = x
@@ -33,15 +33,15 @@ struct OneEuro {
             speeds.append(abs(x[i] - mean) * factor)
         }
         let fastest: Double = speeds.max() ?? 0
-        var calm: [Double] = []
+        var smoothed: [Double] = []
         for i in 0..<x.count {
             let speed: Double = together ? fastest : speeds[i]
             let cutoff: Double = spec.minCutoffHz + spec.beta * speed
-            calm.append(value[i] + gain(cutoff, seconds) * (x[i] - value[i]))
+            smoothed.append(value[i] + gain(cutoff, seconds) * (x[i] - value[i]))
         }
         slow = recent
-        value = calm
-        return calm
+        value = smoothed
+        return smoothed
     }
 }
 

@@ -1,4 +1,4 @@
-/// Smooth: calm one face's answers over time, and tell when its Action Units begin and end.
+/// Smooths one face's results over time and reports onset, apex and offset of its Action Units.
 ///
 /// The steps are those of mf2_edge/tracking/smoother.py; parameters are the manifest's `smoothing`. Constant in
 /// size, whatever the length of the stream.
@@ -25,21 +25,21 @@ struct Smoother {
         self.unitFilter = OneEuro(manifest.smoothing.actionUnits, together: false)
     }
 
-    /// The calmed state, and what began or ended; `timestampMs` is not before the last one.
+    /// The smoothed state, and what began or ended; `timestampMs` is not before the last one.
     mutating func update(
         _ state: FaceState, _ timestampMs: Double
     ) -> (state: FaceState, events: [ActionUnitEvent]) {
         let first: Bool = lastMs == nil
         let seconds: Double = (timestampMs - (lastMs ?? timestampMs)) / 1e3
         lastMs = timestampMs
-        let emotion: Emotion = calmEmotion(state.emotion, seconds)
+        let emotion: Emotion = smoothEmotion(state.emotion, seconds)
         let raw: [Double] = state.actionUnits.values.map { $0.score }
-        let calm: [Double] = unitFilter.update(raw, seconds: seconds)
+        let smoothed: [Double] = unitFilter.update(raw, seconds: seconds)
         var events: [ActionUnitEvent] = []
         var units = OrderedMap<ActionUnit>()
         for (i, entry) in state.actionUnits.enumerated() {
             let (name, unit) = entry
-            let score: Double = calm[i]
+            let score: Double = smoothed[i]
             let present: Bool = isPresent(name, score, first)
             if present {
                 events += hold(name, timestampMs, score)
@@ -54,7 +54,7 @@ struct Smoother {
                 reason: changed ? .smoothed : unit.reason
             )
         }
-        let calmed = FaceState(
+        let smoothedState = FaceState(
             box: state.box,
             landmarks: state.landmarks,
             detectionScore: state.detectionScore,
@@ -65,7 +65,7 @@ struct Smoother {
             quality: state.quality,
             trackId: trackId
         )
-        return (calmed, events)
+        return (smoothedState, events)
     }
 
     /// What ends because the face is gone: apex and offset of all that was present.
@@ -77,12 +77,12 @@ struct Smoother {
         return events
     }
 
-    private mutating func calmEmotion(_ emotion: Emotion, _ seconds: Double) -> Emotion {
+    private mutating func smoothEmotion(_ emotion: Emotion, _ seconds: Double) -> Emotion {
         let labels: [String] = emotion.scores.keys
-        let calm: [Double] = emotionFilter.update(emotion.scores.values, seconds: seconds)
-        let scores = OrderedMap(labels, calm)
-        let highest: Double = calm.max() ?? 0
-        let best: String = labels[calm.firstIndex(of: highest) ?? 0]
+        let smoothed: [Double] = emotionFilter.update(emotion.scores.values, seconds: seconds)
+        let scores = OrderedMap(labels, smoothed)
+        let highest: Double = smoothed.max() ?? 0
+        let best: String = labels[smoothed.firstIndex(of: highest) ?? 0]
         var reported: String = best
         if let held = label, let score = scores[held] {
             if highest < score + manifest.smoothing.emotionMargin { reported = held }

@@ -106,11 +106,11 @@ final class Scene {
         for track in found.faces {
             let person: Person = people[track.id] ?? Person(pipeline.manifest, track.id)
             people[track.id] = person
-            let calmed: Detection = person.calm(track.face, timestampMs)
-            let raw: FaceState = try pipeline.analyze(frame, calmed)
-            let calm = person.smoother.update(raw, timestampMs)
-            events += calm.events
-            states.append(calm.state)
+            let smoothedFace: Detection = person.smooth(track.face, timestampMs)
+            let raw: FaceState = try pipeline.analyze(frame, smoothedFace)
+            let smoothed = person.smoother.update(raw, timestampMs)
+            events += smoothed.events
+            states.append(smoothed.state)
         }
         states.sort { $0.box.area > $1.box.area }
         return (states, events)
@@ -142,8 +142,8 @@ private final class Person {
         self.points = OneEuro(manifest.smoothing.landmarks, together: true)
     }
 
-    /// The face with its box and landmarks calmed, so that the crop does not tremble.
-    func calm(_ face: Detection, _ timestampMs: Double) -> Detection {
+    /// The face with its box and landmarks smoothed, so that the crop does not jitter.
+    func smooth(_ face: Detection, _ timestampMs: Double) -> Detection {
         let seconds: Double = (timestampMs - (lastMs ?? timestampMs)) / 1e3
         lastMs = timestampMs
         let box: Box = face.box
@@ -152,17 +152,17 @@ private final class Person {
             guard let point = face.landmarks?[name] else { continue }
             values += [point.x, point.y]
         }
-        let calm: [Double] = points.update(values, seconds: seconds, unit: box.width)
+        let smoothed: [Double] = points.update(values, seconds: seconds, unit: box.width)
         var next: Int = 4
         let landmarks: Landmarks? = face.landmarks?.map { _ in
-            let point = Point(x: calm[next], y: calm[next + 1])
+            let point = Point(x: smoothed[next], y: smoothed[next + 1])
             next += 2
             return point
         }
-        let width: Double = calm[2] - calm[0]
-        let height: Double = calm[3] - calm[1]
+        let width: Double = smoothed[2] - smoothed[0]
+        let height: Double = smoothed[3] - smoothed[1]
         return Detection(
-            box: Box(x: calm[0], y: calm[1], width: width, height: height),
+            box: Box(x: smoothed[0], y: smoothed[1], width: width, height: height),
             score: face.score,
             landmarks: landmarks
         )

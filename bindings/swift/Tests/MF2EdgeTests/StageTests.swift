@@ -110,22 +110,22 @@ final class StageTests: XCTestCase {
         let times: [Double] = try golden(stored, "smooth/timestamps_ms").numbers
         let emotions: Golden = try golden(stored, "smooth/emotion_scores")
         let scores: Golden = try golden(stored, "smooth/au_scores")
-        let calmEmotions: Golden = try golden(stored, "smooth/smoothed_emotion_scores")
-        let calmScores: Golden = try golden(stored, "smooth/smoothed_au_scores")
+        let smoothedEmotions: Golden = try golden(stored, "smooth/smoothed_emotion_scores")
+        let smoothedScores: Golden = try golden(stored, "smooth/smoothed_au_scores")
         let present: Golden = try golden(stored, "smooth/present")
         let label: Golden = try golden(stored, "smooth/label")
         let tolerance: Double = try golden(stored, "tolerance/smooth").numbers[0]
         var smoother = Smoother(manifest, trackId: 1)
         for (t, time) in times.enumerated() {
             let raw: FaceState = state(labels, emotions.row(t), units, scores.row(t))
-            let calm: FaceState = smoother.update(raw, time).state
-            let told: [Double] = calm.emotion.scores.values
-            XCTAssertLessThanOrEqual(largestDifference(told, calmEmotions.row(t)), tolerance)
-            let calmed: [Double] = calm.actionUnits.values.map { $0.score }
-            XCTAssertLessThanOrEqual(largestDifference(calmed, calmScores.row(t)), tolerance)
-            let there: [Double] = calm.actionUnits.values.map { $0.present ? 1 : 0 }
+            let smoothed: FaceState = smoother.update(raw, time).state
+            let told: [Double] = smoothed.emotion.scores.values
+            XCTAssertLessThanOrEqual(largestDifference(told, smoothedEmotions.row(t)), tolerance)
+            let smoothedUnits: [Double] = smoothed.actionUnits.values.map { $0.score }
+            XCTAssertLessThanOrEqual(largestDifference(smoothedUnits, smoothedScores.row(t)), tolerance)
+            let there: [Double] = smoothed.actionUnits.values.map { $0.present ? 1 : 0 }
             XCTAssertEqual(there, present.row(t), "frame \(t)")
-            XCTAssertEqual(calm.emotion.label, labels[Int(label.numbers[t])], "frame \(t)")
+            XCTAssertEqual(smoothed.emotion.label, labels[Int(label.numbers[t])], "frame \(t)")
         }
         XCTAssertEqual(times.count, 240)
     }

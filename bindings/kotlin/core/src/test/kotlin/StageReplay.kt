@@ -175,15 +175,15 @@ internal fun replaySmooth(folder: File, manifest: Manifest): Any {
     series.npy("timestamps_ms").numbers.forEachIndexed { t, timestamp ->
         val emotions = labels.zip(series.npy("emotion_scores").row(t).toList()).toMap()
         val units = unitLabels.zip(series.npy("au_scores").row(t).toList()).toMap()
-        val calm = smoother.update(stateOf(emotions, units), timestamp).state
-        val scores = calm.emotion.scores.values.toDoubleArray()
+        val smoothed = smoother.update(stateOf(emotions, units), timestamp).state
+        val scores = smoothed.emotion.scores.values.toDoubleArray()
         worst.compare(scores, series.npy("smoothed_emotion_scores").row(t))
-        val calmed = calm.actionUnits.values.map { it.score }.toDoubleArray()
-        worst.compare(calmed, series.npy("smoothed_au_scores").row(t))
-        val present = calm.actionUnits.values.map { if (it.present) 1.0 else 0.0 }
+        val smoothedUnits = smoothed.actionUnits.values.map { it.score }.toDoubleArray()
+        worst.compare(smoothedUnits, series.npy("smoothed_au_scores").row(t))
+        val present = smoothed.actionUnits.values.map { if (it.present) 1.0 else 0.0 }
         if (present != series.npy("present").row(t).toList()) worst.fail()
         val label = labels[series.npy("label").numbers[t].toInt()]
-        if (calm.emotion.label != label) worst.fail()
+        if (smoothed.emotion.label != label) worst.fail()
         worst.n = t + 1
     }
     return worst.report(folder.number("tolerance/smooth"))

@@ -5,7 +5,7 @@ import kotlin.math.abs
 import kotlin.math.exp
 
 /**
- * A low-pass filter that is calm where nothing moves and quick where something does: of a row of
+ * A low-pass filter that smooths strongly where a value rests and little where it moves: of a row of
  * values, with its memory; [together] makes them share one speed.
  *
  * After the 1 EUR filter (Casiez, Roussel and Vogel 2012, doi:10.1145/2207676.2208639), in the form
@@ -15,7 +15,7 @@ internal class OneEuro(private val spec: OneEuroSpec, private val together: Bool
     private var slow: List<Double>? = null
     private var value = emptyList<Double>()
 
-    /** The calmed values; [unit] is what speed counts in, for pixels the width of the face. */
+    /** The smoothed values; [unit] is what speed counts in, for pixels the width of the face. */
     fun update(x: List<Double>, seconds: Double, unit: Double = 1.0): List<Double> {
         val before = slow
         if (before == null) {
@@ -28,13 +28,13 @@ internal class OneEuro(private val spec: OneEuroSpec, private val together: Bool
         val factor = 2 * PI * spec.speedCutoffHz / unit
         val speeds = x.zip(recent) { each, mean -> abs(each - mean) * factor }
         val fastest = speeds.max()
-        val calm = value.mapIndexed { i, each ->
+        val smoothed = value.mapIndexed { i, each ->
             val speed = if (together) fastest else speeds[i]
             each + gain(spec.minCutoffHz + spec.beta * speed, seconds) * (x[i] - each)
         }
         slow = recent
-        value = calm
-        return calm
+        value = smoothed
+        return smoothed
     }
 }
 

@@ -19,10 +19,10 @@ internal class Scene(private val pipeline: Pipeline, detectEveryMs: Double) {
         for (id in found.gone) people.remove(id)?.let { tell(it.smoother.close(timestampMs)) }
         val states = found.faces.map { track ->
             val person = people.getOrPut(track.id) { Person(pipeline.info.manifest, track.id) }
-            val raw = pipeline.analyze(frame, person.calm(track.face, timestampMs))
-            val calm = person.smoother.update(raw, timestampMs)
-            tell(calm.events)
-            calm.state
+            val raw = pipeline.analyze(frame, person.smooth(track.face, timestampMs))
+            val smoothed = person.smoother.update(raw, timestampMs)
+            tell(smoothed.events)
+            smoothed.state
         }
         return states.sortedByDescending { it.box.area }
     }
@@ -47,17 +47,17 @@ private class Person(manifest: Manifest, id: Int) {
     private val points = OneEuro(manifest.smoothing.landmarks, together = true)
     private var lastMs: Double? = null
 
-    /** The face with its box and landmarks calmed, so that the crop does not tremble. */
-    fun calm(face: Detection, timestampMs: Double): Detection {
+    /** The face with its box and landmarks smoothed, so that the crop does not jitter. */
+    fun smooth(face: Detection, timestampMs: Double): Detection {
         val seconds = lastMs?.let { (timestampMs - it) / 1e3 } ?: 0.0
         lastMs = timestampMs
         val (x, y, width, height) = face.box
         val corners = listOf(x, y, x + width, y + height)
         val values = corners + face.landmarks!!.toList().flatMap { listOf(it.x, it.y) }
-        val calm = points.update(values, seconds, width)
-        val (x0, y0, x1, y1) = calm
+        val smoothed = points.update(values, seconds, width)
+        val (x0, y0, x1, y1) = smoothed
         val landmarks = Landmarks.of { name ->
-            Point(calm[4 + 2 * name.ordinal], calm[5 + 2 * name.ordinal])
+            Point(smoothed[4 + 2 * name.ordinal], smoothed[5 + 2 * name.ordinal])
         }
         return Detection(Box(x0, y0, x1 - x0, y1 - y0), face.score, landmarks)
     }

@@ -4,7 +4,7 @@ package dev.mf2edge
 private val TRUSTED = setOf(Reason.CONFIDENT, Reason.LOW_CONFIDENCE)
 
 /**
- * Smooth: calm one face's answers over time, and tell when its Action Units begin and end.
+ * Smooths one face's results over time and reports onset, apex and offset of its Action Units.
  *
  * The steps are those of mf2_edge/tracking/smoother.py; parameters are the manifest's `smoothing`. Constant in
  * size, whatever the length of the stream.
@@ -19,19 +19,19 @@ internal class Smoother(private val manifest: Manifest, private val trackId: Int
     /** Where the score of a unit that is present was highest. */
     private class Peak(val timestampMs: Double, val score: Double)
 
-    /** A calmed state, and what began or ended. */
-    class Calm(val state: FaceState, val events: List<ActionUnitEvent>)
+    /** A smoothed state, and what began or ended. */
+    class Smoothed(val state: FaceState, val events: List<ActionUnitEvent>)
 
     /** [timestampMs] is not before the last one. */
-    fun update(state: FaceState, timestampMs: Double): Calm {
+    fun update(state: FaceState, timestampMs: Double): Smoothed {
         val before = lastMs
         val seconds = if (before == null) 0.0 else (timestampMs - before) / 1e3
         lastMs = timestampMs
-        val emotion = calmEmotion(state.emotion, seconds)
+        val emotion = smoothEmotion(state.emotion, seconds)
         val scores = state.actionUnits.values.map { it.score }
-        val calm = unitFilter.update(scores, seconds)
+        val smoothed = unitFilter.update(scores, seconds)
         val events = ArrayList<ActionUnitEvent>()
-        val units = state.actionUnits.entries.zip(calm).associate { (entry, score) ->
+        val units = state.actionUnits.entries.zip(smoothed).associate { (entry, score) ->
             val (unit, raw) = entry
             val present = isPresent(unit, score, first = before == null)
             if (present) events += hold(unit, timestampMs, score)
@@ -40,16 +40,16 @@ internal class Smoother(private val manifest: Manifest, private val trackId: Int
             val reason = if (changed) Reason.SMOOTHED else raw.reason
             unit to raw.copy(score = score, present = present, reason = reason)
         }
-        return Calm(state.copy(emotion = emotion, actionUnits = units, trackId = trackId), events)
+        return Smoothed(state.copy(emotion = emotion, actionUnits = units, trackId = trackId), events)
     }
 
     /** What ends because the face is gone: apex and offset of all that was present. */
     fun close(timestampMs: Double): List<ActionUnitEvent> =
         peaks.keys.toList().flatMap { end(it, timestampMs, 0.0) }
 
-    private fun calmEmotion(emotion: Emotion, seconds: Double): Emotion {
-        val calm = emotionFilter.update(emotion.scores.values.toList(), seconds)
-        val scores = emotion.scores.keys.zip(calm).toMap()
+    private fun smoothEmotion(emotion: Emotion, seconds: Double): Emotion {
+        val smoothed = emotionFilter.update(emotion.scores.values.toList(), seconds)
+        val scores = emotion.scores.keys.zip(smoothed).toMap()
         val best = scores.maxBy { it.value }.key
         val held = label
         val margin = manifest.smoothing.emotionMargin
