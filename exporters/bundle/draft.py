@@ -123,7 +123,7 @@ def _artifact(request: ExportRequest, row: ExportFormat) -> ArtifactSpec:
         precision=row.precision,
         layout=row.layout,
         input=row.input,
-        door=row.io_dtype,
+        io_dtype=row.io_dtype,
         delegate=row.delegate,
         bytes=1,
         sha256="0" * 64,

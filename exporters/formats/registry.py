@@ -1,6 +1,6 @@
-"""The table of what the exporter can make, by format and precision.
+"""The table of what the exporters can make, by format and precision.
 
-A new format is one function in a `to_<format>.py` and its rows here.
+A new format is one function in `exporters/formats` and its rows here.
 """
 
 from __future__ import annotations

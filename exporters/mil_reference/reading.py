@@ -66,9 +66,9 @@ def read_program(package: Path) -> Program:
     """Read a saved package; raises MilError if it holds something other than such a program."""
     ct = require("coremltools", extra="export")
     spec = ct.utils.load_spec(str(package))
-    doors = spec.description.input
-    if len(doors) != 1 or doors[0].type.WhichOneof("Type") != "imageType":
-        raise MilError(f"{package.name} takes {[d.name for d in doors]}; expected one image")
+    entries = spec.description.input
+    if len(entries) != 1 or entries[0].type.WhichOneof("Type") != "imageType":
+        raise MilError(f"{package.name} takes {[d.name for d in entries]}; expected one image")
     function = spec.mlProgram.functions["main"]
     block = function.block_specializations[function.opset]
     blobs = _Blobs(package)
@@ -84,9 +84,9 @@ def read_program(package: Path) -> Program:
             named = {key: f"{entry.outputs[0].name}/{key}" for key in stored}
             constants |= {named[key]: blobs.value(value) for key, value in stored.items()}
             operations.append(_operation(entry, named))
-    image = doors[0].type.imageType
+    image = entries[0].type.imageType
     return Program(
-        image=doors[0].name,
+        image=entries[0].name,
         is_rgb=image.ColorSpace.Name(image.colorSpace) == "RGB",
         shape=_shape(function.inputs[0].type.tensorType),
         constants=constants,

@@ -86,7 +86,7 @@ def test_formats_are_compared_with_one_another(bundle: Bundle) -> None:
     assert len(compare_all(bundle.manifest, {"a": first, "b": second, "c": shifted})) == 3
 
 
-def test_int8_doors_are_int8(bundle: Bundle) -> None:
+def test_int8_input_and_outputs_are_int8(bundle: Bundle) -> None:
     artifact = integers_of(bundle)[1]
     assert artifact.file == "mf2-edge-base-int8-int8-io.tflite"
     model = read_graph(bundle.read(artifact))
@@ -95,7 +95,7 @@ def test_int8_doors_are_int8(bundle: Bundle) -> None:
     assert kinds == {tfl.TensorType.INT8}
     assert not {"QUANTIZE", "DEQUANTIZE"} & set(count_operators(model))
     _check_integers(model, count_operators(model), None, "file")
-    with pytest.raises(ConversionError, match="floats at the doors alone"):
+    with pytest.raises(ConversionError, match="floats at both ends alone"):
         _check_integers(model, count_operators(model), 4, "file")
 
 
@@ -189,9 +189,9 @@ def test_a_tflite_of_integers_computes_in_integers(bundle: Bundle) -> None:
     )
     for layers in ("CONV_2D", "DEPTHWISE_CONV_2D", "ADD", "FULLY_CONNECTED"):
         assert operators[layers] == floats[layers]
-    with pytest.raises(ConversionError, match="floats at the doors alone"):
+    with pytest.raises(ConversionError, match="floats at both ends alone"):
         _check_integers(model, operators | {"CONV_2D": 3, "RELU": 1}, 4, "file")
-    with pytest.raises(ConversionError, match="floats at the doors alone"):
+    with pytest.raises(ConversionError, match="floats at both ends alone"):
         _check_integers(model, operators, 1, "file")
 
 

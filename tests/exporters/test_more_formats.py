@@ -138,9 +138,9 @@ def test_float16_weights_and_float32_doors(bundle: Bundle) -> None:
     types = [tensor.type for tensor in graph.tensors]
     assert types.count(tfl.TensorType.FLOAT16) == weights
     interpreter = Interpreter(model_content=half)
-    doors = [*interpreter.get_input_details(), *interpreter.get_output_details()]
-    assert [door["name"] for door in doors] == ["image", "emotion", "action_units"]
-    assert all(door["dtype"] is np.float32 for door in doors)
+    entries = [*interpreter.get_input_details(), *interpreter.get_output_details()]
+    assert [entry["name"] for entry in entries] == ["image", "emotion", "action_units"]
+    assert all(entry["dtype"] is np.float32 for entry in entries)
 
 
 # Real faces

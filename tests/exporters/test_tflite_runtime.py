@@ -35,13 +35,13 @@ from tflite_runtime.interpreter import Interpreter
 model, inputs, outputs = sys.argv[1:]
 interpreter = Interpreter(model_path=model)
 interpreter.allocate_tensors()
-(door,) = interpreter.get_input_details()
+(entry,) = interpreter.get_input_details()
 found = {each["name"]: [] for each in interpreter.get_output_details()}
 for x in np.load(inputs):
-    if door["dtype"] is np.int8:
-        scale, zero = door["quantization"]
+    if entry["dtype"] is np.int8:
+        scale, zero = entry["quantization"]
         x = np.clip(np.round(x / np.float32(scale)) + zero, -128, 127).astype(np.int8)
-    interpreter.set_tensor(door["index"], x)
+    interpreter.set_tensor(entry["index"], x)
     interpreter.invoke()
     for each in interpreter.get_output_details():
         y = interpreter.get_tensor(each["index"])

@@ -68,8 +68,8 @@ def _export(source: ExportSource, path: Path, precision: Precision) -> Operators
     Input `image`: RGB pixels, height x width. Outputs: float32 logits [1, labels] by the heads'
     names. Labels, licence, preprocessing, bundle and version stand in the model's metadata.
 
-    Raises ConversionError if doors or operators are not what was asked, MissingExtraError without
-    coremltools.
+    Raises ConversionError if inputs, outputs or operators differ from the request,
+    MissingExtraError without coremltools.
     """
     ct = require("coremltools", extra="export")
     import numpy as np
@@ -145,7 +145,7 @@ def _check_io(spec: Any, source: ExportSource, name: str) -> None:
     )
     if not sound:
         raise ConversionError(
-            f"{name}: the model's doors are {spec.description}; expected one RGB image of "
+            f"{name}: inputs and outputs are {spec.description}; expected one RGB image of "
             f"{size.width}x{size.height} and the outputs {', '.join(source.outputs)}"
         )
 

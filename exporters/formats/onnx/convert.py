@@ -28,9 +28,10 @@ def export_onnx(source: ExportSource, path: Path) -> Operators:
 
 
 def export_onnx_int8(source: ExportSource, path: Path) -> Operators:
-    """Write `source`, an integer network, as .onnx in QDQ form, floats at the doors; see `_export`.
+    """Write `source`, an integer network, as .onnx in QDQ form; see `_export`.
 
-    Raises ConversionError also if a layer reads floats or its weights are not int8.
+    Input and outputs are float32. Raises ConversionError also if a layer reads floats
+    or its weights are not int8.
     """
     model = _export(source, path.name)
     quantize_biases(model)

@@ -16,7 +16,7 @@ from exporters.errors import ConversionError
 
 _LAYERS: Final = ("Conv", "Gemm")
 _MOVES: Final = ("Pad", "Reshape", "Relu", "Add")
-_DOORS: Final = ("QuantizeLinear", "DequantizeLinear")
+_QUANTIZERS: Final = ("QuantizeLinear", "DequantizeLinear")
 
 
 def quantize_biases(model: Any) -> int:
@@ -51,7 +51,7 @@ def check_integers(model: Any, name: str) -> None:
     """Raise ConversionError unless all layers read integers, and their weights are int8."""
     problems = ", ".join(_problems(model.graph))
     if problems:
-        raise ConversionError(f"{name}: {problems}; expected integers from door to door")
+        raise ConversionError(f"{name}: {problems}; expected integers between input and outputs")
 
 
 def _problems(graph: Any) -> Iterator[str]:
@@ -60,7 +60,7 @@ def _problems(graph: Any) -> Iterator[str]:
     stored = {entry.name: entry for entry in graph.initializer}
     producer = {name: node for node in graph.node for name in node.output}
     for node in graph.node:
-        if node.op_type not in (*_LAYERS, *_MOVES, *_DOORS):
+        if node.op_type not in (*_LAYERS, *_MOVES, *_QUANTIZERS):
             yield f"an operator {node.op_type}"
         kinds = {"Conv": 3, "Gemm": 3, "Add": 2}
         for place, source in enumerate(node.input[: kinds.get(node.op_type, 0)]):

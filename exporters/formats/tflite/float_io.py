@@ -1,4 +1,4 @@
-"""Floats at the doors of an integer .tflite: browsers, and the SDK, hand over floats."""
+"""Float32 input and outputs of an int8 .tflite, which browsers and the SDK need."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 
 def add_float_io(model: Any) -> None:
-    """Put QUANTIZE behind each input and DEQUANTIZE before each output, in place."""
+    """Insert QUANTIZE after each input and DEQUANTIZE before each output, in place."""
     from ai_edge_litert import schema_py_generated as tfl
 
     graph, (signature,) = model.subgraphs[0], model.signatureDefs

@@ -73,7 +73,7 @@ def count_operators(model: Any) -> Counter[str]:
 
 
 def name_tensors(model: Any, inputs: tuple[str, ...], outputs: tuple[str, ...]) -> None:
-    """Name the tensors at the model's door, and list its outputs in that order.
+    """Name the input and output tensors, and list the outputs in that order.
 
     The signature keeps its own names for the outputs (`output_0`, ...), which tell the order.
     """
@@ -145,31 +145,40 @@ def _code(model: Any, operator: Any) -> int | None:
 
 
 def _drop_unused(model: Any) -> None:
+    """Remove tensors, buffers and operator codes that nothing refers to, in place."""
     graph = model.subgraphs[0]
-    doors = [entry for s in model.signatureDefs for entry in (*s.inputs, *s.outputs)]
-    lists = [*(op.inputs for op in graph.operators), *(op.outputs for op in graph.operators)]
-    lists += [graph.inputs, graph.outputs, [entry.tensorIndex for entry in doors]]
-    used = sorted({int(index) for indices in lists for index in indices if index >= 0})
-    place = {old: new for new, old in enumerate(used)} | {-1: -1}
-    graph.tensors = [graph.tensors[index] for index in used]
+    named = [entry for s in model.signatureDefs for entry in (*s.inputs, *s.outputs)]
+    lists = [
+        indices for part in (graph, *graph.operators) for indices in (part.inputs, part.outputs)
+    ]
+    used = {int(index) for indices in lists for index in indices}
+    used |= {int(entry.tensorIndex) for entry in named}
+    graph.tensors, place = _kept(graph.tensors, used - {-1})
+    place[-1] = -1  # an optional input that is left out
     for part in (graph, *graph.operators):
         part.inputs = np.array([place[int(i)] for i in part.inputs], np.int32)
         part.outputs = np.array([place[int(i)] for i in part.outputs], np.int32)
-    for entry in doors:
-        entry.tensorIndex = place[int(entry.tensorIndex)]
+    _renumber(named, "tensorIndex", place)
 
     holders = [*graph.tensors, *(model.metadata or [])]
-    buffers = sorted({0} | {int(holder.buffer) for holder in holders})  # 0 is the empty buffer
-    place = {old: new for new, old in enumerate(buffers)}
-    model.buffers = [model.buffers[index] for index in buffers]
-    for holder in holders:
-        holder.buffer = place[int(holder.buffer)]
+    used = {0, *(int(holder.buffer) for holder in holders)}  # buffer 0 is the empty one
+    model.buffers, place = _kept(model.buffers, used)
+    _renumber(holders, "buffer", place)
 
-    codes = sorted({int(operator.opcodeIndex) for operator in graph.operators})
-    place = {old: new for new, old in enumerate(codes)}
-    model.operatorCodes = [model.operatorCodes[index] for index in codes]
-    for operator in graph.operators:
-        operator.opcodeIndex = place[int(operator.opcodeIndex)]
+    used = {int(operator.opcodeIndex) for operator in graph.operators}
+    model.operatorCodes, place = _kept(model.operatorCodes, used)
+    _renumber(graph.operators, "opcodeIndex", place)
+
+
+def _kept(entries: list[Any], used: set[int]) -> tuple[list[Any], dict[int, int]]:
+    """The entries at the used indices, in order, and the new index of each old one."""
+    order = sorted(used)
+    return [entries[index] for index in order], {old: new for new, old in enumerate(order)}
+
+
+def _renumber(holders: list[Any], field: str, place: dict[int, int]) -> None:
+    for holder in holders:
+        setattr(holder, field, place[int(getattr(holder, field))])
 
 
 def _text(name: bytes | str) -> str:

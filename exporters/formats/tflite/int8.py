@@ -1,6 +1,6 @@
 """TFLite in 8-bit integers, from a network that was trained with its rounding.
 
-With floats at the doors, which browsers need, or int8 there, too, for chips without floats.
+With float32 input and outputs, which browsers need, or int8 ones, for chips without floats.
 
 litert-torch folds integer weights to floats unless they stand in the pattern that its own quantizer
 knows, and then says nothing: so the weights are unfolded first, and the file is checked.
@@ -23,7 +23,7 @@ from mf2_edge.extras import require
 from mf2_edge.io.atomic import replacing
 
 _INTEGER: Final = {"CONV_2D", "DEPTHWISE_CONV_2D", "ADD", "MEAN", "FULLY_CONNECTED", "RESHAPE"}
-_DOORS: Final = ("QUANTIZE", "DEQUANTIZE")
+_QUANTIZERS: Final = ("QUANTIZE", "DEQUANTIZE")
 
 
 def export_tflite_int8(source: ExportSource, path: Path) -> Operators:
@@ -81,21 +81,25 @@ def _channels_last(network: Any) -> Any:
 
 
 def _check_integers(model: Any, operators: Operators, outputs: int | None, name: str) -> None:
-    """Raise ConversionError unless floats are at the doors alone: one QUANTIZE, then integers.
+    """Raise ConversionError unless only input and outputs are floats.
 
     outputs: how many there are behind a DEQUANTIZE; None for a model with int8 inputs and outputs.
     """
     from ai_edge_litert import schema_py_generated as tfl
 
-    doors = dict.fromkeys(_DOORS, 0) if outputs is None else {"QUANTIZE": 1, "DEQUANTIZE": outputs}
+    expected = (
+        dict.fromkeys(_QUANTIZERS, 0) if outputs is None else {"QUANTIZE": 1, "DEQUANTIZE": outputs}
+    )
     tensors = model.subgraphs[0].tensors
     floats = [tensor for tensor in tensors if tensor.type == tfl.TensorType.FLOAT32]
     used = {int(i) for op in model.subgraphs[0].operators for i in (*op.inputs, *op.outputs)}
     inside = sum(any(tensors[i] is tensor for tensor in floats) for i in used)
-    strange = {kind: count for kind, count in operators.items() if kind not in {*_INTEGER, *_DOORS}}
-    found = {kind: operators.get(kind, 0) for kind in doors}
-    if strange or found != doors or inside != sum(doors.values()):
+    strange = {
+        kind: count for kind, count in operators.items() if kind not in {*_INTEGER, *_QUANTIZERS}
+    }
+    found = {kind: operators.get(kind, 0) for kind in expected}
+    if strange or found != expected or inside != sum(expected.values()):
         raise ConversionError(
             f"{name}: operators are {dict(operators)}, {inside} tensors are float32; expected only "
-            f"{', '.join(sorted(_INTEGER))} between {doors}, and floats at the doors alone"
+            f"{', '.join(sorted(_INTEGER))} between {expected}, and floats at both ends alone"
         )
