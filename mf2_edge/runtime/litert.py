@@ -23,12 +23,21 @@ class LiteRTRuntime:
 
     name = "litert"
 
-    def __init__(self, model: bytes, num_threads: int = 1) -> None:
-        """Raises BundleError if it is no model, RuntimeUnavailableError if there is no LiteRT."""
+    def __init__(
+        self, model: bytes, num_threads: int = 1, input_shape: tuple[int, ...] | None = None
+    ) -> None:
+        """`input_shape`: of a model whose input has open sizes; None for the shape in the file.
+
+        Raises BundleError if it is no model or does not take that shape, RuntimeUnavailableError
+        if there is no LiteRT.
+        """
         check_threads(num_threads)
         interpreter_class = _interpreter_class()
         try:
             self._interpreter = interpreter_class(model_content=model, num_threads=num_threads)
+            if input_shape is not None:
+                place = self._interpreter.get_input_details()[0]["index"]
+                self._interpreter.resize_tensor_input(place, input_shape, strict=True)
             self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise BundleError(f"LiteRT cannot load the model: {error}") from error
