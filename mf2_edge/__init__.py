@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from mf2_edge.errors import VideoError as VideoError
     from mf2_edge.pipeline.detect import BlazeFaceDetector as BlazeFaceDetector
     from mf2_edge.pipeline.detect import FaceDetector as FaceDetector
+    from mf2_edge.pipeline.finder import YuNetDetector as YuNetDetector
     from mf2_edge.stream import FaceStateStream as FaceStateStream
     from mf2_edge.tracking.baseline import Baseline as Baseline
     from mf2_edge.tracking.baseline import NeutralRecorder as NeutralRecorder
@@ -59,6 +60,7 @@ _EXPORTS: Final[dict[str, tuple[str, ...]]] = {
     "analyzer": ("FaceStateAnalyzer",),
     "bundle.loader": ("Bundle", "list_bundles", "load_bundle"),
     "pipeline.detect": ("BlazeFaceDetector", "FaceDetector"),
+    "pipeline.finder": ("YuNetDetector",),
     "errors": (
         "BaselineError",
         "BoxError",

@@ -21,6 +21,7 @@ from mf2_edge.io.frames import ColorOrder, check_boxes, check_crop, check_frame
 from mf2_edge.pipeline.align import align, resize_crop
 from mf2_edge.pipeline.decode import Decoder
 from mf2_edge.pipeline.detect import BlazeFaceDetector, FaceDetector
+from mf2_edge.pipeline.finder import YuNetDetector
 from mf2_edge.pipeline.pose import head_pose
 from mf2_edge.pipeline.preprocess import to_input
 from mf2_edge.pipeline.quality import LOW, face_quality
@@ -42,7 +43,8 @@ class FaceStateAnalyzer:
     `bundle` is a bundle's name, its folder, or a loaded `Bundle`; None is the one that ships.
     `runtime` "auto" takes the first installed engine with an artifact in the bundle; `precision`
     None the first such artifact. `num_threads` holds for each network. `detector` replaces
-    BlazeFace; where its faces carry no landmarks, BlazeFace finds them inside its boxes. `heads`
+    `YuNetDetector()`, whose options say how small, how many and how surely faces are found; where
+    its faces carry no landmarks, BlazeFace finds them inside its boxes. `heads`
     are folders of heads for other tasks (`python -m exporters head`), which answer in
     `FaceState.tasks`.
 
@@ -67,7 +69,7 @@ class FaceStateAnalyzer:
         opened = [TaskHead(folder, self.bundle, self.artifact.format) for folder in heads]
         self.heads = {head.spec.task: head for head in opened}
         self.num_threads = num_threads
-        self.detector = detector or BlazeFaceDetector(num_threads=num_threads)
+        self.detector = detector or YuNetDetector(num_threads=num_threads)
 
     def predict(
         self,
@@ -184,7 +186,7 @@ class FaceStateAnalyzer:
     def _read_face(self, aligned: NDArray[np.uint8], face: Detection, status: Status) -> FaceState:
         pose = head_pose(face.landmarks) if _usable(face.landmarks) else None
         quality = face_quality(aligned, face.box, pose)
-        doubt = Reason.LOW_QUALITY if quality.overall < LOW else None
+        doubt = Reason.LOW_QUALITY if quality.overall < LOW or face.doubtful else None
         outputs = self.runtime.run(self.preprocess(aligned))
         emotion, action_units = self.decoder.decode(outputs, status, doubt)
         tasks = {task: head.answer(outputs) for task, head in self.heads.items()}
@@ -209,6 +211,8 @@ class FaceStateAnalyzer:
         """Finds landmarks inside boxes and crops; made when first needed."""
         if isinstance(self.detector, BlazeFaceDetector):
             return self.detector
+        if isinstance(self.detector, YuNetDetector):
+            return self.detector.landmarks
         return BlazeFaceDetector(num_threads=self.num_threads)
 
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from mf2_edge.errors import TimestampError
 from mf2_edge.io.frames import ColorOrder, check_frame
+from mf2_edge.pipeline.finder import YuNetDetector
 from mf2_edge.tracking.baseline import Baseline
 from mf2_edge.tracking.one_euro import OneEuro
 from mf2_edge.tracking.smoother import Smoother
@@ -56,10 +57,10 @@ class FaceStateStream:
 
     def reset(self) -> None:
         """Forget all faces and events, as for another scene; time may begin anew."""
-        finder = self.analyzer.landmark_finder
-        self._tracker = Tracker(
-            self.analyzer.detector, finder, detect_every_ms=self.detect_every_ms
-        )
+        detector, finder = self.analyzer.detector, self.analyzer.landmark_finder
+        if isinstance(detector, YuNetDetector):
+            detector = detector.for_stream()
+        self._tracker = Tracker(detector, finder, detect_every_ms=self.detect_every_ms)
         self._people: dict[int, _Person] = {}
         self._events: deque[ActionUnitEvent] = deque(maxlen=KEPT_EVENTS)
         self._last_ms: float | None = None

@@ -80,11 +80,16 @@ class Landmarks:
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """One face as a detector reports it: box, confidence in 0..1, landmarks where it has them."""
+    """One face as a detector reports it: box, confidence in 0..1, landmarks where it has them.
+
+    `doubtful`: the detector cannot tell which way up the face is; its state then bears the reason
+    `low_quality`.
+    """
 
     box: Box
     score: float
     landmarks: Landmarks | None = None
+    doubtful: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """`python -m exporters.finder`: files of the face finder, each compared with the network.
 
-    python -m exporters.finder import yunet_n.pth      the published weights, folded, into the code
-    python -m exporters.finder export --out FOLDER     a file a format, and report.json
+python -m exporters.finder import yunet_n.pth      the published weights, folded, into the code
+python -m exporters.finder export --out FOLDER     a file a format, and report.json
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from exporters.errors import ConversionError, ExportError
 from exporters.finder.export import EXPORTS, RESIZABLE, WEIGHTS, run_exported, run_network
 from exporters.finder.network import fold_published
-from mf2_edge.atomic import replacing
 from mf2_edge.errors import Mf2EdgeError
+from mf2_edge.io.atomic import replacing
 
 PUBLISHED_SHA256: Final = "9c7c9e14a4d60e57491d77e4d8b0d451bd834f300e05c0dea7fd1f6533817b06"
 """Of weights/yunet_n.pth in ShiqiYu/libfacedetection.train."""
@@ -65,7 +65,7 @@ def import_weights(path: Path) -> None:
             f"expected {PUBLISHED_SHA256}"
         )
     # A training checkpoint with its settings; the check above says that these bytes are known.
-    state = torch.load(BytesIO(data), map_location="cpu", weights_only=False)["state_dict"]  # noqa: S614
+    state = torch.load(BytesIO(data), map_location="cpu", weights_only=False)["state_dict"]
     arrays: dict[str, Any] = {name: value.numpy() for name, value in fold_published(state).items()}
     with replacing(WEIGHTS) as partial:
         np.savez_compressed(partial, **arrays)

@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 from exporters.errors import ConversionError
 from exporters.finder.network import STRIDES, Upsampling, YuNet
 from exporters.finder.resizable import make_resizable
-from exporters.mlpackage import WEIGHTS as COREML_WEIGHTS
-from exporters.mlpackage import zip_package
-from exporters.tflite_graph import name_tensors, read_graph, write_graph
-from exporters.to_executorch import check_delegation
-from exporters.to_onnx import OPSET
-from mf2_edge.atomic import replacing
+from exporters.formats.coreml.package import WEIGHTS as COREML_WEIGHTS
+from exporters.formats.coreml.package import zip_package
+from exporters.formats.executorch import check_delegation
+from exporters.formats.onnx.convert import OPSET
+from exporters.formats.tflite.graph import name_tensors, read_graph, write_graph
 from mf2_edge.extras import require
+from mf2_edge.io.atomic import replacing
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -143,7 +143,7 @@ def run_exported(path: Path, format_name: str, image: NDArray[np.uint8]) -> list
     channels_last = image[None].astype(np.float32)
     channels_first = np.ascontiguousarray(channels_last.transpose(0, 3, 1, 2))
     if format_name == "tflite":
-        from mf2_edge.engines.litert import LiteRTRuntime
+        from mf2_edge.runtime.litert import LiteRTRuntime
 
         runtime = LiteRTRuntime(path.read_bytes(), input_shape=channels_last.shape)
         return [out[0].transpose(2, 0, 1) for out in runtime.run(channels_last)]
@@ -156,7 +156,9 @@ def run_exported(path: Path, format_name: str, image: NDArray[np.uint8]) -> list
         runtime_module = require("executorch.runtime", extra="executorch")
         program = runtime_module.Runtime.get().load_program(path)
         method = program.load_method("forward")
-        return [out[0].clone().numpy() for out in method.execute([torch.from_numpy(channels_first)])]
+        return [
+            out[0].clone().numpy() for out in method.execute([torch.from_numpy(channels_first)])
+        ]
     raise ConversionError(f"{path.name}: {format_name} does not run on this machine")
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from exporters.errors import ConversionError
-from exporters.tflite_graph import count_operators
+from exporters.formats.tflite.graph import count_operators
 
 
 def make_resizable(model: Any) -> None:

@@ -112,12 +112,20 @@ def _report_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _model_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--search",
-        choices=("adaptive", "exhaustive", "single"),
-        default="adaptive",
-        help="how hard to look for small and turned faces (default: adaptive)",
+    size = parser.add_mutually_exclusive_group()
+    size.add_argument(
+        "--min-face", type=float, metavar="SIZE",
+        help="height of the smallest face looked for, pixels or, below 1, a part of the longer "
+        "side; the smaller, the slower (default: about 0.06)",
+    )  # fmt: skip
+    size.add_argument(
+        "--fast", action="store_true", help="near faces only, from about 0.11 of the longer side on"
     )
+    parser.add_argument("--max-faces", type=_positive, help="the largest so many of each picture")
+    parser.add_argument(
+        "--min-detection-score", type=float, default=0.0, metavar="SCORE",
+        help="0 to 1: leave out faces found less surely",
+    )  # fmt: skip
     _bundle_argument(parser)
     parser.add_argument(
         "--runtime", choices=("auto", "litert", "executorch", "onnx"), default="auto"
@@ -177,14 +185,24 @@ def _report(arguments: argparse.Namespace) -> int:
 
 def _analyzer(arguments: argparse.Namespace) -> FaceStateAnalyzer:
     from mf2_edge.analyzer import FaceStateAnalyzer
-    from mf2_edge.pipeline.detect import BlazeFaceDetector
+    from mf2_edge.pipeline.finder import YuNetDetector
 
+    try:
+        detector = YuNetDetector(
+            num_threads=arguments.threads,
+            min_face=arguments.min_face,
+            max_faces=arguments.max_faces,
+            min_detection_score=arguments.min_detection_score,
+            fast=arguments.fast,
+        )
+    except ValueError as error:
+        raise Mf2EdgeError(str(error)) from error
     return FaceStateAnalyzer(
         arguments.bundle,
         runtime=arguments.runtime,
         precision=arguments.precision,
         num_threads=arguments.threads,
-        detector=BlazeFaceDetector(num_threads=arguments.threads, search=arguments.search),
+        detector=detector,
     )
 
 

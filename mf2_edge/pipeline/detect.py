@@ -77,10 +77,10 @@ class BlazeFaceDetector:
         For the boxes of other detectors and for crops: their margins vary, so several views of
         the box are tried.
         """
-        centre, side = _centre(box), max(box.width, box.height)
+        centre, side = centre(box), max(box.width, box.height)
         for part in BOX_IN_VIEW:
             view = View(centre, side / part)
-            faces = self._look(frame, view, self.network.spec.min_score_in_box)
+            faces = self.look(frame, view, self.network.spec.min_score_in_box)
             if faces:
                 nearest = min(faces, key=lambda face: _distance(face.box, box))
                 return self._look_closer(frame, nearest) or nearest
@@ -108,13 +108,13 @@ class BlazeFaceDetector:
         self, frame: NDArray[np.uint8], views: list[View], candidate: float, accepted: float
     ) -> list[Detection]:
         """Both passes over some views: faces whose first and second look reach the given scores."""
-        candidates = [face for view in views for face in self._look(frame, view, candidate)]
+        candidates = [face for view in views for face in self.look(frame, view, candidate)]
         closer = [self._look_closer(frame, face) for face in self.network.distinct(candidates)]
         good = [face for face in closer if face is not None and face.score >= accepted]
         return self.network.distinct(good)
 
-    def _look(self, frame: NDArray[np.uint8], view: View, min_score: float) -> list[Detection]:
-        """One pass of the network over one view; its faces in pixels of the frame."""
+    def look(self, frame: NDArray[np.uint8], view: View, min_score: float) -> list[Detection]:
+        """One pass of the network over one view; its faces in pixels of the frame, best first."""
         size = self.network.spec.input_size
         pixels = warp(frame, view.to_pixels(size), size, size, border="black")
         return [_moved(face, view, size) for face in self.network.run(pixels, min_score)]
@@ -122,8 +122,8 @@ class BlazeFaceDetector:
     def _look_closer(self, frame: NDArray[np.uint8], face: Detection) -> Detection | None:
         """The second pass: the same face again, eyes level, filling half the view."""
         side = max(face.box.width, face.box.height) / FACE_IN_VIEW
-        view = View(_centre(face.box), side, _roll(face))
-        again = self._look(frame, view, self.network.spec.min_score_in_box)
+        view = View(centre(face.box), side, roll(face))
+        again = self.look(frame, view, self.network.spec.min_score_in_box)
         return min(again, key=lambda other: _distance(other.box, face.box)) if again else None
 
 
@@ -165,25 +165,26 @@ def _tile_centres(length: int, side: float) -> list[float]:
 def _moved(face: Detection, view: View, size: int) -> Detection:
     """A detection from a view's pixels to the frame's; the box turns with its centre only."""
     scale = view.side / size
-    centre = view.to_frame(_centre(face.box), size)
+    middle = view.to_frame(centre(face.box), size)
     width, height = face.box.width * scale, face.box.height * scale
-    box = Box(centre.x - width / 2, centre.y - height / 2, width, height)
+    box = Box(middle.x - width / 2, middle.y - height / 2, width, height)
     points = {
         name: view.to_frame(getattr(face.landmarks, name), size) for name in Landmarks.__slots__
     }
     return Detection(box, face.score, Landmarks(**points))
 
 
-def _roll(face: Detection) -> float:
+def roll(face: Detection) -> float:
     """In-plane turn of the head, radians clockwise as seen, from the line through the eyes."""
     assert face.landmarks is not None  # BlazeFace reports them with every face
     right, left = face.landmarks.right_eye, face.landmarks.left_eye
     return atan2(left.y - right.y, left.x - right.x)
 
 
-def _centre(box: Box) -> Point:
+def centre(box: Box) -> Point:
+    """The middle of a box."""
     return Point(box.x + box.width / 2, box.y + box.height / 2)
 
 
 def _distance(a: Box, b: Box) -> float:
-    return hypot(_centre(a).x - _centre(b).x, _centre(a).y - _centre(b).y)
+    return hypot(centre(a).x - centre(b).x, centre(a).y - centre(b).y)

@@ -23,7 +23,7 @@ from mf2_edge.bench.measure.pinning import is_pinned, pin
 from mf2_edge.bundle.loader import load_bundle
 from mf2_edge.errors import Mf2EdgeError
 from mf2_edge.io.frames import check_frame
-from mf2_edge.pipeline.detect import BlazeFaceDetector
+from mf2_edge.pipeline.finder import YuNetDetector
 from mf2_edge.runtime.select import engine_of, open_model
 
 _WARM_UP: Final = 20
@@ -85,11 +85,10 @@ class Worker:
             "run": lambda: self._network(),
             "decode": lambda: analyzer.decoder.decode(outputs),
         }
-        if isinstance(analyzer.detector, BlazeFaceDetector):
-            net = analyzer.detector.network
-            side = net.spec.input_size
-            view = np.zeros((1, side, side, 3), np.float32)
-            stages["detector_network"] = lambda: net.runtime.run(view)
+        if isinstance(analyzer.detector, YuNetDetector):
+            net, side = analyzer.detector.network, analyzer.detector.network.spec.side
+            view = np.zeros((side * 3 // 4, side, 3), np.uint8)
+            stages["detector_network"] = lambda: net.run(view)
         return stages
 
     def handle(self, request: dict[str, Any], cpus: tuple[int, ...]) -> dict[str, Any]:

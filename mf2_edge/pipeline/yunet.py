@@ -18,25 +18,43 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from mf2_edge.align import warp
-from mf2_edge.engines.litert import LiteRTRuntime
 from mf2_edge.errors import ChecksumError
+from mf2_edge.pipeline.align import warp
+from mf2_edge.runtime.litert import LiteRTRuntime
 from mf2_edge.types import Box, Point
 
 KEPT_SHAPES: Final = 4
 """Input shapes whose memory is kept: a stream needs one or two, a folder of pictures a few."""
 
 
-class AcceptanceSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How the score of a candidate and that of the look at it decide; see `pipeline/finder.py`."""
+class DetectionRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How a candidate and the look at it decide together; see `pipeline/finder.py`.
+
+    Scores are probabilities, lengths parts of the longer side of the candidate's box.
+    """
 
     sure_score: float
-    """A candidate from here on is a face if the look reaches `sure_look`."""
+    """A candidate from here on is a face if the look at it reaches `sure_look`."""
     sure_look: float
     doubtful_look: float
     """What the look at any other candidate reaches if it is a face."""
-    aligned_look: float
-    """Landmarks of a look below this are not used: the face is reported without them."""
+    view: float
+    """Side of the view of a look."""
+    off_centre: float
+    """A look's face lies at most this far from the candidate's middle,"""
+    size: tuple[float, float]
+    """and its longer side is within these."""
+    roll: float
+    """A face that a look shows turned by more, degrees, is looked at again, level."""
+    opposite_below: float
+    """Where the look's score is lower, the face is looked at upside down too,"""
+    quarters_below: float
+    """and where it is lower than this, turned by quarters."""
+    turned_look: float
+    """A turned look is believed from this score on,"""
+    turned_gain: float
+    """if it exceeds the first by this much; within it, at scores below `turned_look`, the way up
+    is doubtful."""
 
 
 class YuNetSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -56,9 +74,14 @@ class YuNetSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Cells below this probability are no candidates."""
     overlap: float
     """Boxes whose intersection over union exceeds this are one face."""
+    side: int
+    """Longer side to which a frame is reduced, pixels, where nothing else is asked for."""
+    fast_side: int
+    """The same in the fast mode, and for turned frames."""
     smallest_face: float
-    """Face sides, in pixels of the network's input, from which nine in ten are found."""
-    acceptance: AcceptanceSpec
+    """Height of the faces, forehead to chin in pixels of the input, from which nine in ten upright
+    ones are found."""
+    rules: DetectionRules
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,14 +110,14 @@ class YuNet:
         self.num_threads = num_threads
         self._runtimes: OrderedDict[tuple[int, int], LiteRTRuntime] = OrderedDict()
 
-    def run(self, image: NDArray[np.uint8], min_score: float | None = None) -> list[Candidate]:
+    def run(self, image: NDArray[np.uint8]) -> list[Candidate]:
         """Candidates of a uint8 RGB image [H, W, 3], overlapping ones settled, best first.
 
-        H and W are multiples of the largest stride. `min_score` (0..1) replaces the model's own.
+        H and W are multiples of the largest stride.
         """
         outputs = self._runtime(image.shape[:2]).run(image[None].astype(np.float32))
         maps = sorted((out[0] for out in outputs), key=len, reverse=True)
-        threshold = self.spec.min_score if min_score is None else min_score
+        threshold = self.spec.min_score
         pairs = zip(maps, self.spec.strides, strict=True)
         found = np.concatenate([_decode(each, stride, threshold) for each, stride in pairs])
         return [_candidate(row) for row in suppress(found, self.spec.overlap)]
@@ -105,7 +128,6 @@ class YuNet:
         side: int,
         *,
         quarters: int = 0,
-        min_score: float | None = None,
     ) -> list[Candidate]:
         """Candidates of a whole frame, in its pixels; it is reduced so that `side` holds it.
 
@@ -119,7 +141,7 @@ class YuNet:
         shift = scale / 2 - 0.5  # pixel centres: the frame's corner stays the corner
         matrix = np.array([[scale, 0, shift], [0, scale, shift]])
         view = warp(frame, matrix, columns, rows, border="black")
-        found = self.run(np.rot90(view, quarters), min_score)
+        found = self.run(np.rot90(view, quarters))
         return [_in_frame(each, quarters, (rows, columns), scale) for each in found]
 
     def _runtime(self, shape: tuple[int, int]) -> LiteRTRuntime:
@@ -136,9 +158,7 @@ class YuNet:
         return runtime
 
 
-def _decode(
-    output: NDArray[np.float32], stride: int, threshold: float
-) -> NDArray[np.float64]:
+def _decode(output: NDArray[np.float32], stride: int, threshold: float) -> NDArray[np.float64]:
     """Rows (score, x0, y0, x1, y1, points) of the cells from `threshold` on; output [h, w, 16]."""
     face, fit = (1 / (1 + np.exp(-output[..., n].astype(np.float64))) for n in (0, 1))
     scores = np.sqrt(face * fit)
@@ -148,7 +168,9 @@ def _decode(
     centre, half = (cell + values[:, 0:2]) * stride, np.exp(values[:, 2:4]) * stride / 2
     pairs = values[:, 4:].reshape(len(values), (values.shape[1] - 4) // 2, 2)
     points = ((pairs + cell[:, None]) * stride).reshape(len(values), values.shape[1] - 4)
-    return np.concatenate([scores[rows, columns, None], centre - half, centre + half, points], axis=1)
+    return np.concatenate(
+        [scores[rows, columns, None], centre - half, centre + half, points], axis=1
+    )
 
 
 def suppress(found: NDArray[np.float64], overlap: float) -> NDArray[np.float64]:
