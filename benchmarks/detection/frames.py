@@ -1,11 +1,12 @@
 """Frames with known faces: crops of faces laid on pictures without any.
 
-A crop holds one face in its middle and nearly nothing else: from forehead to chin the face is as high
-as the crop (FairFace with a margin of 0.25, LFW at 160 px). A frame is a picture, scaled to fill it,
-with crops pasted under a soft mask, turned about the face's middle. Everything follows from a seed.
+A crop holds one face in its middle and nearly nothing else: from forehead to chin the face is as
+high as the crop (FairFace with a margin of 0.25, LFW at 160 px). A frame is a picture, scaled to
+fill it, with crops pasted under a soft mask, turned about the face's middle. Everything follows
+from a seed.
 
-A face's side is its height from forehead to chin. A BlazeFace box is `BOX_IN_CROP` of it, the median
-over 50 crops of FairFace.
+A face's side is its height from forehead to chin. A BlazeFace box is `BOX_IN_CROP` of it, the
+median over 50 crops of FairFace.
 """
 
 from __future__ import annotations

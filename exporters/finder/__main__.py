@@ -55,7 +55,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def import_weights(path: Path) -> None:
-    """Write `yunet_n.npz` from the published checkpoint; raises ConversionError for another file."""
+    """Write `yunet_n.npz` from the published checkpoint.
+
+    Raises ConversionError for another file.
+    """
     import torch
 
     data = path.read_bytes()

@@ -22,9 +22,8 @@ if TYPE_CHECKING:
 Upsampling = Literal["nearest", "shuffle", "stack"]
 """How the neck doubles a map; the values are the same, the operators are not.
 
-"nearest" is the resize operator, whose size a .tflite fixes. "shuffle" (four copies of the channels,
-then depth to space) fits an input of any size. "stack" (copies and reshapes) is all that ExecuTorch's
-XNNPACK delegate takes.
+"nearest" is the resize operator, "shuffle" four copies of the channels and a depth-to-space. "stack"
+(copies and reshapes) is all that ExecuTorch's XNNPACK delegate takes.
 """
 
 STRIDES: Final = (8, 16, 32)
@@ -57,9 +56,9 @@ class YuNet(nn.Module):
     """float32 RGB pixels 0..255 [n, 3, h, w] to three maps [n, 16, h / stride, w / stride].
 
     h and w are multiples of 32. A map's channels are `HEADS`: the logits that a face is here and
-    that the box is right; the box's centre (in strides, from the cell's corner) and the logarithm of
-    its size (in strides); five points in strides from the cell's corner: right and left eye, tip of
-    the nose, right and left corner of the mouth.
+    that the box is right; the box's centre (in strides, from the cell's corner) and the logarithm
+    of its size (in strides); five points in strides from the cell's corner: right and left eye,
+    tip of the nose, right and left corner of the mouth.
     """
 
     def __init__(self, upsampling: Upsampling = "nearest") -> None:
@@ -135,7 +134,7 @@ class _Folded:
         self.weights: dict[str, Tensor] = {}
 
     def convolution(self, name: str, norm: str) -> tuple[Tensor, Tensor]:
-        """Weight and bias of a convolution, with the batch norm `norm` behind it if there is one."""
+        """Weight and bias of a convolution, with the batch norm `norm` if there is one."""
         weight, bias = self.state[f"{name}.weight"], self.state[f"{name}.bias"]
         if f"{norm}.weight" not in self.state:
             return weight, bias

@@ -77,9 +77,9 @@ class BlazeFaceDetector:
         For the boxes of other detectors and for crops: their margins vary, so several views of
         the box are tried.
         """
-        centre, side = centre(box), max(box.width, box.height)
+        middle, side = centre(box), max(box.width, box.height)
         for part in BOX_IN_VIEW:
-            view = View(centre, side / part)
+            view = View(middle, side / part)
             faces = self.look(frame, view, self.network.spec.min_score_in_box)
             if faces:
                 nearest = min(faces, key=lambda face: _distance(face.box, box))

@@ -3,8 +3,8 @@
 1. **Find.** YuNet sees the whole frame, reduced to a side that `min_face` sets.
 2. **Look.** BlazeFace sees each box upright, filling half the view: its landmarks are those that
    alignment was trained on. A look counts where it agrees with the box in place and size.
-3. **Orient.** The points of a face do not tell which way is up, two looks do: where one is not sure,
-   the face is looked at turned by half a circle, then by quarters.
+3. **Orient.** The points of a face do not tell which way is up, two looks do: where one is not
+   sure, the face is looked at turned by half a circle, then by quarters.
 4. **Accept** by both scores together, `is_face`; boxes are settled, one a face.
 5. **Turned frames.** Only where no face was found, YuNet sees the frame turned by quarters, reduced
    to the side of the fast mode.
@@ -38,9 +38,9 @@ _BOX_OF_FACE: Final = 0.85
 class YuNetDetector:
     """Any number of faces of an RGB frame, largest first, at a price that the frame's size bounds.
 
-    `min_face`: height of the smallest face wanted, forehead to chin, in pixels or, below 1, as a part
-    of the frame's longer side; smaller ones are left out. None: what the default side finds, about
-    6 %. `fast` finds faces from about 11 % on, at a third of the price; it goes with no `min_face`.
+    `min_face`: height of the smallest face wanted, forehead to chin, in pixels or, below 1, as a
+    part of the frame's longer side; smaller ones are left out. None: what the default side finds,
+    about 6 %. `fast` finds faces from about 12 % on, at a third of the price; not with `min_face`.
     `max_faces`: the largest so many. `min_detection_score` (0..1) leaves out faces below it.
     `turned_frames`: which quarters of a turn are tried in a frame without upright faces: all, one
     a call in turn ("next", for streams), or none.

@@ -1,8 +1,8 @@
 """YuNet: all faces of a frame in one pass (Wu et al. 2023, *YuNet*, Machine Intelligence Research).
 
-The network reads RGB pixels 0..255 of any height and width that are multiples of its largest stride.
-For each cell of three grids it predicts whether a face's middle lies there, the face's box and five
-points. Its facts are read from `detector.json` beside the model file.
+The network reads RGB pixels 0..255 of any height and width that are multiples of its largest
+stride. For each cell of three grids it predicts whether a face's middle lies there, the face's box
+and five points. Its facts are read from `detector.json` beside the model file.
 """
 
 from __future__ import annotations

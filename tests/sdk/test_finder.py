@@ -1,4 +1,4 @@
-"""The finder on a real face, NASA's portrait of Eileen Collins: whole, turned, small, many times."""
+"""The finder on a real face, NASA's portrait of Eileen Collins: turned, small, many times."""
 
 from __future__ import annotations
 
