@@ -102,7 +102,8 @@ def paste(
     if scale < 0.7:  # as a camera would: average, then place
         size = max(8, round(crop.shape[0] * scale))
         crop = np.asarray(cv2.resize(crop, (size, size), interpolation=cv2.INTER_AREA), np.uint8)
-        mask = cv2.resize(mask, (size, size), interpolation=cv2.INTER_AREA)
+        resized = cv2.resize(mask, (size, size), interpolation=cv2.INTER_AREA)
+        mask = np.asarray(resized, np.float32)
         scale = side / size
     c, s = scale * cos(radians(turn)), scale * sin(radians(turn))
     half = (crop.shape[0] - 1) / 2

@@ -19,11 +19,11 @@ from torch.nn import functional
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-Upsampling = Literal["nearest", "shuffle", "stack"]
+Upsampling = Literal["nearest", "stack"]
 """How the neck doubles a map; the values are the same, the operators are not.
 
-"nearest" is the resize operator, "shuffle" four copies of the channels and a depth-to-space. "stack"
-(copies and reshapes) is all that ExecuTorch's XNNPACK delegate takes.
+"nearest" is the resize operator; "stack" (copies and reshapes) is what ExecuTorch's XNNPACK delegate
+takes whole.
 """
 
 STRIDES: Final = (8, 16, 32)
@@ -99,8 +99,6 @@ class YuNet(nn.Module):
         if self.upsampling == "nearest":
             return functional.interpolate(x, scale_factor=2.0, mode="nearest")
         n, c, h, w = x.shape
-        if self.upsampling == "shuffle":
-            return functional.pixel_shuffle(x.repeat_interleave(4, dim=1), 2)
         wide = torch.cat([x.reshape(n * c, h, w, 1)] * 2, dim=3).reshape(n * c, h, 1, 2 * w)
         return torch.cat([wide] * 2, dim=2).reshape(n, c, 2 * h, 2 * w)
 
