@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 Upsampling = Literal["nearest", "stack"]
 """How the neck doubles a map; the values are the same, the operators are not.
 
-"nearest" is the resize operator; "stack" (copies and reshapes) is what ExecuTorch's XNNPACK delegate
-takes whole.
+"nearest" is the resize operator; "stack" (copies and reshapes) is what the XNNPACK delegate of
+ExecuTorch takes whole.
 """
 
 STRIDES: Final = (8, 16, 32)
