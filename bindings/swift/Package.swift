@@ -7,6 +7,7 @@ let package = Package(
     products: [
         .library(name: "MF2Edge", targets: ["MF2Edge"]),
         .library(name: "MF2EdgeApple", targets: ["MF2EdgeApple"]),
+        .library(name: "MF2EdgeLiteRT", targets: ["MF2EdgeLiteRT"]),
         .library(name: "MF2EdgeBench", targets: ["MF2EdgeBench"]),
     ],
     targets: [
@@ -14,11 +15,19 @@ let package = Package(
         .target(name: "MF2Edge"),
         // Core ML, Vision and AVFoundation; empty where they are not.
         .target(name: "MF2EdgeApple", dependencies: ["MF2Edge"]),
+        // LiteRT by its shared library, which is loaded when a program asks for it.
+        .target(name: "MF2EdgeLiteRT", dependencies: ["MF2Edge"]),
         .target(name: "MF2EdgeBench", dependencies: ["MF2Edge"]),
         .testTarget(
             name: "MF2EdgeTests",
             dependencies: ["MF2Edge", "MF2EdgeBench"],
             exclude: ["Fixtures"]
+        ),
+        // The repository's tests run it: every stage against the goldens, and real faces.
+        .executableTarget(
+            name: "Replay",
+            dependencies: ["MF2Edge", "MF2EdgeLiteRT"],
+            path: "Tests/Replay"
         ),
     ]
 )

@@ -175,7 +175,7 @@ private func partContradictions(_ manifest: Manifest) -> [String] {
         found.append("$.artifacts: expected one file of a kind")
     }
     var files: [String] = manifest.artifacts.map { $0.file }
-    if let goldens = manifest.goldens { files.append(goldens.file) }
+    files += manifest.goldens.map { $0.file }
     for file in files where leaves(file) {
         found.append("`\(file)` is not a path inside the bundle")
     }

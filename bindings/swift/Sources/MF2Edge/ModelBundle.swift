@@ -14,7 +14,7 @@ public struct ModelBundle {
     /// Throws `Mf2EdgeError.bundle` if it cannot be read, `.manifest` if it is not valid.
     public init(folder: URL) throws {
         let file: URL = folder.appendingPathComponent("manifest.json")
-        let bytes: [UInt8] = try ModelBundle.contents(of: file)
+        let bytes: [UInt8] = try contents(of: file)
         self.folder = folder
         self.manifest = try parseManifest(bytes, source: file.path)
         self.manifestSha256 = sha256(bytes)
@@ -24,9 +24,7 @@ public struct ModelBundle {
     ///
     /// Throws `Mf2EdgeError.bundle` if it cannot be read, `.checksum` if it is damaged.
     public func read(_ artifact: ArtifactSpec) throws -> [UInt8] {
-        let bytes: [UInt8] = try ModelBundle.contents(
-            of: folder.appendingPathComponent(artifact.file)
-        )
+        let bytes: [UInt8] = try contents(of: folder.appendingPathComponent(artifact.file))
         if bytes.count != artifact.bytes {
             throw Mf2EdgeError.checksum(
                 "\(artifact.file): \(bytes.count) bytes, expected \(artifact.bytes); copy it again"
@@ -59,15 +57,16 @@ public struct ModelBundle {
                 + held.joined(separator: ", ")
         )
     }
+}
 
-    private static func contents(of file: URL) throws -> [UInt8] {
-        do {
-            return [UInt8](try Data(contentsOf: file))
-        } catch {
-            throw Mf2EdgeError.bundle(
-                "\(file.path): cannot be read (\(error.localizedDescription)); expected a bundle's "
-                    + "file there"
-            )
-        }
+/// The bytes of a file; throws `Mf2EdgeError.bundle` if it cannot be read.
+func contents(of file: URL) throws -> [UInt8] {
+    do {
+        return [UInt8](try Data(contentsOf: file))
+    } catch {
+        throw Mf2EdgeError.bundle(
+            "\(file.path): cannot be read (\(error.localizedDescription)); expected a bundle's file "
+                + "there"
+        )
     }
 }

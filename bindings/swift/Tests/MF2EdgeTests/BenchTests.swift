@@ -10,7 +10,7 @@ final class BenchTests: XCTestCase {
         let bundle = try ModelBundle(folder: shippedBundle)
         let detector = FakeDetector()
         detector.faces = [upright(20, 10)]
-        let run: Run = try measure(
+        let run: Run = try MF2EdgeBench.measure(
             bundle: bundle,
             artifact: try bundle.select(.tflite),
             computeUnit: "cpu",

@@ -1,0 +1,239 @@
+import Foundation
+import MF2EdgeLiteRT
+
+@testable import MF2Edge
+
+// Each stage of the pipeline against its goldens: the largest difference, what is allowed, the cases.
+
+/// The largest difference of a stage so far; NaN counts as infinite.
+struct Worst {
+    var difference: Double = 0
+    var n: Int = 0
+
+    mutating func compare(_ found: [Double], _ recorded: [Double]) {
+        if found.count != recorded.count { fail() }
+        for (ours, theirs) in zip(found, recorded) {
+            let off: Double = abs(ours - theirs)
+            difference = off.isNaN ? Double.infinity : max(difference, off)
+        }
+        n += 1
+    }
+
+    mutating func fail() {
+        difference = Double.infinity
+    }
+
+    /// As a JSON object; the difference is null where it is infinite.
+    func report(_ tolerance: Double) -> [String: Any] {
+        let figure: Any = difference.isFinite ? difference : NSNull()
+        return ["max_difference": figure, "tolerance": tolerance, "n": n]
+    }
+}
+
+/// A folder of .npy files.
+struct Arrays {
+    let folder: URL
+
+    func callAsFunction(_ name: String) throws -> Npy {
+        return try readNpy(folder.appendingPathComponent("\(name).npy"))
+    }
+
+    func number(_ name: String) throws -> Double {
+        return try self(name).numbers[0]
+    }
+
+    /// The array of a precision, where it has one of its own.
+    func ofPrecision(_ name: String, _ precision: Precision) throws -> Npy {
+        let own: String = "\(name)/\(precision.rawValue)"
+        let file: URL = folder.appendingPathComponent("\(own).npy")
+        return try self(FileManager.default.fileExists(atPath: file.path) ? own : name)
+    }
+}
+
+func doubles(_ image: Image) -> [Double] {
+    return image.rgb.map { Double($0) }
+}
+
+func doubles(_ numbers: [Float]) -> [Double] {
+    return numbers.map { Double($0) }
+}
+
+func replayManifests(_ file: URL) throws -> [String: Any] {
+    let cases = Json(value: try parseJson([UInt8](try Data(contentsOf: file))), place: "$")
+    var worst = Worst()
+    _ = try cases.list { (item: Json) throws -> Void in
+        let fields: Fields = try item.fields()
+        let text: String = try fields.required("text").text()
+        let valid: Bool = try fields.required("valid").value == .bool(true)
+        let accepted: Bool
+        do {
+            _ = try parseManifest(Array(text.utf8), source: "case")
+            accepted = true
+        } catch Mf2EdgeError.manifest {
+            accepted = false
+        }
+        worst.difference += accepted == valid ? 0 : 1
+        worst.n += 1
+    }
+    return worst.report(0)
+}
+
+func replayDetect(_ stages: Arrays, _ detector: BlazeFaceDetector) throws -> [String: Any] {
+    let faces: [Detection] = try detector.detect(try Frame(stages("frame").image()))
+    var worst = Worst()
+    if faces.count != 1 { worst.fail() }
+    for face in faces {
+        let box: Box = face.box
+        worst.compare([box.x, box.y, box.width, box.height], try stages("detect/box").numbers)
+        var points: [Double] = []
+        for name in LandmarkName.allCases {
+            guard let point = face.landmarks?[name] else { continue }
+            points += [point.x, point.y]
+        }
+        worst.compare(points, try stages("detect/landmarks").numbers)
+        let off: Double = abs(face.score - (try stages.number("detect/score")))
+        if off > (try stages.number("tolerance/score")) { worst.fail() }
+    }
+    worst.n = 1
+    return worst.report(try stages.number("tolerance/detect"))
+}
+
+func replayAlign(_ stages: Arrays, _ spec: AlignmentSpec) throws -> [String: Any] {
+    let frame: Image = try stages("frame").image()
+    let cases: Npy = try stages("align/landmarks")
+    var worst = Worst()
+    for i in 0..<cases.shape[0] {
+        guard let found = similarity(landmarks(cases.row(i)), spec) else {
+            worst.fail()
+            continue
+        }
+        var matrix = Worst()
+        let entries: [Double] = [found.a, found.b, found.tx, found.c, found.d, found.ty]
+        matrix.compare(entries, try stages("align/matrix").row(i))
+        if matrix.difference > (try stages.number("tolerance/matrix")) { worst.fail() }
+        worst.compare(doubles(align(frame, found, spec)), try stages("align/aligned").row(i))
+    }
+    let views: Npy = try stages("warp/matrix")
+    let shape: [Int] = try stages("warp/view").shape
+    for i in 0..<views.shape[0] {
+        let m: [Double] = views.row(i)
+        let matrix = Matrix(a: m[0], b: m[1], tx: m[2], c: m[3], d: m[4], ty: m[5])
+        let view: Image = warp(frame, matrix, shape[2], shape[1], .black)
+        worst.compare(doubles(view), try stages("warp/view").row(i))
+    }
+    return worst.report(try stages.number("tolerance/align"))
+}
+
+private func landmarks(_ numbers: [Double]) -> Landmarks {
+    func point(_ i: Int) -> Point {
+        return Point(x: numbers[2 * i], y: numbers[2 * i + 1])
+    }
+    return Landmarks(
+        rightEye: point(0), leftEye: point(1), noseTip: point(2), mouthCenter: point(3),
+        rightEar: point(4), leftEar: point(5)
+    )
+}
+
+func replayPreprocess(_ goldens: Arrays, _ spec: PreprocessingSpec) throws -> [String: Any] {
+    let aligned: Npy = try goldens("aligned")
+    var worst = Worst()
+    for i in 0..<aligned.shape[0] {
+        let input: [Float] = toInput(aligned.image(i), spec, .nchw)
+        worst.compare(doubles(input), try goldens("preprocess").row(i))
+    }
+    return worst.report(try goldens.number("tolerance/preprocess"))
+}
+
+/// Of several files the one that comes nearest to what it is allowed.
+func replayRun(_ goldens: Arrays, _ bundle: ModelBundle, _ engine: LiteRT) throws -> [String: Any] {
+    let aligned: Npy = try goldens("aligned")
+    let manifest: Manifest = bundle.manifest
+    var nearest: (worst: Worst, tolerance: Double)?
+    for artifact in manifest.artifacts where artifact.format == .tflite && artifact.door == .float32 {
+        let runner = try LiteRTRunner(engine: engine, bundle: bundle, artifact: artifact)
+        let model = try Model(runner, artifact, manifest)
+        var worst = Worst()
+        for i in 0..<aligned.shape[0] {
+            let face: Image = aligned.image(i)
+            let input: [Float] = artifact.input == .image
+                ? asInput(face, artifact.layout)
+                : toInput(face, manifest.preprocessing, artifact.layout)
+            let outputs: [[Float]] = try model.run(input)
+            for head in manifest.heads {
+                let name: String = head.name == .emotion ? "emotion_logits" : "au_logits"
+                let recorded: Npy = try goldens.ofPrecision(name, artifact.precision)
+                worst.compare(doubles(outputs[head.output]), recorded.row(i))
+            }
+        }
+        worst.n = aligned.shape[0]
+        let tolerance = try goldens.ofPrecision("tolerance/model", artifact.precision).numbers[0]
+        let known: Double = nearest.map { $0.worst.difference / $0.tolerance } ?? -1
+        if worst.difference / tolerance > known { nearest = (worst, tolerance) }
+    }
+    guard let found = nearest else { throw ReplayError(message: "no .tflite in the bundle") }
+    return found.worst.report(found.tolerance)
+}
+
+func replayDecode(_ goldens: Arrays, _ manifest: Manifest) throws -> [String: Any] {
+    let emotions: Npy = try goldens("emotion_logits")
+    let units: Npy = try goldens("au_logits")
+    let decoder = Decoder(manifest)
+    var worst = Worst()
+    for i in 0..<emotions.shape[0] {
+        let scores = decoder.emotionScores(emotions.row(i).map { Float($0) })
+        worst.compare(scores, try goldens("emotion_scores").row(i))
+        let present = decoder.unitScores(units.row(i).map { Float($0) })
+        worst.compare(present, try goldens("au_scores").row(i))
+    }
+    worst.n = emotions.shape[0]
+    return worst.report(try goldens.number("tolerance/decode"))
+}
+
+func replaySmooth(_ folder: Arrays, _ manifest: Manifest) throws -> [String: Any] {
+    let labels: [String] = manifest.head(.emotion).labels
+    let units: [String] = manifest.head(.actionUnits).labels
+    let times: [Double] = try folder("smooth/timestamps_ms").numbers
+    let emotions: Npy = try folder("smooth/emotion_scores")
+    let scores: Npy = try folder("smooth/au_scores")
+    let smoothedEmotions: Npy = try folder("smooth/smoothed_emotion_scores")
+    let smoothedScores: Npy = try folder("smooth/smoothed_au_scores")
+    let present: Npy = try folder("smooth/present")
+    let label: Npy = try folder("smooth/label")
+    var smoother = Smoother(manifest, trackId: 1)
+    var worst = Worst()
+    for (t, time) in times.enumerated() {
+        let raw: FaceState = state(labels, emotions.row(t), units, scores.row(t))
+        let smoothed: FaceState = smoother.update(raw, time).state
+        worst.compare(smoothed.emotion.scores.values, smoothedEmotions.row(t))
+        worst.compare(smoothed.actionUnits.values.map { $0.score }, smoothedScores.row(t))
+        let there: [Double] = smoothed.actionUnits.values.map { $0.present ? 1 : 0 }
+        if there != present.row(t) { worst.fail() }
+        if smoothed.emotion.label != labels[Int(label.numbers[t])] { worst.fail() }
+    }
+    worst.n = times.count
+    return worst.report(try folder.number("tolerance/smooth"))
+}
+
+private func state(
+    _ labels: [String], _ emotions: [Double], _ units: [String], _ scores: [Double]
+) -> FaceState {
+    let best: Double = emotions.max() ?? 0
+    let label: String = labels[emotions.firstIndex(of: best) ?? 0]
+    let actionUnits: [ActionUnit] = scores.map {
+        ActionUnit(name: "", score: $0, present: false, reason: .confident)
+    }
+    return FaceState(
+        box: Box(x: 0, y: 0, width: 1, height: 1),
+        landmarks: nil,
+        detectionScore: 1,
+        emotion: Emotion(
+            label: label, rawLabel: label, score: best, scores: OrderedMap(labels, emotions),
+            reason: .confident
+        ),
+        actionUnits: OrderedMap(units, actionUnits),
+        status: .ok,
+        headPose: nil,
+        quality: FaceQuality(overall: 1, size: 1, sharpness: 1, pose: 1, light: 1),
+        trackId: nil
+    )
+}

@@ -1,0 +1,132 @@
+import Foundation
+import MF2EdgeLiteRT
+
+@testable import MF2Edge
+
+// Every stage against the goldens, and real faces: Replay BUNDLE DETECTOR FOLDER LIBRARY prints one JSON
+// object.
+//
+// FOLDER holds goldens/, stages/ and smooth/ (.npy), manifests.json, and crops.bin: for each crop its
+// width and height as little-endian int32, then RGB. The repository's Python tests make it and judge.
+// LIBRARY is the path of libLiteRt.so.
+
+extension Frame {
+    init(_ image: Image) throws {
+        try self.init(width: image.width, height: image.height, rgb: image.rgb)
+    }
+}
+
+private func told(_ face: FaceState) -> [String: Any] {
+    var units: [String: Any] = [:]
+    for (label, unit) in face.actionUnits {
+        units[label] = [
+            "score": unit.score, "present": unit.present, "reason": unit.reason.rawValue,
+        ] as [String: Any]
+    }
+    return [
+        "emotion": face.emotion.label,
+        "score": face.emotion.score,
+        "reason": face.emotion.reason.rawValue,
+        "status": face.status.rawValue,
+        "quality": face.quality.overall,
+        "action_units": units,
+    ]
+}
+
+private func replayCrops(_ file: URL, _ analyzer: FaceStateAnalyzer) throws -> [Any] {
+    let data = [UInt8](try Data(contentsOf: file))
+    var crops: [Frame] = []
+    var at: Int = 0
+    while at < data.count {
+        let width = Int(word(data, at, 4))
+        let height = Int(word(data, at + 4, 4))
+        let size: Int = width * height * 3
+        crops.append(
+            try Frame(width: width, height: height, rgb: Array(data[(at + 8)..<(at + 8 + size)]))
+        )
+        at += 8 + size
+    }
+    return try analyzer.predictCrops(crops).map { told($0) }
+}
+
+/// A face that moves by 4 and 2 pixels a frame, is away for three frames, and comes back.
+private func replayStream(_ stages: Arrays, _ analyzer: FaceStateAnalyzer) throws -> [Any] {
+    let portrait: Image = try stages("frame").image()
+    let width: Int = 270
+    let height: Int = 290
+    let stream: FaceStateStream = analyzer.stream()
+    var moments: [Any] = []
+    for t in 0..<12 {
+        var rgb = [UInt8](repeating: 0, count: width * height * 3)
+        for y in 0..<height where !(6..<9).contains(t) {
+            let start: Int = ((y + 2 * t) * portrait.width + 4 * t) * 3
+            let row = portrait.rgb[start..<(start + width * 3)]
+            rgb.replaceSubrange((y * width * 3)..<((y + 1) * width * 3), with: row)
+        }
+        let frame = try Frame(width: width, height: height, rgb: rgb)
+        let states: [FaceState] = try stream.update(frame, timestampMs: Double(t) * 40)
+        let faces: [Any] = states.map { (face: FaceState) -> [String: Any] in
+            let place: [String: Any] = ["track_id": face.trackId ?? 0, "x": face.box.x]
+            return told(face).merging(place) { $1 }
+        }
+        let events: [Any] = stream.takeEvents().map { (event: ActionUnitEvent) -> [String: Any] in
+            [
+                "label": event.label, "kind": event.kind.rawValue, "score": event.score,
+                "track_id": event.trackId,
+            ]
+        }
+        moments.append(["faces": faces, "events": events])
+    }
+    return moments
+}
+
+private func replay(_ arguments: [String]) throws -> [String: Any] {
+    let folder = URL(fileURLWithPath: arguments[2])
+    let engine = try LiteRT(library: arguments[3])
+    let bundle = try ModelBundle(folder: URL(fileURLWithPath: arguments[0]))
+    let manifest: Manifest = bundle.manifest
+    let goldens = Arrays(folder: folder.appendingPathComponent("goldens"))
+    let stages = Arrays(folder: folder.appendingPathComponent("stages"))
+    func detector(_ search: Search) throws -> BlazeFaceDetector {
+        let place = URL(fileURLWithPath: arguments[1])
+        return try BlazeFaceDetector(folder: place, search: search) {
+            try LiteRTRunner(engine: engine, name: $0, model: $1)
+        }
+    }
+    let artifact: ArtifactSpec = try bundle.select(.tflite)
+    let analyzer = try FaceStateAnalyzer(
+        bundle: bundle,
+        artifact: artifact,
+        runner: try LiteRTRunner(engine: engine, bundle: bundle, artifact: artifact),
+        detector: try detector(.adaptive)
+    )
+    return [
+        "bundle_sha256": bundle.manifestSha256,
+        "stages": [
+            "manifest": try replayManifests(folder.appendingPathComponent("manifests.json")),
+            "detect": try replayDetect(stages, try detector(.single)),
+            "align": try replayAlign(stages, manifest.alignment),
+            "preprocess": try replayPreprocess(goldens, manifest.preprocessing),
+            "run": try replayRun(goldens, bundle, engine),
+            "decode": try replayDecode(goldens, manifest),
+            "smooth": try replaySmooth(
+                Arrays(folder: folder.appendingPathComponent("smooth")), manifest
+            ),
+        ] as [String: Any],
+        "states": try replayCrops(folder.appendingPathComponent("crops.bin"), analyzer),
+        "stream": try replayStream(stages, analyzer),
+    ]
+}
+
+let arguments = Array(CommandLine.arguments.dropFirst())
+if arguments.count != 4 {
+    FileHandle.standardError.write(Data("usage: Replay BUNDLE DETECTOR FOLDER LIBRARY\n".utf8))
+    exit(2)
+}
+do {
+    let told: Data = try JSONSerialization.data(withJSONObject: try replay(arguments))
+    FileHandle.standardOutput.write(told + Data("\n".utf8))
+} catch {
+    FileHandle.standardError.write(Data("\(error)\n".utf8))
+    exit(1)
+}
