@@ -17,7 +17,7 @@ LANDMARKER_PYTHON ?=
 TRAINING := OMP_NUM_THREADS=1 MALLOC_MMAP_MAX_=0 MALLOC_TOP_PAD_=100000000 \
 	MALLOC_TRIM_THRESHOLD_=1000000000000
 
-.PHONY: help predict test browser native lint format bench peers audit wheel train evaluate scale export clean
+.PHONY: help predict test browser native swift arm lint format bench peers audit wheel train evaluate scale export clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-9s %s\n", $$1, $$2}'
@@ -45,6 +45,16 @@ native:
 	if [ -n "$$missing" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		apt-get update -qq && apt-get install -y -qq $$missing >/dev/null || \
 		echo "could not install:$$missing" >&2; fi
+
+swift: $(DEV)/.installed ## the Swift binding compiled and tested, in a chroot that is made once (Debian, root)
+	$(BIN)/python -m pytest tests/bindings/test_swift.py tests/bindings/test_swift_native.py -rs
+
+# Pictures of faces to compare decisions on; the sample picture and the goldens without.
+MF2_EDGE_FACES ?=
+
+arm: $(DEV)/.installed native ## every file on emulated ARM processors, into benchmarks/results/arm (hours)
+	MF2_EDGE_FACES="$(MF2_EDGE_FACES)" $(BIN)/python -m benchmarks.arm
+	MF2_EDGE_ARM=1 $(BIN)/python -m pytest tests/bindings/test_arm.py -rs
 
 lint: $(DEV)/.installed ## ruff, mypy (strict), import rules
 	$(BIN)/ruff check .

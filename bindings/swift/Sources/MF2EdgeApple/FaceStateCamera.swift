@@ -1,4 +1,4 @@
-#if canImport(AVFoundation) && os(iOS)
+#if canImport(AVFoundation) && !os(macOS)
 import AVFoundation
 import Foundation
 import MF2Edge
