@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -42,6 +42,8 @@ class DatasetConfig(_Part, frozen=True, kw_only=True):
     """Part of the faces held out for validation, drawn with the recipe's seed; 0..1."""
     eval_only: bool = False
     """Whether nothing is learned from its faces and labels, no threshold either."""
+    all_visible: bool = False
+    """Whether every region of every face can be judged: frontal pictures of a laboratory."""
     buffer: int = 4
     """Shards whose faces are shuffled together, and kept in memory."""
 
@@ -51,26 +53,12 @@ class DatasetConfig(_Part, frozen=True, kw_only=True):
         return self.reader == "shards"
 
 
-class BlendshapeRule(_Part, frozen=True, kw_only=True):
-    """An AU's pseudo-label from MediaPipe blendshapes: the larger of the named ones decides."""
-
-    blendshapes: tuple[str, ...]
-    present: float
-    """At or above this score the unit counts as present."""
-    absent: float
-    """At or below this score it counts as absent; between the two it stays unknown."""
-
-
-class PseudoLabelConfig(_Part, frozen=True, kw_only=True):
-    """AU pseudo-labels of data sets without FACS codes."""
-
-    landmarker: str
-    """MediaPipe's face_landmarker.task."""
-    datasets: tuple[str, ...]
-    rules: dict[str, BlendshapeRule]
-
-
 Activation = Literal["prelu", "relu"]
+ExtraHead = Literal["strength", "visibility"]
+HEADS: Final = ("emotion", "action_units")
+"""Heads of every network, in the order of its outputs; the recipe's extra heads follow."""
+REGIONS: Final = ("brows", "eyes", "nose", "mouth", "chin")
+"""Regions of a face that may be hidden: the labels of the head `visibility`."""
 
 
 class NetworkConfig(_Part, frozen=True, kw_only=True):
@@ -86,8 +74,14 @@ class NetworkConfig(_Part, frozen=True, kw_only=True):
     (EfficientNet-Lite: of efficientnet-lite-pytorch's) as a file, or "imagenet" for the ImageNet
     weights that are installed: by torchvision in its cache, by a package for EfficientNet-Lite.
     """
-    continues: str | None = None
-    """A network.pt or wild.pt whose trunk and emotion branch are the start instead."""
+    init_from: str | None = None
+    """What trained weights are the start instead: a network.pt, or "bundle:NAME" (or
+    "bundle:FOLDER") for those of an exported .tflite, dequantized where they are integers.
+    Neither, if it is ""."""
+    heads: tuple[ExtraHead, ...] = ()
+    """Heads beside emotion and Action Units."""
+    embeddings: bool = False
+    """Whether an exported file also returns the two vectors that its heads read."""
     architecture: Literal["student", "mf2", "edge"] = "student"
     """Two branches alone; MF²; two branches that also learn MF²'s tokens and text space."""
     token_width: int = 128
@@ -97,16 +91,16 @@ class NetworkConfig(_Part, frozen=True, kw_only=True):
     backbone: str = BACKBONES[0]
     """One of BACKBONES, or SHORT."""
     width: float = 1.0
-    """MobileFaceNet's channels, as a part of its own; what it continues is narrowed to that."""
+    """MobileFaceNet's channels, as a part of its own; a checkpoint at the start is narrowed."""
     branch_width: float | None = None
     """The same of what each branch has of its own; without it, `width`."""
-    without: tuple[str, ...] = ()
+    drop_blocks: tuple[str, ...] = ()
     """Residual blocks of MobileFaceNet or SHORT that are left out, such as "stage3.5"."""
     activation: Activation = "prelu"
     """MobileFaceNet's: relu can be quantized everywhere; slopes of the start fade to it."""
 
     def __post_init__(self) -> None:
-        """Raise ValueError, which msgspec gives a place in the recipe, if nobody knows it."""
+        """Raise ValueError, which msgspec gives a place in the recipe, for an unknown backbone."""
         known = (*BACKBONES, SHORT)
         if self.backbone not in known:
             raise ValueError(f"no backbone {self.backbone}: there are {', '.join(known)}")
@@ -137,8 +131,17 @@ class TextConfig(_Part, frozen=True, kw_only=True):
     """That, or the folder of another sentence-transformers model."""
 
 
+class LossWeights(_Part, frozen=True, kw_only=True):
+    """Weight of each head's loss in the sum."""
+
+    emotion: float = 1.0
+    action_units: float = 2.0
+    strength: float = 1.0
+    visibility: float = 0.3
+
+
 class TrainConfig(_Part, frozen=True, kw_only=True):
-    """Phase 1: trunk and both branches on in-the-wild faces."""
+    """Training of trunk and all heads, on faces of several data sets a step."""
 
     steps: int
     batch: dict[str, int]
@@ -148,107 +151,73 @@ class TrainConfig(_Part, frozen=True, kw_only=True):
     precision: Literal["float32", "bf16"] = "float32"
     """bf16 pays on GPUs; a CPU without matrix units gains nothing from it."""
     lr: float
-    """Peak learning rate of what starts from trained weights."""
+    """Peak learning rate of the branches."""
+    trunk_lr: float | None = None
+    """Peak learning rate of the trunk; without it, `lr`."""
     head_lr: float
-    """Peak learning rate of what starts from nothing."""
+    """Peak learning rate of the linear heads."""
     weight_decay: float
     warmup: int
     """Steps of linear warm-up before the cosine."""
     label_smoothing: float
-    au_weight: float
-    """Weight of the AU loss beside the emotion loss."""
+    weights: LossWeights = LossWeights()
+    balance: float = 0.5
+    """How much more often rare emotions and units are drawn: their inverse frequency to this
+    power; 0 draws all faces equally often."""
+    balance_cap: float = 6.0
+    """The most that a face may be drawn beside one with nothing rare."""
     ema: float
     """Decay a step of the averaged weights that are kept in the end."""
     fade_steps: int = 0
-    """Steps over which the slopes fade of a network that is to have ReLU."""
+    """Steps over which PReLU slopes fade to 0 in a network that is to have ReLU."""
     checkpoint_every: int
     evaluate_every: int
 
 
-class ActionUnitConfig(_Part, frozen=True, kw_only=True):
-    """Phase 2: trunk and both branches, with human FACS codes."""
+class FoldConfig(_Part, frozen=True, kw_only=True):
+    """Folds by subject of a FACS-coded data set, for figures on unseen people."""
 
     dataset: str
-    folds: int
-    """Folds by subject, for the honest figures and the calibration."""
+    count: int
     headline: tuple[str, ...] = ()
     """Units whose mean is the headline figure; the others are reported by themselves."""
-    steps: int
-    batch: int
-    """Human-coded faces a step."""
-    fresh_branch: bool = True
-    """Whether the AU branch starts from the face network again instead of from phase 1."""
-    replay: dict[str, int]
-    """Faces a step from each data set of phase 1, so that the wild is not forgotten."""
-    trunk_lr: float
-    """Peak learning rate of the trunk and the emotion branch, which phase 1 has trained."""
-    branch_lr: float
-    """Peak learning rate of the AU branch, which starts from the face network's weights."""
-    head_lr: float
-    """Peak learning rate of the AU branch's last layer, which starts from nothing."""
-    distillation: float
-    """Share, 0..1, of the teacher's answers in what the emotion branch learns from the replay."""
-    unit_distillation: float = 0.0
-    """Weight of the teacher's AU answers on the replay beside the human codes' loss."""
-    weight_decay: float
-    warmup: int
-    """Steps of linear warm-up before the cosine."""
-    ema: float
-    checkpoint_every: int
 
 
 Relation = Literal["dist", "kl"]
 
 
 class DistillationConfig(_Part, frozen=True, kw_only=True):
-    """What an edge network learns from the teacher, in phase 1 too, and from its MF² members.
-
-    Weights of losses beside that of the labels; 0 leaves a lesson out.
-    """
+    """What is learned from the teacher beside the labels; a weight of 0 leaves a loss out."""
 
     share: float
-    """Of the teacher's answers, 0..1, in what phase 1 learns about emotion."""
+    """Of the teacher's outputs in each head's loss, 0..1; the labels have the rest."""
     relation: Relation = "dist"
-    """How emotion answers are compared."""
+    """Loss between emotion logits: DIST, or the Kullback-Leibler divergence."""
     embedding: float = 0.0
-    """The face embedding of MF², or the face vector of a bundle that tells it."""
+    """Weight of the face embedding, of MF² or of a bundle that exports it."""
     head: float = 0.0
-    """The teacher's answers, by MF²'s frozen emotion head reading the learner's embedding."""
+    """Weight of the emotion that MF²'s frozen head reads from the student's embedding."""
     tokens: float = 0.0
-    """The AU tokens of MF²."""
+    """Weight of the AU tokens of MF²."""
     text: float = 0.0
-    """Face and tokens in the text encoder's space."""
-    remembered: bool = False
-    """Whether the teacher's answers are kept in `runs/answers`, for others that see the faces."""
+    """Weight of face and tokens in the text encoder's space."""
+    cached: bool = False
+    """Whether the teacher runs once on each face, unaugmented and mirrored, and its logits are kept
+    in files; nothing but logits can be learned from it."""
 
 
-class SettlingConfig(_Part, frozen=True, kw_only=True):
-    """Phase 3: the emotion branch alone, on the trunk that phase 2 left."""
-
-    steps: int
-    batch: dict[str, int]
-    """Faces a step from each data set of phase 1."""
-    lr: float
-    distillation: float
-    """Share, 0..1, of the teacher's answers in what the branch learns."""
-    weight_decay: float
-    warmup: int
-    ema: float
-    checkpoint_every: int
-
-
-class QuantizationConfig(_Part, frozen=True, kw_only=True):
-    """Phase 4: quantization-aware training, on the faces of phase 2."""
+class QatConfig(_Part, frozen=True, kw_only=True):
+    """Quantization-aware training of the trained network, on the same losses."""
 
     steps: int
-    """0 quantizes after training, from ranges alone."""
-    lr: float
+    """0 only calibrates the ranges."""
+    lr: float = 1e-4
     """Peak learning rate of all weights."""
-    weight_decay: float
-    warmup: int
-    free_ranges: float
+    weight_decay: float = 0.0
+    warmup: int = 20
+    free_ranges: float = 0.6
     """Part of the steps, 0..1, in which ranges still follow the activations."""
-    checkpoint_every: int
+    checkpoint_every: int = 50
 
 
 class Recipe(_Part, frozen=True, kw_only=True):
@@ -270,50 +239,67 @@ class Recipe(_Part, frozen=True, kw_only=True):
     margin: int
     """Pixels kept around the template for augmentation."""
     data: dict[str, DatasetConfig]
-    pseudo_labels: PseudoLabelConfig
     network: NetworkConfig
     unseen: tuple[str, ...] = ()
     """Emotions that training never meets, in faces or in texts: to be asked for by text alone."""
     texts: TextConfig | None = None
     """What MF² is aligned with; nothing without it."""
     train: TrainConfig
-    action_unit_training: ActionUnitConfig
+    folds: FoldConfig | None = None
+    """Without it nothing is measured on unseen FACS-coded subjects."""
     teacher: str | None = None
-    """An ensemble's TOML file, or a bundle's name or folder, which answers about emotion alone.
-
-    Phases 2 and 3 learn from its answers, without it from phase 1's.
-    """
-    lessons: DistillationConfig | None = None
-    """What an edge network learns of the teacher beside its answers."""
-    settling: SettlingConfig | None = None
-    """Phase 3, for the student."""
-    quantization: QuantizationConfig | None = None
-    """Phase 4, for networks of ReLU."""
+    """An ensemble's TOML file, or a bundle's name or folder, whose emotions alone are learned."""
+    distillation: DistillationConfig | None = None
+    """How the teacher is learned from; needed with a teacher."""
+    qat: QatConfig | None = None
+    """For networks of ReLU; without it the network ships in floats."""
 
     def __post_init__(self) -> None:
-        """Raise ValueError, which msgspec gives a place, if data that only judge would teach."""
-        coded, pseudo = self.action_unit_training, self.pseudo_labels.datasets
-        settling = self.settling.batch if self.settling else {}
+        """Raise ValueError, which msgspec gives a place, for parts that contradict each other."""
         for name, data in self.data.items():
-            taken = (
-                self.train.batch.get(name, 0) + coded.replay.get(name, 0) + settling.get(name, 0)
-            )
-            codes = coded.steps if name == coded.dataset else 0
-            if data.eval_only and (taken or codes or name in pseudo):
+            if data.eval_only and self.train.batch.get(name, 0):
                 raise ValueError(
-                    f"data.{name} says eval_only, and the recipe learns from it: take it out of "
-                    "every batch, of pseudo_labels, and set action_unit_training.steps to 0"
+                    f"data.{name} says eval_only, and train.batch draws from it: set it to 0"
                 )
+        unknown = [n for n in self.named_data if n not in self.data]
+        if unknown:
+            raise ValueError(f"no data.{unknown[0]}: there are {', '.join(self.data)}")
+        if (self.teacher is None) != (self.distillation is None):
+            raise ValueError("teacher and [distillation] go together: give both, or neither")
+        if self.distillation is not None:
+            taught = self.distillation
+            features = taught.head or taught.tokens or taught.text
+            if features and not str(self.teacher).endswith(".toml"):
+                raise ValueError("a bundle teaches logits and its embedding, no tokens or text")
+            if taught.cached and (features or taught.embedding):
+                raise ValueError("distillation.cached keeps logits alone: set the others to 0")
 
     @property
-    def learns_codes(self) -> bool:
-        """Whether human FACS codes teach; they judge in any case."""
-        return not self.data[self.action_unit_training.dataset].eval_only
+    def named_data(self) -> tuple[str, ...]:
+        """Data sets that training and folds name."""
+        return (*self.train.batch, *([self.folds.dataset] if self.folds else []))
+
+    @property
+    def heads(self) -> tuple[str, ...]:
+        """Names of the network's outputs, in order."""
+        return (*HEADS, *self.network.heads)
+
+    def labels(self, head: str) -> tuple[str, ...]:
+        """Labels of a head's logits, in order."""
+        match head:
+            case "emotion":
+                return self.emotions
+            case "visibility":
+                return REGIONS
+            case _:
+                return self.action_units
 
     @property
     def reads_text(self) -> bool:
         """Whether the network learns where faces lie in the text encoder's space."""
-        return self.texts is not None or (self.lessons is not None and self.lessons.text > 0)
+        return self.texts is not None or (
+            self.distillation is not None and self.distillation.text > 0
+        )
 
     @property
     def cache_folder(self) -> Path:
@@ -325,26 +311,30 @@ class Recipe(_Part, frozen=True, kw_only=True):
         """Where this recipe's checkpoints and logs are kept."""
         return Path(self.runs) / self.name
 
+    def folder(self, fold: int | None) -> Path:
+        """Where those of a training without the subjects of `fold` are kept; None: with all."""
+        return self.run_folder if fold is None else self.run_folder / "folds" / str(fold)
+
 
 class ViewConfig(_Part, frozen=True, kw_only=True):
-    """How often a face is looked at."""
+    """Views of a face whose logits are averaged."""
 
     scales: tuple[float, ...]
-    """Sizes of the face beside its own, which is 1."""
+    """Sizes of the face relative to its own, which is 1."""
     mirrored: bool
-    """Whether its mirror image is looked at as well."""
+    """Whether mirrored views are added."""
 
 
 class EnsembleConfig(_Part, frozen=True, kw_only=True):
-    """Networks that answer together."""
+    """Networks whose logits are averaged."""
 
     name: str
     members: tuple[str, ...]
     """Recipes, beside this file."""
     views: ViewConfig
-    """For figures."""
-    lesson_views: ViewConfig
-    """For teaching, where each view costs time in every step."""
+    """For evaluation."""
+    training_views: ViewConfig
+    """For distillation, where each view costs time in every step."""
 
 
 def load_ensemble(path: Path) -> EnsembleConfig:

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from distill.config import DatasetConfig, Recipe
+from distill.config import REGIONS, DatasetConfig, Recipe
 from distill.datasets import READERS, LabelledFace, LayoutError
 from distill.datasets.split import draw
 from distill.datasets.tree import open_tree
+from distill.datasets.wild import MARKED, find_codes, wild_targets
 from distill.faces.pictures import Pictures, align_face
 from distill.faces.resumable import fill_rows, fingerprint
 from distill.faces.store import save_store
@@ -108,13 +109,35 @@ def _labels(
     # not looked for: unknown, not absent.
     unlisted = np.array([face.coded is None for face in faces])
     coded[np.ix_(unlisted, ~(coded == 1).any(axis=0))] = np.nan
-    return {
+    labels = {
         "names": np.array([face.identity for face in faces]),
         "splits": np.array([split_of(face, dataset, recipe.seed) for face in faces]),
         "subjects": np.array([face.subject or "" for face in faces]),
         "votes": votes,
         "majority": winner,
         "action_units": coded,
+        "coders": (~np.isnan(coded).all(axis=1)).astype(np.int64),
+    }
+    if dataset.reader == "wild":
+        labels |= _soft_labels(faces, recipe)
+    if dataset.all_visible:
+        labels["visibility"] = np.ones((len(faces), len(REGIONS)), dtype=np.float32)
+    return labels
+
+
+def _soft_labels(faces: Sequence[LabelledFace], recipe: Recipe) -> dict[str, NDArray[Any]]:
+    """Labels of coded faces that keep what coders doubt and where they differ."""
+    codes = find_codes([face.identity for face in faces])
+    targets = wild_targets(codes, recipe.action_units, recipe.emotions)
+    decided = ~np.isnan(targets.coders)
+    count = decided.sum(axis=1)
+    marked = ((targets.coders == MARKED) & decided).sum(axis=1) / np.maximum(count, 1)
+    return {
+        "votes": targets.emotion,
+        "action_units": targets.units,
+        "strength": np.where(count > 0, marked, np.nan).astype(np.float32),
+        "visibility": targets.visible,
+        "coders": np.array([len(code.codings) for code in codes], dtype=np.int64),
     }
 
 

@@ -35,7 +35,7 @@ from distill.language.texts import TextBank, compare, load_bank, make_bank
 from distill.language.zero_shot import grammar_directions, plain_directions
 from distill.training.losses import alignment_loss
 from distill.training.optimizer import start_optimisation
-from distill.training.pretrain import wild_sources
+from distill.training.sources import load_source
 from mf2_edge import FaceStateAnalyzer, load_bundle
 from mf2_edge.bundle.schema import AccuracySpec
 from mf2_edge.errors import Mf2EdgeError
@@ -118,7 +118,8 @@ def teach_text_space(
     if manifest.alignment != recipe.alignment:
         raise ConfigError(f"bundle {manifest.name} and {recipe.name} differ in alignment")
     bank = load_bank(make_bank(recipe, texts))
-    sources = wild_sources(recipe)
+    drawn = [name for name, count in recipe.train.batch.items() if count]
+    sources = [load_source(recipe, name) for name in drawn if not recipe.data[name].streamed]
     train = [_see(bundle, recipe, source, source.rows, VIEWS) for source in sources]
     space = fit_text_space(train, manifest.embeddings[0].width, bank, texts, recipe.seed)
     save_text_space(space, RANK, digest, out)
@@ -144,7 +145,7 @@ def fit_text_space(
     torch.manual_seed(seed)
     values = np.concatenate([part.states.values[:, :, :width] for part in faces])
     votes = np.concatenate([part.source.store.votes[part.rows] for part in faces])
-    units = np.concatenate([part.source.action_units[part.rows] for part in faces])
+    units = np.concatenate([part.source.store.action_units[part.rows] for part in faces])
     flat = values.reshape(-1, width).astype(np.float32)
     mean, spread = flat.mean(axis=0), np.maximum(flat.std(axis=0), 1e-3)
     layer = _Layer(width)
@@ -204,7 +205,8 @@ def _measure(
     judged = [
         (_see(bundle, recipe, source, source.store.labelled(split), views=0), words)
         for source in sources
-        for split, words in splits(source, recipe)
+        for split, words in splits(source.store, recipe, source.name)
+        if len(source.store.labelled(split))
     ]
 
     def accuracy(scores: Iterable[NDArray[np.float32]]) -> list[AccuracySpec]:

@@ -14,7 +14,7 @@ from distill.adapting.hidden import HiddenStates
 from distill.adapting.user_labels import Kind
 from distill.faces.batches import positive_weights
 from distill.networks.dfn import DFN
-from distill.training.losses import action_unit_loss
+from distill.training.losses import masked_bce
 from distill.training.optimizer import Optimisation, start_optimisation
 
 CHUNK = 256
@@ -138,7 +138,7 @@ def task_loss(
     if kind == "multi-class":
         return F.cross_entropy(logits, targets, label_smoothing=smoothing)
     if kind == "multi-label":
-        return action_unit_loss(logits, targets, weights)
+        return masked_bce(logits, targets, weights)
     return F.mse_loss(logits, targets)
 
 

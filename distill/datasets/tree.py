@@ -141,6 +141,13 @@ def open_tree(path: Path) -> Tree:
     raise FileNotFoundError(f"no data set at {path}: expected a folder or an uncompressed .tar")
 
 
+def files_of(path: Path) -> tuple[Path, ...]:
+    """The folders and archives of a tree: those that a TOML file names, or the path itself."""
+    if path.suffix == ".toml" and path.is_file():
+        return tuple(Path(root) for roots in _read_roots(path).values() for root in roots)
+    return (path,)
+
+
 def _read_roots(path: Path) -> dict[str, list[str]]:
     try:
         content = tomllib.loads(path.read_text())

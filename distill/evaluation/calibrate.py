@@ -1,8 +1,11 @@
-"""Calibrate: temperature, and per-AU Platt scaling about the decision, on validation data alone."""
+"""Calibration of every head on held-out faces: temperature, Platt scaling about the decision."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import msgspec
 import numpy as np
@@ -10,43 +13,99 @@ import torch
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
-from distill.config import Recipe
+from distill.config import REGIONS, Recipe
 from distill.evaluation.metrics.scores import best_threshold
-from distill.faces.batches import Source
-from distill.faces.pseudo import pseudo_labels
-from distill.faces.store import load_store
-from distill.training.pretrain import predict, wild_sources
-from distill.training.trained import load_folds, load_trained, shipped_precisions
-from mf2_edge.bundle.schema import ActionUnitCalibration, CalibrationSpec, EmotionCalibration
+from distill.faces.batches import UNDECIDED
+from distill.faces.store import FaceStore
+from distill.training.sources import Logits, evaluation_stores, predict
+from distill.training.trained import load_trained, shipped_precisions
+from mf2_edge.bundle.schema import (
+    ActionUnitCalibration,
+    CalibrationSpec,
+    EmotionCalibration,
+    VisibilityCalibration,
+)
 from mf2_edge.io.atomic import replacing
 
-LEAST_POSITIVES = 5
-"""Fewer human-coded positives than this do not place a decision."""
+LEAST_POSITIVES: Final = 5
+"""Fewer positives than this do not place a decision."""
+DECISION: Final = 0.5
+"""Score from which on a label is present."""
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Held-out faces of one data set with the logits of the network that ships."""
+
+    title: str
+    store: FaceStore
+    rows: NDArray[np.int64]
+    logits: Logits
+
+    def targets(self, head: str) -> NDArray[np.float32]:
+        """Of the faces, [n, labels]."""
+        return self.store.targets()[head][self.rows]
 
 
 def calibrate(recipe: Recipe) -> Path:
     """Write `calibration.json` (a CalibrationSpec), fitted to the network as it ships.
 
-    One for all formats: if the network ships in integers, it is fitted to these.
+    One for all formats: if the network ships in integers, it is fitted to these. Data sets that are
+    for evaluation alone place nothing.
     """
-    sources = [
-        source
-        for source in wild_sources(recipe)
-        if len(source.store.labelled("valid")) and not recipe.data[source.name].eval_only
-    ]
     network = load_trained(recipe, shipped_precisions(recipe)[-1])
-    logits = {
-        source.name: predict(network, recipe, source, source.store.labelled("valid"))
-        for source in sources
-    }
-    calibration = CalibrationSpec(
-        emotion=_emotion(recipe, sources, {name: pair[0] for name, pair in logits.items()}),
-        action_units=_action_units(recipe, {name: pair[1] for name, pair in logits.items()}),
-    )
+    calibration = fit(recipe, held_out(network, recipe))
     path = recipe.run_folder / "calibration.json"
     with replacing(path) as partial:
         partial.write_bytes(msgspec.json.format(msgspec.json.encode(calibration), indent=2))
     return path
+
+
+def held_out(network: torch.nn.Module, recipe: Recipe) -> list[HeldOut]:
+    """The validation faces of every data set that something is trained on."""
+    found = []
+    for name, store in evaluation_stores(recipe):
+        rows = store.rows("valid")
+        if len(rows) and not recipe.data[name].eval_only:
+            logits = predict(network, recipe, store, rows)
+            found.append(HeldOut(recipe.data[name].title, store, rows, logits))
+    return found
+
+
+def fit(recipe: Recipe, faces: Sequence[HeldOut]) -> CalibrationSpec:
+    """The calibration of every head of the recipe on these faces."""
+    strength = _scaling("strength", recipe, faces) if "strength" in recipe.heads else {}
+    return CalibrationSpec(
+        emotion=_emotion(faces),
+        action_units=_scaling("action_units", recipe, faces),
+        strength=strength,
+        visibility=_visibility(faces) if "visibility" in recipe.heads else {},
+    )
+
+
+def coded_faces(
+    head: str, column: int, faces: Sequence[HeldOut]
+) -> tuple[NDArray[np.float32], NDArray[np.bool_], str]:
+    """Logits and labels of the faces that a head's label is known of, [n], and which they are.
+
+    Faces coded twice alone, if they have enough positives: their labels are surer.
+    """
+    logits, truth, twice, titles = [], [], [], []
+    for part in faces:
+        labels = part.targets(head)[:, column]
+        known = ~np.isnan(labels) & (labels != UNDECIDED)
+        if known.any():
+            logits.append(part.logits[head][known, column])
+            truth.append(labels[known] > UNDECIDED)
+            twice.append(part.store.coders[part.rows][known] > 1)
+            titles.append(f"{part.title} validation")
+    if not logits:
+        return np.empty(0, np.float32), np.empty(0, bool), "no held-out face"
+    values, labels, sure = (np.concatenate(each) for each in (logits, truth, twice))
+    where = " and ".join(titles)
+    if labels[sure].sum() >= LEAST_POSITIVES and not labels[sure].all():
+        return values[sure], labels[sure], f"{where}, coded twice"
+    return values, labels, where
 
 
 def fit_temperature(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
@@ -84,6 +143,23 @@ def fit_action_unit(
     )
 
 
+def fit_unit(
+    unit: str, logits: NDArray[np.float32], truth: NDArray[np.bool_], fitted_on: str
+) -> ActionUnitCalibration:
+    """`fit_action_unit`, or a scale of 1 where the logits rank the unit no better than chance.
+
+    Figures show how unreliable such a unit is; `fitted_on` says why nothing was fitted.
+    """
+    try:
+        return fit_action_unit(unit, logits, truth, fitted_on)
+    except ValueError:
+        return ActionUnitCalibration(
+            scale=1.0,
+            bias=decisive_bias(logits, 1.0, 0.0),
+            fitted_on=f"{fitted_on}; no better than chance, so the scale is 1",
+        )
+
+
 def decisive_bias(logits: NDArray[np.float32], scale: float, bias: float) -> float:
     """The bias with which a score of 0.5 stands where the best decision, by expected F1, lies."""
     threshold = best_threshold(scaled_scores(logits, scale, bias))
@@ -92,7 +168,7 @@ def decisive_bias(logits: NDArray[np.float32], scale: float, bias: float) -> flo
 
 def is_present(fitted: ActionUnitCalibration, logits: NDArray[np.float32]) -> NDArray[np.bool_]:
     """The decisions, [n], that the calibration makes of a unit's logits, [n]."""
-    return scaled_scores(logits, fitted.scale, fitted.bias) >= 0.5
+    return scaled_scores(logits, fitted.scale, fitted.bias) >= DECISION
 
 
 def scaled_scores(logits: NDArray[np.float32], scale: float, bias: float) -> NDArray[np.float64]:
@@ -100,47 +176,42 @@ def scaled_scores(logits: NDArray[np.float32], scale: float, bias: float) -> NDA
     return 1 / (1 + np.exp(-(scale * logits.astype(np.float64) + bias)))
 
 
-def _emotion(
-    recipe: Recipe, sources: list[Source], logits: dict[str, NDArray[np.float32]]
-) -> EmotionCalibration:
-    labels = {
-        source.name: source.store.majority[source.store.labelled("valid")] for source in sources
-    }
-    return EmotionCalibration(
-        temperature=fit_temperature(
-            np.concatenate([logits[name] for name in logits]),
-            np.concatenate([labels[name] for name in logits]),
-        ),
-        fitted_on=" and ".join(f"{recipe.data[name].title} validation" for name in logits),
-    )
+def _emotion(faces: Sequence[HeldOut]) -> EmotionCalibration:
+    logits, labels, titles = [], [], []
+    for part in faces:
+        majority = part.store.majority[part.rows]
+        if (majority >= 0).any():
+            logits.append(part.logits["emotion"][majority >= 0])
+            labels.append(majority[majority >= 0])
+            titles.append(f"{part.title} validation")
+    temperature = fit_temperature(np.concatenate(logits), np.concatenate(labels))
+    return EmotionCalibration(temperature=temperature, fitted_on=" and ".join(titles))
 
 
-def _action_units(
-    recipe: Recipe, wild_logits: dict[str, NDArray[np.float32]]
+def _scaling(
+    head: str, recipe: Recipe, faces: Sequence[HeldOut]
 ) -> dict[str, ActionUnitCalibration]:
-    """Human codes where they teach and have enough positives, else pseudo-labels of validation."""
-    settings = recipe.action_unit_training
-    folds = load_folds(recipe, shipped_precisions(recipe)[-1])
-    human = f"{recipe.data[settings.dataset].title}, out-of-fold logits, {settings.folds} folds"
-    pseudo_set = recipe.pseudo_labels.datasets[0]
-    pseudo = _pseudo_validation(recipe, pseudo_set)
+    """Of each label of a head of units; one with too few positives keeps its logits."""
     fitted = {}
-    for column, unit in enumerate(recipe.action_units):
-        truth = folds.labels[:, column] == 1
-        if recipe.learns_codes and truth.sum() >= LEAST_POSITIVES:
-            fitted[unit] = fit_action_unit(unit, folds.logits[:, column], truth, human)
+    for column, unit in enumerate(recipe.labels(head)):
+        logits, truth, where = coded_faces(head, column, faces)
+        if min(truth.sum(), (~truth).sum()) < LEAST_POSITIVES:
+            few = f"nothing: {where} has {truth.sum()} faces that show it of {len(truth)}"
+            fitted[unit] = ActionUnitCalibration(scale=1.0, bias=0.0, fitted_on=few)
         else:
-            known = ~np.isnan(pseudo[:, column])
-            fitted[unit] = fit_action_unit(
-                unit,
-                wild_logits[pseudo_set][known, column],
-                pseudo[known, column] == 1,
-                f"{recipe.data[pseudo_set].title} validation, MediaPipe pseudo-labels",
-            )
+            fitted[unit] = fit_unit(unit, logits, truth, where)
     return fitted
 
 
-def _pseudo_validation(recipe: Recipe, name: str) -> NDArray[np.float32]:
-    folder = recipe.cache_folder / name
-    rows = load_store(folder).labelled("valid")
-    return pseudo_labels(folder, recipe.pseudo_labels.rules, recipe.action_units)[rows]
+def _visibility(faces: Sequence[HeldOut]) -> dict[str, VisibilityCalibration]:
+    """The bias of each region with which 0 decides about "hidden" with the best expected F1."""
+    fitted = {}
+    for column, region in enumerate(REGIONS):
+        logits, visible, where = coded_faces("visibility", column, faces)
+        if min(visible.sum(), (~visible).sum()) < LEAST_POSITIVES:
+            few = f"nothing: {where} has {(~visible).sum()} faces that hide it of {len(visible)}"
+            fitted[region] = VisibilityCalibration(bias=0.0, fitted_on=few)
+            continue
+        hidden = fit_unit(region, -logits, ~visible, where)
+        fitted[region] = VisibilityCalibration(bias=-hidden.bias / hidden.scale, fitted_on=where)
+    return fitted

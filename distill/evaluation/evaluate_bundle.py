@@ -13,7 +13,7 @@ import numpy as np
 
 from distill.config import ConfigError, Recipe, load_recipe
 from distill.evaluation.artifact import ArtifactFile, choose_file, open_file, run_on_store
-from distill.evaluation.bundle_units import human_coded, machine_labels, recipe_report
+from distill.evaluation.bundle_units import human_coded, recipe_report
 from distill.evaluation.evaluate import machine, today
 from distill.evaluation.metrics.intervals import DRAWS
 from distill.evaluation.protocols.held_out import held_out_parts
@@ -82,11 +82,9 @@ def _examine(
     analyzer = open_file(which).analyzer
     left_out: list[str] = []
     coded = _human_coded(which, recipe, manifest, scratch, workers)
-    emotions, machines, sliced, properties, raters = [], [], [], [], []
+    emotions, sliced, properties, raters = [], [], [], []
     for part in held_out_parts(recipe, which, scratch, workers):
         emotions.append(part.emotions(manifest))
-        if part.split == "valid" and part.name in recipe.pseudo_labels.datasets:
-            machines += machine_labels(recipe, part.name, manifest, part.rows, part.logits.units)
         if part.is_last_word:
             properties += part.properties()
             title = f"{part.data.title}, {part.words}"
@@ -99,11 +97,12 @@ def _examine(
                         left_out,
                     )
                 )
-    numbers: NetworkPrecision = "int8" if analyzer.artifact.precision == "int8" else "fp32"
+    precision: NetworkPrecision = "int8" if analyzer.artifact.precision == "int8" else "fp32"
     of_recipe = None
-    if recipe.learns_codes:
+    learned = recipe.folds is not None and not recipe.data[recipe.folds.dataset].eval_only
+    if learned:
         of_recipe = _or_leave_out(
-            partial(recipe_report, recipe, manifest, numbers), "figures of the recipe", left_out
+            partial(recipe_report, recipe, manifest, precision), "figures of the recipe", left_out
         )
     return Evaluation(
         bundle=manifest.name,
@@ -117,10 +116,9 @@ def _examine(
         date=today(),
         machine=machine(),
         emotions=tuple(emotions),
-        machine_labels=tuple(machines),
         recipe=of_recipe,
-        seen_in_training=coded if recipe.learns_codes else (),
-        unseen_codes=() if recipe.learns_codes else coded,
+        seen_in_training=coded if learned else (),
+        unseen_codes=() if learned else coded,
         slices=tuple(filter(None, sliced)),
         properties=tuple(properties),
         raters=tuple(filter(None, raters)),
@@ -132,7 +130,9 @@ def _examine(
 def _human_coded(
     which: ArtifactFile, recipe: Recipe, manifest: Manifest, scratch: Path, workers: int
 ) -> tuple[AccuracySpec, ...]:
-    folder = recipe.cache_folder / recipe.action_unit_training.dataset
+    if recipe.folds is None:
+        return ()
+    folder = recipe.cache_folder / recipe.folds.dataset
     rows = np.arange(len(load_store(folder).images))
     logits = run_on_store(which, folder, rows, scratch, workers)
     return tuple(human_coded(recipe, manifest, logits.units))

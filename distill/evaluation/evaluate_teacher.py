@@ -1,8 +1,9 @@
-"""Measure an ensemble and each of its members, seen once and in all views."""
+"""Evaluation of an ensemble and of each of its members, with one view of a face and with all."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from hashlib import sha256
 from pathlib import Path
 
 import msgspec
@@ -11,16 +12,19 @@ import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from distill.config import Recipe, ViewConfig, load_ensemble
-from distill.evaluation.evaluate import action_unit_accuracy, emotion_accuracy, splits
-from distill.evaluation.evaluate_blendshapes import blendshape_agreement, blendshape_scores
-from distill.faces.batches import Source, centre_tensor
-from distill.faces.views import views
-from distill.networks.network import FaceStateNet
-from distill.training.phase2 import coded_source, subject_folds
-from distill.training.pretrain import wild_sources
-from distill.training.teacher import checkpoint_sums, load_members, open_emotion, open_units
-from distill.training.trained import Folds
+from distill.config import EnsembleConfig, Recipe, ViewConfig, load_ensemble
+from distill.evaluation.evaluate import (
+    Folds,
+    action_unit_accuracy,
+    emotion_accuracy,
+    hard_labels,
+    splits,
+)
+from distill.faces.batches import Batch, centre_tensor
+from distill.faces.store import FaceStore, load_faces
+from distill.training.sources import evaluation_stores, subject_folds
+from distill.training.teacher import load_members, open_ensemble
+from distill.training.teacher_outputs import Teacher
 from mf2_edge.bundle.schema import AccuracySpec
 from mf2_edge.io.atomic import replacing
 
@@ -28,26 +32,13 @@ ONCE = ViewConfig(scales=(1.0,), mirrored=False)
 
 
 class TeacherFigures(msgspec.Struct, frozen=True, kw_only=True):
-    """What one network, or all together, reach; `views` is how often a face was looked at."""
+    """Figures of one network, or of all together; `views` is how many of a face were averaged."""
 
     network: str
     views: int
     sha256: dict[str, str]
-    """Of each checkpoint that answered, by its path."""
+    """Of each checkpoint, by its path."""
     accuracy: list[AccuracySpec]
-
-
-class Outputs(msgspec.Struct, frozen=True):
-    """Logits of a network in every view.
-
-    emotion: a judged part (data set, split) -> [views, faces, emotions]; units, out of fold:
-    [views, faces, units]. wild_units: those of the network trained on all coded faces, on the
-    validation part of a data set that has blendshapes.
-    """
-
-    emotion: dict[tuple[str, str], NDArray[np.float32]]
-    units: NDArray[np.float32]
-    wild_units: dict[str, NDArray[np.float32]]
 
 
 def evaluate_teacher(path: Path, out: Path) -> list[TeacherFigures]:
@@ -55,87 +46,90 @@ def evaluate_teacher(path: Path, out: Path) -> list[TeacherFigures]:
     config = load_ensemble(path)
     members = load_members(config, path.parent)
     torch.set_num_threads(members[0].threads)
-    outputs = [outputs_of(member, config.views) for member in members]
-    sums = [checkpoint_sums(member) for member in members]
-    figures = []
-    for seen in (slice(0, 1), slice(None)):
-        for member, output, own in zip(members, outputs, sums, strict=True):
-            figures.append(_figures(member.name, own, members[0], [output], seen))
-        everyone = {path: value for own in sums for path, value in own.items()}
-        figures.append(_figures(config.name, everyone, members[0], outputs, seen))
+    alone = [EnsembleConfig(**_fields(config, member.name)) for member in members]
+    figures = [
+        _measure(each, chosen, seen)
+        for seen in (ONCE, config.views)
+        for each, chosen in [
+            *((own, [member]) for own, member in zip(alone, members, strict=True)),
+            (config, members),
+        ]
+    ]
     with replacing(out) as partial:
         partial.write_bytes(msgspec.json.format(msgspec.json.encode(figures), indent=2))
     return figures
 
 
-def outputs_of(member: Recipe, seen: ViewConfig) -> Outputs:
-    """A member's logits on every judged face; its units out of fold."""
-    network = open_emotion(member)
-    emotion = {
-        (source.name, split): _see(network, member, source, source.store.labelled(split), seen)[0]
-        for source in wild_sources(member)
-        for split, _ in splits(source, member)
-    }
-    coded = coded_source(member)
-    fold = subject_folds(coded.store.subjects, member.action_unit_training.folds, member.seed)
-    units: NDArray[np.float32] | None = None
-    for number in range(member.action_unit_training.folds):
-        rows = np.flatnonzero(fold == number)
-        logits = _see(open_units(member, str(number)), member, coded, rows, seen)[1]
-        if units is None:
-            units = np.empty((len(logits), len(fold), logits.shape[2]), dtype=np.float32)
-        units[:, rows] = logits
-    assert units is not None  # a recipe has folds
-    final = open_units(member, "all")
-    wild = {
-        source.name: _see(final, member, source, source.store.rows("valid"), seen)[1]
-        for source in wild_sources(member)
-        if source.name in member.pseudo_labels.datasets
-    }
-    return Outputs(emotion, units, wild)
+def _measure(config: EnsembleConfig, members: Sequence[Recipe], seen: ViewConfig) -> TeacherFigures:
+    recipe, found = members[0], []
+    ensemble = open_ensemble(members, seen, None)
+    for name, store in evaluation_stores(recipe):
+        for split, words in splits(store, recipe, name):
+            rows = store.labelled(split)
+            if len(rows):
+                logits = _run(ensemble, recipe, store, rows)["emotion"]
+                found.append(emotion_accuracy(logits, store.majority[rows], recipe, name, words))
+    folds = _out_of_fold(members, seen)
+    if folds is not None:
+        found = [*action_unit_accuracy(recipe, folds), *found]
+    return TeacherFigures(
+        network=config.name,
+        views=len(seen.scales) * (2 if seen.mirrored else 1),
+        sha256=checkpoint_sums(members),
+        accuracy=found,
+    )
 
 
-def _see(
-    network: FaceStateNet, recipe: Recipe, source: Source, rows: NDArray[np.int64], seen: ViewConfig
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Emotion (log-probabilities) and AU logits, [views, rows, labels]."""
-    parts = []
-    batches = np.array_split(rows, max(1, len(rows) // 32))
-    with torch.inference_mode():
-        for part in tqdm(batches, desc=f"{recipe.name}, {source.name}", mininterval=5):
-            faces = views(centre_tensor(recipe, source.store.images[part]), seen)
-            answers = [network(view) for view in faces]
-            parts.append(
-                (
-                    np.stack([emotion.log_softmax(dim=1).numpy() for emotion, _ in answers]),
-                    np.stack([units.numpy() for _, units in answers]),
-                )
-            )
-    return np.concatenate([p[0] for p in parts], 1), np.concatenate([p[1] for p in parts], 1)
+def _out_of_fold(members: Sequence[Recipe], seen: ViewConfig) -> Folds | None:
+    """Unit logits of the coded data set, each fold by members that never saw its subjects."""
+    recipe = members[0]
+    if recipe.folds is None:
+        return None
+    store = load_faces(recipe, recipe.folds.dataset)
+    fold = subject_folds(recipe, store)
+    trained = [
+        number
+        for number in range(recipe.folds.count)
+        if all((member.folder(number) / "network.pt").is_file() for member in members)
+    ]
+    rows = np.flatnonzero(np.isin(fold, trained))
+    if not len(rows):
+        return None
+    logits = np.empty_like(store.action_units)
+    for number in trained:
+        own = np.flatnonzero(fold == number)
+        ensemble = open_ensemble(members, seen, number)
+        logits[own] = _run(ensemble, recipe, store, own)["action_units"]
+    labels = hard_labels(store.action_units[rows])
+    return Folds(labels, logits[rows], fold[rows], store.subjects[rows])
 
 
-def _figures(
-    name: str, sums: dict[str, str], recipe: Recipe, outputs: Sequence[Outputs], seen: slice
-) -> TeacherFigures:
-    """The mean of the given networks over the given views, against the labels."""
-    coded = coded_source(recipe)
-    fold = subject_folds(coded.store.subjects, recipe.action_unit_training.folds, recipe.seed)
-    units = np.mean([output.units[seen].mean(axis=0) for output in outputs], axis=0)
-    folds = Folds(coded.store.action_units, units, fold, coded.store.subjects)
-    accuracy = action_unit_accuracy(recipe, folds)
-    for source in wild_sources(recipe):
-        for split, words in splits(source, recipe):
-            key = (source.name, split)
-            logits = np.mean([o.emotion[key][seen].mean(axis=0) for o in outputs], axis=0)
-            labels = source.store.majority[source.store.labelled(split)]
-            accuracy.append(emotion_accuracy(logits, labels, recipe, source.name, words))
-        if source.name in outputs[0].wild_units:
-            logits = np.mean([o.wild_units[source.name][seen].mean(0) for o in outputs], axis=0)
-            shapes = blendshape_scores(recipe.cache_folder / source.name, recipe.action_units)
-            rows = source.store.rows("valid")
-            accuracy.append(blendshape_agreement(recipe, source.name, logits, shapes[rows]))
-    views_seen = len(range(*seen.indices(len(outputs[0].units))))
-    return TeacherFigures(network=name, views=views_seen, sha256=sums, accuracy=accuracy)
+def _run(
+    teacher: Teacher, recipe: Recipe, store: FaceStore, rows: NDArray[np.int64]
+) -> dict[str, NDArray[np.float32]]:
+    parts: dict[str, list[NDArray[np.float32]]] = {}
+    for part in tqdm(np.array_split(rows, max(1, len(rows) // 32)), mininterval=5):
+        images = centre_tensor(recipe, store.images[part])
+        for head, logits in teacher(Batch(images, {}, images[:, 0, 0], 0)).logits.items():
+            parts.setdefault(head, []).append(logits.numpy())
+    return {head: np.concatenate(values) for head, values in parts.items()}
+
+
+def checkpoint_sums(members: Sequence[Recipe]) -> dict[str, str]:
+    """sha256 of the members' trained networks, those of folds among them, by their paths."""
+    paths = [
+        path
+        for member in members
+        for path in (
+            member.run_folder / "network.pt",
+            *sorted(member.run_folder.glob("folds/*/network.pt")),
+        )
+    ]
+    return {str(path): sha256(path.read_bytes()).hexdigest() for path in paths}
+
+
+def _fields(config: EnsembleConfig, name: str) -> dict[str, object]:
+    return {**msgspec.structs.asdict(config), "name": name}
 
 
 def table(figures: Sequence[TeacherFigures]) -> Iterator[str]:

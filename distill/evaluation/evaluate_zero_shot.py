@@ -1,4 +1,4 @@
-"""Measure MF² read by text alone against its own heads, on the same faces."""
+"""Zero-shot evaluation: MF² by text alone against its own heads, on the same faces."""
 
 from __future__ import annotations
 
@@ -11,9 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distill.config import Recipe
-from distill.evaluation.evaluate import emotion_accuracy, machine, splits, today
+from distill.evaluation.evaluate import (
+    emotion_accuracy,
+    hard_labels,
+    machine,
+    splits,
+    today,
+)
+from distill.evaluation.evaluate_teacher import checkpoint_sums
 from distill.evaluation.metrics.scores import auc
-from distill.faces.batches import Source
+from distill.faces.store import FaceStore, load_faces
 from distill.language.zero_shot import (
     Directions,
     grammar_directions,
@@ -22,42 +29,41 @@ from distill.language.zero_shot import (
 )
 from distill.networks.features import FeatureNet
 from distill.networks.network import FaceStateNet
-from distill.training.phase2 import coded_source, subject_folds
-from distill.training.pretrain import predict, wild_sources
-from distill.training.teacher import checkpoint_sums, open_emotion, open_units
+from distill.training.checkpoint import load_network
+from distill.training.sources import evaluation_stores, predict, subject_folds
 from mf2_edge.bundle.schema import AccuracySpec, LabelAccuracy
 from mf2_edge.io.atomic import replacing
 
 Scores = tuple[NDArray[np.float32], NDArray[np.float32]]
-Read = Callable[[FaceStateNet, Source, NDArray[np.int64]], Scores]
+Read = Callable[[FaceStateNet, FaceStore, NDArray[np.int64]], Scores]
 """Scores of emotions [faces, emotions] and of units [faces, units]; larger is likelier."""
 
 
 class ZeroShotFigures(msgspec.Struct, frozen=True, kw_only=True):
-    """What a network reaches, read `by` its heads, the grammar's sentences, or plain words."""
+    """Figures of a network `by` its heads, the grammar's sentences, or plain words."""
 
     by: str
     sha256: dict[str, str]
-    """Of each checkpoint that answered, by its path."""
+    """Of each checkpoint, by its path."""
     accuracy: list[AccuracySpec]
 
 
 def evaluate_zero_shot(recipe: Recipe, out: Path) -> list[ZeroShotFigures]:
-    """Emotion by the network of phase 1, units out of fold by those of phase 2; writes JSON.
+    """Emotions on every evaluated split, units out of fold where folds were trained; writes JSON.
 
     Raises ValueError if the recipe's network has no text space.
     """
     if recipe.network.architecture == "student":
-        raise ValueError("the recipe's network was never taught language: take MF² or an edge one")
+        raise ValueError("the recipe's network has no text space: take MF² or an edge one")
     ways: dict[str, Read] = {
-        "heads": lambda network, source, rows: predict(network, recipe, source, rows),
+        "heads": partial(_by_heads, recipe),
         "the grammar's sentences": partial(_by_text, recipe, grammar_directions(recipe)),
         "plain words": partial(_by_text, recipe, plain_directions(recipe)),
     }
-    sums = checkpoint_sums(recipe)
+    sums = checkpoint_sums([recipe])
     figures = [
         ZeroShotFigures(
-            by=by, sha256=sums, accuracy=[*_emotions(recipe, read), _units(recipe, read)]
+            by=by, sha256=sums, accuracy=[*_emotions(recipe, read), *_units(recipe, read)]
         )
         for by, read in ways.items()
     ]
@@ -66,44 +72,59 @@ def evaluate_zero_shot(recipe: Recipe, out: Path) -> list[ZeroShotFigures]:
     return figures
 
 
+def _by_heads(
+    recipe: Recipe, network: FaceStateNet, store: FaceStore, rows: NDArray[np.int64]
+) -> Scores:
+    logits = predict(network, recipe, store, rows)
+    return logits["emotion"], logits["action_units"]
+
+
 def _by_text(
     recipe: Recipe,
     directions: Directions,
     network: FaceStateNet,
-    source: Source,
+    store: FaceStore,
     rows: NDArray[np.int64],
 ) -> Scores:
     assert isinstance(network, FeatureNet)  # evaluate_zero_shot saw to it
-    return read_by_text(network, recipe, source, rows, directions)
+    return read_by_text(network, recipe, store, rows, directions)
 
 
 def _emotions(recipe: Recipe, read: Read) -> Iterator[AccuracySpec]:
-    network = open_emotion(recipe)
-    for source in wild_sources(recipe):
-        for split, words in splits(source, recipe):
-            rows = source.store.labelled(split)
-            scores, _ = read(network, source, rows)
-            yield emotion_accuracy(scores, source.store.majority[rows], recipe, source.name, words)
+    network = load_network(recipe.run_folder / "network.pt").network
+    for name, store in evaluation_stores(recipe):
+        for split, words in splits(store, recipe, name):
+            rows = store.labelled(split)
+            if len(rows):
+                scores, _ = read(network, store, rows)
+                yield emotion_accuracy(scores, store.majority[rows], recipe, name, words)
 
 
-def _units(recipe: Recipe, read: Read) -> AccuracySpec:
+def _units(recipe: Recipe, read: Read) -> Iterator[AccuracySpec]:
     """AUC a unit, which asks for no threshold, and its mean over the headline units."""
-    coded, settings = coded_source(recipe), recipe.action_unit_training
-    labels = coded.store.action_units
-    fold = subject_folds(coded.store.subjects, settings.folds, recipe.seed)
-    scores = np.empty_like(labels)
-    for number in range(settings.folds):
+    if recipe.folds is None:
+        return
+    store = load_faces(recipe, recipe.folds.dataset)
+    labels = hard_labels(store.action_units)
+    fold = subject_folds(recipe, store)
+    scores = np.full_like(labels, np.nan)
+    for number in range(recipe.folds.count):
+        path = recipe.folder(number) / "network.pt"
+        if not path.is_file():
+            return
         rows = np.flatnonzero(fold == number)
-        scores[rows] = read(open_units(recipe, str(number)), coded, rows)[1]
+        scores[rows] = read(load_network(path).network, store, rows)[1]
     per_unit = {}
-    for unit in settings.headline:
+    for unit in recipe.folds.headline:
         column = recipe.action_units.index(unit)
-        truth = labels[:, column] == 1
-        value = round(auc(scores[:, column], truth), 4)
-        per_unit[unit] = LabelAccuracy(value=value, support=int(truth.sum()))
-    return AccuracySpec(
-        dataset=recipe.data[settings.dataset].title,
-        split=f"{settings.folds} folds by subject, human FACS codes",
+        known = ~np.isnan(labels[:, column])
+        truth = labels[known, column] == 1
+        if truth.any():
+            value = round(auc(scores[known, column], truth), 4)
+            per_unit[unit] = LabelAccuracy(value=value, support=int(truth.sum()))
+    yield AccuracySpec(
+        dataset=recipe.data[recipe.folds.dataset].title,
+        split=f"{recipe.folds.count} folds by subject, human FACS codes",
         protocol=f"{len(per_unit)} units, out of fold",
         metric="mean AUC",
         value=round(float(np.mean([unit.value for unit in per_unit.values()])), 4),
@@ -116,7 +137,7 @@ def _units(recipe: Recipe, read: Read) -> AccuracySpec:
 
 
 def table(figures: Sequence[ZeroShotFigures]) -> Iterator[str]:
-    """A line a way of reading."""
+    """A line a way of scoring."""
     for row in figures:
         values = ", ".join(f"{a.dataset} {a.split}: {a.value:.4f}" for a in row.accuracy)
         yield f"by {row.by}: {values}"

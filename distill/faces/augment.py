@@ -7,11 +7,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 ROTATION = 12.0  # degrees
-SCALE = 0.10
+SCALE = 0.12
 SHIFT = 5.0  # pixels
+# How often each is applied.
 GREY = 0.25  # half of the data is grey; this keeps colour from being a clue
 BLUR = 0.15
+LOW_RESOLUTION = 0.15  # down to 24 px and up again
+OVER_EXPOSURE = 0.15
+GAMMA = 0.10
+NOISE = 0.10
 ERASE = 0.25
+JPEG = 0.12
 
 
 def augment(
@@ -19,17 +25,22 @@ def augment(
 ) -> NDArray[np.uint8]:
     """One varied copy, uint8 [height, width, 3], of an aligned face kept with a margin.
 
-    Geometry within what alignment errors look like, mirror, brightness, contrast, colour, blur
-    and one erased rectangle.
+    Geometry within what alignment errors look like, mirror, blur, low resolution, colour,
+    exposure, contrast, noise, one erased rectangle, JPEG.
     """
     face = _move(image, width, height, rng)
     if rng.random() < BLUR:
         face = np.asarray(cv2.GaussianBlur(face, (0, 0), rng.uniform(0.5, 2.0)), dtype=np.uint8)
+    if rng.random() < LOW_RESOLUTION:
+        face = _lower_resolution(face, int(rng.integers(24, 80)))
     face = _recolour(face, rng)
     if rng.random() < ERASE:
-        h, w = (int(rng.integers(10, 38)) for _ in range(2))
+        h, w = (int(rng.integers(10, 37)) for _ in range(2))
         y, x = int(rng.integers(0, height - h)), int(rng.integers(0, width - w))
         face[y : y + h, x : x + w] = rng.integers(0, 256, 3)
+    if rng.random() < JPEG:
+        _, data = cv2.imencode(".jpg", face, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(20, 80))])
+        face = np.asarray(cv2.imdecode(data, cv2.IMREAD_UNCHANGED), dtype=np.uint8)
     return face
 
 
@@ -57,11 +68,26 @@ def _move(
     return np.asarray(moved, dtype=np.uint8)
 
 
+def _lower_resolution(face: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    """The face at `side` x `side` pixels, enlarged again."""
+    small = cv2.resize(face, (side, side), interpolation=cv2.INTER_AREA)
+    size = (face.shape[1], face.shape[0])
+    return np.asarray(cv2.resize(small, size, interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
+
+
 def _recolour(face: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
     pixels = face.astype(np.float32)
     if rng.random() < GREY:
         pixels[:] = (pixels @ np.array([0.299, 0.587, 0.114], np.float32))[..., None]
     else:
         pixels *= rng.uniform(0.85, 1.15, 3).astype(np.float32)
-    gain, offset = rng.uniform(0.7, 1.3), rng.uniform(-25, 25)
-    return np.asarray(np.clip((pixels - 128) * gain + 128 + offset, 0, 255), dtype=np.uint8)
+    light = rng.random()
+    if light < OVER_EXPOSURE:
+        pixels *= rng.uniform(1.2, 1.9)
+    elif light < OVER_EXPOSURE + GAMMA:
+        pixels = 255 * (pixels.clip(0, 255) / 255) ** rng.uniform(0.5, 2.2)
+    else:
+        pixels = (pixels - 128) * rng.uniform(0.65, 1.3) + 128 + rng.uniform(-30, 30)
+    if rng.random() < NOISE:
+        pixels = pixels + rng.normal(0, rng.uniform(2, 10), pixels.shape[:2])[..., None]
+    return np.asarray(pixels.clip(0, 255), dtype=np.uint8)

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
-from typing import Protocol
+from functools import partial
+from typing import Final, Protocol
+from zlib import crc32
 
 import numpy as np
 import torch
@@ -20,18 +21,24 @@ from distill.faces.augment import augment, centre
 from distill.faces.store import FaceStore
 from mf2_edge.bundle.schema import PreprocessingSpec
 
+UNDECIDED: Final = 0.5
+"""Label of a unit that two coders contradict each other about."""
+PRESENT: Final = 0.75
+"""From this label on a face counts as showing a unit when faces are drawn."""
+
 
 @dataclass(frozen=True)
 class Face:
     """One training face. image: uint8 [H, W, 3], RGB, aligned, with the recipe's margin.
 
-    votes, possible: float32 [emotions]. action_units: float32 [units] of 0, 1, NaN.
+    targets: float32 [labels] a head, NaN where unknown. possible: float32 [emotions], 0 for
+    emotions that its data set cannot name. key: data set and row, for what is kept of each face.
     """
 
     image: NDArray[np.uint8]
-    votes: NDArray[np.float32]
+    targets: Mapping[str, NDArray[np.float32]]
     possible: NDArray[np.float32]
-    action_units: NDArray[np.float32]
+    key: tuple[str, int] = ("", -1)
 
 
 class FaceSource(Protocol):
@@ -58,52 +65,68 @@ class FaceSource(Protocol):
 class Source:
     """Training faces of one data set, from the cache.
 
-    possible: float32 [emotions], 0 for emotions that the data set cannot name.
-    action_units: float32 [n, units] of 0, 1, NaN; human codes or pseudo-labels.
+    rows [n] of the store, drawn with probability proportional to weights [n]. possible: float32
+    [emotions], 0 for emotions that the data set cannot name.
     """
 
     name: str
     store: FaceStore
     rows: NDArray[np.int64]
     possible: NDArray[np.float32]
-    action_units: NDArray[np.float32]
+    weights: NDArray[np.float64]
 
     def draw(self, count: int, seed: int, step: int) -> list[Callable[[], Face]]:
-        """The next `count` faces: epoch after epoch of seeded permutations, none skipped."""
-        return [partial(self._face, row) for row in _rows(self, count, seed, step)]
+        """`count` faces, drawn with replacement."""
+        rng = np.random.default_rng((seed, step, crc32(self.name.encode())))
+        chosen = rng.choice(self.rows, count, p=self.weights / self.weights.sum())
+        return [partial(self._face, int(row)) for row in chosen]
 
     def unit_counts(self) -> NDArray[np.int64]:
         """How often each AU is known to be present and known to be absent, [2, units]."""
-        return count_units(self.action_units[self.rows])
+        return count_units(self.store.action_units[self.rows])
 
     def _face(self, row: int) -> Face:
-        return Face(
-            self.store.images[row], self.store.votes[row], self.possible, self.action_units[row]
-        )
+        targets = {head: values[row] for head, values in self.store.targets().items()}
+        return Face(self.store.images[row], targets, self.possible, (self.name, row))
+
+
+def sampling_weights(
+    votes: NDArray[np.float32], units: NDArray[np.float32], power: float, largest: float
+) -> NDArray[np.float64]:
+    """How often each face is drawn beside one with nothing rare, [n].
+
+    votes [n, emotions], units [n, units], NaN where unknown. The inverse frequency, to `power` and
+    at most `largest`, of a face's emotion and of the rarest unit that it shows; the geometric mean
+    where both are known.
+    """
+    known = ~np.isnan(votes).any(axis=1)
+    emotion = np.nan_to_num(votes).argmax(axis=1)
+    times = known.sum() / np.maximum(np.bincount(emotion[known], minlength=votes.shape[1]), 1)
+    by_emotion = np.where(known, np.minimum(times**power, largest)[emotion], 1.0)
+    coded, present = ~np.isnan(units).all(axis=1), units >= PRESENT
+    rarity = (coded.sum() / np.maximum(present.sum(axis=0), 1)) ** power
+    by_unit = np.minimum(np.maximum(1, (present * rarity).max(axis=1)), largest)
+    return np.where(known & coded, np.sqrt(by_emotion * by_unit), by_emotion * by_unit)
 
 
 @dataclass(frozen=True)
 class Batch:
-    """images (N, 3, H, W) normalised; votes, possible (N, emotions); action_units (N, units).
+    """images (N, 3, H, W) normalised; targets (N, labels) a head; possible (N, emotions).
 
-    place: which batch of its step it is, whatever process has it.
+    place: which batch of its step it is, whatever process has it. keys: those of the faces.
     """
 
     images: Tensor
-    votes: Tensor
+    targets: dict[str, Tensor]
     possible: Tensor
-    action_units: Tensor
     place: int
+    keys: tuple[tuple[str, int], ...] = ()
 
     def to(self, device: torch.device) -> Batch:
         """The same batch on a device."""
-        return Batch(
-            self.images.to(device),
-            self.votes.to(device),
-            self.possible.to(device),
-            self.action_units.to(device),
-            self.place,
-        )
+        targets = {head: values.to(device) for head, values in self.targets.items()}
+        images, possible = self.images.to(device), self.possible.to(device)
+        return Batch(images, targets, possible, self.place, self.keys)
 
 
 def make_batches(
@@ -139,12 +162,16 @@ def _batch(recipe: Recipe, faces: Sequence[tuple[Face, tuple[int, ...]]], place:
         augment(face.image, size.width, size.height, np.random.default_rng(seed))
         for face, seed in faces
     ]
+    stack = {
+        head: torch.from_numpy(np.stack([face.targets[head] for face, _ in faces]))
+        for head in recipe.heads
+    }
     return Batch(
         to_tensor(np.stack(images), recipe.preprocessing),
-        torch.from_numpy(np.stack([face.votes for face, _ in faces])),
+        stack,
         torch.from_numpy(np.stack([face.possible for face, _ in faces])),
-        torch.from_numpy(np.stack([face.action_units for face, _ in faces])),
         place,
+        tuple(face.key for face, _ in faces),
     )
 
 
@@ -161,39 +188,21 @@ def centre_tensor(recipe: Recipe, images: NDArray[np.uint8]) -> Tensor:
     return to_tensor(cut, recipe.preprocessing)
 
 
-def _rows(source: Source, count: int, seed: int, step: int) -> NDArray[np.int64]:
-    """The next `count` rows: epoch after epoch of seeded permutations, none skipped."""
-    start = step * count
-    wanted = np.arange(start, start + count)
-    epochs, places = np.divmod(wanted, len(source.rows))
-    return np.array(
-        [
-            source.rows[_permutation(len(source.rows), seed, int(epoch))[place]]
-            for epoch, place in zip(epochs, places, strict=True)
-        ]
-    )
-
-
-@lru_cache(maxsize=16)
-def _permutation(length: int, seed: int, epoch: int) -> NDArray[np.int64]:
-    return np.random.default_rng((seed, length, epoch)).permutation(length)
-
-
 def positive_weights(labels: NDArray[np.float32]) -> Tensor:
-    """Weight of a positive AU label, (units,), see `balance`. labels: [n, units] of 0, 1, NaN."""
+    """Weight of a positive AU label, (units,), see `balance`. labels: [n, units], NaN unknown."""
     return balance(count_units(labels))
 
 
 def count_units(labels: NDArray[np.float32]) -> NDArray[np.int64]:
-    """Positive and negative labels of each AU, [2, units]. labels: [n, units] of 0, 1, NaN."""
-    return np.stack([(labels == value).sum(axis=0) for value in (1, 0)])
+    """Positive and negative labels of each AU, [2, units]; neither where unknown or undecided."""
+    return np.stack([(labels > UNDECIDED).sum(axis=0), (labels < UNDECIDED).sum(axis=0)])
 
 
-def balance(counts: NDArray[np.int64]) -> Tensor:
-    """Weight of a positive AU label, (units,): the root of negatives per positive, 1..8.
+def balance(counts: NDArray[np.int64], largest: float = 8.0) -> Tensor:
+    """Weight of a positive AU label, (units,): the root of negatives per positive, 1..largest.
 
     counts: [2, units], of positives and negatives.
     """
     positives, negatives = counts
     ratio = np.sqrt(negatives / np.maximum(positives, 1))
-    return torch.from_numpy(np.clip(ratio, 1, 8).astype(np.float32))
+    return torch.from_numpy(np.clip(ratio, 1, largest).astype(np.float32))

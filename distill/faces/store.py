@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from distill.config import ConfigError, Recipe
+from distill.config import REGIONS, ConfigError, Recipe
 from mf2_edge.io.atomic import replacing
 
 
@@ -20,7 +20,10 @@ class FaceStore:
 
     images: uint8 [n, H, W, 3], RGB, aligned, with the recipe's margin (memory-mapped).
     votes: float32 [n, emotions], summing to 1, or NaN. majority: int [n], -1 where there is none.
-    action_units: float32 [n, units] of 0, 1, NaN. subjects: str [n], "" where unknown.
+    action_units: float32 [n, units], 0 absent to 1 present. strength: float32 [n, units], whether a
+    unit is marked (FACS C to E), 0..1. visibility: float32 [n, regions], whether a region can be
+    judged, 0..1. coders: int [n], how many people or models coded the units. subjects: str [n], ""
+    where unknown.
     """
 
     images: NDArray[np.uint8]
@@ -31,10 +34,22 @@ class FaceStore:
     votes: NDArray[np.float32]
     majority: NDArray[np.int64]
     action_units: NDArray[np.float32]
+    strength: NDArray[np.float32]
+    visibility: NDArray[np.float32]
+    coders: NDArray[np.int64]
 
     def rows(self, *splits: str) -> NDArray[np.int64]:
         """Indices of the faces of the given splits."""
         return np.flatnonzero(np.isin(self.splits, splits))
+
+    def targets(self) -> dict[str, NDArray[np.float32]]:
+        """What each head is trained on, [n, labels], by the head's name."""
+        return {
+            "emotion": self.votes,
+            "action_units": self.action_units,
+            "strength": self.strength,
+            "visibility": self.visibility,
+        }
 
     def labelled(self, split: str) -> NDArray[np.int64]:
         """Indices of the faces of a split that have a hard emotion label."""
@@ -43,7 +58,16 @@ class FaceStore:
 
 
 def save_store(folder: Path, images: Sequence[NDArray[np.uint8]], **labels: NDArray[Any]) -> None:
-    """Write a store; the label file comes last, so a store that has one is complete."""
+    """Write a store; the label file comes last, so a store that has one is complete.
+
+    `strength`, `visibility` and `coders` may be left out where no face has them.
+    """
+    count = len(images)
+    labels = {
+        "strength": np.full_like(labels["action_units"], np.nan),
+        "visibility": np.full((count, len(REGIONS)), np.nan, dtype=np.float32),
+        "coders": np.zeros(count, dtype=np.int64),
+    } | labels
     folder.mkdir(parents=True, exist_ok=True)
     out = np.lib.format.open_memmap(
         folder / "images.npy", mode="w+", dtype=np.uint8, shape=(len(images), *images[0].shape)

@@ -15,7 +15,8 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812  (the field's name for it)
 
 from distill.config import Recipe
-from distill.faces.batches import Source, centre_tensor
+from distill.faces.batches import centre_tensor
+from distill.faces.store import FaceStore
 from distill.language import plain_words
 from distill.language.encode_text import BUILT_IN, encode_texts
 from distill.networks.features import FeatureNet
@@ -61,7 +62,7 @@ def plain_directions(recipe: Recipe) -> Directions:
 def read_by_text(
     network: FeatureNet,
     recipe: Recipe,
-    source: Source,
+    store: FaceStore,
     rows: NDArray[np.int64],
     directions: Directions,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -70,7 +71,7 @@ def read_by_text(
     found: list[tuple[Tensor, Tensor]] = []
     with torch.inference_mode():
         for part in np.array_split(rows, max(1, len(rows) // 64)):
-            reading = network.read(centre_tensor(recipe, source.store.images[part]))
+            reading = network.read(centre_tensor(recipe, store.images[part]))
             likeness = torch.einsum("nkt,kt->nk", reading.unit_text, directions.units)
             found.append((reading.face_text @ directions.emotions.T, likeness))
     return (

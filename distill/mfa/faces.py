@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from distill.config import Recipe
-from distill.faces.pseudo import pseudo_labels
-from distill.faces.store import FaceStore, load_store
+from distill.faces.batches import UNDECIDED
+from distill.faces.store import load_store
 from distill.mfa.errors import MfaError
 from distill.mfa.records.schema import FaceLabels
 
@@ -59,7 +58,7 @@ def iterate_faces(
             raise MfaError(f"the recipe has no data set {name!r}; it has {known}")
         folder = recipe.cache_folder / name
         store = load_store(folder)
-        units = known_units(folder, store, recipe, name)
+        units = store.action_units
         wanted = np.isin(store.splits, splits) if splits else ~np.isin(store.splits, HELD_OUT)
         for row in np.flatnonzero(wanted | held_out)[:limit]:
             labels = face_labels(int(store.majority[row]), units[row], recipe)
@@ -69,20 +68,11 @@ def iterate_faces(
             yield Face(subject, str(store.splits[row]), store.images[row])
 
 
-def known_units(folder: Path, store: FaceStore, recipe: Recipe, name: str) -> NDArray[np.float32]:
-    """Action Units float32 [n, units] of 0, 1, NaN: coded by a human, else pseudo-labels."""
-    pseudo = recipe.pseudo_labels
-    if name not in pseudo.datasets or not (folder / "blendshapes.npz").is_file():
-        return store.action_units
-    guessed = pseudo_labels(folder, pseudo.rules, recipe.action_units)
-    return np.where(np.isnan(store.action_units), guessed, store.action_units)
-
-
 def face_labels(majority: int, units: NDArray[np.float32], recipe: Recipe) -> FaceLabels:
-    """Labels of one face: `majority` is an index or -1, `units` float32 [units] of 0, 1, NaN."""
+    """Labels of one face: `majority` is an index or -1, `units` float32 [units], NaN unknown."""
     named = list(zip(recipe.action_units, units, strict=True))
     return FaceLabels(
         emotion=recipe.emotions[majority] if majority >= 0 else None,
-        present=frozenset(unit for unit, value in named if value == 1),
-        absent=frozenset(unit for unit, value in named if value == 0),
+        present=frozenset(unit for unit, value in named if value > UNDECIDED),
+        absent=frozenset(unit for unit, value in named if value < UNDECIDED),
     )

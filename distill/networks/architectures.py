@@ -25,10 +25,11 @@ def build_network(recipe: Recipe, backbone: Backbone | None = None) -> FaceState
             return build_network(recipe, make_backbone(recipe, None))
     settings = recipe.network
     emotions, units = len(recipe.emotions), len(recipe.action_units)
+    extra = {head: len(recipe.labels(head)) for head in settings.heads}
     network: FaceStateNet
     match settings.architecture:
         case "student":
-            network = FaceStateNet(backbone, emotions, units, settings.dropout)
+            network = FaceStateNet(backbone, emotions, units, settings.dropout, extra)
         case "edge":
             network = EdgeNet(
                 backbone,
@@ -38,12 +39,13 @@ def build_network(recipe: Recipe, backbone: Backbone | None = None) -> FaceState
                 settings.taught_width,
                 settings.token_width,
                 settings.dropout,
+                extra,
             )
         case "mf2":
             priors = region_priors(recipe.action_units, recipe.alignment, MAP_SIDE)
-            network = MF2(
-                backbone, emotions, priors, TEXT_WIDTH, settings.token_width, settings.dropout
-            )
+            width, dropout = settings.token_width, settings.dropout
+            network = MF2(backbone, emotions, priors, TEXT_WIDTH, width, dropout, extra)
+    network.embeddings = settings.embeddings or settings.architecture == "edge"
     if settings.activation == "relu":
         to_relu(network)
     return network

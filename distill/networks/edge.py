@@ -1,4 +1,4 @@
-"""The network for phones: two branches over a trunk, taught to see what MF² sees.
+"""The network for phones that is distilled from MF²'s features.
 
 A forward pass is convolutions, ReLU and two linear layers. What else it learns from MF² (the
 embedding, the tokens, the text space) hangs on the branches' vectors by linear layers, which an
@@ -8,6 +8,8 @@ two vectors, which a phone has at hand: the trunk's own, pooled, added nothing t
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  (the field's name for it)
 
@@ -16,9 +18,10 @@ from distill.networks.features import FeatureNet, Features
 
 
 class EdgeNet(FeatureNet):
-    """Aligned faces in, emotion and AU logits out; `read` tells the rest."""
+    """Two branches over a trunk, with linear layers to MF²'s embedding, tokens and text space."""
 
     heads_read_tokens = False
+    embeddings = True
 
     def __init__(
         self,
@@ -29,9 +32,10 @@ class EdgeNet(FeatureNet):
         taught_width: int,
         token_width: int,
         dropout: float = 0.0,
+        extra: Mapping[str, int] | None = None,
     ) -> None:
         """taught_width, token_width: values of MF²'s embedding and of its tokens."""
-        super().__init__(backbone, emotions, units, dropout)
+        super().__init__(backbone, emotions, units, dropout, extra)
         self.embed = nn.Linear(backbone.width, taught_width)
         self.tokens = nn.Linear(backbone.width, units * token_width)
         self.token_width = token_width
@@ -39,7 +43,7 @@ class EdgeNet(FeatureNet):
         self.unit_to_text = nn.Linear(token_width, text_width)
 
     def read(self, x: Tensor) -> Features:
-        """Everything that the network makes of the faces."""
+        """Logits and features of the faces."""
         trunk = self.features(x)
         _, face = self.emotion.pool(trunk)
         _, unit_vector = self.action_units.pool(trunk)
@@ -53,4 +57,5 @@ class EdgeNet(FeatureNet):
             tokens=tokens,
             face_text=F.normalize(self.face_to_text(embedding), dim=-1),
             unit_text=F.normalize(self.unit_to_text(tokens), dim=-1),
+            extra=self.extra_logits(unit_vector),
         )

@@ -1,4 +1,4 @@
-"""What of a network runs on a phone."""
+"""The part of a network that is exported."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from typing import Final
 
 from torch import Tensor, nn
 
-from distill.networks.edge import EdgeNet
+from distill.networks.mf2 import MF2
 from distill.networks.network import FaceStateNet
 
 EMBEDDINGS: Final = ("face_vector", "unit_vector")
-"""What an edge network tells after its logits: the vectors that its emotion and AU heads read,
-(N, width) each. Heads of other tasks read them as well, and cost the network nothing."""
+"""Outputs after the logits: the vectors (N, width) that the emotion and AU heads read. Heads of
+other tasks read them as well, at no cost to the network."""
 
 
 class ExportNet(nn.Module):
-    """Trunk and branches, a copy; nothing that hangs on them in training, no dropout.
+    """A copy of trunk, branches and extra heads, without dropout and training-only layers.
 
-    Returns emotion logits and AU logits, of an edge network also its `EMBEDDINGS`.
+    Returns the logits of every head, then the `EMBEDDINGS` where the network exports them.
     """
 
     def __init__(self, network: FaceStateNet) -> None:
@@ -26,26 +26,33 @@ class ExportNet(nn.Module):
         self.trunk = deepcopy(network.trunk)
         self.emotion = deepcopy(network.emotion)
         self.action_units = deepcopy(network.action_units)
+        self.extra = network.extra
+        for name in network.extra:
+            self.add_module(name, deepcopy(getattr(network, name)))
         self.emotion.dropout = self.action_units.dropout = nn.Identity()
-        self.tells_vectors = isinstance(network, EdgeNet)
+        self.embeddings = network.embeddings
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """The outputs for (N, 3, H, W)."""
         for stage in self.trunk.values():
             x = stage(x)
         face, unit = self.emotion.pool(x)[1], self.action_units.pool(x)[1]
-        logits = self.emotion.classify(face), self.action_units.classify(unit)
-        return (*logits, face, unit) if self.tells_vectors else logits
+        logits = (
+            self.emotion.classify(face),
+            self.action_units.classify(unit),
+            *(getattr(self, name)(unit) for name in self.extra),
+        )
+        return (*logits, face, unit) if self.embeddings else logits
 
 
 def export_network(network: FaceStateNet) -> nn.Module:
-    """The part of a network that is exported, in eval mode."""
-    return ExportNet(network).eval() if isinstance(network, EdgeNet) else network
+    """What an exporter converts, in eval mode; an MF², which no phone runs, as it is."""
+    return network.eval() if isinstance(network, MF2) else ExportNet(network).eval()
 
 
 def embedding_widths(network: nn.Module) -> dict[str, int]:
-    """Values of each vector that the network tells on a phone, by name, in order."""
-    if not isinstance(network, EdgeNet):
+    """Width of each embedding that the exported network returns, by name, in order."""
+    if not isinstance(network, FaceStateNet) or not network.embeddings:
         return {}
     heads = (network.emotion.head, network.action_units.head)
     return {name: head.in_features for name, head in zip(EMBEDDINGS, heads, strict=True)}

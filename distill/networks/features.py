@@ -1,4 +1,4 @@
-"""Networks that tell more than two heads' logits: hidden states, AU tokens, the way to language."""
+"""Networks with features beside logits: hidden states, AU tokens, projections to text."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from distill.networks.network import FaceStateNet
 
 @dataclass(frozen=True)
 class Features:
-    """What a network makes of N faces.
+    """What a network computes of N faces.
 
-    emotion (N, emotions) and action_units (N, units): logits. stages: a vector a stage, trunk
-    first, (N, channels) each. embedding (N, values): the face in MF²'s space, which its emotion
-    head reads. tokens (N, units, width): one an Action Unit. face_text (N, text) and unit_text
-    (N, units, text): unit vectors in the text encoder's space.
+    emotion (N, emotions), action_units (N, units), extra: logits in the order of its heads.
+    stages: a vector a stage, trunk first, (N, channels) each. embedding (N, values): the face in
+    MF²'s space, which its emotion head reads. tokens (N, units, width): one an Action Unit.
+    face_text (N, text), unit_text (N, units, text): unit vectors in the text encoder's space.
     """
 
     emotion: Tensor
@@ -28,16 +28,22 @@ class Features:
     tokens: Tensor
     face_text: Tensor
     unit_text: Tensor
+    extra: tuple[Tensor, ...] = ()
 
 
 class FeatureNet(FaceStateNet):
-    """A face-state network that can be read.
+    """A face-state network that also returns features.
 
     heads_read_tokens: whether a new head sees the tokens; on a phone they would cost too much.
     """
 
     heads_read_tokens: ClassVar[bool] = True
 
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Logits of every head."""
+        features = self.read(x)
+        return features.emotion, features.action_units, *features.extra
+
     @abstractmethod
     def read(self, x: Tensor) -> Features:
-        """Everything that the network makes of the faces (N, 3, 112, 112)."""
+        """Logits and features of the faces (N, 3, 112, 112)."""

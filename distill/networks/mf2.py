@@ -1,4 +1,4 @@
-"""MF²: a face read globally and locally, both aligned with language.
+"""MF²: global and local features of a face, both aligned with language.
 
 Reimplemented from the abstract of MF² (arXiv:2504.10351). The global branch is the emotion branch
 of `FaceStateNet`: one vector a face. The local branch turns the map of the AU branch into one
@@ -9,7 +9,8 @@ frozen sentence encoder, where texts can be compared with them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from math import log
 
 import numpy as np
@@ -29,7 +30,7 @@ MAP_SIDE = 14
 class GuidedFeatures(Features):
     """With the attention that the tokens came from, (N, units, 14, 14), summing to 1 over a map."""
 
-    attention: Tensor
+    attention: Tensor = field(kw_only=True)
 
 
 class UnitAttention(nn.Module):
@@ -59,7 +60,7 @@ class UnitAttention(nn.Module):
 
 
 class MF2(FeatureNet):
-    """The teacher over a backbone's trunk; as a FaceStateNet, it answers with two logits.
+    """The teacher network over a backbone's trunk.
 
     Input (N, 3, 112, 112), RGB, normalised as the recipe says.
     """
@@ -72,9 +73,10 @@ class MF2(FeatureNet):
         text_width: int,
         width: int = 128,
         dropout: float = 0.0,
+        extra: Mapping[str, int] | None = None,
     ) -> None:
         units = len(priors)
-        super().__init__(backbone, emotions, units, dropout)
+        super().__init__(backbone, emotions, units, dropout, extra)
         self.level = backbone.level
         self.attention = UnitAttention(backbone.channels + backbone.width, width, priors)
         self.whole = nn.Linear(backbone.width, width)
@@ -91,7 +93,7 @@ class MF2(FeatureNet):
         self.text_bias = nn.Parameter(torch.tensor(-2.0))
 
     def read(self, x: Tensor) -> GuidedFeatures:
-        """Everything that MF² makes of the faces."""
+        """Logits and features of the faces."""
         early = self.trunk["stage2"](self.trunk["stem"](x))
         middle = self.trunk["stage3"](early)
         _, face = self.emotion.pool(middle)
@@ -111,17 +113,5 @@ class MF2(FeatureNet):
             attention=attention,
             face_text=F.normalize(self.face_to_text(face), dim=-1),
             unit_text=F.normalize(self.unit_to_text(tokens), dim=-1),
+            extra=self.extra_logits(unit_vector),
         )
-
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Emotion logits and AU logits."""
-        reading = self.read(x)
-        return reading.emotion, reading.action_units
-
-    def emotions(self, x: Tensor) -> Tensor:
-        """Emotion logits; they rest on the AU tokens, so nothing is saved."""
-        return self.read(x).emotion
-
-    def units(self, x: Tensor) -> Tensor:
-        """AU logits."""
-        return self.read(x).action_units

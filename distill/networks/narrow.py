@@ -29,6 +29,9 @@ def narrow(wide: FaceStateNet, into: FaceStateNet) -> None:
     stage3 = _stage(wide.trunk["stage3"], into.trunk["stage3"], stage2)
     face = _branch(wide.emotion, into.emotion, stage3)
     unit = _branch(wide.action_units, into.action_units, stage3)
+    for name in set(wide.extra) & set(into.extra):
+        layer = getattr(wide, name)
+        _fill(layer, getattr(into, name), torch.arange(len(layer.weight)), unit)
     if isinstance(wide, EdgeNet) and isinstance(into, EdgeNet):
         for name, kept in (("embed", face), ("tokens", unit)):
             layer, narrower = getattr(wide, name), getattr(into, name)

@@ -1,16 +1,25 @@
-"""The face-state network: one trunk, two decoupled branches.
+"""The face-state network: one trunk, two decoupled branches, linear heads on them.
 
 A backbone up to its 14x14 map is the trunk. Each branch has its own copy of the rest.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from copy import deepcopy
 
 import torch
 from torch import Tensor, nn
 
 from distill.networks.backbones.parts import Backbone, as_map
+
+
+def linear_head(width: int, labels: int) -> nn.Linear:
+    """A linear layer to logits that start near 0."""
+    head = nn.Linear(width, labels)
+    nn.init.normal_(head.weight, std=0.01)
+    nn.init.zeros_(head.bias)
+    return head
 
 
 class Branch(nn.Module):
@@ -22,9 +31,7 @@ class Branch(nn.Module):
         for name, part in backbone.branch.items():
             self.add_module(name, deepcopy(part))
         self.dropout: nn.Module = nn.Dropout(dropout)
-        self.head = nn.Linear(backbone.width, labels)
-        nn.init.normal_(self.head.weight, std=0.01)
-        nn.init.zeros_(self.head.bias)
+        self.head = linear_head(backbone.width, labels)
 
     def forward(self, trunk: Tensor) -> Tensor:
         """Logits of the branch's labels."""
@@ -48,19 +55,32 @@ class Branch(nn.Module):
 
 
 class FaceStateNet(nn.Module):
-    """Aligned faces in, emotion and AU logits out.
+    """Aligned faces in, logits of every head out.
 
-    Input (N, 3, 112, 112), RGB, normalised as the manifest says. Output: emotion logits
-    (N, emotions) and AU logits (N, action_units), uncalibrated.
+    Input (N, 3, 112, 112), RGB, normalised as the manifest says. Output, uncalibrated: emotion
+    (N, emotions), action_units (N, action_units), and one tensor (N, labels) for each extra head,
+    a linear layer on the vector that the AU branch pools.
     """
 
+    embeddings = False
+    """Whether an exported network also returns the two vectors that its heads read."""
+
     def __init__(
-        self, backbone: Backbone, emotions: int, action_units: int, dropout: float = 0.0
+        self,
+        backbone: Backbone,
+        emotions: int,
+        action_units: int,
+        dropout: float = 0.0,
+        extra: Mapping[str, int] | None = None,
     ) -> None:
+        """extra: number of labels of each head beside emotion and Action Units, by name."""
         super().__init__()
         self.trunk = nn.ModuleDict(deepcopy(backbone.trunk))
         self.emotion = Branch(backbone, emotions, dropout)
         self.action_units = Branch(backbone, action_units, dropout)
+        self.extra = tuple(extra or {})
+        for name, labels in (extra or {}).items():
+            self.add_module(name, linear_head(backbone.width, labels))
 
     def features(self, x: Tensor) -> Tensor:
         """State at which the branches leave the trunk; MobileFaceNet's is (N, 128, 14, 14)."""
@@ -68,23 +88,29 @@ class FaceStateNet(nn.Module):
             x = stage(x)
         return x
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Emotion logits and AU logits."""
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Logits of every head, in the order of `heads`."""
         trunk = self.features(x)
-        return self.emotion(trunk), self.action_units(trunk)
+        _, face = self.emotion.pool(trunk)
+        _, unit = self.action_units.pool(trunk)
+        return (
+            self.emotion.classify(face),
+            self.action_units.classify(unit),
+            *self.extra_logits(unit),
+        )
 
-    def emotions(self, x: Tensor) -> Tensor:
-        """Emotion logits alone."""
-        logits: Tensor = self.emotion(self.features(x))
-        return logits
+    def extra_logits(self, unit: Tensor) -> tuple[Tensor, ...]:
+        """Logits of the extra heads from the AU branch's vector (N, width)."""
+        dropped = self.action_units.dropout(unit) if self.extra else unit
+        return tuple(getattr(self, name)(dropped) for name in self.extra)
 
-    def units(self, x: Tensor) -> Tensor:
-        """AU logits alone."""
-        logits: Tensor = self.action_units(self.features(x))
-        return logits
+    @property
+    def heads(self) -> tuple[str, ...]:
+        """Names of the outputs, in order."""
+        return ("emotion", "action_units", *self.extra)
 
     def freeze(self, *stages: str) -> None:
-        """Take stages of the trunk out of training, and out of the gradient's way."""
+        """Take stages of the trunk out of training."""
         for name in stages:
             self.trunk[name].requires_grad_(False)
 

@@ -1,8 +1,8 @@
-"""A bundle as a teacher: its exported file answers, so nobody needs the checkpoints it came from.
+"""A bundle as a teacher: its exported file is run, no checkpoint is needed.
 
-It answers about emotion, and shows the face vector that it does so from, if its file tells that. A
-file that ships has seen every subject with human FACS codes, so a network that listened to its
-Action Units in a fold would hear of that fold's subjects.
+It teaches emotion alone, and its embedding where its file returns it. A file that ships has seen
+every subject with human FACS codes: a network that learned its Action Units would not be measured
+honestly on the subjects of a fold.
 """
 
 from __future__ import annotations
@@ -17,48 +17,50 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from distill.config import ConfigError, Recipe
+from distill.faces.batches import Batch
 from distill.networks.export_net import EMBEDDINGS
 from distill.training.teacher_outputs import TeacherOutputs
 from mf2_edge import FaceStateAnalyzer
-from mf2_edge.bundle.schema import EmbeddingSpec, Manifest, PreprocessingSpec
+from mf2_edge.bundle.schema import Manifest, PreprocessingSpec
 
 
 @dataclass(frozen=True)
 class BundleTeacher:
-    """The open bundle, and how the learner's faces were normalised."""
+    """The open bundle, and how the student's faces were normalised."""
 
     analyzer: FaceStateAnalyzer
     normalised: PreprocessingSpec
-    vector: EmbeddingSpec | None
-    """What is told beside the emotions."""
+    embedding: int | None
+    """Position of the embedding among the outputs, if it is to be learned."""
 
-    def __call__(self, images: Tensor) -> TeacherOutputs:
-        """Emotion logits of each face, and its vector."""
+    def __call__(self, batch: Batch) -> TeacherOutputs:
+        """Emotion logits of each face, and its embedding."""
+        images = batch.images
         mean, std = (
             torch.tensor(values).view(3, 1, 1)
             for values in (self.normalised.mean, self.normalised.std)
         )
         pixels = (images.detach().float().cpu() * std + mean).round().clamp(0, 255)
         faces = pixels.to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy()
-        told = [self.analyzer.runtime.run(self.analyzer.preprocess(face)) for face in faces]
+        outputs = [self.analyzer.runtime.run(self.analyzer.preprocess(face)) for face in faces]
         emotion = self.analyzer.bundle.manifest.head("emotion").output
-        answers = TeacherOutputs(_stacked(told, emotion, images.device), None)
-        if self.vector is None:
-            return answers
-        vector = _stacked(told, self.vector.output, images.device)
-        return answers._replace(face_vector=vector)
+        logits = {"emotion": _stacked(outputs, emotion, images.device)}
+        if self.embedding is None:
+            return TeacherOutputs(logits)
+        embedding = _stacked(outputs, self.embedding, images.device)
+        return TeacherOutputs(logits, embedding=embedding)
 
 
-def _stacked(told: Sequence[Sequence[NDArray[Any]]], output: int, device: torch.device) -> Tensor:
-    rows = np.stack([np.asarray(outputs[output][0], np.float32) for outputs in told])
+def _stacked(outputs: Sequence[Sequence[NDArray[Any]]], place: int, device: torch.device) -> Tensor:
+    rows = np.stack([np.asarray(each[place][0], np.float32) for each in outputs])
     return torch.from_numpy(rows).to(device)
 
 
 def open_bundle_teacher(recipe: Recipe) -> BundleTeacher:
     """The bundle that a recipe names as its teacher, by name or folder.
 
-    Raises ConfigError if it reads other faces or tells other emotions than the recipe, or not the
-    face vector that the recipe is to learn; BundleError if it is not there or damaged.
+    Raises ConfigError if its faces or emotions are not the recipe's, or it does not return the
+    embedding that the recipe is to learn; BundleError if it is not there or damaged.
     """
     analyzer = FaceStateAnalyzer(recipe.teacher, num_threads=1)
     manifest = analyzer.bundle.manifest
@@ -71,22 +73,23 @@ def open_bundle_teacher(recipe: Recipe) -> BundleTeacher:
                 f"the teacher {manifest.name} and {recipe.name} differ in {what}: a bundle teaches "
                 "recipes that share alignment and emotions with it"
             )
-    return BundleTeacher(analyzer, recipe.preprocessing, _face_vector(recipe, manifest))
+    return BundleTeacher(analyzer, recipe.preprocessing, _embedding(recipe, manifest))
 
 
-def _face_vector(recipe: Recipe, manifest: Manifest) -> EmbeddingSpec | None:
-    if recipe.lessons is None or not recipe.lessons.embedding:
+def _embedding(recipe: Recipe, manifest: Manifest) -> int | None:
+    if recipe.distillation is None or not recipe.distillation.embedding:
         return None
-    found = [vector for vector in manifest.embeddings if vector.name == EMBEDDINGS[0]]
-    if [vector.width for vector in found] != [recipe.network.taught_width]:
-        told = f"one of {found[0].width} values" if found else "none"
+    found = [each for each in manifest.embeddings if each.name == EMBEDDINGS[0]]
+    if [each.width for each in found] != [recipe.network.taught_width]:
+        returned = f"one of {found[0].width} values" if found else "none"
         raise ConfigError(
-            f"{recipe.name} learns a face vector of {recipe.network.taught_width} values, and "
-            f"{manifest.name} tells {told}: set lessons.embedding to 0, or name another teacher"
+            f"{recipe.name} learns an embedding of {recipe.network.taught_width} values, and "
+            f"{manifest.name} returns {returned}: set distillation.embedding to 0, or name another "
+            "teacher"
         )
-    return found[0]
+    return found[0].output
 
 
 def bundle_teacher_key(recipe: Recipe) -> str:
-    """Which file would answer; another text or figure in its manifest trains nothing anew."""
+    """The hash of the file that is run; another text or figure in its manifest changes nothing."""
     return FaceStateAnalyzer(recipe.teacher, num_threads=1).artifact.sha256

@@ -1,4 +1,4 @@
-"""Losses that know what they do not know: soft votes, partial label sets, masked AUs, texts."""
+"""Loss functions: soft votes over partial label sets, masked labels, teachers, texts."""
 
 from __future__ import annotations
 
@@ -23,26 +23,21 @@ def emotion_loss(logits: Tensor, votes: Tensor, possible: Tensor, smoothing: flo
     return -(target * log_p * possible).sum(dim=1).mean()
 
 
-def action_unit_loss(logits: Tensor, labels: Tensor, positive_weight: Tensor) -> Tensor:
-    """Binary cross-entropy over the known labels only; a scalar.
+def masked_bce(logits: Tensor, labels: Tensor, positive_weight: Tensor | None = None) -> Tensor:
+    """Binary cross-entropy, a scalar, the mean over the known labels; 0 if none is known.
 
-    logits, labels: (N, K), labels 0, 1 or NaN for unknown. `positive_weight` (K,) makes up for
-    rare units. The mean is taken per unit first, so that units with many known labels do not
-    outvote the others.
+    logits, labels: (N, K), labels 0..1 or NaN for unknown, which is not absent. `positive_weight`
+    (K,) makes up for rare labels.
     """
     known = ~torch.isnan(labels)
-    target = torch.nan_to_num(labels)
     loss = F.binary_cross_entropy_with_logits(
-        logits, target, pos_weight=positive_weight, reduction="none"
+        logits, torch.nan_to_num(labels), pos_weight=positive_weight, reduction="none"
     )
-    counts = known.sum(dim=0)
-    per_unit = (loss * known).sum(dim=0) / counts.clamp(min=1)
-    present = counts > 0
-    return per_unit[present].mean() if present.any() else logits.sum() * 0
+    return (loss * known).sum() / known.sum().clamp(min=1)
 
 
 def agreement_loss(logits: Tensor, teacher: Tensor) -> Tensor:
-    """Kullback-Leibler divergence from the teacher's answers; a scalar, the mean over faces.
+    """Kullback-Leibler divergence from the teacher's distribution; a scalar, the mean over faces.
 
     logits, teacher: (N, K). Hinton et al. 2015, arXiv:1503.02531, at temperature 1.
     """
@@ -55,15 +50,15 @@ def agreement_loss(logits: Tensor, teacher: Tensor) -> Tensor:
 
 
 def dist_loss(logits: Tensor, teacher: Tensor, temperature: float = 1.0) -> Tensor:
-    """What correlation between learner and teacher lacks of 1, a face and a label; a scalar.
+    """DIST loss: 1 minus the correlation of student and teacher, by face and by label; a scalar.
 
-    DIST (Huang et al. 2022, arXiv:2205.10536): Pearson's correlation over the labels of each face,
-    and over the faces for each label, asks for the teacher's order rather than for its values.
+    Huang et al. 2022, arXiv:2205.10536: Pearson's correlation over the labels of each face, and
+    over the faces for each label, asks for the teacher's order rather than for its values.
     logits, teacher: (N, K), N of 3 at least for the second to say anything.
     """
-    learnt, taught = (logits / temperature).softmax(dim=1), (teacher / temperature).softmax(dim=1)
-    within = 1 - _correlation(learnt, taught)
-    across = 1 - _correlation(learnt.T, taught.T)
+    student, target = (logits / temperature).softmax(dim=1), (teacher / temperature).softmax(dim=1)
+    within = 1 - _correlation(student, target)
+    across = 1 - _correlation(student.T, target.T)
     return temperature**2 * (within.mean() + across.mean())
 
 
@@ -73,8 +68,8 @@ def _correlation(a: Tensor, b: Tensor) -> Tensor:
     return F.cosine_similarity(a, b, dim=1, eps=1e-6)
 
 
-def unit_agreement_loss(logits: Tensor, teacher: Tensor) -> Tensor:
-    """Binary cross-entropy against the teacher's probabilities; a scalar. Both (N, K)."""
+def sigmoid_agreement(logits: Tensor, teacher: Tensor) -> Tensor:
+    """Binary cross-entropy against the teacher's probabilities; a scalar. Both (N, K), logits."""
     return F.binary_cross_entropy_with_logits(logits, teacher.sigmoid())
 
 

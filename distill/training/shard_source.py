@@ -21,7 +21,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from distill.config import ConfigError, Recipe
+from distill.config import REGIONS, ConfigError, Recipe
 from distill.faces.batches import Face
 from distill.mfa.errors import ShardError
 from distill.mfa.shards.index import NAME, Layout, ShardEntry, layout_of, read_index
@@ -139,22 +139,25 @@ class ShardStream:
             raise ShardError(
                 f"{sample.shard}: face {record['key']} is {image.shape}, expected {self._shape}"
             )
-        return Face(
-            image,
-            np.array(record["votes"], dtype=np.float32),  # null becomes NaN
-            self._possible[record["dataset"]],
-            np.array(record["action_units"], dtype=np.float32),
-        )
+        units = np.array(record["action_units"], dtype=np.float32)  # null becomes NaN
+        targets = {
+            "emotion": np.array(record["votes"], dtype=np.float32),
+            "action_units": units,
+            "strength": np.full_like(units, np.nan),
+            "visibility": np.full(len(REGIONS), np.nan, dtype=np.float32),
+        }
+        return Face(image, targets, self._possible[record["dataset"]])
 
 
 def open_streams(recipe: Recipe) -> list[ShardStream]:
-    """The data sets of phase 1 that are shards.
+    """The data sets that training draws from and that are shards.
 
     Raises ShardError for shards that the index beside them does not name, that were written for
-    another recipe's faces or labels, or that hold faces which phase 1 must not see. Raises
+    another recipe's faces or labels, or that hold faces that training must not see. Raises
     MissingExtraError without webdataset.
     """
-    return [_open(recipe, n) for n in recipe.train.batch if recipe.data[n].streamed]
+    drawn = [name for name, count in recipe.train.batch.items() if count]
+    return [_open(recipe, name) for name in drawn if recipe.data[name].streamed]
 
 
 def _open(recipe: Recipe, name: str) -> ShardStream:
@@ -174,16 +177,16 @@ def _open(recipe: Recipe, name: str) -> ShardStream:
         entry = indexes[folder].shards.get(url.rpartition("/")[2])
         if entry is None:
             raise ShardError(f"{folder}/{NAME} has no shard {url}; correct data.{name}.root")
-        _refuse_held_out(url, entry, recipe.action_unit_training.dataset)
+        _refuse_held_out(url, entry, recipe.folds.dataset if recipe.folds else None)
         shards[url] = entry
     return ShardStream(name, shards, layout, recipe.margin, data.buffer)
 
 
-def _refuse_held_out(url: str, entry: ShardEntry, coded: str) -> None:
+def _refuse_held_out(url: str, entry: ShardEntry, coded: str | None) -> None:
     if coded in entry.datasets:
         raise ShardError(
-            f"{url} has faces of {coded}, which phase 1 must not see: its figures are measured on "
-            "held-out subjects. Leave it out with `mfa export --dataset`"
+            f"{url} has faces of {coded}, whose subjects are held out fold by fold: leave it out "
+            "with `mfa export --dataset`"
         )
     if entry.split != "train":
         raise ShardError(f"{url} has faces of the {entry.split} split; train on mfa-train-*.tar")

@@ -1,67 +1,83 @@
-"""A teacher whose answers are kept on disk, for runs that see the same faces.
-
-Batches depend on the seed and the step alone, so the arms of an ablation, and networks of several
-sizes, ask the same questions; an ensemble takes longer to answer them than a small network takes
-to learn.
-"""
+"""Teacher outputs kept in files: an ensemble takes longer than a small network takes to learn."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from hashlib import sha256
-from os import getpid
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
+from tqdm import tqdm
 
-from distill.networks.features import Features
+from distill.config import ConfigError, Recipe
+from distill.faces.batches import Batch, FaceSource, Source, centre_tensor
 from distill.training.teacher_outputs import Teacher, TeacherOutputs
+from mf2_edge.io.atomic import replacing
 
-READINGS = ("face", "units")
-"""Which of the answers are a network's readings."""
+CHUNK = 64
+
+Outputs = dict[str, dict[str, NDArray[np.float32]]]
+"""Logits [faces, labels] of every face of a store, by data set and head; NaN where not kept."""
 
 
 @dataclass(frozen=True)
 class CachedTeacher:
-    """Outputs of `teacher`, kept in `folder`: one file a batch, named by its pixels.
+    """A teacher that was run once on each face, unaugmented and mirrored."""
 
-    The folder belongs to this teacher alone.
+    outputs: Outputs
+
+    def __call__(self, batch: Batch) -> TeacherOutputs:
+        """Logits of the batch's faces; raises ConfigError for a face that was not kept."""
+        logits: dict[str, Tensor] = {}
+        for head in next(iter(self.outputs.values())):
+            rows = [self._row(head, *key) for key in batch.keys]
+            logits[head] = torch.from_numpy(np.stack(rows)).to(batch.images.device)
+        return TeacherOutputs(logits)
+
+    def _row(self, head: str, name: str, row: int) -> NDArray[np.float32]:
+        found = self.outputs.get(name)
+        if found is None or np.isnan(found[head][row]).any():
+            raise ConfigError(
+                f"the teacher's outputs for face {row} of {name or 'shards'} were not kept: set "
+                "distillation.cached to false, or train on prepared data sets alone"
+            )
+        return found[head][row]
+
+
+def cache_outputs(
+    teacher: Teacher, recipe: Recipe, sources: Sequence[FaceSource], folder: Path
+) -> Outputs:
+    """Logits of every face of the sources, from `folder`, one file a data set, where it is there.
+
+    They are averaged over each face and its mirror image.
     """
-
-    teacher: Teacher
-    folder: Path
-
-    def __call__(self, images: Tensor) -> TeacherOutputs:
-        """As the teacher answers, to the last bit; what an MF² attended to is not kept."""
-        name = sha256(images.contiguous().numpy(force=True).tobytes()).hexdigest()[:32]
-        path = self.folder / f"{name}.pt"
+    outputs: Outputs = {}
+    for source in sources:
+        if not isinstance(source, Source):
+            raise ConfigError(f"{source.name} is shards: set distillation.cached to false")
+        path = folder / f"{source.name}.npz"
         if path.is_file():
-            content = torch.load(path, map_location=images.device, weights_only=True)
-            return _unpacked(content)
-        answers = self.teacher(images)
-        self.folder.mkdir(parents=True, exist_ok=True)
-        own = path.with_suffix(f".{getpid()}")  # another run may be writing the same
-        torch.save(_packed(answers), own)
-        own.replace(path)
-        return answers
+            with np.load(path) as kept:
+                outputs[source.name] = {head: kept[head] for head in kept.files}
+            continue
+        outputs[source.name] = _run(teacher, recipe, source)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as partial:
+            np.savez(partial, allow_pickle=False, **outputs[source.name])
+    return outputs
 
 
-def _packed(answers: TeacherOutputs) -> dict[str, Any]:
-    content = answers._asdict()
-    for name in READINGS:
-        reading = content[name]
-        content[name] = (
-            None
-            if reading is None
-            else {part.name: getattr(reading, part.name) for part in fields(Features)}
-        )
-    return content
-
-
-def _unpacked(content: dict[str, Any]) -> TeacherOutputs:
-    for name in READINGS:
-        if (parts := content[name]) is not None:
-            content[name] = Features(**parts)
-    return TeacherOutputs(**content)
+def _run(teacher: Teacher, recipe: Recipe, source: Source) -> dict[str, NDArray[np.float32]]:
+    found: dict[str, NDArray[np.float32]] = {}
+    parts = np.array_split(source.rows, max(1, len(source.rows) // CHUNK))
+    for rows in tqdm(parts, desc=f"teacher on {source.name}", mininterval=5):
+        images = centre_tensor(recipe, source.store.images[rows])
+        views = [teacher(Batch(x, {}, x[:, 0, 0], 0)).logits for x in (images, images.flip(3))]
+        for head in views[0]:
+            mean = torch.stack([view[head].float().cpu() for view in views]).mean(dim=0).numpy()
+            blank = np.full((len(source.store.names), mean.shape[1]), np.nan, dtype=np.float32)
+            found.setdefault(head, blank)[rows] = mean
+    return found

@@ -1,32 +1,27 @@
-"""What a teacher tells a network in training."""
+"""What a teacher returns for a batch of faces."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from torch import Tensor
 
+from distill.faces.batches import Batch
 from distill.networks.features import Features
 
 
-class TeacherOutputs(NamedTuple):
-    """Emotion logits (N, emotions); AU logits (N, units), None from who has nothing to teach.
+@dataclass(frozen=True)
+class TeacherOutputs:
+    """Logits (N, labels) of each head that the teacher has something to teach about, by name."""
 
-    Hidden states come from the ensemble's last MF².
-    """
-
-    emotion: Tensor
-    action_units: Tensor | None
-    face: Features | None = None
-    """What a member that is an MF² made of the faces after phase 1."""
-    units: Features | None = None
-    """The same after phase 2."""
+    logits: Mapping[str, Tensor]
+    features: Features | None = None
+    """Of the ensemble's last MF²."""
     emotion_head: tuple[Tensor, Tensor] | None = None
-    """Weight and bias of the linear layer from the embedding of `face` to emotion logits."""
-    face_vector: Tensor | None = None
-    """What a bundle pools from each face, (N, values), if its file tells it."""
+    """Weight and bias of that MF²'s linear layer from its embedding to emotion logits."""
+    embedding: Tensor | None = None
+    """The vector (N, values) that a bundle's emotion head reads, if its file returns it."""
 
 
-Teacher = Callable[[Tensor], TeacherOutputs]
-"""From faces (N, 3, H, W), normalised, to answers."""
+Teacher = Callable[[Batch], TeacherOutputs]

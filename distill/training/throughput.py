@@ -1,4 +1,4 @@
-"""How many faces a second phase 1 learns from on this machine, by its own steps."""
+"""How many faces a second training takes on this machine, by its own steps."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ import torch
 from numpy.typing import NDArray
 
 from distill.config import Recipe
-from distill.faces.batches import Face, balance, make_batches
+from distill.faces.batches import Face, make_batches
 from distill.training.distributed import World
 from distill.training.init import start_network
+from distill.training.loop import accumulate, make_objective
 from distill.training.optimizer import start_optimisation
-from distill.training.pretrain import accumulate
 
 WARM_UP: Final = 2  # steps: memory is allocated, kernels are chosen
 NAME: Final = "random"
@@ -28,7 +28,7 @@ NAME: Final = "random"
 
 @dataclass(frozen=True)
 class Throughput:
-    """Steps of phase 1, timed. `faces` are those of a step, over all processes.
+    """Training steps, timed. `faces` are those of a step, over all processes.
 
     step_s and preparing_s are medians; preparing (reading and augmenting faces) is a part of the
     step. quartiles_s are those of the whole step. load: runnable tasks before, by the kernel.
@@ -67,9 +67,12 @@ class RandomFaces:
         self._faces = [
             Face(
                 rng.integers(0, 256, shape, dtype=np.uint8),
-                np.eye(emotions, dtype=np.float32)[rng.integers(emotions)],
+                {
+                    head: rng.choice([0, 1, np.nan], len(recipe.labels(head))).astype(np.float32)
+                    for head in recipe.heads
+                }
+                | {"emotion": np.eye(emotions, dtype=np.float32)[rng.integers(emotions)]},
                 np.ones(emotions, dtype=np.float32),
-                rng.choice([0, 1, np.nan], len(recipe.action_units)).astype(np.float32),
             )
             for _ in range(count)
         ]
@@ -80,11 +83,11 @@ class RandomFaces:
 
     def unit_counts(self) -> NDArray[np.int64]:
         """As many positives as negatives, [2, units]."""
-        return np.ones((2, len(self._faces[0].action_units)), dtype=np.int64)
+        return np.ones((2, len(self._faces[0].targets["action_units"])), dtype=np.int64)
 
 
 def measure_throughput(recipe: Recipe, world: World, steps: int) -> Throughput:
-    """Time steps of phase 1 on random faces; texts, logs and checkpoints are left out.
+    """Time training steps on random faces; texts, logs and checkpoints are left out.
 
     All processes of the world take part. The network starts from random weights, which need no
     file and take as long.
@@ -94,8 +97,13 @@ def measure_throughput(recipe: Recipe, world: World, steps: int) -> Throughput:
     total, replace = sum(recipe.train.batch.values()), msgspec.structs.replace
     recipe = replace(
         recipe,
-        network=replace(recipe.network, weights=None, continues=None),
+        network=replace(recipe.network, weights=None, init_from=None),
         train=replace(recipe.train, batch={NAME: total}),
+        data={NAME: next(iter(recipe.data.values()))},
+        folds=None,
+        texts=None,
+        teacher=None,
+        distillation=None,
     )
     source = RandomFaces(recipe, total)
     network = start_network(recipe).to(world.device).train()
@@ -107,14 +115,14 @@ def measure_throughput(recipe: Recipe, world: World, steps: int) -> Throughput:
         weight_decay=recipe.train.weight_decay,
         ema=recipe.train.ema,
     )
-    weights = balance(source.unit_counts()).to(world.device)
+    objective = make_objective(recipe, [source], None, world)
     times = []
     for step in range(WARM_UP + steps):
         world.wait()
         started = perf_counter()
         batches = make_batches(recipe, [source], recipe.train.batch, step, world.rank, world.size)
         prepared = perf_counter()
-        accumulate(network, recipe, batches, weights, None, None, step, world)
+        accumulate(network, objective, batches, step)
         world.sum_gradients(network.parameters())
         optimisation.update(step)
         if world.device.type == "cuda":

@@ -62,7 +62,6 @@ def export_bundle(request: ExportRequest, out: Path) -> ExportedBundle:
     or fails the parity gate, another ExportError (ParityError, PackError), or ManifestError where
     the parts contradict each other.
     """
-    from distill.networks.export_net import export_network
     from distill.training.checkpoint import load_network
 
     if out.name != request.metadata.name:
@@ -79,7 +78,7 @@ def export_bundle(request: ExportRequest, out: Path) -> ExportedBundle:
     steps = 2 * len(request.formats) + 3
     with new_folder(out, MANIFEST, "bundle") as folder, tqdm(total=steps, unit="step") as progress:
         progress.set_description("running the network")
-        network = export_network(checkpoint.network)
+        network = checkpoint.export_network()
         references = _references(request, network, faces, draft.preprocessing)
         progress.update()
         exported, agreements = _export_artifacts(request, draft, references, folder, progress)

@@ -88,13 +88,10 @@ def _work(
         for descriptor in (1, 2):
             os.dup2(stream.fileno(), descriptor)
     try:
-        from distill.networks.export_net import export_network
         from distill.training.checkpoint import load_integers, load_network
 
         integers = artifact.precision == "int8"
-        network = (
-            load_integers(weights) if integers else export_network(load_network(weights).network)
-        )
+        network = load_integers(weights) if integers else load_network(weights).export_network()
         source = ExportSource(network, manifest, artifact, partial)
         sender.send(dict(export(source, path)))
     except ExportError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from exporters.bundle.metadata import Metadata, card_spec
 from exporters.bundle.provenance import make_provenance
@@ -15,23 +15,16 @@ from mf2_edge.bundle.schema import (
     AccuracySpec,
     ArtifactSpec,
     CalibrationSpec,
-    DataTerms,
     EmbeddingSpec,
-    HeadName,
     HeadSpec,
     InputSpec,
     LicenseSpec,
     Manifest,
-    SizeSpec,
     TeacherSpec,
 )
 
 if TYPE_CHECKING:
-    from distill.config import Recipe
     from distill.training.checkpoint import Checkpoint
-
-OUTPUTS: Final[tuple[HeadName, HeadName]] = ("emotion", "action_units")
-"""Heads in the order in which every network of `distill` returns their logits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +52,7 @@ class ExportRequest:
 
 def draft_manifest(request: ExportRequest, checkpoint: Checkpoint) -> Manifest:
     """The manifest of `request`, its artifacts without size, hash and parity."""
-    from distill.networks.export_net import embedding_widths
-    from distill.networks.size import network_size
-
-    recipe, metadata = checkpoint.recipe, request.metadata
-    size = network_size(checkpoint.network, recipe.alignment)
-    emotion, action_units = OUTPUTS
+    metadata, alignment = request.metadata, checkpoint.alignment
     packages = (package for row in request.formats for package in row.packages)
     return Manifest(
         schema_version=SCHEMA_VERSION,
@@ -74,40 +62,31 @@ def draft_manifest(request: ExportRequest, checkpoint: Checkpoint) -> Manifest:
         license=LicenseSpec(
             name=metadata.license.name,
             summary=metadata.license.summary,
-            data=training_data(recipe),
+            data=checkpoint.data_terms,
         ),
-        input=InputSpec(
-            width=recipe.alignment.width, height=recipe.alignment.height, channels=3, color="rgb"
-        ),
-        alignment=recipe.alignment,
-        preprocessing=recipe.preprocessing,
-        heads=(
-            HeadSpec(name=emotion, output=0, activation="softmax", labels=recipe.emotions),
-            HeadSpec(name=action_units, output=1, activation="sigmoid", labels=recipe.action_units),
+        input=InputSpec(width=alignment.width, height=alignment.height, channels=3, color="rgb"),
+        alignment=alignment,
+        preprocessing=checkpoint.preprocessing,
+        heads=tuple(
+            HeadSpec(
+                name=head.name, output=head.place, activation=head.activation, labels=head.labels
+            )
+            for head in checkpoint.outputs
         ),
         embeddings=tuple(
             EmbeddingSpec(name=name, output=place, width=width)
             for place, (name, width) in enumerate(
-                embedding_widths(checkpoint.network).items(), start=len(OUTPUTS)
+                checkpoint.embeddings.items(), start=len(checkpoint.outputs)
             )
         ),
         calibration=request.calibration,
         decoding=metadata.decoding,
         artifacts=tuple(_artifact(request, row) for row in request.formats),
         provenance=make_provenance(request.checkpoint, checkpoint, metadata.backbone, packages),
-        size=SizeSpec(parameters=size.parameters, multiply_adds=size.macs),
+        size=checkpoint.size,
         accuracy=request.accuracy,
         teacher=request.teacher,
         card=card_spec(metadata),
-    )
-
-
-def training_data(recipe: Recipe) -> tuple[DataTerms, ...]:
-    """The data sets that the recipe trains on, with their terms."""
-    return tuple(
-        DataTerms(name=data.title, terms=data.terms)
-        for data in recipe.data.values()
-        if not data.eval_only
     )
 
 

@@ -7,12 +7,10 @@ import shutil
 import subprocess
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from hashlib import file_digest, sha256
+from hashlib import file_digest
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
-
-import msgspec
 
 from mf2_edge.bundle.schema import ProvenanceSpec
 
@@ -29,16 +27,12 @@ def make_provenance(
 
     Data files of the recipe that are not on this machine are left out.
     """
-    recipe = checkpoint.recipe
-    digest = sha256(msgspec.json.encode(recipe)).hexdigest()
-    named = [*(data.root for data in recipe.data.values()), recipe.network.weights]
-    roots = [Path(root) for root in named if root]
     return ProvenanceSpec(
         backbone=backbone,
-        training_config=f"recipe {recipe.name}, stage {checkpoint.stage}, sha256 {digest}",
+        training_config=checkpoint.training_config,
         commit=_commit(),
         checkpoint_sha256=_sha256(path),
-        data={root.name: _sha256(root) for root in roots if root.is_file()},
+        data={file.name: _sha256(file) for file in checkpoint.data_files if file.is_file()},
         tools={"python": platform.python_version()} | _versions((*_ALWAYS, *packages)),
         created=datetime.now(UTC).date().isoformat(),
     )

@@ -45,7 +45,7 @@ class LiteRTRuntime:
         if len(inputs) != 1:
             raise BundleError(f"the model takes {len(inputs)} inputs; expected one image")
         self._input = inputs[0]
-        self._outputs = _in_model_order(self._interpreter)
+        self._outputs = in_model_order(self._interpreter)
         for tensor in (self._input, *self._outputs):
             if tensor["dtype"] not in (np.float32, np.int8):
                 raise BundleError(
@@ -102,7 +102,7 @@ def _dequantized(values: NDArray[Any], tensor: dict[str, Any]) -> NDArray[np.flo
     return (floats - np.float32(zero)) * np.float32(scale)
 
 
-def _in_model_order(interpreter: Any) -> list[dict[str, Any]]:
+def in_model_order(interpreter: Any) -> list[dict[str, Any]]:
     """Output tensors as the exported model returns them.
 
     Converters number them by name in a signature (`output_0`, `output_1`, ...), while the order

@@ -204,11 +204,11 @@ def _order(path: Path) -> str:
     """Where in the file each output lies, in the order in which the SDK gives them."""
     from ai_edge_litert.interpreter import Interpreter
 
-    from mf2_edge.runtime.litert import _in_model_order
+    from mf2_edge.runtime.litert import in_model_order
 
     interpreter = Interpreter(str(path))
     tensors = [tensor["index"] for tensor in interpreter.get_output_details()]
-    return ",".join(str(tensors.index(t["index"])) for t in _in_model_order(interpreter))
+    return ",".join(str(tensors.index(t["index"])) for t in in_model_order(interpreter))
 
 
 def _nv12(rgb: NDArray[np.uint8]) -> bytes:

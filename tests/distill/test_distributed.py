@@ -17,9 +17,9 @@ from distill.config import Recipe
 from distill.prepare import prepare
 from distill.training.checkpoint import load_network
 from distill.training.init import start_network
-from distill.training.pretrain import train
+from distill.training.loop import train
 from distill.training.run_log import RunLog
-from tests.helpers.tiny_training import tiny_recipe, write_blendshapes, write_recipe
+from tests.helpers.tiny_training import tiny_recipe, write_recipe
 
 replace = msgspec.structs.replace
 
@@ -29,7 +29,6 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Recipe:
     """A miniature, trained by one process."""
     recipe = tiny_recipe(tmp_path_factory.mktemp("parallel"))
     prepare(recipe, workers=1)
-    write_blendshapes(recipe)
     train(recipe)
     return recipe
 
@@ -42,9 +41,9 @@ def test_two_processes_train_what_one_does(alone: Recipe, tmp_path: Path) -> Non
     shared = replace(alone, name="shared")
     write_recipe(shared, tmp_path / "recipe.toml")
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    command = [*launch, "-m", "distill", "wild", "--config", str(tmp_path / "recipe.toml")]
+    command = [*launch, "-m", "distill", "train", "--config", str(tmp_path / "recipe.toml")]
     subprocess.run(command, check=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
-    one, two = (_weights(recipe.run_folder / "wild.pt") for recipe in (alone, shared))
+    one, two = (_weights(recipe.run_folder / "network.pt") for recipe in (alone, shared))
     torch.manual_seed(alone.training_seed)
     start = torch.cat([p.detach().flatten() for p in start_network(alone).parameters()])
     # Sums of gradients in another order differ in their last bits, which Adam's sign-like first
@@ -60,7 +59,7 @@ def test_bf16_trains_to_nearly_the_same(alone: Recipe) -> None:
         for r in (alone, narrow)
     ]
     assert [line["step"] for line in losses[0]] == [line["step"] for line in losses[1]]
-    wide, half = (load_network(r.run_folder / "wild.pt").network for r in (alone, narrow))
+    wide, half = (load_network(r.run_folder / "network.pt").network for r in (alone, narrow))
     faces = torch.randn(4, 3, 112, 112)
     with torch.inference_mode():
         torch.testing.assert_close(wide(faces)[0], half(faces)[0], atol=0.05, rtol=0.05)

@@ -14,12 +14,13 @@ from distill.adapting.frozen import open_frozen
 from distill.adapting.hidden import hidden_states
 from distill.config import (
     ConfigError,
+    DistillationConfig,
     EnsembleConfig,
     Recipe,
     ViewConfig,
     load_recipe,
 )
-from distill.faces.batches import centre_tensor
+from distill.faces.batches import Batch, centre_tensor, make_batches
 from distill.networks.activations import FadingPReLU, fade, start_fading, to_relu
 from distill.networks.architectures import build_network
 from distill.networks.edge import EdgeNet
@@ -28,18 +29,16 @@ from distill.networks.mobilefacenet import Bottleneck, ConvPReLU
 from distill.networks.narrow import narrow
 from distill.networks.network import FaceStateNet
 from distill.prepare import prepare
-from distill.training.action_units import train_action_units
-from distill.training.checkpoint import WILD, load_network, save_network
+from distill.training.checkpoint import TRAINED, load_network, save_network
 from distill.training.distillation import cosine_loss, normalised_mse
-from distill.training.finetune_emotion import settle
+from distill.training.distributed import join_world
 from distill.training.init import start_network
+from distill.training.loop import make_objective, train
 from distill.training.losses import dist_loss
-from distill.training.pretrain import train
+from distill.training.sources import training_sources
 from distill.training.teacher import find_teacher
-from distill.training.teacher_cache import CachedTeacher
-from distill.training.teacher_outputs import TeacherOutputs
 from tests.helpers.exported import lively_network
-from tests.helpers.tiny_training import RECIPE, tiny_recipe, write_blendshapes, write_recipe
+from tests.helpers.tiny_training import RECIPE, tiny_recipe, write_recipe
 
 ONCE = ViewConfig(scales=(1.0,), mirrored=False)
 replace = msgspec.structs.replace
@@ -48,7 +47,7 @@ replace = msgspec.structs.replace
 def network_of(width: float = 1.0, **changes: object) -> FaceStateNet:
     """A network of random weights and slopes."""
     recipe = load_recipe(RECIPE)
-    settings = replace(recipe.network, weights=None, width=width, dropout=0.0, **changes)
+    settings = replace(recipe.network, init_from=None, width=width, dropout=0.0, **changes)
     return lively_network(replace(recipe, network=settings), 0)
 
 
@@ -123,7 +122,7 @@ def test_what_hangs_on_an_edge_network_comes_along() -> None:
 
 
 def test_a_block_that_is_left_out_passes_its_input_on() -> None:
-    whole, shorter = network_of(), network_of(without=("stage3.5",))
+    whole, shorter = network_of(), network_of(drop_blocks=("stage3.5",))
     narrow(whole, shorter)
     blocks = whole.trunk["stage3"]
     assert isinstance(blocks, nn.Sequential)
@@ -139,12 +138,12 @@ def test_a_block_that_is_left_out_passes_its_input_on() -> None:
 )
 def test_only_residual_blocks_can_be_left_out(place: str, reason: str) -> None:
     with pytest.raises(ConfigError, match=reason):
-        network_of(without=(place,))
+        network_of(drop_blocks=(place,))
 
 
 def test_slopes_of_the_weights_that_a_network_starts_from_fade_as_well() -> None:
     recipe = load_recipe(RECIPE)
-    settings = replace(recipe.network, weights=None, frozen=(), dropout=0.0)
+    settings = replace(recipe.network, init_from=None, frozen=(), dropout=0.0)
     sloping, fading = (
         start_network(replace(recipe, network=replace(settings, activation=kind)))
         for kind in ("prelu", "relu")
@@ -197,129 +196,85 @@ def recipe(tmp_path_factory: pytest.TempPathFactory) -> Recipe:
     folder = tmp_path_factory.mktemp("edge")
     tiny, shipped = tiny_recipe(folder), load_recipe(RECIPE.with_name("mf2-edge-m.toml"))
     prepare(tiny, workers=1)
-    write_blendshapes(tiny)
     settings = replace(tiny.network, architecture="mf2", token_width=16)
     members = (replace(tiny, name="plain"), replace(tiny, name="mf2", network=settings))
     for member in members:
         train(member)
-        train_action_units(member)
         write_recipe(member, folder / f"{member.name}.toml")
     config = EnsembleConfig(
-        name="teacher", members=("plain.toml", "mf2.toml"), views=ONCE, lesson_views=ONCE
+        name="teacher", members=("plain.toml", "mf2.toml"), views=ONCE, training_views=ONCE
     )
     (folder / "teacher.toml").write_bytes(msgspec.toml.encode(config))
     return replace(
         tiny,
         name="edge",
         teacher=str(folder / "teacher.toml"),
-        lessons=shipped.lessons,
+        distillation=DistillationConfig(share=0.5, embedding=1.0, head=0.5, tokens=0.5, text=1.0),
         network=replace(
             shipped.network,
-            continues=str(members[1].run_folder / "wild.pt"),
+            architecture="edge",
+            init_from=str(members[1].run_folder / "network.pt"),
+            frozen=(),
             token_width=16,
             width=0.25,
         ),
         train=replace(tiny.train, fade_steps=2),
-        action_unit_training=replace(
-            tiny.action_unit_training, fresh_branch=False, unit_distillation=1.0
-        ),
     )
 
 
 @pytest.fixture(scope="module")
 def trained(recipe: Recipe) -> Recipe:
     train(recipe)
-    train_action_units(recipe)
-    assert recipe.settling is not None
-    settle(recipe, recipe.settling)
     return recipe
 
 
-def test_an_edge_network_trains_through_all_phases_and_has_relu_alone(trained: Recipe) -> None:
-    for name in ("wild.pt", "network.pt"):
-        network = load_network(trained.run_folder / name).network
-        assert isinstance(network, EdgeNet)
-        assert not [m for m in network.modules() if isinstance(m, nn.PReLU)]
-        assert sum(isinstance(m, nn.ReLU) for m in network.modules()) > 30
-    with np.load(trained.run_folder / "folds.npz") as folds:
-        assert np.isfinite(folds["logits"]).all()
-
-
-def test_a_remembered_answer_is_the_answer(trained: Recipe, tmp_path: Path) -> None:
-    assert trained.lessons is not None
-    lessons = msgspec.structs.replace(trained.lessons, remembered=True)
-    recipe = msgspec.structs.replace(trained, lessons=lessons)
+def test_an_edge_network_ends_with_relu_alone(trained: Recipe) -> None:
     network = load_network(trained.run_folder / "network.pt").network
-    asked = find_teacher(trained, network, "0", torch.device("cpu"))
-    found = find_teacher(recipe, network, "0", torch.device("cpu"))
-    assert isinstance(found, CachedTeacher)
-    faces, others = torch.randn(2, 3, 3, 112, 112)
-    kept = CachedTeacher(found.teacher, tmp_path)
-    kept(faces)
-    kept(others)
-    assert len(list(tmp_path.glob("*.pt"))) == 2
-    forgetful = CachedTeacher(_never, tmp_path)
-    for images in (faces, others):
-        torch.testing.assert_close(told(forgetful(images)), told(asked(images)), rtol=0, atol=0)
-    with pytest.raises(AssertionError):
-        forgetful(faces + 1)
-    with_other = find_teacher(recipe, network, "1", torch.device("cpu"))
-    assert isinstance(with_other, CachedTeacher)
-    assert with_other.folder != found.folder, "each fold has a teacher of its own"
+    assert isinstance(network, EdgeNet)
+    assert not [m for m in network.modules() if isinstance(m, nn.PReLU)]
+    assert sum(isinstance(m, nn.ReLU) for m in network.modules()) > 30
 
 
-def _never(images: Tensor) -> TeacherOutputs:
-    raise AssertionError("asked again")
-
-
-def told(answers: TeacherOutputs) -> list[Tensor]:
-    """Everything in the answers."""
-    assert answers.action_units is not None
-    assert answers.face is not None
-    assert answers.units is not None
-    assert answers.emotion_head is not None
-    tensors = [answers.emotion, answers.action_units, *answers.emotion_head]
-    for r in (answers.face, answers.units):
-        tensors += [r.emotion, r.action_units, *r.stages, r.embedding, r.tokens]
-        tensors += [r.face_text, r.unit_text]
-    return tensors
-
-
-def test_its_reading_stands_beside_that_of_mf2(trained: Recipe) -> None:
+def test_its_features_have_the_shapes_of_those_of_mf2(trained: Recipe) -> None:
     network = load_network(trained.run_folder / "network.pt").network
     assert isinstance(network, EdgeNet)
     faces = torch.randn(3, 3, 112, 112)
-    reading = network.read(faces)
-    teacher = find_teacher(trained, network, "0", torch.device("cpu"))
-    taught = teacher(faces)
-    assert taught.face is not None
-    assert taught.units is not None
+    features = network.read(faces)
+    teacher = find_teacher(trained, None, torch.device("cpu"))
+    assert teacher is not None
+    taught = teacher(Batch(faces, {}, faces[:, 0, 0], 0))
+    assert taught.features is not None
     assert taught.emotion_head is not None
     weight, bias = taught.emotion_head
-    assert (reading.embedding @ weight.T + bias).shape == reading.emotion.shape
+    assert (features.embedding @ weight.T + bias).shape == features.emotion.shape
     for name in ("embedding", "tokens", "face_text", "unit_text"):
-        assert getattr(reading, name).shape == getattr(taught.face, name).shape, name
-    emotion, units = network(faces)
-    torch.testing.assert_close(reading.emotion, emotion)
-    torch.testing.assert_close(reading.action_units, units)
+        assert getattr(features, name).shape == getattr(taught.features, name).shape, name
+    outputs = (features.emotion, features.action_units, *features.extra)
+    for found, expected in zip(network(faces), outputs, strict=True):
+        torch.testing.assert_close(found, expected)
 
 
-def test_every_lesson_reaches_the_network(trained: Recipe) -> None:
-    """Each lesson alone moves the weights; none at all leaves what has no label where it was."""
-    last = torch.load(trained.run_folder / "last.pt", weights_only=True)["average"]
-    assert trained.lessons is not None
-    none = replace(trained.lessons, embedding=0.0, head=0.0, tokens=0.0, text=0.0)
-    for lesson, part in (
+def test_each_distillation_loss_alone_moves_the_layer_it_is_of(trained: Recipe) -> None:
+    assert trained.distillation is not None
+    none = replace(trained.distillation, embedding=0.0, head=0.0, tokens=0.0, text=0.0)
+    for loss, part in (
         ("embedding", "embed.weight"),
         ("head", "embed.weight"),
+        ("tokens", "tokens.weight"),
         ("text", "face_to_text.weight"),
     ):
-        alone = replace(trained, name=f"alone-{lesson}", lessons=replace(none, **{lesson: 1.0}))
-        train(alone)
-        state = torch.load(alone.run_folder / "last.pt", weights_only=True)["average"]
-        start = start_network(alone).state_dict()
-        assert not torch.allclose(state[part], start[part].cpu(), atol=1e-4), lesson
-        assert not torch.equal(state[part], last[part]), lesson
+        gradients = []
+        for weight in (0.0, 1.0):
+            alone = replace(trained, distillation=replace(none, **{loss: weight}))
+            sources = training_sources(alone, None)
+            objective = make_objective(alone, sources, None, join_world())
+            network = start_network(alone).train()
+            batch = make_batches(alone, sources, alone.train.batch, 0)[0]
+            objective.total(objective.losses(network, batch, 0)).backward()  # type: ignore[no-untyped-call]
+            gradients.append(network.get_parameter(part).grad)
+        assert gradients[0] is None or not gradients[0].any(), loss
+        assert gradients[1] is not None, loss
+        assert gradients[1].any(), loss
 
 
 def test_a_new_head_reads_its_vectors_and_none_of_its_tokens(
@@ -343,7 +298,7 @@ def test_a_new_head_reads_its_vectors_and_none_of_its_tokens(
     x = centre_tensor(trained, faces)
     with torch.inference_mode():
         reading, outputs = network.read(x), export_network(network)(x)
-    for vector, told in zip(reading.stages, outputs[2:], strict=True):
+    for vector, told in zip(reading.stages, outputs[-2:], strict=True):
         torch.testing.assert_close(vector, told)
     np.testing.assert_allclose(
         states.values[:, 0], torch.cat(reading.stages, dim=1), rtol=1e-2, atol=1e-4
@@ -352,13 +307,16 @@ def test_a_new_head_reads_its_vectors_and_none_of_its_tokens(
 
 def test_weights_as_wide_as_mobilefacenet_cannot_fill_a_narrower_one(tmp_path: Path) -> None:
     recipe = load_recipe(RECIPE)
-    settings = replace(recipe.network, weights="MobileFaceNet.tflite", width=0.5)
+    settings = replace(recipe.network, init_from=None, weights="MobileFaceNet.tflite", width=0.5)
     with pytest.raises(ConfigError, match="as wide as 1"):
         start_network(replace(recipe, network=settings))
     other = replace(recipe, network=replace(settings, weights=None, width=1.0))
-    save_network(build_network(other), other, WILD, tmp_path / "wild.pt")
+    save_network(build_network(other), other, TRAINED, tmp_path / "network.pt")
     backbone = replace(
-        settings, backbone="efficientnet_lite0", continues=str(tmp_path / "wild.pt"), weights=None
+        settings,
+        backbone="efficientnet_lite0",
+        init_from=str(tmp_path / "network.pt"),
+        weights=None,
     )
-    with pytest.raises(ConfigError, match="continue a checkpoint of the same"):
+    with pytest.raises(ConfigError, match="start from a checkpoint of the same"):
         start_network(replace(recipe, network=replace(backbone, activation="relu")))

@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 from distill.__main__ import main
 from distill.config import Recipe
 from distill.datasets import LabelledFace
+from distill.evaluation import bundle_units
 from distill.evaluation.artifact import ArtifactFile
+from distill.evaluation.evaluate import Folds
 from distill.evaluation.metrics import intervals
 from distill.evaluation.reports.schema import Evaluation, load_evaluation
 from distill.evaluation.robustness import slices
@@ -26,9 +28,9 @@ from distill.faces.store import load_store
 from distill.prepare import prepare
 from mf2_edge import FaceStateAnalyzer
 from mf2_edge.bundle.loader import load_bundle
+from mf2_edge.bundle.schema import CalibrationSpec, EmotionCalibration
 from tests.helpers.make_tiny_bundle import FOLDER as BUNDLE
-from tests.helpers.make_tiny_bundle import UNITS
-from tests.helpers.tiny_training import tiny_recipe, write_blendshapes, write_recipe
+from tests.helpers.tiny_training import tiny_recipe, write_recipe
 
 Job = tuple[ArtifactFile, Path, LabelledFace]
 Result = tuple[NDArray[np.float32], int]
@@ -48,30 +50,34 @@ class School:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def few_draws() -> Iterator[None]:
+def few_draws() -> Iterator[pytest.MonkeyPatch]:
     """Bootstraps take most of the time; how wide they are is tested in test_intervals.py."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(intervals, "DRAWS", 50)
-        yield
+        yield patch
 
 
 @pytest.fixture(scope="module")
-def school(tmp_path_factory: pytest.TempPathFactory) -> School:
+def school(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> School:
     folder = tmp_path_factory.mktemp("school")
     recipe = _fitting(tiny_recipe(folder))
     prepare(recipe, workers=1)
-    write_blendshapes(recipe)
     coded = load_store(recipe.cache_folder / "ckplus")
     rng = np.random.default_rng(0)
     logits = 2 * coded.action_units - 1 + rng.normal(0, 1, coded.action_units.shape)
-    recipe.run_folder.mkdir()
-    np.savez(
-        recipe.run_folder / "folds.npz",
-        subjects=coded.subjects,
-        fold=np.unique(coded.subjects, return_inverse=True)[1] % 2,
-        labels=coded.action_units,
-        logits=logits.astype(np.float32),
+    folds = Folds(
+        coded.action_units,
+        logits.astype(np.float32),
+        np.unique(coded.subjects, return_inverse=True)[1] % 2,
+        coded.subjects,
     )
+    stack = request.getfixturevalue("few_draws")
+    stack.setattr(bundle_units, "out_of_fold_logits", lambda *_: folds)
+    recipe.run_folder.mkdir()
+    toy = CalibrationSpec(
+        emotion=EmotionCalibration(temperature=1.0, fitted_on="nothing"), action_units={}
+    )
+    (recipe.run_folder / "calibration.json").write_bytes(msgspec.json.encode(toy))
     write_recipe(recipe, folder / "recipe.toml")
     return School(recipe, folder / "recipe.toml", folder)
 
@@ -80,16 +86,13 @@ def _fitting(recipe: Recipe) -> Recipe:
     """The recipe with the labels and the template of the toy bundle."""
     manifest = load_bundle(BUNDLE).manifest
     replace, units = msgspec.structs.replace, manifest.head("action_units").labels
-    pseudo, phase2 = recipe.pseudo_labels, recipe.action_unit_training
-    rules = {unit: rule for unit, rule in pseudo.rules.items() if unit in units}
+    assert recipe.folds is not None
+    headline = tuple(unit for unit in recipe.folds.headline if unit in units)
     return replace(
         recipe,
         alignment=manifest.alignment,
         action_units=units,
-        pseudo_labels=replace(pseudo, rules=rules),
-        action_unit_training=replace(
-            phase2, headline=tuple(unit for unit in phase2.headline if unit in units)
-        ),
+        folds=replace(recipe.folds, headline=headline),
     )
 
 
@@ -192,9 +195,6 @@ def test_units_are_told_apart_by_what_they_are_figures_of(
     assert {spec.split for spec in evaluation.seen_in_training} == {
         "all subjects, seen in training"
     }
-    assert evaluation.machine_labels[0].metric == "mean Spearman correlation"
-    assert "machine labels" in evaluation.machine_labels[1].protocol
-    assert set(evaluation.machine_labels[1].labels) <= set(UNITS)
 
 
 def test_raters_stand_beside_the_model(evaluation: Evaluation) -> None:

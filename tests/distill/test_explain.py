@@ -29,7 +29,7 @@ def test_each_unit_has_a_tile_and_attention_reddens_the_face(checkpoint: Path) -
     picture = explain(ASTRONAUT, checkpoint)
     height, width, _ = picture.shape
     assert width == COLUMNS * TILE
-    assert height == 4 * (TILE + CAPTION)  # 19 units, 5 a row
+    assert height == 5 * (TILE + CAPTION)  # 21 units, 5 a row
     first, second = picture[:TILE, :TILE], picture[:TILE, TILE : 2 * TILE]
     assert not np.array_equal(first, second)
     blank = picture[-TILE:, -TILE:]

@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import binomtest, spearmanr
+from scipy.stats import binomtest
 from sklearn.metrics import confusion_matrix as reference_matrix
 from sklearn.metrics import f1_score, precision_recall_fscore_support
 
 from distill.datasets import EMOTIONS, LabelledFace
-from distill.evaluation.evaluate_blendshapes import _spearman
 from distill.evaluation.metrics.emotion import JudgedPart, confusion_matrix, emotion_report
 from distill.evaluation.metrics.intervals import bootstrap, mean, wilson
 from distill.evaluation.metrics.reliability import calibration_error, reliability
@@ -139,13 +138,6 @@ def test_unknown_units_count_neither_way() -> None:
     assert found.labels["AU2"].support == (labels[:, 1] == 1).sum()
     assert found.mean_f1.value == found.labels["AU2"].value  # the headline is AU2 alone
     assert "over 20 subjects" in found.interval
-
-
-def test_rank_correlation_is_scipys() -> None:
-    rng = np.random.default_rng(4)
-    ours, theirs = rng.integers(0, 9, (80, 3)), rng.integers(0, 5, (80, 3))
-    expected = [spearmanr(ours[:, c], theirs[:, c]).statistic for c in range(3)]
-    assert _spearman(ours.astype(float), theirs.astype(float)) == pytest.approx(expected)
 
 
 def test_a_rater_is_judged_against_the_majority_of_the_others() -> None:

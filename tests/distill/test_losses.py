@@ -7,34 +7,54 @@ import math
 import pytest
 import torch
 
-from distill.training.losses import action_unit_loss, emotion_loss
+from distill.training.losses import (
+    agreement_loss,
+    emotion_loss,
+    masked_bce,
+    sigmoid_agreement,
+)
 
 NAN = math.nan
 
 
-def test_an_unknown_unit_has_no_gradient_and_a_known_one_has() -> None:
+def test_an_unknown_label_has_no_gradient_and_a_known_one_has() -> None:
     logits = torch.zeros(2, 3, requires_grad=True)
     labels = torch.tensor([[1.0, NAN, 0.0], [NAN, NAN, 0.0]])
-    action_unit_loss(logits, labels, torch.ones(3)).backward()  # type: ignore[no-untyped-call]
+    masked_bce(logits, labels).backward()  # type: ignore[no-untyped-call]
     assert logits.grad is not None
     assert (logits.grad != 0).tolist() == [[True, False, True], [False, False, True]]
 
 
-def test_units_count_alike_however_many_labels_they_have() -> None:
-    labels = torch.tensor([[1.0, 1.0]] + [[NAN, 1.0]] * 9)
-    loss = action_unit_loss(torch.zeros(10, 2), labels, torch.ones(2))
-    assert loss.item() == pytest.approx(math.log(2))
-    sure = torch.tensor([[20.0, 0.0]] * 10)  # the unit with one label is right
-    assert action_unit_loss(sure, labels, torch.ones(2)).item() == pytest.approx(math.log(2) / 2)
+def test_the_mean_is_over_known_labels_and_soft_ones_are_not_rounded() -> None:
+    logits = torch.tensor([[0.3, 7.0], [-1.0, 2.0]])
+    labels = torch.tensor([[0.75, NAN], [NAN, 0.0]])
+    p, q = 1 / (1 + math.exp(-0.3)), 1 / (1 + math.exp(-2.0))
+    expected = (-0.75 * math.log(p) - 0.25 * math.log(1 - p) - math.log(1 - q)) / 2
+    assert masked_bce(logits, labels).item() == pytest.approx(expected, rel=1e-5)
+    weighted = masked_bce(logits, labels, torch.tensor([3.0, 1.0])).item()
+    expected += 2 * -0.75 * math.log(p) / 2
+    assert weighted == pytest.approx(expected, rel=1e-5)
 
 
 def test_nothing_known_is_a_loss_of_zero_that_can_be_differentiated() -> None:
     logits = torch.ones(2, 2, requires_grad=True)
-    loss = action_unit_loss(logits, torch.full((2, 2), NAN), torch.ones(2))
+    loss = masked_bce(logits, torch.full((2, 2), NAN))
     loss.backward()  # type: ignore[no-untyped-call]
     assert loss.item() == 0
     assert logits.grad is not None
     assert logits.grad.abs().sum() == 0
+
+
+def test_agreement_is_least_at_the_teachers_own_logits() -> None:
+    teacher = torch.tensor([[2.0, -1.0, 0.5]])
+    own = sigmoid_agreement(teacher, teacher)
+    assert own < sigmoid_agreement(teacher + 0.5, teacher)
+    assert own < sigmoid_agreement(teacher - 0.5, teacher)
+    p = teacher.sigmoid()
+    entropy = -(p * p.log() + (1 - p) * (1 - p).log()).mean()
+    assert own.item() == pytest.approx(entropy.item(), rel=1e-4)
+    assert agreement_loss(teacher, teacher).item() == pytest.approx(0, abs=1e-6)
+    assert agreement_loss(-teacher, teacher).item() > 0.1
 
 
 def test_an_emotion_that_the_data_cannot_name_is_neither_right_nor_wrong() -> None:

@@ -9,21 +9,23 @@ import numpy as np
 import pytest
 import torch
 
-from distill.__main__ import main
 from distill.config import ConfigError, Recipe, TextConfig, load_recipe
+from distill.evaluation.command import main as evaluate
+from distill.evaluation.evaluate import out_of_fold_logits
 from distill.evaluation.evaluate_zero_shot import ZeroShotFigures
 from distill.evaluation.metrics.scores import auc
+from distill.faces.batches import make_batches
 from distill.language import plain_words
 from distill.language.texts import TextBank, compare, load_bank, make_bank
 from distill.networks.architectures import build_network
 from distill.networks.mf2 import MF2
 from distill.networks.regions import region_priors
-from distill.training.action_units import train_action_units
 from distill.training.checkpoint import load_network
+from distill.training.distributed import join_world
 from distill.training.init import start_network
+from distill.training.loop import make_objective, train
 from distill.training.losses import agreement_loss, alignment_loss
-from distill.training.phase2 import balanced
-from distill.training.pretrain import train
+from distill.training.sources import training_sources
 from tests.helpers.tiny_teacher import prepared_teacher
 from tests.helpers.tiny_training import RECIPE, write_recipe
 
@@ -56,36 +58,43 @@ def test_a_reading_has_the_shapes_that_it_promises(recipe: Recipe) -> None:
     assert isinstance(network, MF2)
     with torch.inference_mode():
         reading = network.read(torch.randn(2, 3, 112, 112))
-    assert reading.tokens.shape == (2, 19, 16)
+    assert reading.tokens.shape == (2, 21, 16)
     assert [stage.shape[1] for stage in reading.stages] == [64, 128, 512, 512]
     assert reading.attention.sum(dim=(2, 3)).numpy() == pytest.approx(1, abs=1e-5)
     assert reading.unit_text.norm(dim=2).numpy() == pytest.approx(1, abs=1e-5)
 
 
-def test_mf2_starts_with_the_answers_of_the_network_it_continues(
-    recipe: Recipe, tmp_path: Path
-) -> None:
+def test_mf2_starts_with_the_features_of_the_network_it_starts_from(recipe: Recipe) -> None:
     student = msgspec.structs.replace(recipe, name="student", texts=None)
     plain = msgspec.structs.replace(student.network, architecture="student")
-    train(msgspec.structs.replace(student, network=plain))
-    path = student.run_folder / "wild.pt"
-    continued = msgspec.structs.replace(recipe.network, continues=str(path))
-    teacher = start_network(msgspec.structs.replace(recipe, network=continued)).eval()
+    path = train(msgspec.structs.replace(student, network=plain))
+    started = msgspec.structs.replace(recipe.network, init_from=str(path))
+    teacher = start_network(msgspec.structs.replace(recipe, network=started)).eval()
     faces = torch.randn(2, 3, 112, 112)
     with torch.inference_mode():
-        torch.testing.assert_close(teacher(faces)[0], load_network(path).network(faces)[0])
+        for found, expected in zip(teacher(faces), load_network(path).network(faces), strict=True):
+            torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
 
 
-def test_the_teacher_trains_through_both_phases_with_language(recipe: Recipe) -> None:
-    train(recipe)
-    train_action_units(recipe)
-    before, after = (
-        load_network(recipe.run_folder / name).network.state_dict()
-        for name in ("wild.pt", "network.pt")
-    )
+def test_the_teacher_trains_with_language_in_the_same_loop(recipe: Recipe) -> None:
+    torch.manual_seed(recipe.training_seed)
+    before = start_network(recipe).state_dict()
+    after = load_network(train(recipe)).network.state_dict()
     moved = {name.split(".")[0] for name in before if not torch.equal(before[name], after[name])}
-    assert {"face_to_text", "unit_to_text", "relation", "action_units"} <= moved
+    assert {"face_to_text", "unit_to_text", "relation", "action_units", "strength"} <= moved
     assert torch.equal(before["attention.log_prior"], after["attention.log_prior"])
+
+
+def test_text_is_one_of_the_losses(recipe: Recipe) -> None:
+    sources = training_sources(recipe, None)
+    batch = make_batches(recipe, sources, recipe.train.batch, 0)[0]
+    network = start_network(recipe).train()
+    losses = make_objective(recipe, sources, None, join_world()).losses(network, batch, 0)
+    assert tuple(losses) == (*recipe.heads, "text")
+    assert losses["text"].item() > 0
+    mute = msgspec.structs.replace(recipe, texts=None)
+    losses = make_objective(mute, sources, None, join_world()).losses(network, batch, 0)
+    assert tuple(losses) == recipe.heads
 
 
 def test_the_bank_says_what_each_text_is_true_of(recipe: Recipe) -> None:
@@ -161,13 +170,6 @@ def test_agreement_is_zero_with_the_teacher_itself_and_positive_otherwise() -> N
     assert agreement_loss(-logits, logits).item() > 0.5
 
 
-def test_faces_with_rare_units_come_more_often() -> None:
-    labels = np.zeros((100, 2), dtype=np.float32)
-    labels[:25, 0], labels[0, 1] = 1, 1
-    times = np.bincount(balanced(labels, np.arange(100)))
-    assert (times[0], times[1], times[50]) == (10, 2, 1)
-
-
 def test_a_recipe_may_extend_another(tmp_path: Path) -> None:
     base, extended = load_recipe(RECIPE), load_recipe(TEACHER)
     assert extended.network.dropout == base.network.dropout
@@ -184,20 +186,22 @@ def test_every_label_can_be_asked_for_in_plain_words() -> None:
     assert set(plain_words.UNITS) == set(recipe.action_units)
 
 
-def test_reading_by_text_is_measured_beside_the_heads(
+def test_zero_shot_is_measured_beside_the_heads(
     recipe: Recipe, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     train(recipe)
-    train_action_units(recipe)
+    for fold in (0, 1):
+        train(recipe, fold)
     write_recipe(recipe, tmp_path / "recipe.toml")
     out = tmp_path / "zero-shot.json"
-    command = ["zero-shot", "--config", str(tmp_path / "recipe.toml"), "--out", str(out)]
-    assert main(command) == 0
+    command = ["--zero-shot", "--config", str(tmp_path / "recipe.toml"), "--out", str(out)]
+    assert evaluate(command) == 0
     figures = msgspec.json.decode(out.read_bytes(), type=list[ZeroShotFigures])
     assert [row.by for row in figures] == ["heads", "the grammar's sentences", "plain words"]
     heads = next(a for a in figures[0].accuracy if a.metric == "mean AUC")
-    with np.load(recipe.run_folder / "folds.npz") as folds:
-        column = recipe.action_units.index("AU12")
-        expected = auc(folds["logits"][:, column], folds["labels"][:, column] == 1)
+    folds = out_of_fold_logits(recipe, "fp32")
+    assert folds is not None
+    column = recipe.action_units.index("AU12")
+    expected = auc(folds.logits[:, column], folds.labels[:, column] == 1)
     assert heads.labels["AU12"].value == pytest.approx(expected, abs=1e-3)
     assert "by plain words: " in capsys.readouterr().out

@@ -17,8 +17,6 @@ import torch
 
 from distill.config import ConfigError, DatasetConfig, Recipe
 from distill.faces.batches import make_batches
-from distill.faces.pseudo import pseudo_labels
-from distill.faces.store import load_store
 from distill.mfa.errors import ShardError
 from distill.mfa.faces import iterate_faces
 from distill.mfa.prompt.offline import describe_offline
@@ -29,10 +27,11 @@ from distill.mfa.shards.write import export
 from distill.prepare import prepare
 from distill.training import shard_source
 from distill.training.checkpoint import load_network
-from distill.training.pretrain import load_sources, train
+from distill.training.loop import train
 from distill.training.shard_source import open_streams
+from distill.training.sources import load_source
 from tests.helpers.shard_server import serve
-from tests.helpers.tiny_training import tiny_recipe, write_blendshapes, write_recipe
+from tests.helpers.tiny_training import tiny_recipe, write_recipe
 
 replace = msgspec.structs.replace
 SIZE = 12  # records a shard: an epoch of several shards, the last of them short
@@ -53,7 +52,6 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Recipe:
     folder = tmp_path_factory.mktemp("stream")
     recipe = tiny_recipe(folder)
     prepare(recipe, workers=1)
-    write_blendshapes(recipe)
     write_shards(recipe, folder / "shards", "rafdb", "ferplus", splits=("train",))
     return recipe
 
@@ -69,7 +67,7 @@ def recipe(prepared: Recipe, shards: Path) -> Recipe:
 
 
 def streaming(recipe: Recipe, where: str, buffer: int = 2, **more: str) -> Recipe:
-    """The recipe with phase 1 from shards, validated on the caches."""
+    """The recipe with training from shards, validated on the caches."""
     count = len(list((Path(recipe.runs).parent / "shards").glob("*.tar")))
     faces = DatasetConfig(
         reader="shards",
@@ -78,7 +76,7 @@ def streaming(recipe: Recipe, where: str, buffer: int = 2, **more: str) -> Recip
         title="shards",
         buffer=buffer,
     )
-    batch = {"faces": 8, "rafdb": 0, "ferplus": 0}
+    batch = {"faces": 8}
     return replace(
         recipe,
         data={**recipe.data, "faces": faces},
@@ -98,13 +96,13 @@ def drawn(recipe: Recipe, steps: range) -> list[str]:
 
 
 def weights(recipe: Recipe) -> torch.Tensor:
-    network = load_network(recipe.run_folder / "wild.pt").network
+    network = load_network(recipe.run_folder / "network.pt").network
     return torch.cat([parameter.flatten() for parameter in network.parameters()])
 
 
 @pytest.fixture(scope="module")
 def trained(recipe: Recipe) -> torch.Tensor:
-    """Weights after phase 1 from the disk, without a break."""
+    """Weights after training from the disk, without a break."""
     straight = replace(recipe, name="straight")
     train(straight)
     return weights(straight)
@@ -129,7 +127,7 @@ def load_rows(recipe: Recipe) -> list[str]:
 
 def test_labels_are_those_of_the_caches_and_unknown_stays_unknown(recipe: Recipe) -> None:
     [source] = open_streams(recipe)
-    stores = {s.name: s for s in load_sources(recipe, ("rafdb", "ferplus"))}
+    stores = {name: load_source(recipe, name) for name in ("rafdb", "ferplus")}
     rows = {
         (name, str(identity)): row
         for name, s in stores.items()
@@ -140,17 +138,14 @@ def test_labels_are_those_of_the_caches_and_unknown_stays_unknown(recipe: Recipe
         record, read = face.args[0].record, face()  # type: ignore[attr-defined]
         store, row = stores[record["dataset"]], rows[record["dataset"], record["name"]]
         np.testing.assert_array_equal(read.image, store.store.images[row])
-        np.testing.assert_array_equal(read.votes, store.store.votes[row])
-        np.testing.assert_array_equal(read.action_units, store.action_units[row])
+        for head, expected in store.store.targets().items():
+            np.testing.assert_array_equal(read.targets[head], expected[row])
+            assert read.targets[head].dtype == np.float32
         np.testing.assert_array_equal(read.possible, store.possible)
-        assert read.votes.dtype == read.action_units.dtype == np.float32
-        unknown += int(np.isnan(read.action_units).sum())
+        unknown += int(np.isnan(read.targets["action_units"]).sum())
     assert unknown > 0
-    folder = recipe.cache_folder / "rafdb"
-    pseudo = pseudo_labels(folder, recipe.pseudo_labels.rules, recipe.action_units)
-    train_rows = load_store(folder).rows("train")
-    expected = [(pseudo[train_rows] == value).sum(axis=0) for value in (1, 0)]
-    np.testing.assert_array_equal(source.unit_counts(), expected)
+    known = sum(store.unit_counts() for store in stores.values())
+    np.testing.assert_array_equal(source.unit_counts(), known)
 
 
 def test_a_later_step_is_the_same_without_the_earlier_ones(recipe: Recipe) -> None:
@@ -185,13 +180,13 @@ def test_training_killed_and_resumed_ends_bit_for_bit_the_same(
 ) -> None:
     killed = replace(recipe, name="killed")
     write_recipe(killed, tmp_path / "recipe.toml")
-    command = [sys.executable, "-m", "distill", "wild", "--config", str(tmp_path / "recipe.toml")]
+    command = [sys.executable, "-m", "distill", "train", "--config", str(tmp_path / "recipe.toml")]
     process = subprocess.Popen(command, env=os.environ | {"OMP_NUM_THREADS": "1"})
     while not (killed.run_folder / "last.pt").is_file() and process.poll() is None:
         time.sleep(0.02)
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
-    assert not (killed.run_folder / "wild.pt").exists()
+    assert not (killed.run_folder / "network.pt").exists()
     train(killed)
     assert torch.equal(weights(killed), trained)
 
@@ -233,8 +228,6 @@ def test_shards_that_training_must_not_see_are_refused(
     data = replace(recipe.data["faces"], buffer=0)
     with pytest.raises(ConfigError, match="expected 1 shard or more"):
         open_streams(replace(recipe, data={**recipe.data, "faces": data}))
-    with pytest.raises(ConfigError, match="phase 1 alone"):
-        load_sources(recipe, ["faces"])
     write_shards(prepared, tmp_path / "coded", "ckplus", splits=())
     write_shards(prepared, tmp_path / "valid", "rafdb", splits=("valid",))
     for folder, split, said in (("coded", "dev", "ckplus"), ("valid", "valid", "valid split")):

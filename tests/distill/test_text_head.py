@@ -65,7 +65,7 @@ def test_an_answer_is_the_share_of_faces_that_are_less_like_the_sentence(folder:
 
 def test_a_network_that_never_learned_the_text_space_reads_no_sentence(folder: Path) -> None:
     network, loaded = open_frozen(folder / "mf2.pt")
-    recipe = msgspec.structs.replace(loaded.recipe, texts=None, lessons=None)
+    recipe = msgspec.structs.replace(loaded.recipe, texts=None, teacher=None, distillation=None)
     save_network(network, recipe, loaded.stage, folder / "deaf.pt")
     store = load_store(folder / "faces")
     with pytest.raises(CheckpointError, match="never learned the text space"):

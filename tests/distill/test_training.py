@@ -1,9 +1,8 @@
-"""The school end to end in miniature: prepare, train, action units, calibrate, evaluate."""
+"""Training end to end in miniature: prepare, train with and without a fold, calibrate, evaluate."""
 
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -15,35 +14,43 @@ import numpy as np
 import pytest
 import torch
 
-from distill.config import ConfigError, Recipe, load_recipe
-from distill.evaluation.calibrate import calibrate, fit_action_unit, fit_temperature
-from distill.evaluation.evaluate import evaluate
-from distill.faces.batches import make_batches
+from distill.config import HEADS, ConfigError, FoldConfig, Recipe, load_recipe
+from distill.evaluation.calibrate import calibrate
+from distill.evaluation.evaluate import evaluate, out_of_fold_logits
+from distill.faces.batches import make_batches, sampling_weights
 from distill.faces.store import load_store
 from distill.prepare import prepare
-from distill.training.action_units import train_action_units
-from distill.training.checkpoint import SETTLED, CheckpointError, load_network
-from distill.training.finetune_emotion import settle
-from distill.training.phase2 import subject_folds
-from distill.training.pretrain import train, wild_sources
-from mf2_edge.bundle.schema import CalibrationSpec
-from tests.helpers.tiny_training import RECIPE, tiny_recipe, write_blendshapes, write_recipe
+from distill.training.checkpoint import (
+    FORMAT,
+    TRAINED,
+    CheckpointError,
+    load_network,
+    save_network,
+)
+from distill.training.distributed import join_world
+from distill.training.init import start_network
+from distill.training.loop import make_objective, train
+from distill.training.sources import load_source, subject_folds, training_sources
+from mf2_edge.bundle.schema import CalibrationSpec, ReliabilitySpec
+from tests.helpers.tiny_training import RECIPE, tiny_recipe, write_recipe
+
+replace = msgspec.structs.replace
 
 
 @pytest.fixture(scope="module")
 def recipe(tmp_path_factory: pytest.TempPathFactory) -> Recipe:
     """A prepared miniature."""
-    recipe = tiny_recipe(tmp_path_factory.mktemp("school"))
+    recipe = tiny_recipe(tmp_path_factory.mktemp("training"))
     prepare(recipe, workers=1)
-    write_blendshapes(recipe)
     return recipe
 
 
 @pytest.fixture(scope="module")
 def trained(recipe: Recipe) -> Recipe:
-    """The miniature after both phases."""
+    """The miniature, trained on all faces and without each fold."""
     train(recipe)
-    train_action_units(recipe)
+    for fold in (0, 1):
+        train(recipe, fold)
     return recipe
 
 
@@ -51,77 +58,124 @@ def test_stores_keep_labels_splits_and_what_is_unknown(recipe: Recipe) -> None:
     rafdb = load_store(recipe.cache_folder / "rafdb")
     assert rafdb.images.shape == (60, 128, 128, 3)
     assert set(rafdb.splits) == {"train", "valid"}
-    assert np.isnan(rafdb.action_units).all()
+    for head in ("action_units", "strength", "visibility"):
+        assert np.isnan(rafdb.targets()[head]).all()
     assert rafdb.votes.sum(axis=1) == pytest.approx(1)
     ferplus = load_store(recipe.cache_folder / "ferplus")
     assert (ferplus.splits == "leak").sum() == 1
     assert ferplus.votes[0, :2] == pytest.approx([0.7, 0.3])
     ckplus = load_store(recipe.cache_folder / "ckplus")
-    anger = recipe.emotions.index("anger")
-    assert (ckplus.majority == anger).all()
-    assert (ckplus.votes[:, anger] == 1).all()
+    assert (ckplus.majority == recipe.emotions.index("anger")).all()
     unknown = {recipe.action_units[c] for c in np.flatnonzero(np.isnan(ckplus.action_units[0]))}
-    assert unknown == {"AU43"}  # nobody coded it: not absent
+    assert unknown == {"AU16", "AU18", "AU43"}  # nobody coded them: not absent
+    assert (ckplus.visibility == 1).all()
+    assert np.isnan(ckplus.strength).all()
 
 
-def test_the_split_depends_on_the_name_alone(recipe: Recipe, tmp_path: Path) -> None:
-    again = tiny_recipe(tmp_path)
-    prepare(again, workers=1)
-    for name in recipe.data:
-        first, second = (
-            load_store(recipe.cache_folder / name),
-            load_store(again.cache_folder / name),
-        )
-        assert dict(zip(first.names, first.splits, strict=True)) == dict(
-            zip(second.names, second.splits, strict=True)
-        )
+def test_coded_faces_keep_doubt_strength_and_hidden_regions(recipe: Recipe) -> None:
+    wild = load_store(recipe.cache_folder / "wild")
+    assert set(wild.coders) == {1, 2}
+    units = wild.action_units
+    assert {0.0, 1.0} <= set(np.unique(units[~np.isnan(units)]))
+    assert (units[wild.coders == 2] == 0.5).any()  # two coders contradict each other
+    marked = wild.strength > 0
+    assert marked.any()
+    assert (units[marked] >= 0.5).all()  # what is marked is there
+    assert (np.isnan(wild.strength) == np.isnan(units)).all()
+    assert (wild.visibility < 1).any()
 
 
 def test_a_step_is_the_same_faces_for_any_number_of_processes(recipe: Recipe) -> None:
-    sources = wild_sources(recipe)
+    sources = training_sources(recipe, None)
     alone = make_batches(recipe, sources, recipe.train.batch, 3)
     shared = [make_batches(recipe, sources, recipe.train.batch, 3, rank, 2) for rank in (0, 1)]
     torch.testing.assert_close(alone[0].images, shared[0][0].images)
     torch.testing.assert_close(alone[1].images, shared[1][0].images)
     assert len(alone) == sum(map(len, shared)) == 2
+    assert alone[0].targets.keys() == set(recipe.heads)
 
 
-def test_rafdb_cannot_say_contempt_and_ferplus_can(recipe: Recipe) -> None:
-    possible = {source.name: source.possible for source in wild_sources(recipe)}
+def test_rafdb_has_no_contempt_and_ferplus_has(recipe: Recipe) -> None:
     contempt = recipe.emotions.index("contempt")
-    assert possible["rafdb"][contempt] == 0
-    assert possible["ferplus"][contempt] == 1
+    assert load_source(recipe, "rafdb").possible[contempt] == 0
+    assert load_source(recipe, "ferplus").possible[contempt] == 1
 
 
 def test_an_unseen_emotion_is_in_no_face(recipe: Recipe) -> None:
     fear = recipe.emotions.index("fear")
-    seen = wild_sources(recipe)
-    left = wild_sources(msgspec.structs.replace(recipe, unseen=("fear",)))
-    for before, after in zip(seen, left, strict=True):
+    for name in ("rafdb", "ferplus", "wild"):
+        before = load_source(recipe, name)
+        after = load_source(replace(recipe, unseen=("fear",)), name)
         votes = before.store.votes
         assert (votes[before.rows, fear] > 0).any()
         assert set(after.rows) == set(before.rows[votes[before.rows, fear] == 0])
         assert after.possible[fear] == 0
 
 
+def test_rare_labels_are_drawn_more_often_up_to_the_cap() -> None:
+    votes = np.eye(2, dtype=np.float32)[[0] * 99 + [1]]
+    nothing = np.full((100, 1), np.nan, dtype=np.float32)
+    weights = sampling_weights(votes, nothing, 0.5, 6.0)
+    assert weights[0] == pytest.approx((100 / 99) ** 0.5)
+    assert weights[-1] == 6  # the root of 100 is beyond the cap
+    units = np.zeros((100, 1), dtype=np.float32)
+    units[0] = 1
+    assert sampling_weights(votes * np.nan, units, 0.5, 20.0)[:2] == pytest.approx([10, 1])
+    assert (sampling_weights(votes, units, 0.0, 6.0) == 1).all()
+
+
+@pytest.mark.parametrize("head", ["action_units", "strength", "visibility"])
+def test_what_is_unknown_trains_nothing_and_is_not_absent(recipe: Recipe, head: str) -> None:
+    """Its loss and the gradient of its head are 0; the same labels as absent would not be."""
+    sources = training_sources(recipe, None)
+    network = start_network(recipe).train()
+    objective = make_objective(recipe, sources, None, join_world())
+    batch = make_batches(recipe, sources, recipe.train.batch, 0)[0]
+    weight = network.get_parameter(
+        "action_units.head.weight" if head == "action_units" else f"{head}.weight"
+    )
+    gradients = []
+    for value in (float("nan"), 0.0):
+        batch.targets[head].fill_(value)
+        network.zero_grad()
+        losses = objective.losses(network, batch, 0)
+        objective.total(losses).backward()  # type: ignore[no-untyped-call]
+        assert (losses[head].item() == 0) == np.isnan(value)
+        gradients.append(weight.grad)
+    assert gradients[0] is None or not gradients[0].any()
+    assert gradients[1] is not None
+    assert gradients[1].any()
+
+
+def test_every_head_has_a_loss_and_its_weight_counts(recipe: Recipe) -> None:
+    sources = training_sources(recipe, None)
+    network = start_network(recipe).train()
+    objective = make_objective(recipe, sources, None, join_world())
+    losses = objective.losses(network, make_batches(recipe, sources, recipe.train.batch, 0)[0], 0)
+    assert tuple(losses) == recipe.heads == (*HEADS, "strength", "visibility")
+    weights = recipe.train.weights
+    expected = sum(getattr(weights, name) * loss.item() for name, loss in losses.items())
+    assert objective.total(losses).item() == pytest.approx(expected, rel=1e-5)
+
+
 def test_training_killed_and_resumed_ends_bit_for_bit_the_same(
     recipe: Recipe, tmp_path: Path
 ) -> None:
-    straight = msgspec.structs.replace(recipe, name="straight")
+    straight = replace(recipe, name="straight")
     train(straight)
-    killed = msgspec.structs.replace(recipe, name="killed")
+    killed = replace(recipe, name="killed")
     write_recipe(killed, tmp_path / "recipe.toml")
-    command = [sys.executable, "-m", "distill", "wild", "--config", str(tmp_path / "recipe.toml")]
+    command = [sys.executable, "-m", "distill", "train", "--config", str(tmp_path / "recipe.toml")]
     process = subprocess.Popen(command, env=os.environ | {"OMP_NUM_THREADS": "1"})
     checkpoint = killed.run_folder / "last.pt"
     while not checkpoint.is_file() and process.poll() is None:
         time.sleep(0.02)
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
-    assert not (killed.run_folder / "wild.pt").exists()
+    assert not (killed.run_folder / "network.pt").exists()
     train(killed)
-    expected = load_network(straight.run_folder / "wild.pt").network.state_dict()
-    found = load_network(killed.run_folder / "wild.pt").network.state_dict()
+    expected = load_network(straight.run_folder / "network.pt").network.state_dict()
+    found = load_network(killed.run_folder / "network.pt").network.state_dict()
     assert expected.keys() == found.keys()
     for name, value in expected.items():
         assert torch.equal(value, found[name]), name
@@ -133,144 +187,76 @@ def test_frozen_stages_keep_the_weights_they_started_with(trained: Recipe) -> No
     frozen = [name for name in network if name.startswith(("trunk.stem.", "trunk.stage2."))]
     assert frozen
     assert all(torch.equal(network[name], average[name]) for name in frozen)
-    assert not torch.equal(network["emotion.head.weight"], average["emotion.head.weight"])
+    for head in ("emotion.head", "action_units.head", "strength", "visibility"):
+        assert not torch.equal(network[f"{head}.weight"], average[f"{head}.weight"])
 
 
-def test_phase_two_moves_all_but_the_frozen_stages(trained: Recipe) -> None:
-    before = load_network(trained.run_folder / "wild.pt").network.state_dict()
-    after = load_network(trained.run_folder / "network.pt").network.state_dict()
-    same = {name for name in before if torch.equal(before[name], after[name])}
-    assert all(name.startswith(("trunk.stem.", "trunk.stage2.")) for name in same)
-    assert any(name.startswith("trunk.stage2.") for name in same)
+def test_a_fold_never_trains_on_its_subjects(recipe: Recipe) -> None:
+    store = load_store(recipe.cache_folder / "ckplus")
+    fold = subject_folds(recipe, store)
+    assert set(fold) == {0, 1}
+    assert all(len(set(fold[store.subjects == name])) == 1 for name in set(store.subjects))
+    for number in (0, 1):
+        rows = load_source(recipe, "ckplus", number).rows
+        assert set(rows) == set(np.flatnonzero(fold != number))
+    assert len(load_source(recipe, "ckplus").rows) == len(fold)
 
 
-def test_a_fold_killed_and_resumed_ends_bit_for_bit_the_same(
-    trained: Recipe, tmp_path: Path
-) -> None:
-    expected = torch.load(trained.run_folder / "folds" / "0.pt", weights_only=True)["logits"]
-    killed = msgspec.structs.replace(trained, name="killed-in-phase-two")
-    killed.run_folder.mkdir()
-    shutil.copy2(trained.run_folder / "wild.pt", killed.run_folder)
-    write_recipe(killed, tmp_path / "recipe.toml")
-    command = [sys.executable, "-m", "distill", "action-units", "--config"]
-    process = subprocess.Popen([*command, str(tmp_path / "recipe.toml")])
-    checkpoint = killed.run_folder / "folds" / "0-last.pt"
-    while not checkpoint.is_file() and process.poll() is None:
-        time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
-    train_action_units(killed)
-    found = torch.load(killed.run_folder / "folds" / "0.pt", weights_only=True)["logits"]
-    assert torch.equal(expected["logits"], found["logits"])
-
-
-def test_settling_moves_the_emotion_branch_alone(trained: Recipe) -> None:
-    other = msgspec.structs.replace(trained, name="settled")
-    other.run_folder.mkdir()
-    for name in ("wild.pt", "network.pt"):
-        shutil.copy2(trained.run_folder / name, other.run_folder)
-    before = load_network(other.run_folder / "network.pt").network.state_dict()
-    assert other.settling is not None
-    settle(other, other.settling)
-    settled = load_network(other.run_folder / "network.pt")
-    after = settled.network.state_dict()
-    moved = {name.split(".")[0] for name in before if not torch.equal(before[name], after[name])}
-    assert moved == {"emotion"}
-    assert settled.stage == SETTLED
-
-
-def test_finished_folds_are_kept_until_the_settings_change(trained: Recipe) -> None:
-    fold = trained.run_folder / "folds" / "0.pt"
-    before = fold.stat().st_mtime_ns
-    train_action_units(trained)
-    assert fold.stat().st_mtime_ns == before
-    settings = msgspec.structs.replace(trained.action_unit_training, head_lr=1e-3)
-    train_action_units(msgspec.structs.replace(trained, action_unit_training=settings))
-    assert fold.stat().st_mtime_ns > before
+def test_pooled_logits_are_of_the_network_that_saw_no_such_subject(trained: Recipe) -> None:
+    folds = out_of_fold_logits(trained, "fp32")
+    assert folds is not None
+    assert len(folds.labels) == 40
+    assert [load_network(trained.folder(f) / "network.pt").fold for f in (None, 0, 1)] == [
+        None,
+        0,
+        1,
+    ]
+    alone = replace(trained, name="alone")
+    assert out_of_fold_logits(alone, "fp32") is None  # nothing was trained
+    network = load_network(trained.folder(1) / "network.pt").network
+    save_network(network, trained, TRAINED, alone.run_folder / "network.pt", fold=1)
+    own = out_of_fold_logits(alone, "fp32")
+    assert own is not None
+    assert set(own.fold) == {1}
+    np.testing.assert_allclose(own.logits, folds.logits[folds.fold == 1], rtol=1e-5, atol=1e-6)
 
 
 def test_another_recipe_does_not_go_on_with_a_half_trained_network(trained: Recipe) -> None:
     """Nor is what was trained thrown away; how often it was saved is no other recipe."""
     last = trained.run_folder / "last.pt"
     before = last.read_bytes()
-    faster = msgspec.structs.replace(trained.train, lr=1e-2)
     with pytest.raises(CheckpointError, match="another recipe"):
-        train(msgspec.structs.replace(trained, train=faster))
+        train(replace(trained, train=replace(trained.train, lr=1e-2)))
     assert last.read_bytes() == before
-    rarer = msgspec.structs.replace(trained.train, checkpoint_every=7)
-    train(msgspec.structs.replace(trained, train=rarer))
+    train(replace(trained, train=replace(trained.train, checkpoint_every=7)))
     assert last.read_bytes() == before
 
 
-def test_what_phase_three_settled_is_not_undone_by_going_over_phase_two_again(
-    trained: Recipe,
-) -> None:
-    other = msgspec.structs.replace(trained, name="settled-and-gone-over")
-    other.run_folder.mkdir()
-    shutil.copy2(trained.run_folder / "wild.pt", other.run_folder)
-    train_action_units(other)
-    assert other.settling is not None
-    before = settle(other, other.settling).read_bytes()
-    train_action_units(other)
-    assert (other.run_folder / "network.pt").read_bytes() == before
-
-
-def test_no_subject_is_in_two_folds(trained: Recipe) -> None:
-    with np.load(trained.run_folder / "folds.npz") as folds:
-        fold, subjects, logits = folds["fold"], folds["subjects"], folds["logits"]
-    assert all(len(set(fold[subjects == name])) == 1 for name in set(subjects))
-    assert np.isfinite(logits).all()
-    assert (subject_folds(subjects, 2, seed=0) == fold).all()
-
-
-def test_calibration_and_results_are_what_the_manifest_reads(
-    trained: Recipe, tmp_path: Path
-) -> None:
-    path = trained.run_folder / "folds.npz"
-    with np.load(path) as folds:  # after two steps a unit may rank worse than chance: help it
-        helped = dict(folds) | {"logits": folds["logits"] + 9 * (folds["labels"] == 1)}
-    np.savez(path, **helped)
-    # AU43 rests on pseudo-labels, which are random here: nothing to calibrate it on.
-    pseudo = trained.pseudo_labels
-    rules = {unit: rule for unit, rule in pseudo.rules.items() if unit != "AU43"}
-    shutil.copytree(trained.runs, tmp_path, dirs_exist_ok=True)
-    for labels in tmp_path.glob("cache/*/labels.npz"):
-        with np.load(labels) as found:
-            np.savez(labels, **(dict(found) | {"action_units": found["action_units"][:, :-1]}))
-    human = msgspec.structs.replace(
-        trained,
-        runs=str(tmp_path),
-        action_units=trained.action_units[:-1],
-        pseudo_labels=msgspec.structs.replace(pseudo, rules=rules),
+def test_calibration_reliability_and_results_are_what_the_manifest_reads(trained: Recipe) -> None:
+    spec = msgspec.json.decode(calibrate(trained).read_bytes(), type=CalibrationSpec)
+    assert tuple(spec.action_units) == tuple(spec.strength) == trained.action_units
+    assert tuple(spec.visibility) == trained.labels("visibility")
+    assert "MFA-wild" in spec.emotion.fitted_on
+    few = spec.action_units["AU18"]
+    assert few.fitted_on.startswith("nothing: ")
+    assert (few.scale, few.bias) == (1, 0)
+    results = evaluate(trained)
+    assert {result.dataset for result in results} == {"MFA-wild", "RAF-DB (basic)", "FER+", "CK+"}
+    test = next(each for each in results if each.split.startswith("test"))
+    assert test.n == 15  # the leak is out
+    reliability = msgspec.json.decode(
+        (trained.run_folder / "reliability.json").read_bytes(), type=ReliabilitySpec
     )
-    spec = msgspec.json.decode(calibrate(human).read_bytes(), type=CalibrationSpec)
-    assert list(spec.action_units) == list(human.action_units)
-    results = {result.dataset: result for result in evaluate(trained) if "test" in result.split}
-    assert results["FER+"].n == 15  # the leak is out
-    assert sum(label.support for label in results["FER+"].labels.values()) == 15
+    measured = reliability.action_units["AU25"]
+    assert measured.world is not None
+    assert measured.laboratory is not None
+    assert measured.laboratory.n == 40
+    assert measured.world.support <= measured.world.n
 
 
-def test_temperature_is_recovered() -> None:
-    rng = np.random.default_rng(0)
-    logits = rng.normal(0, 2, (4000, 5))
-    odds = np.exp(logits)
-    labels = np.array([rng.choice(5, p=row / row.sum()) for row in odds])
-    boastful = (2.5 * logits).astype(np.float32)
-    assert fit_temperature(boastful, labels) == pytest.approx(2.5, rel=0.1)
-
-
-def test_platt_scaling_is_recovered_and_nonsense_refused() -> None:
-    rng = np.random.default_rng(0)
-    logits = rng.normal(0, 2, 5000).astype(np.float32)
-    truth = rng.random(5000) < 1 / (1 + np.exp(-(1.5 * logits - 1)))
-    fitted = fit_action_unit("AU1", logits, truth, "here")
-    assert (fitted.scale, fitted.bias) == pytest.approx((1.5, -1), rel=0.15)
-    with pytest.raises(ValueError, match="AU1 cannot be calibrated"):
-        fit_action_unit("AU1", -logits, truth, "here")
-
-
-def test_the_shipped_recipe_is_valid_and_a_typo_is_named(tmp_path: Path) -> None:
-    assert load_recipe(RECIPE).emotions[0] == "neutral"
+def test_the_shipped_recipes_are_valid_and_a_typo_is_named(tmp_path: Path) -> None:
+    for path in RECIPE.parent.glob("mf2*.toml"):
+        assert load_recipe(path).emotions[0] == "neutral"
     typo = tmp_path / "typo.toml"
     typo.write_text(RECIPE.read_text().replace("dropout", "dropuot"))
     with pytest.raises(ConfigError, match="dropuot"):
@@ -279,23 +265,27 @@ def test_the_shipped_recipe_is_valid_and_a_typo_is_named(tmp_path: Path) -> None
         load_recipe(tmp_path / "missing.toml")
 
 
-def test_missing_blendshapes_are_refused_with_the_command_that_makes_them(tmp_path: Path) -> None:
-    recipe = tiny_recipe(tmp_path)
-    prepare(recipe, workers=1)
-    with pytest.raises(FileNotFoundError, match="python -m distill pseudo"):
-        wild_sources(recipe)
+def test_parts_of_a_recipe_that_contradict_each_other_are_named(tmp_path: Path) -> None:
+    for change, message in (
+        ({"teacher": "mf2-edge-s"}, "go together"),
+        ({"folds": FoldConfig(dataset="disfa", count=3)}, "no data.disfa"),
+    ):
+        write_recipe(replace(load_recipe(RECIPE), **change), tmp_path / "recipe.toml")
+        with pytest.raises(ConfigError, match=message):
+            load_recipe(tmp_path / "recipe.toml")
 
 
-def test_what_is_no_checkpoint_is_refused(recipe: Recipe, tmp_path: Path) -> None:
+def test_what_is_no_checkpoint_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="train one first"):
         load_network(tmp_path / "missing.pt")
     (tmp_path / "text.pt").write_text("weights")
     with pytest.raises(CheckpointError, match="not a PyTorch checkpoint"):
         load_network(tmp_path / "text.pt")
-    old = {"format": "mf2-edge network 1", "stage": "wild", "recipe": "{}", "network": {}}
-    torch.save(old, tmp_path / "old.pt")
-    with pytest.raises(CheckpointError, match="another release"):
-        load_network(tmp_path / "old.pt")
-    torch.save({"network": {}}, tmp_path / "other.pt")
-    with pytest.raises(CheckpointError, match="not a network written by"):
-        load_network(tmp_path / "other.pt")
+    for content, message in (
+        ({"format": FORMAT, "stage": TRAINED, "recipe": "{}", "network": {}}, "another release"),
+        ({"format": "mf2-edge network 1", "recipe": "{}"}, "another release"),
+        ({"network": {}}, "not a network written by"),
+    ):
+        torch.save(content, tmp_path / "other.pt")
+        with pytest.raises(CheckpointError, match=message):
+            load_network(tmp_path / "other.pt")

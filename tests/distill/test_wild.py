@@ -140,7 +140,7 @@ def test_emotions_that_nobody_asked_for_are_left_out() -> None:
 
 
 def test_what_the_recipes_hold_out_of_rafdb_is_held_out_here_and_nothing_else() -> None:
-    dataset = tomllib.loads((CONFIGS / "mobilefacenet.toml").read_text())["data"]["rafdb"]
+    dataset = tomllib.loads((CONFIGS / "mf2-edge-base.toml").read_text())["data"]["rafdb"]
     rafdb = msgspec.convert(dataset, DatasetConfig)
     assert rafdb.validation > 0
     seen = set()
@@ -344,9 +344,13 @@ def test_prepared_faces_keep_distributions_and_what_is_unknown(
     )
     data = DatasetConfig(reader="wild", root=str(_trees(tmp_path)), terms="-", title="T")
     recipe = msgspec.structs.replace(
-        load_recipe(CONFIGS / "mobilefacenet.toml"),
+        load_recipe(CONFIGS / "mf2-edge-base.toml"),
         runs=str(tmp_path / "runs"),
         data={"wild": data},
+        folds=None,
+        train=msgspec.structs.replace(
+            load_recipe(CONFIGS / "mf2-edge-base.toml").train, batch={"wild": 1}
+        ),
         emotions=("neutral", "happiness"),
         action_units=("AU12", "AU6", "AU23", "AU45"),
     )

@@ -100,10 +100,9 @@ def exported_int8() -> Path:
     settings = msgspec.structs.replace(
         recipe.network, architecture="edge", activation="relu", width=0.25
     )
-    lessons = DistillationConfig(
-        share=0.5, text=1.0
-    )  # as a network that has learned the text space
-    recipe = msgspec.structs.replace(recipe, network=settings, lessons=lessons)
+    # As a network that has learned the text space.
+    distillation = DistillationConfig(share=0.5, text=1.0)
+    recipe = msgspec.structs.replace(recipe, network=settings, distillation=distillation)
     network = lively_network(recipe, seed=0)
     save_network(network, recipe, "toy", folder / "network.pt")
     simulated = prepare(network, (2, 3, 112, 112))
@@ -128,7 +127,11 @@ def toy_recipe(folder: Path) -> Recipe:
     for name, source in shipped.data.items():
         (folder / f"{name}.tar").write_bytes(name.encode())
         data[name] = replace(source, root=str(folder / f"{name}.tar"))
-    return replace(shipped, data=data, network=replace(shipped.network, weights=None))
+    return replace(
+        shipped,
+        data=data,
+        network=replace(shipped.network, init_from=None, heads=(), embeddings=False),
+    )
 
 
 def lively_network(recipe: Recipe, seed: int) -> FaceStateNet:

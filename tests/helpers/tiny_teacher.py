@@ -13,9 +13,9 @@ from distill.config import Recipe, load_recipe
 from distill.language.texts import make_bank
 from distill.mfa.cli import main as mfa
 from distill.prepare import prepare
-from distill.training.checkpoint import WILD, save_network
+from distill.training.checkpoint import TRAINED, save_network
 from tests.helpers.exported import lively_network
-from tests.helpers.tiny_training import RECIPE, tiny_recipe, write_blendshapes, write_recipe
+from tests.helpers.tiny_training import RECIPE, tiny_recipe, write_recipe
 
 TEACHER = RECIPE.with_name("mf2.toml")
 
@@ -23,9 +23,9 @@ TEACHER = RECIPE.with_name("mf2.toml")
 def write_teacher(path: Path, seed: int = 0) -> None:
     """A checkpoint with narrow tokens."""
     shipped = load_recipe(TEACHER)
-    network = msgspec.structs.replace(shipped.network, weights=None, continues=None, token_width=16)
+    network = msgspec.structs.replace(shipped.network, init_from=None, token_width=16)
     recipe = msgspec.structs.replace(shipped, network=network)
-    save_network(lively_network(recipe, seed), recipe, WILD, path)
+    save_network(lively_network(recipe, seed), recipe, TRAINED, path)
 
 
 def prepared_teacher(folder: Path) -> Recipe:
@@ -37,11 +37,10 @@ def prepared_teacher(folder: Path) -> Recipe:
     texts = replace(shipped.texts, store=str(store), texts=4)
     teacher = replace(
         tiny,
-        network=replace(shipped.network, weights=None, continues=None, token_width=16),
+        network=replace(shipped.network, init_from=None, token_width=16),
         texts=texts,
     )
     prepare(teacher, workers=1)
-    write_blendshapes(teacher)
     write_recipe(teacher, folder / "recipe.toml")
     assert mfa(["build", "--source", "template", "--config", str(folder / "recipe.toml")]) == 0
     make_bank(teacher, texts)

@@ -114,7 +114,7 @@ def test_what_goes_in_comes_out(shards: Path, records: list[Record], recipe: Rec
                 "absent": sorted(record.labels.absent),
             },
             "votes": [None] * 8,
-            "action_units": [None] * 19,
+            "action_units": [None] * 21,
             "source": "template",
             "model": record.model,
             "description": record.description.model_dump(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -120,11 +121,12 @@ def test_check_flags_what_contradicts_and_not_what_is_left_out() -> None:
 
 
 def _recipe(folder: Path, wild: bool) -> Path:
-    base = ROOT / "distill" / "configs" / "mobilefacenet.toml"
-    content: dict[str, object] = {"extends": str(base), "runs": str(folder)}
+    content = tomllib.loads((ROOT / "distill" / "configs" / "mf2-edge-base.toml").read_text())
+    content["runs"] = str(folder)
+    coded = content["data"].pop("wild")
+    content["train"]["batch"].pop("wild")
     if wild:
-        data = {"reader": "wild", "root": "nowhere", "title": "MFA-wild", "terms": "-"}
-        content["data"] = {"coded": data}
+        content["data"]["coded"] = coded | {"root": "nowhere"}
     path = folder / "recipe.toml"
     path.write_bytes(tomli_w.dumps(content).encode())
     return path

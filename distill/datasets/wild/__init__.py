@@ -4,8 +4,9 @@ The codes and sentences come with the project (`distill/mfa/wild`), the pictures
 looked up in the data sets that they belong to. `docs/mfa-wild.md` is the data card.
 """
 
+from distill.config import REGIONS
 from distill.datasets.wild.codes import (
-    REGIONS,
+    MARKED,
     UNITS,
     CodedFace,
     CodesError,
@@ -18,6 +19,7 @@ from distill.datasets.wild.split import split_of
 from distill.datasets.wild.targets import WildTargets, wild_targets
 
 __all__ = [
+    "MARKED",
     "REGIONS",
     "UNITS",
     "CodedFace",

@@ -11,6 +11,7 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
+from distill.config import REGIONS
 from distill.datasets.labelled import EMOTIONS
 from distill.datasets.wild.split import rafdb_picture, split_of
 
@@ -23,7 +24,8 @@ UNITS: Final = tuple(
 )
 """The units that coders look for; every other unit is unknown."""
 
-REGIONS: Final = ("brows", "eyes", "nose", "mouth", "chin")
+MARKED: Final = 2
+"""Strength of a unit at FACS C to E."""
 
 _REGION: Final = {
     **dict.fromkeys(("AU1", "AU2", "AU4"), "brows"),

@@ -9,8 +9,9 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from distill.config import REGIONS
 from distill.datasets.labelled import EMOTIONS
-from distill.datasets.wild.codes import REGIONS, UNITS, CodedFace
+from distill.datasets.wild.codes import UNITS, CodedFace
 
 Disagreement = Literal["soft", "unknown"]
 

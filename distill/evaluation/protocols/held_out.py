@@ -26,7 +26,7 @@ from distill.evaluation.robustness.properties import property_reports
 from distill.evaluation.robustness.slices import SlicedPart, slice_report
 from distill.faces.augment import centre
 from distill.faces.store import FaceStore
-from distill.training.pretrain import wild_sources
+from distill.training.sources import evaluation_stores
 from mf2_edge.bundle.schema import Manifest
 
 
@@ -115,10 +115,11 @@ def held_out_parts(
 ) -> Iterator[HeldOutPart]:
     """Every judged part of the recipe's emotion data, run; resumes from files in `scratch`.
 
-    Raises FileNotFoundError for faces or pseudo-labels that are not in the cache.
+    Raises FileNotFoundError for faces that are not in the cache.
     """
-    for source in wild_sources(recipe):
-        for split, (words, rule) in splits(source, recipe):
-            rows = source.store.labelled(split)
-            logits = run_on_store(which, recipe.cache_folder / source.name, rows, scratch, workers)
-            yield HeldOutPart(recipe, source.name, source.store, split, words, rule, rows, logits)
+    for name, store in evaluation_stores(recipe):
+        for split, (words, rule) in splits(store, recipe, name):
+            rows = store.labelled(split)
+            if len(rows):
+                logits = run_on_store(which, recipe.cache_folder / name, rows, scratch, workers)
+                yield HeldOutPart(recipe, name, store, split, words, rule, rows, logits)

@@ -179,7 +179,7 @@ class Evaluation(_Part, frozen=True, kw_only=True):
     date: str
     machine: str
     emotions: tuple[EmotionReport, ...]
-    machine_labels: tuple[AccuracySpec, ...]
+    machine_labels: tuple[AccuracySpec, ...] = ()
     """Action Units against MediaPipe's blendshapes, which are a network's guess as well."""
     recipe: RecipeReport | None
     seen_in_training: tuple[AccuracySpec, ...]

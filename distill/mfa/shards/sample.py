@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from distill.config import Recipe
 from distill.faces.store import FaceStore, load_store
 from distill.mfa.errors import ShardError
-from distill.mfa.faces import known_units
 from distill.mfa.records.schema import Record
 
 
@@ -80,16 +79,15 @@ def find_faces(records: Sequence[Record], recipe: Recipe) -> list[Sample]:
 
     Raises ShardError for a face that the cache does not have, FileNotFoundError without a cache.
     """
-    stores: dict[str, tuple[FaceStore, NDArray[np.float32], dict[str, int]]] = {}
+    stores: dict[str, tuple[FaceStore, dict[str, int]]] = {}
     samples = []
     for record in records:
         folder = recipe.cache_folder / record.dataset
         if record.dataset not in stores:
             store = load_store(folder)
-            units = known_units(folder, store, recipe, record.dataset)
             rows = {str(name): row for row, name in enumerate(store.names)}
-            stores[record.dataset] = store, units, rows
-        store, units, rows = stores[record.dataset]
+            stores[record.dataset] = store, rows
+        store, rows = stores[record.dataset]
         if record.name not in rows:
             raise ShardError(
                 f"{folder} has no face {record.name}, which the store describes; "
@@ -97,5 +95,5 @@ def find_faces(records: Sequence[Record], recipe: Recipe) -> list[Sample]:
             )
         row = rows[record.name]
         split, image = str(store.splits[row]), store.images[row]
-        samples.append(Sample(record, split, image, store.votes[row], units[row]))
+        samples.append(Sample(record, split, image, store.votes[row], store.action_units[row]))
     return samples

@@ -36,7 +36,7 @@ class Residual(nn.Module):
 def efficientnet_lite0_short(settings: NetworkConfig, weights: str | None) -> Backbone:
     """The backbone, of the package's weights, a file's, or at random.
 
-    Raises ConfigError, also for a block of `settings.without` that cannot be left out, or
+    Raises ConfigError, also for a block of `settings.drop_blocks` that cannot be left out, or
     MissingExtraError without the packages.
     """
     network = folded_network(weights)
@@ -47,7 +47,7 @@ def efficientnet_lite0_short(settings: NetworkConfig, weights: str | None) -> Ba
         "stage3": nn.Sequential(*blocks[5:8]),
         "stage4": nn.Sequential(*blocks[8:]),
     }
-    for place in settings.without:
+    for place in settings.drop_blocks:
         leave_out(stages, place, lambda block: isinstance(block, Residual))
     return Backbone(
         trunk={

@@ -39,7 +39,7 @@ def mobilefacenet(settings: NetworkConfig, weights: str | None) -> Backbone:
         if weights
         else MobileFaceNet(settings.width, settings.branch_width)
     )
-    for place in settings.without:
+    for place in settings.drop_blocks:
         leave_out(dict(network.named_children()), place, _is_residual)
     pool = network.gdc[0]
     with torch.no_grad():  # to about unit variance, as a new linear layer expects

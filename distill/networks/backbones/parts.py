@@ -86,9 +86,9 @@ def leave_out(
     stage, _, number = place.partition(".")
     blocks = stages.get(stage)
     if not isinstance(blocks, nn.Sequential) or number not in map(str, range(len(blocks))):
-        raise ConfigError(f'network.without: no block "{place}"; expected one such as "stage3.5"')
+        raise ConfigError(f'network.drop_blocks: no block "{place}"; expected one as "stage3.5"')
     if not is_residual(blocks[int(number)]):
-        raise ConfigError(f'network.without: "{place}" is no residual block, it cannot be left out')
+        raise ConfigError(f'network.drop_blocks: "{place}" is no residual block, it has to stay')
     blocks[int(number)] = nn.Identity()
 
 

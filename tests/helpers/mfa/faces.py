@@ -57,6 +57,8 @@ def make_place(folder: Path, count: int, seed: int = 0, side: int = 128) -> Plac
     """Faces of noise with every emotion of RAF-DB, and units known, unknown and absent."""
     shipped = msgspec.toml.decode(RECIPE.read_bytes())
     data = {"rafdb": shipped["data"]["rafdb"]}
+    shipped["train"]["batch"] = {"rafdb": 8}
+    del shipped["folds"]
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "recipe.toml").write_bytes(
         msgspec.toml.encode(shipped | {"runs": str(folder / "runs"), "data": data})

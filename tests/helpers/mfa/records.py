@@ -71,7 +71,7 @@ def random_records(count: int) -> list[Record]:
 
 def write_recipe(runs: Path) -> Path:
     """The shipped recipe with other runs."""
-    shipped = Path(__file__).parents[3] / "distill" / "configs" / "mobilefacenet.toml"
+    shipped = Path(__file__).parents[3] / "distill" / "configs" / "mf2-edge-base.toml"
     path = runs / "recipe.toml"
     path.write_bytes(tomli_w.dumps({"extends": str(shipped), "runs": str(runs)}).encode())
     return path
@@ -98,5 +98,5 @@ def write_cache(folder: Path, count: int) -> None:
         aligned=np.ones(count, dtype=np.bool_),
         votes=np.full((count, 8), np.nan, dtype=np.float32),
         majority=np.full(count, -1),
-        action_units=np.full((count, 19), np.nan, dtype=np.float32),
+        action_units=np.full((count, 21), np.nan, dtype=np.float32),
     )

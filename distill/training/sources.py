@@ -1,0 +1,130 @@
+"""The faces that a recipe trains on, and those that it is validated on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from distill.config import HEADS, Recipe
+from distill.faces.batches import FaceSource, Source, centre_tensor, sampling_weights
+from distill.faces.store import FaceStore, load_faces
+from distill.training.shard_source import open_streams
+
+Logits = dict[str, NDArray[np.float32]]
+"""Of faces, [n, labels], by the name of the head."""
+
+
+def training_sources(recipe: Recipe, fold: int | None) -> list[FaceSource]:
+    """Every data set that a step draws faces from; of the coded one without the fold's subjects.
+
+    Raises FileNotFoundError for a data set that was not prepared, ShardError for shards that do not
+    fit the recipe.
+    """
+    drawn = [name for name, count in recipe.train.batch.items() if count]
+    stored = [load_source(recipe, name, fold) for name in drawn if not recipe.data[name].streamed]
+    return [*stored, *open_streams(recipe)]
+
+
+def load_source(recipe: Recipe, name: str, fold: int | None = None) -> Source:
+    """Training faces of a prepared data set: of labelled ones, those with some label."""
+    store = load_faces(recipe, name)
+    folds = recipe.folds
+    coded = folds is not None and folds.dataset == name
+    rows = store.rows("train", "dev") if coded else store.rows("train")
+    if coded and fold is not None:
+        rows = rows[subject_folds(recipe, store)[rows] != fold]
+    votes, units = store.votes[rows], store.action_units[rows]
+    known = ~np.isnan(votes).any(axis=1) | ~np.isnan(units).all(axis=1)
+    if known.any():
+        rows = rows[known]
+    unseen = [recipe.emotions.index(emotion) for emotion in recipe.unseen]
+    rows = rows[~(store.votes[rows][:, unseen] > 0).any(axis=1)]
+    votes, units = store.votes[rows], store.action_units[rows]
+    possible = (np.nansum(votes, axis=0) > 0).astype(np.float32)
+    settings = recipe.train
+    weights = sampling_weights(votes, units, settings.balance, settings.balance_cap)
+    return Source(name, store, rows, possible, weights)
+
+
+def subject_folds(recipe: Recipe, store: FaceStore) -> NDArray[np.int64]:
+    """Fold of each face of the FACS-coded data set, [n]; all faces of a subject share one."""
+    assert recipe.folds is not None  # the caller's choice
+    names = np.random.default_rng(recipe.seed).permutation(np.unique(store.subjects))
+    fold_of = {name: place % recipe.folds.count for place, name in enumerate(names)}
+    return np.array([fold_of[name] for name in store.subjects])
+
+
+def evaluation_stores(recipe: Recipe) -> Iterator[tuple[str, FaceStore]]:
+    """Every data set of the recipe with a validation or test split, from the cache.
+
+    Raises FileNotFoundError for one that was not prepared.
+    """
+    for name, data in recipe.data.items():
+        if not data.streamed:
+            store = load_faces(recipe, name)
+            if len(store.rows("valid", "test")):
+                yield name, store
+
+
+def predict(
+    network: nn.Module,
+    recipe: Recipe,
+    store: FaceStore,
+    rows: NDArray[np.int64],
+    *,
+    mirrored: bool = False,
+) -> Logits:
+    """Logits of stored faces, preprocessed as in the product.
+
+    Averaged with those of the mirror image if `mirrored`.
+    """
+    network.eval()
+    device = next((p.device for p in network.parameters()), torch.device("cpu"))
+    parts: list[list[NDArray[Any]]] = []
+    with torch.inference_mode():
+        for part in np.array_split(rows, max(1, len(rows) // 64)):
+            images = centre_tensor(recipe, store.images[part]).to(device)
+            outputs = [value.float() for value in network(images)]
+            if mirrored:
+                flipped = network(images.flip(3))
+                outputs = [(a + b.float()) / 2 for a, b in zip(outputs, flipped, strict=True)]
+            parts.append([value.cpu().numpy() for value in outputs])
+    return {
+        head: np.concatenate([part[place] for part in parts])
+        for place, head in enumerate(recipe.heads)
+    }
+
+
+def validate(
+    network: nn.Module, recipe: Recipe, stores: Iterable[tuple[str, FaceStore]]
+) -> dict[str, float]:
+    """Figures on "valid" splits, 0..1.
+
+    `accuracy_<data set>` of hard emotion labels, and of coded faces `f1_<data set>`, the mean over
+    units of F1 at logit 0.
+    """
+    result = {}
+    for name, store in stores:
+        rows = store.rows("valid")
+        labels, units = store.majority[rows], store.action_units[rows]
+        if not (labels >= 0).any() and np.isnan(units).all():
+            continue
+        logits = predict(network, recipe, store, rows)
+        emotion, action_units = (logits[head] for head in HEADS)
+        if (labels >= 0).any():
+            right = emotion.argmax(axis=1)[labels >= 0] == labels[labels >= 0]
+            result[f"accuracy_{name}"] = float(right.mean())
+        f1s = []
+        for column in range(units.shape[1]):
+            known = ~np.isnan(units[:, column]) & (units[:, column] != 0.5)
+            truth, found = units[known, column] > 0.5, action_units[known, column] > 0
+            if truth.any():
+                f1s.append(2 * (truth & found).sum() / (truth.sum() + found.sum()))
+        if f1s:
+            result[f"f1_{name}"] = float(np.mean(f1s))
+    return result
