@@ -57,6 +57,8 @@ Activation = Literal["prelu", "relu"]
 ExtraHead = Literal["strength", "visibility"]
 HEADS: Final = ("emotion", "action_units")
 """Heads of every network, in the order of its outputs; the recipe's extra heads follow."""
+TEXT_WIDTH: Final = 384
+"""Values of a text vector of the built-in encoder; `make_bank` refuses other widths."""
 REGIONS: Final = ("brows", "eyes", "nose", "mouth", "chin")
 """Regions of a face that may be hidden: the labels of the head `visibility`."""
 

@@ -19,7 +19,7 @@ from sklearn.preprocessing import StandardScaler
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from distill.adapting.frozen import Layout, file_digest, open_frozen
+from distill.adapting.frozen import file_digest, open_frozen
 from distill.adapting.hidden import HiddenStates, hidden_states
 from distill.adapting.train_dfn import (
     FaceOrder,
@@ -38,6 +38,7 @@ from distill.faces.augment import augment
 from distill.faces.batches import centre_tensor, positive_weights, to_tensor
 from distill.faces.store import load_store
 from distill.networks.dfn import DFN
+from distill.networks.layout import Layout
 from distill.networks.mf2 import MF2
 from distill.training.checkpoint import ACTION_UNITS, CheckpointError
 from distill.training.optimizer import start_optimisation

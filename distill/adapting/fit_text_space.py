@@ -26,11 +26,10 @@ from tqdm import tqdm
 from distill.adapting.frozen import network_digest
 from distill.adapting.hidden import HiddenStates, hidden_states
 from distill.adapting.text_space import FOLDER, TextSpace, save_text_space
-from distill.config import ConfigError, Recipe, TextConfig, load_recipe
+from distill.config import TEXT_WIDTH, ConfigError, Recipe, TextConfig, load_recipe
 from distill.evaluation.evaluate import emotion_accuracy, splits
 from distill.faces.augment import centre
 from distill.faces.batches import Source
-from distill.language.encode_text import TEXT_WIDTH
 from distill.language.texts import TextBank, compare, load_bank, make_bank
 from distill.language.zero_shot import grammar_directions, plain_directions
 from distill.training.losses import alignment_loss

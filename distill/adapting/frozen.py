@@ -12,14 +12,13 @@ from hashlib import file_digest as sha256_of
 from pathlib import Path
 from typing import Final, Protocol
 
-import msgspec
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from distill.faces.batches import to_tensor
 from distill.networks.features import FeatureNet, Features
+from distill.networks.layout import Layout
 from distill.networks.network import channels_last
 from distill.training.checkpoint import Checkpoint, CheckpointError, load_network
 from mf2_edge import Bundle, FaceStateAnalyzer, load_bundle
@@ -27,24 +26,6 @@ from mf2_edge.bundle.schema import AlignmentSpec
 
 MARGIN: Final = 8
 """Pixels of room around a bundle's faces, for augmentation; its manifest does not know training."""
-
-
-class Layout(msgspec.Struct, frozen=True):
-    """Where in a row what stands: channels of each stage, tokens (0: none), values of a token."""
-
-    stages: tuple[int, ...]
-    units: int
-    token_width: int
-
-    @property
-    def width(self) -> int:
-        """Values of a view."""
-        return sum(self.stages) + self.units * self.token_width
-
-    def split(self, flat: Tensor) -> tuple[tuple[Tensor, ...], Tensor]:
-        """(N, width) -> the vectors of the stages (N, channels), the tokens (N, units, values)."""
-        *stages, tokens = torch.split(flat, [*self.stages, self.units * self.token_width], dim=1)
-        return tuple(stages), tokens.reshape(len(flat), self.units, self.token_width)
 
 
 class Frozen(Protocol):

@@ -12,10 +12,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from distill.adapting.frozen import Layout, network_digest
+from distill.adapting.frozen import network_digest
 from distill.adapting.user_labels import Kind
 from distill.networks.dfn import DFN
 from distill.networks.features import FeatureNet
+from distill.networks.layout import Layout
 from distill.training.checkpoint import CheckpointError, save_atomically
 from mf2_edge.bundle.head_schema import TaskCalibration
 from mf2_edge.pipeline.task_head import to_answers

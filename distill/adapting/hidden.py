@@ -15,9 +15,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from distill.adapting.frozen import Frozen, Layout, open_network
+from distill.adapting.frozen import Frozen, open_network
 from distill.faces.augment import augment, centre
 from distill.faces.resumable import Rows, fill_rows, fingerprint
+from distill.networks.layout import Layout
 from distill.training.checkpoint import CheckpointError
 
 

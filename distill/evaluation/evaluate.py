@@ -22,7 +22,6 @@ from distill.evaluation.calibrate import (
     LEAST_POSITIVES,
     HeldOut,
     fit_unit,
-    held_out,
     is_present,
     scaled_scores,
 )
@@ -74,7 +73,7 @@ def evaluate(recipe: Recipe) -> list[AccuracySpec]:
     reliability = ReliabilitySpec()
     for precision in shipped_precisions(recipe):
         network = load_trained(recipe, precision)
-        found = []
+        found, world = [], []
         for name, store in evaluation_stores(recipe):
             for split, words in splits(store, recipe, name):
                 rows = store.rows(split)
@@ -82,11 +81,12 @@ def evaluate(recipe: Recipe) -> list[AccuracySpec]:
                     recipe.data[name].title, store, rows, predict(network, recipe, store, rows)
                 )
                 found += part_accuracy(part, recipe, calibration, name, words)
+                if split == "valid" and _has_units(store, rows):
+                    world.append(part)
         folds = out_of_fold_logits(recipe, precision)
         if folds is not None:
             found += action_unit_accuracy(recipe, folds)
         results += [msgspec.structs.replace(each, precision=precision) for each in found]
-        world = [part for part in held_out(network, recipe) if _has_units(part.store, part.rows)]
         reliability = measure_reliability(recipe, calibration, world, folds)
     for file, content in (("results", results), ("reliability", reliability)):
         with replacing(recipe.run_folder / f"{file}.json") as partial:

@@ -12,8 +12,6 @@ from distill.networks.torchvision_import import ensure_torchvision
 from mf2_edge.extras import require
 
 BUILT_IN = "all-MiniLM-L6-v2"
-TEXT_WIDTH = 384
-"""Values of a text vector of the built-in encoder; `make_bank` refuses other widths."""
 
 
 def encode_texts(texts: Sequence[str], encoder: str = BUILT_IN) -> NDArray[np.float32]:

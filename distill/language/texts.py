@@ -16,8 +16,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from distill.config import Recipe, TextConfig
-from distill.language.encode_text import TEXT_WIDTH, encode_texts
+from distill.config import TEXT_WIDTH, Recipe, TextConfig
+from distill.language.encode_text import encode_texts
 from distill.mfa.records.schema import Record
 from distill.mfa.records.store import open_store
 from mf2_edge.io.atomic import replacing

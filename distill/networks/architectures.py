@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from distill.config import Recipe
-from distill.language.encode_text import TEXT_WIDTH
+from distill.config import TEXT_WIDTH, Recipe
 from distill.networks.activations import to_relu
 from distill.networks.backbones import make_backbone
 from distill.networks.backbones.parts import Backbone

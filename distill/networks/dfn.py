@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from distill.adapting.frozen import Layout
+from distill.networks.layout import Layout
 
 LEAST_SPREAD = 1e-3
 """Below this standard deviation a hidden value is constant, and scaling it up would be noise."""

@@ -15,15 +15,15 @@ import torch
 from distill.__main__ import main
 from distill.adapting import fit_text_space, text_space
 from distill.adapting.fit_text_space import Faces, TextSpaceFigures
-from distill.adapting.frozen import Layout, network_digest, open_network
+from distill.adapting.frozen import network_digest, open_network
 from distill.adapting.hidden import HiddenStates, hidden_states
 from distill.adapting.text_space import TextSpace, load_text_space, open_text_space, save_text_space
-from distill.config import Recipe
+from distill.config import TEXT_WIDTH, Recipe
 from distill.faces.augment import centre
 from distill.faces.batches import Source
 from distill.faces.store import load_store
-from distill.language.encode_text import TEXT_WIDTH
 from distill.language.texts import TextBank
+from distill.networks.layout import Layout
 from distill.training.checkpoint import CheckpointError
 from exporters.__main__ import main as export
 from mf2_edge import FaceStateAnalyzer, load_bundle

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from distill.adapting.frozen import Layout, file_digest, open_frozen
+from distill.adapting.frozen import file_digest, open_frozen
 from distill.adapting.heads import Head, HeadCard, load_head, read_tasks, save_head
 from distill.adapting.hidden import HiddenStates, hidden_states
 from distill.adapting.task_metrics import concordance, pearson
@@ -17,6 +17,7 @@ from distill.adapting.user_labels import Kind
 from distill.faces.augment import centre
 from distill.faces.batches import to_tensor
 from distill.networks.dfn import DFN
+from distill.networks.layout import Layout
 from distill.training.checkpoint import CheckpointError
 from mf2_edge.bundle.head_schema import TaskCalibration
 from mf2_edge.bundle.schema import ActionUnitCalibration, EmotionCalibration
