@@ -17,7 +17,7 @@ LANDMARKER_PYTHON ?=
 TRAINING := OMP_NUM_THREADS=1 MALLOC_MMAP_MAX_=0 MALLOC_TOP_PAD_=100000000 \
 	MALLOC_TRIM_THRESHOLD_=1000000000000
 
-.PHONY: help predict test browser native swift arm lint format bench peers audit wheel train evaluate scale export clean
+.PHONY: help predict test browser native lint format bench peers audit demo demo wheel train evaluate scale export clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-9s %s\n", $$1, $$2}'
@@ -86,7 +86,11 @@ audit: $(SDK)/.installed ## known holes in the SDK's dependencies; needs an advi
 	.venv-audit/bin/pip-audit --strict \
 		--path $$($(SDK)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
 
-wheel: $(DEV)/.installed ## dist/*.whl
+demo: $(DEV)/.installed browser ## the page of `mf2-edge demo`, built into the package; needs Node 20
+	cd bindings/web && npm ci --ignore-scripts --no-audit --no-fund && npm run --silent build
+	$(BIN)/python -m bindings.web.demo_page
+
+wheel: $(DEV)/.installed demo ## dist/*.whl, the demo page in it
 	$(BIN)/python -m build --wheel
 
 TRAIN := $(TRAINING) $(BIN)/torchrun --nproc-per-node $(CORES) -m distill train --config $(CONFIGS)

@@ -29,7 +29,7 @@ class OutputError(Mf2EdgeError, OSError):
 
 
 class DemoError(Mf2EdgeError, OSError):
-    """The demo page cannot be served: it is not built, or its port is taken."""
+    """The demo page cannot be served: it is missing, or its port is taken."""
 
 
 class BoxError(Mf2EdgeError, ValueError):

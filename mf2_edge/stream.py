@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from math import isfinite
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,11 +29,29 @@ if TYPE_CHECKING:
 
     from PIL import Image
 
-    from mf2_edge.analyzer import FaceStateAnalyzer
+    from mf2_edge.bundle.loader import Bundle
     from mf2_edge.bundle.schema import Manifest
+    from mf2_edge.pipeline.detect import BlazeFaceDetector, FaceDetector
 
 KEPT_EVENTS: Final = 10_000
-"""Events that nobody takes are forgotten beyond these, oldest first."""
+"""Events kept until `take_events`; older ones are dropped."""
+
+
+class FrameAnalyzer(Protocol):
+    """What a stream needs of an analyzer; `FaceStateAnalyzer` has it."""
+
+    bundle: Bundle
+    detector: FaceDetector
+
+    @property
+    def landmark_finder(self) -> BlazeFaceDetector:
+        """Finds the landmarks of a face that a detector gave without them."""
+
+    def analyze(self, image: NDArray[np.uint8], face: Detection) -> FaceState:
+        """The state of one face of an RGB image."""
+
+    def info(self) -> dict[str, Any]:
+        """What the analyzer runs, as plain values ready for JSON."""
 
 
 class FaceStateStream:
@@ -41,7 +59,7 @@ class FaceStateStream:
 
     def __init__(
         self,
-        analyzer: FaceStateAnalyzer,
+        analyzer: FrameAnalyzer,
         *,
         detect_every_ms: float = 200,
         baseline: Baseline | None = None,
@@ -89,7 +107,7 @@ class FaceStateStream:
         return sorted(states, key=lambda state: state.box.area, reverse=True)
 
     def take_events(self) -> list[ActionUnitEvent]:
-        """What began or ended since the last call, in the order in which it was told."""
+        """Events since the last call, in the order in which they occurred."""
         events = list(self._events)
         self._events.clear()
         return events
@@ -118,7 +136,7 @@ class FaceStateStream:
 
 
 class _Person:
-    """What a stream remembers of one face."""
+    """The state that a stream keeps of one tracked face."""
 
     def __init__(self, manifest: Manifest, track_id: int) -> None:
         self.smoother = Smoother(manifest, track_id)

@@ -33,8 +33,8 @@ from tqdm import tqdm
 import mf2_edge
 from benchmarks.conftest import machine_line
 from mf2_edge import FaceStateAnalyzer
-from mf2_edge.bench.measure.host import today
 from mf2_edge.bench.measure.import_report import import_report
+from mf2_edge.bench.report import today
 from mf2_edge.bundle.loader import MANIFEST, load_bundle
 from mf2_edge.bundle.manifest import parse_manifest
 from mf2_edge.errors import Mf2EdgeError

@@ -28,7 +28,7 @@ from benchmarks.conftest import machine_line
 from distill.faces.augment import centre
 from distill.faces.store import load_store
 from mf2_edge import FaceStateAnalyzer
-from mf2_edge.bench.measure.host import today
+from mf2_edge.bench.report import today
 from mf2_edge.io.atomic import replacing
 from mf2_edge.io.image_file import read_image
 from mf2_edge.tracking.series import smooth_series

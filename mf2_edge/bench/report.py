@@ -6,6 +6,7 @@ without its provenance cannot be written down.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
@@ -180,3 +181,8 @@ def _write(path: Path, content: object) -> None:
             partial.write_bytes(text + b"\n")
     except OSError as error:
         raise ReportError(f"{path}: cannot be written ({error.strerror or error})") from error
+
+
+def today() -> str:
+    """The day, ISO 8601, UTC."""
+    return datetime.now(UTC).date().isoformat()

@@ -1,4 +1,4 @@
-"""`mf2-edge demo`: the camera, analysed in the browser, on a page that this machine serves."""
+"""`mf2-edge demo`: serves a page that analyses the camera in the browser."""
 
 # ruff: noqa: T201 - printing is what a command line is for
 
@@ -10,12 +10,12 @@ from pathlib import Path
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What `demo` takes."""
+    """Add the arguments of `demo`."""
     parser.add_argument(
         "--site",
         type=Path,
         metavar="DIR",
-        help="the built page (default: bindings/web/dist/demo of the checkout)",
+        help="another build of the page (default: the one of the package)",
     )
     parser.add_argument("--port", type=int, default=0, help="default: any free one")
     parser.add_argument("--no-open", action="store_true", help="do not start the browser")
@@ -24,11 +24,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Serve until Ctrl-C; returns the exit code.
 
-    Raises DemoError if the page is not built or the port is taken.
+    Raises DemoError if the page is missing or the port is taken.
     """
-    from mf2_edge.cli.demo_server import HOST, find_site, open_server
+    from mf2_edge.cli.demo_server import HOST, find_page, open_server
 
-    with open_server(find_site(arguments.site), arguments.port) as server:
+    with open_server(find_page(arguments.site), arguments.port) as server:
         url = f"http://{HOST}:{server.server_port}/"
         print(
             f"The demo is at {url} (Ctrl-C ends it).\n"

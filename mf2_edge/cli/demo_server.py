@@ -1,23 +1,28 @@
-"""Serve the built demo page of the web binding on this machine, to this machine alone.
+"""Serves the demo page of the web binding on the loopback address.
 
-The page analyses the camera in the browser. This server hands out its files and takes nothing: it
-answers GET and HEAD, and listens on the loopback address only.
+The page analyses the camera in the browser; the server only sends files (GET and HEAD). The page
+itself lies in `mf2_edge/demo_page`, where `make demo` builds it; the models are those of the
+installed bundles.
 """
 
 from __future__ import annotations
 
+import json
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+from urllib.parse import unquote, urlsplit
 
+from mf2_edge.bundle.loader import MANIFEST, list_bundles, load_bundle
 from mf2_edge.errors import DemoError
 
 HOST: Final = "127.0.0.1"
 
-_CHECKOUT: Final = Path(__file__).resolve().parents[2] / "bindings" / "web"
-_BUILD: Final = "npm ci && npm run build"
-_NEEDED: Final = ("index.html", "demo.js", "assets/worker.js", "models/models.json")
+PAGE: Final = Path(__file__).parents[1] / "demo_page"
+"""The page that ships with the package."""
+
+_NEEDED: Final = ("index.html", "demo.js", "assets/worker.js")
 
 _HEADERS: Final = {
     # A cross-origin isolated page may use threads, and no other site can reach into it.
@@ -29,39 +34,36 @@ _HEADERS: Final = {
 }
 
 
-def find_site(given: Path | None) -> Path:
-    """The folder of the built page: the given one, or that of the checkout.
+def find_page(given: Path | None) -> Path:
+    """The folder of the built page: `given`, or the one of the package.
 
-    Raises DemoError if it is not there or not built, with the command that builds it.
+    Raises DemoError if the folder is not there or not built.
     """
-    site = _CHECKOUT / "dist" / "demo" if given is None else given
-    missing = [name for name in _NEEDED if not (site / name).is_file()]
+    page = PAGE if given is None else given
+    missing = [name for name in _NEEDED if not (page / name).is_file()]
     if not missing:
-        return site
-    if given is not None:
+        return page
+    if given is None:
         raise DemoError(
-            f"{given}: holds no {missing[0]}; expected the folder that `npm run build` makes, "
-            "dist/demo in bindings/web of the source repository"
-        )
-    if (_CHECKOUT / "package.json").is_file():
-        raise DemoError(
-            f"{site}: the demo is not built. With Node 20 or newer, run: "
-            f"(cd {_CHECKOUT} && {_BUILD})"
+            "this copy of mf2-edge was packaged without its demo page; expected one made by "
+            "`make wheel`. In a checkout of the source repository, with Node 20 or newer, run: "
+            "make demo"
         )
     raise DemoError(
-        "the installed package does not hold the demo: its WebAssembly is too large. In a checkout "
-        f"of the source repository, with Node 20 or newer, run: (cd bindings/web && {_BUILD}) and "
-        "then: mf2-edge demo --site bindings/web/dist/demo"
+        f"{given}: holds no {missing[0]}; expected the folder dist/demo that `npm run build` "
+        "writes in the web binding of the source repository"
     )
 
 
-def open_server(site: Path, port: int) -> ThreadingHTTPServer:
-    """A server of the folder on the loopback address; port 0 takes any free one.
+def open_server(page: Path, port: int) -> ThreadingHTTPServer:
+    """A server of the page on the loopback address; port 0 takes any free one.
 
     The caller runs `serve_forever` and `server_close`. Raises DemoError if the port is taken.
     """
+    files, choices = _models()
+    handler = partial(_Handler, directory=str(page), files=files, choices=choices)
     try:
-        return ThreadingHTTPServer((HOST, port), partial(_Files, directory=str(site)))
+        return ThreadingHTTPServer((HOST, port), handler)
     except (OSError, OverflowError) as error:
         raise DemoError(
             f"port {port} cannot be opened ({error}); choose another with --port, or 0 for any "
@@ -69,8 +71,26 @@ def open_server(site: Path, port: int) -> ThreadingHTTPServer:
         ) from error
 
 
-class _Files(SimpleHTTPRequestHandler):
-    """Files, with the headers above; no lists of folders, no log."""
+def _models() -> tuple[dict[str, Path], bytes]:
+    """The files of each model that a browser can run, by URL path, and the list for the page."""
+    files: dict[str, Path] = {}
+    choices: list[dict[str, Any]] = []
+    for name in list_bundles():
+        bundle = load_bundle(name)
+        for artifact in bundle.manifest.artifacts:
+            floats = artifact.io_dtype == "float32" and artifact.delegate is None
+            if artifact.format != "tflite" or not floats:
+                continue
+            url = f"models/{name}/"
+            for file in (MANIFEST, "LICENSE", artifact.file):
+                files[f"/{url}{file}"] = bundle.path / file
+            entry = {"precision": artifact.precision, "bytes": artifact.bytes, "url": url}
+            choices.append({"name": name, **entry})
+    return files, json.dumps(choices).encode()
+
+
+class _Handler(SimpleHTTPRequestHandler):
+    """Files of the page and of the models, with the headers above; no folder lists, no log."""
 
     # Not those of the system, which may call a script text.
     extensions_map = {  # noqa: RUF012
@@ -81,6 +101,26 @@ class _Files(SimpleHTTPRequestHandler):
         ".json": "application/json",
         ".wasm": "application/wasm",
     }
+
+    def __init__(
+        self, *request: Any, files: dict[str, Path], choices: bytes, directory: str
+    ) -> None:
+        self._files, self._choices = files, choices
+        super().__init__(*request, directory=directory)
+
+    def do_GET(self) -> None:
+        if urlsplit(self.path).path != "/models/models.json":
+            super().do_GET()
+            return
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(self._choices)))
+        self.end_headers()
+        self.wfile.write(self._choices)
+
+    def translate_path(self, path: str) -> str:
+        model = self._files.get(unquote(urlsplit(path).path))
+        return str(model) if model else super().translate_path(path)
 
     def end_headers(self) -> None:
         for name, value in _HEADERS.items():

@@ -22,9 +22,11 @@ import pytest
 from bindings.goldens import PORTRAIT
 from bindings.web import check
 from bindings.web.check import HERE
+from bindings.web.demo_page import BUILT, copy_page
 from bindings.web.pages_data import write_camera
 from mf2_edge import DemoError
-from mf2_edge.cli.demo_server import find_site, open_server
+from mf2_edge.bundle.loader import list_bundles, load_bundle
+from mf2_edge.cli.demo_server import find_page, open_server
 from mf2_edge.cli.main import main
 
 MISSING = check.missing_tools()
@@ -33,9 +35,9 @@ needs_browser = pytest.mark.skipif(MISSING is not None, reason=str(MISSING))
 
 @pytest.fixture
 def site(tmp_path: Path) -> Path:
-    """The files that a site must have, without their meaning, and a secret beside it."""
+    """Placeholders of the files of a page, and a secret beside its folder."""
     folder = tmp_path / "site"
-    for name in ("index.html", "demo.js", "assets/worker.js", "models/models.json"):
+    for name in ("index.html", "demo.js", "assets/worker.js"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(name)
     (folder / "assets" / "engine.wasm").write_bytes(b"\0asm")
@@ -103,20 +105,32 @@ def test_a_port_that_cannot_be_had_says_so(
     assert f"port {port} cannot be opened" in capsys.readouterr().err
 
 
+def test_models_are_those_of_the_package(site: Path) -> None:
+    with demo("--site", str(site)) as (url, _):
+        port = int(url.rstrip("/").rpartition(":")[2])
+        status, headers, body = ask(port, "/models/models.json")
+        assert (status, headers["Content-Type"]) == (200, "application/json")
+        choices = json.loads(body)
+        assert {choice["name"] for choice in choices} == set(list_bundles())
+        for choice in choices:
+            bundle = load_bundle(choice["name"])
+            artifact = bundle.select("tflite", choice["precision"])
+            status, _, body = ask(port, f"/{choice['url']}{artifact.file}")
+            assert (status, body) == (200, bundle.read(artifact))
+            assert len(body) == choice["bytes"]
+            assert ask(port, f"/{choice['url']}goldens.npz")[0] == 404
+
+
 def test_a_demo_that_is_not_built_says_how(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, site: Path
 ) -> None:
     with pytest.raises(DemoError, match=r"holds no index\.html; .*npm run build"):
-        find_site(tmp_path / "empty")
-    monkeypatch.setattr("mf2_edge.cli.demo_server._CHECKOUT", tmp_path / "web")
-    with pytest.raises(DemoError, match=r"does not hold the demo.*mf2-edge demo --site"):
-        find_site(None)
-    (tmp_path / "web").mkdir()
-    (tmp_path / "web" / "package.json").write_text("{}")
-    with pytest.raises(DemoError, match=r"not built.*cd \S+web && npm ci && npm run build"):
-        find_site(None)
-    shutil.copytree(site, tmp_path / "web" / "dist" / "demo")
-    assert find_site(None) == tmp_path / "web" / "dist" / "demo"
+        find_page(tmp_path / "empty")
+    monkeypatch.setattr("mf2_edge.cli.demo_server.PAGE", tmp_path / "page")
+    with pytest.raises(DemoError, match=r"without its demo page; .*make demo"):
+        find_page(None)
+    shutil.copytree(site, tmp_path / "page")
+    assert find_page(None) == tmp_path / "page"
 
 
 class Elsewhere:
@@ -150,7 +164,8 @@ def visit(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     shutil.copy(PORTRAIT, work / "data" / "astronaut.jpg")
     write_camera(work / "camera.y4m")
     elsewhere = Elsewhere()
-    with demo() as (url, _):
+    copy_page(BUILT, work / "page")
+    with demo("--site", str(work / "page")) as (url, _):
         plan = {
             "chromium": shutil.which("chromium"),
             "url": url,

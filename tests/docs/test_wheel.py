@@ -3,25 +3,38 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import subprocess
 import sys
 import venv
 import zipfile
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
+
+from bindings.web import check
+from bindings.web.demo_page import BUILT, copy_page
+from mf2_edge.cli.demo_server import PAGE
 
 ROOT = Path(__file__).parents[2]
 MEGABYTE = 1_000_000
 
 
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("wheel")
+MISSING = check.missing_tools()
+
+
+def build_wheel(folder: Path) -> Path:
     command = [sys.executable, "-m", "build", "--wheel", "--outdir", str(folder), str(ROOT)]
     subprocess.run(command, check=True, capture_output=True)
     [built] = folder.glob("*.whl")
     return built
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_wheel(tmp_path_factory.mktemp("wheel"))
 
 
 def test_it_holds_the_product_and_nothing_else(wheel: Path) -> None:
@@ -32,8 +45,8 @@ def test_it_holds_the_product_and_nothing_else(wheel: Path) -> None:
         assert f"mf2_edge/{needed}" in names
 
 
-def test_it_is_under_12_megabytes(wheel: Path) -> None:
-    assert wheel.stat().st_size < 12 * MEGABYTE
+def test_it_is_under_16_megabytes(wheel: Path) -> None:
+    assert wheel.stat().st_size < 16 * MEGABYTE
 
 
 @pytest.mark.slow
@@ -55,3 +68,32 @@ def test_alone_in_an_empty_environment_it_predicts(wheel: Path, tmp_path: Path) 
         [python, "-m", "pip", "list", "--format=json"], capture_output=True, text=True, check=True
     )
     assert {package["name"] for package in json.loads(listed.stdout)}.isdisjoint(unwanted)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(MISSING is not None, reason=str(MISSING))
+def test_installed_from_a_wheel_the_demo_is_served(tmp_path: Path) -> None:
+    check.build()
+    copy_page(BUILT, PAGE)
+    wheel = build_wheel(tmp_path / "wheel")
+    assert wheel.stat().st_size < 16 * MEGABYTE
+    installed = tmp_path / "installed"
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target"]
+    subprocess.run([*pip, str(installed), str(wheel)], check=True)
+    command = [sys.executable, "-m", "mf2_edge", "demo", "--no-open"]
+    environment = os.environ | {"PYTHONPATH": str(installed)}
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, cwd=tmp_path, env=environment
+    ) as process:
+        try:
+            assert process.stdout is not None
+            found = re.search(r"http://127[.]0[.]0[.]1:[0-9]+/", process.stdout.readline())
+            assert found is not None
+            with urlopen(found[0] + "models/models.json") as answer:
+                names = {choice["name"] for choice in json.load(answer)}
+            assert names == {"mf2-edge-base"}  # the other bundles are not in the wheel
+            for file in ("", "demo.js", "assets/wasm/litert_wasm_internal.js"):
+                with urlopen(found[0] + file) as answer:
+                    assert len(answer.read()) > 100
+        finally:
+            process.terminate()

@@ -16,10 +16,9 @@ from mf2_edge.bench.estimate.cost_model import (
     fit_cost_model,
 )
 from mf2_edge.bench.estimate.devices import Device
-from mf2_edge.bench.estimate.graph_work import Work, read_work
+from mf2_edge.bench.estimate.graph_work import Work, network_work, read_work
 from mf2_edge.bench.estimate.published import published_figures
-from mf2_edge.bench.measure.host import network_work, today
-from mf2_edge.bench.report import Latency, Model, Report
+from mf2_edge.bench.report import Latency, Model, Report, today
 from mf2_edge.bundle.loader import Bundle
 from mf2_edge.bundle.schema import ArtifactFormat, ArtifactSpec, Precision
 

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections import Counter
 from math import prod
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from mf2_edge.bench.errors import BenchError
 from mf2_edge.extras import require
+
+if TYPE_CHECKING:
+    from mf2_edge.bundle.loader import Bundle
 
 _BYTES: Final = {0: 4, 1: 2, 2: 4, 3: 1, 4: 8, 7: 2, 9: 1, 17: 1}
 """Bytes of an element by `TensorType`: float32, float16, int32, uint8, int64, int16, int8, int4."""
@@ -133,3 +136,10 @@ def _shape(graph: Any, index: int) -> list[int]:
 def _is_constant(model: Any, tensor: Any) -> bool:
     buffer = model.Buffers(tensor.Buffer())
     return bool(buffer.DataLength() or buffer.Size())
+
+
+def network_work(bundle: Bundle) -> Work | None:
+    """The work of the bundle's network, from its first .tflite; None if it has none."""
+    found = [a for a in bundle.manifest.artifacts if a.format == "tflite"]
+    plain = sorted(found, key=lambda artifact: artifact.precision != "fp32")
+    return read_work(bundle.read(plain[0]), source=plain[0].file) if plain else None

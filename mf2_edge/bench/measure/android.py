@@ -18,8 +18,7 @@ from typing import Final
 from mf2_edge.bench.accuracy import model_of
 from mf2_edge.bench.errors import BenchError, PhoneError, PhoneLostError
 from mf2_edge.bench.measure.adb import HOT, THERMAL, Phone
-from mf2_edge.bench.measure.host import today
-from mf2_edge.bench.report import Conditions, DeviceInfo, Latency, Report
+from mf2_edge.bench.report import Conditions, DeviceInfo, Latency, Report, today
 from mf2_edge.bundle.loader import Bundle
 from mf2_edge.bundle.schema import ArtifactSpec
 

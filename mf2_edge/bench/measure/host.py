@@ -11,18 +11,17 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from statistics import median
 from typing import Any, Final
 
 from mf2_edge.bench.accuracy import model_of
 from mf2_edge.bench.errors import BenchError
-from mf2_edge.bench.estimate.graph_work import Work, read_work
+from mf2_edge.bench.estimate.graph_work import network_work
 from mf2_edge.bench.measure import machine
 from mf2_edge.bench.measure.latency import percentiles
 from mf2_edge.bench.measure.pinning import choose_cpus
 from mf2_edge.bench.measure.roofline import against_roofline, probe
-from mf2_edge.bench.report import Conditions, Report
+from mf2_edge.bench.report import Conditions, Report, today
 from mf2_edge.bundle.loader import Bundle
 from mf2_edge.bundle.schema import ArtifactSpec
 from mf2_edge.runtime.select import engine_of, runs_here
@@ -207,18 +206,6 @@ def _report(
         "other artifacts, eight views of one face, a process an artifact",
         notes=() if energy else ("energy: no RAPL counter can be read here",),
     )
-
-
-def network_work(bundle: Bundle) -> Work | None:
-    """The work of the bundle's network, from its first .tflite; None if it has none."""
-    found = [a for a in bundle.manifest.artifacts if a.format == "tflite"]
-    plain = sorted(found, key=lambda artifact: artifact.precision != "fp32")
-    return read_work(bundle.read(plain[0]), source=plain[0].file) if plain else None
-
-
-def today() -> str:
-    """The day, ISO 8601, UTC."""
-    return datetime.now(UTC).date().isoformat()
 
 
 def _rounded(number: float | None) -> float | None:
