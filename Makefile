@@ -17,7 +17,7 @@ LANDMARKER_PYTHON ?=
 TRAINING := OMP_NUM_THREADS=1 MALLOC_MMAP_MAX_=0 MALLOC_TOP_PAD_=100000000 \
 	MALLOC_TRIM_THRESHOLD_=1000000000000
 
-.PHONY: help predict test browser native lint format bench peers audit demo demo wheel train evaluate scale export clean
+.PHONY: help predict test browser native swift arm lint format bench peers audit demo wheel train evaluate scale export clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-9s %s\n", $$1, $$2}'
