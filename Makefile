@@ -95,11 +95,10 @@ wheel: $(DEV)/.installed demo ## dist/*.whl, the demo page in it
 
 TRAIN := $(TRAINING) $(BIN)/torchrun --nproc-per-node $(CORES) -m distill train --config $(CONFIGS)
 
-train: $(DEV)/.installed ## from data to the shipped checkpoint, teacher first (resumes; docs/training.md)
-	$(TRAIN)/mobilefacenet.toml
+train: $(DEV)/.installed ## from data to checkpoints: MF², then what ships (resumes; docs/training.md)
 	$(BIN)/python -m distill mfa build --source template --config $(CONFIGS)/mf2.toml --limit 3000
 	$(TRAIN)/mf2.toml
-	$(TRAIN)/mf2-edge-base.toml
+	for name in base m s open; do $(TRAIN)/mf2-edge-$$name.toml || exit 1; done
 
 EVALUATE := OMP_NUM_THREADS=1 $(BIN)/python -m distill evaluate
 RESULTS := benchmarks/results

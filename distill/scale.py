@@ -1,6 +1,6 @@
 """`python -m distill scale`: what a full-scale run would need, from what was measured in small.
 
-Training time comes from timed steps of phase 1, disk space from a shard that is written, the cost
+Training time comes from timed steps, disk space from a shard that is written, the cost
 of descriptions from the code behind `mfa plan`. A figure that was not measured is tagged
 "estimated" and names its assumption. `python -m benchmarks.tables` makes docs/scale.md of it.
 """
@@ -70,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m distill scale", description=__doc__)
     add_store(parser)
     parser.add_argument("--faces", type=_positive, required=True, help="of the full-scale run")
-    parser.add_argument("--epochs", type=_positive, required=True, help="that phase 1 would take")
+    parser.add_argument("--epochs", type=_positive, required=True, help="that training would take")
     parser.add_argument("--steps", type=_positive, default=20, help="to time; 20")
     parser.add_argument(
         "--sample", type=_positive, default=500, help="faces of each data set to cost; 500"
@@ -119,7 +119,7 @@ def _report(
 
 
 def _training(options: argparse.Namespace, speed: Throughput) -> list[dict[str, Any]]:
-    """Hours of phase 1: as measured here, as measured elsewhere, as estimated for a GPU."""
+    """Hours of training: as measured here, as measured elsewhere, as estimated for a GPU."""
     rates = [("this machine", speed.faces_per_s, "measured-host", speed.device)]
     if options.throughput is not None:
         basis = options.measured_on

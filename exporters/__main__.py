@@ -82,7 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     parser.add_argument(
         "--integers", type=Path, metavar="PT2",
-        help="the network in 8-bit integers, for int8 (default: all.pt2 beside CHECKPOINT)",
+        help="the network in 8-bit integers, for int8 (default: network.pt2 beside CHECKPOINT)",
     )  # fmt: skip
     parser.add_argument("--out", type=Path, required=True, help="the bundle's folder")
     faces = parser.add_mutually_exclusive_group(required=True)
@@ -120,7 +120,7 @@ def _export(options: argparse.Namespace) -> None:
     given = {key: getattr(options, key) for key in ("name", "version") if getattr(options, key)}
     request = ExportRequest(
         checkpoint=options.checkpoint,
-        integers=options.integers or options.checkpoint.with_name("all.pt2"),
+        integers=options.integers or options.checkpoint.with_name("network.pt2"),
         formats=formats,
         metadata=msgspec.structs.replace(load_metadata(metadata_file), **given),
         calibration=load_calibration(options.calibration),

@@ -33,7 +33,7 @@ from distill.adapting.train_dfn import (
 from distill.adapting.user_labels import Kind
 from distill.adapting.user_split import VALIDATION_FOLDS, group_folds
 from distill.config import Recipe
-from distill.evaluation.metrics.labels import judge_emotions, judge_units
+from distill.evaluation.metrics.labels import emotion_metrics, label_metrics
 from distill.faces.augment import augment
 from distill.faces.batches import centre_tensor, positive_weights, to_tensor
 from distill.faces.store import load_store
@@ -255,10 +255,10 @@ def figures(question: Question, logits: NDArray[np.float32]) -> dict[str, float]
     targets, labels = question.task.targets[question.valid], question.labels
     if question.task.kind == "multi-class":
         truth = [labels[place] for place in targets.argmax(axis=1)]
-        judged = judge_emotions(truth, logits.astype(np.float64), labels, labels)
+        judged = emotion_metrics(truth, logits.astype(np.float64), labels, labels)
         return {"accuracy": judged.accuracy, "macro F1": judged.mean_f1}
     scores = 1 / (1 + np.exp(-logits.astype(np.float64)))
-    units = judge_units(targets, scores, np.full(len(labels), 0.5), labels).values()
+    units = label_metrics(targets, scores, np.full(len(labels), 0.5), labels).values()
     return {
         "mean AUC": round(float(np.mean([unit.auc for unit in units])), 4),
         "mean F1": round(float(np.mean([unit.value for unit in units])), 4),

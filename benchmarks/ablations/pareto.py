@@ -81,8 +81,8 @@ def export(checkpoint: Path, folder: Path) -> dict[str, bytes]:
     faces = torch.from_numpy(synthetic_faces(face.width, face.height).images).permute(0, 3, 1, 2)
     with torch.no_grad():
         simulated((faces - 127.5) / 128)
-    save_program(convert(simulated), shape, folder / "all.pt2")
-    integers = load_integers(folder / "all.pt2")
+    save_program(convert(simulated), shape, folder / "network.pt2")
+    integers = load_integers(folder / "network.pt2")
     shipped = load_bundle(None).manifest
     vectors = tuple(
         EmbeddingSpec(name=name, output=place, width=width)

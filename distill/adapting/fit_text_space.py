@@ -50,7 +50,7 @@ STEPS: Final = 1500
 BATCH: Final = 256
 
 
-class TextSpaceFigures(msgspec.Struct, frozen=True, kw_only=True):
+class TextSpaceMetrics(msgspec.Struct, frozen=True, kw_only=True):
     """What a bundle's file reaches, read `by` its head, the grammar's sentences, or plain words."""
 
     by: str
@@ -100,7 +100,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def teach_text_space(
     bundle: Path, recipe: Recipe, out: Path, figures: Path
-) -> list[TextSpaceFigures]:
+) -> list[TextSpaceMetrics]:
     """Write the text space of a bundle, and how well it is read by text alone.
 
     Raises ConfigError for a recipe without [texts] or of faces aligned otherwise, CheckpointError
@@ -123,7 +123,7 @@ def teach_text_space(
     space = fit_text_space(train, manifest.embeddings[0].width, bank, texts, recipe.seed)
     save_text_space(space, RANK, digest, out)
     found = [
-        TextSpaceFigures(
+        TextSpaceMetrics(
             by=by,
             bundle=manifest.name,
             version=manifest.version,
@@ -233,8 +233,8 @@ def _by_head(analyzer: FaceStateAnalyzer, faces: Faces) -> NDArray[np.float32]:
         centre(faces.source.store.images[row], size.width, size.height)
         for row in tqdm(faces.rows, desc="head", unit="face", mininterval=5)
     )
-    told = [analyzer.runtime.run(analyzer.preprocess(np.ascontiguousarray(p))) for p in pixels]
-    return np.stack([np.asarray(outputs[output], np.float32).ravel() for outputs in told])
+    outputs = [analyzer.runtime.run(analyzer.preprocess(np.ascontiguousarray(p))) for p in pixels]
+    return np.stack([np.asarray(each[output], np.float32).ravel() for each in outputs])
 
 
 def _by_text(space: TextSpace, faces: Faces, directions: Tensor) -> NDArray[np.float32]:

@@ -1,8 +1,8 @@
 """The frozen network that heads of other tasks read: a checkpoint, or the file of a bundle.
 
-A checkpoint of MF² or of an edge network tells all its hidden states. A bundle of an edge network
-tells the two vectors that its heads read, in the numbers that the phone computes, and needs no
-checkpoint.
+A checkpoint of MF² or of an edge network returns all its hidden states. A bundle of an
+edge network returns the two vectors that its heads read, in the precision that the phone computes
+in, and needs no checkpoint.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def open_network(network: Path) -> Frozen:
 def network_digest(network: Path) -> str:
     """sha256, lower-case hexadecimal, that ties heads to a network: of its checkpoint.
 
-    A bundle's manifest tells that of the checkpoint it was made from, so its files of any precision
+    A bundle's manifest has that of the checkpoint it was made from, so its files of any precision
     share their heads. Raises FileNotFoundError, CheckpointError or BundleError.
     """
     if not network.is_dir():
@@ -143,8 +143,10 @@ class _FrozenBundle:
         embeddings = self.analyzer.bundle.manifest.embeddings
         rows = []
         for face in faces:
-            told = self.analyzer.runtime.run(self.analyzer.preprocess(np.ascontiguousarray(face)))
-            parts = [np.asarray(told[e.output], np.float32).ravel() for e in embeddings]
+            outputs = self.analyzer.runtime.run(
+                self.analyzer.preprocess(np.ascontiguousarray(face))
+            )
+            parts = [np.asarray(outputs[e.output], np.float32).ravel() for e in embeddings]
             rows.append(np.concatenate(parts))
         return np.stack(rows)
 

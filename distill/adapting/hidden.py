@@ -1,7 +1,7 @@
 """Hidden states of a frozen network: computed once a face, kept on disk, learned from ever after.
 
 A row of the file holds what the network makes of one face: as the product cuts it, then of
-augmented views, each as `frozen.py` tells it.
+augmented views, each as `frozen.py` computes it.
 """
 
 from __future__ import annotations

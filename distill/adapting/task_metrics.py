@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from distill.adapting.heads import HeadCard
 from distill.evaluation.evaluate import machine, today
-from distill.evaluation.metrics.labels import judge_emotions, judge_units
+from distill.evaluation.metrics.labels import emotion_metrics, label_metrics
 from mf2_edge.bundle.schema import AccuracySpec, LabelAccuracy
 
 
@@ -46,14 +46,14 @@ def _figures(
     """By metric the value and the same label by label; then what all of them rest on."""
     if card.kind == "multi-class":
         truth = [card.labels[place] for place in targets.argmax(axis=1)]
-        judged = judge_emotions(truth, answers, card.labels, card.labels)
+        judged = emotion_metrics(truth, answers, card.labels, card.labels)
         return {
             "accuracy": (judged.accuracy, judged.recalls),
             "macro F1": (judged.mean_f1, judged.f1s),
         }, "best of all classes"
     if card.kind == "multi-label":
         thresholds = np.full(len(card.labels), 0.5)
-        labels = judge_units(targets, answers, thresholds, card.labels)
+        labels = label_metrics(targets, answers, thresholds, card.labels)
         return {
             "mean F1": (float(np.mean([label.value for label in labels.values()])), labels),
             "mean AUC": (

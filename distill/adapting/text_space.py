@@ -77,7 +77,7 @@ def _beside_bundle(folder: Path) -> TextSpace:
     path = FOLDER / f"{name}.npz"
     if not path.is_file():
         raise CheckpointError(
-            f"nobody taught the bundle {name} the text space: run "
+            f"the bundle {name} has no text space: run "
             f"`python -m distill text-space --bundle {folder}` (docs/adapt.md)"
         )
     space, made_for = load_text_space(path)

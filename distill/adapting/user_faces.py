@@ -98,7 +98,7 @@ def _align_one(job: tuple[Path, AlignmentSpec, int]) -> tuple[NDArray[np.uint8],
     except ImageFileError:
         shape = (spec.height + 2 * margin, spec.width + 2 * margin, 3)
         return np.zeros(shape, dtype=np.uint8), _UNREADABLE
-    # A photograph is searched; where that finds nobody, the picture is taken for a face crop.
+    # A photograph is searched; without a face found, the picture is taken for a face crop.
     face = LabelledFace(path.name, "", whole_frame=True)
     aligned, found = align_face(picture, face, _detector(), spec, margin)
     return aligned, _ALIGNED if found else _UNALIGNED

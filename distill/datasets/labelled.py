@@ -38,7 +38,7 @@ class LabelledFace:
     are the raters' votes behind it where they were published, `shares` a distribution over
     emotions, summing to 1, where the data set gives that.
 
-    `action_units` are the units coded present by a human; None if nobody coded the picture.
+    `action_units` are the units coded present by a human; None if the picture was not coded.
     `coded` are the units that the coder looked for: of these, those that are not present are
     absent, and every other unit is unknown. None stands for all of FACS.
 

@@ -36,7 +36,7 @@ def matching(names: Iterable[str], pattern: str) -> Iterator[tuple[str, re.Match
     """The names that end as the pattern says, whatever folders lie above; letter case is free.
 
     People unpack the official archives into folders of their own choice, so only the part of a
-    path that the data set itself fixes is asked for.
+    path that the data set itself fixes is required.
     """
     compiled = re.compile(rf"(?:^|/){pattern}$", re.IGNORECASE)
     for name in names:

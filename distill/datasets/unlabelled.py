@@ -1,4 +1,4 @@
-"""Pictures of faces that nobody labelled."""
+"""Pictures of faces without labels."""
 
 from __future__ import annotations
 

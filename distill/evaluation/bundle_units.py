@@ -22,7 +22,7 @@ from distill.evaluation.evaluate import (
     today,
 )
 from distill.evaluation.metrics.reliability import reliability
-from distill.evaluation.metrics.units import unit_figures
+from distill.evaluation.metrics.units import unit_metrics
 from distill.evaluation.reports.schema import RecipeReport, UnitReliability
 from distill.evaluation.robustness.slices import decisions
 from distill.faces.store import load_store
@@ -51,7 +51,7 @@ def human_coded(
     units = [recipe.action_units[column] for column in columns]
     headline = tuple(u for u in recipe.folds.headline if u in units) or tuple(units)
     learned = not recipe.data[dataset].eval_only
-    figures = unit_figures(
+    figures = unit_metrics(
         units,
         coded[:, columns],
         decisions(manifest, logits)[:, columns],

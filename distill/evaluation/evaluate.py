@@ -27,7 +27,7 @@ from distill.evaluation.calibrate import (
 )
 from distill.evaluation.metrics.intervals import WILSON, wilson
 from distill.evaluation.metrics.scores import f1
-from distill.evaluation.metrics.units import unit_figures
+from distill.evaluation.metrics.units import unit_metrics
 from distill.faces.batches import UNDECIDED
 from distill.faces.store import FaceStore, load_faces
 from distill.training.checkpoint import load_network
@@ -175,7 +175,7 @@ def coded_accuracy(
         [is_present(calibration.action_units[u], logits[:, i]) for i, u in enumerate(units)], axis=1
     )
     headline = _headline(recipe, units)
-    figures = unit_figures(units, labels[:, columns], present, logits, headline, recipe.seed)
+    figures = unit_metrics(units, labels[:, columns], present, logits, headline, recipe.seed)
     return figures.as_accuracy(
         dataset=recipe.data[name].title,
         split=split,
@@ -236,7 +236,7 @@ def action_unit_accuracy(recipe: Recipe, folds: Folds) -> list[AccuracySpec]:
     columns = [recipe.action_units.index(unit) for unit in units]
     headline = _headline(recipe, units)
     # Ranks, and so the AUC, are those of the logits: each fold's scaling is its own.
-    figures = unit_figures(
+    figures = unit_metrics(
         units,
         folds.labels[:, columns],
         present,

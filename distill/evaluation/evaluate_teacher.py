@@ -31,7 +31,7 @@ from mf2_edge.io.atomic import replacing
 ONCE = ViewConfig(scales=(1.0,), mirrored=False)
 
 
-class TeacherFigures(msgspec.Struct, frozen=True, kw_only=True):
+class TeacherMetrics(msgspec.Struct, frozen=True, kw_only=True):
     """Figures of one network, or of all together; `views` is how many of a face were averaged."""
 
     network: str
@@ -41,7 +41,7 @@ class TeacherFigures(msgspec.Struct, frozen=True, kw_only=True):
     accuracy: list[AccuracySpec]
 
 
-def evaluate_teacher(path: Path, out: Path) -> list[TeacherFigures]:
+def evaluate_teacher(path: Path, out: Path) -> list[TeacherMetrics]:
     """Measure the ensemble described by a TOML file; writes the figures as JSON."""
     config = load_ensemble(path)
     members = load_members(config, path.parent)
@@ -60,7 +60,7 @@ def evaluate_teacher(path: Path, out: Path) -> list[TeacherFigures]:
     return figures
 
 
-def _measure(config: EnsembleConfig, members: Sequence[Recipe], seen: ViewConfig) -> TeacherFigures:
+def _measure(config: EnsembleConfig, members: Sequence[Recipe], seen: ViewConfig) -> TeacherMetrics:
     recipe, found = members[0], []
     ensemble = open_ensemble(members, seen, None)
     for name, store in evaluation_stores(recipe):
@@ -72,7 +72,7 @@ def _measure(config: EnsembleConfig, members: Sequence[Recipe], seen: ViewConfig
     folds = _out_of_fold(members, seen)
     if folds is not None:
         found = [*action_unit_accuracy(recipe, folds), *found]
-    return TeacherFigures(
+    return TeacherMetrics(
         network=config.name,
         views=len(seen.scales) * (2 if seen.mirrored else 1),
         sha256=checkpoint_sums(members),
@@ -132,7 +132,7 @@ def _fields(config: EnsembleConfig, name: str) -> dict[str, object]:
     return {**msgspec.structs.asdict(config), "name": name}
 
 
-def table(figures: Sequence[TeacherFigures]) -> Iterator[str]:
+def table(figures: Sequence[TeacherMetrics]) -> Iterator[str]:
     """A line a network: its figures in the order in which they were measured."""
     for row in figures:
         values = ", ".join(f"{a.dataset} {a.metric} {a.value:.4f}" for a in row.accuracy)

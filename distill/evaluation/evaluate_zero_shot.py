@@ -39,7 +39,7 @@ Read = Callable[[FaceStateNet, FaceStore, NDArray[np.int64]], Scores]
 """Scores of emotions [faces, emotions] and of units [faces, units]; larger is likelier."""
 
 
-class ZeroShotFigures(msgspec.Struct, frozen=True, kw_only=True):
+class ZeroShotMetrics(msgspec.Struct, frozen=True, kw_only=True):
     """Figures of a network `by` its heads, the grammar's sentences, or plain words."""
 
     by: str
@@ -48,7 +48,7 @@ class ZeroShotFigures(msgspec.Struct, frozen=True, kw_only=True):
     accuracy: list[AccuracySpec]
 
 
-def evaluate_zero_shot(recipe: Recipe, out: Path) -> list[ZeroShotFigures]:
+def evaluate_zero_shot(recipe: Recipe, out: Path) -> list[ZeroShotMetrics]:
     """Emotions on every evaluated split, units out of fold where folds were trained; writes JSON.
 
     Raises ValueError if the recipe's network has no text space.
@@ -62,7 +62,7 @@ def evaluate_zero_shot(recipe: Recipe, out: Path) -> list[ZeroShotFigures]:
     }
     sums = checkpoint_sums([recipe])
     figures = [
-        ZeroShotFigures(
+        ZeroShotMetrics(
             by=by, sha256=sums, accuracy=[*_emotions(recipe, read), *_units(recipe, read)]
         )
         for by, read in ways.items()
@@ -136,7 +136,7 @@ def _units(recipe: Recipe, read: Read) -> Iterator[AccuracySpec]:
     )
 
 
-def table(figures: Sequence[ZeroShotFigures]) -> Iterator[str]:
+def table(figures: Sequence[ZeroShotMetrics]) -> Iterator[str]:
     """A line a way of scoring."""
     for row in figures:
         values = ", ".join(f"{a.dataset} {a.split}: {a.value:.4f}" for a in row.accuracy)

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from distill.datasets import LabelledFace
 from distill.evaluation.evaluate import machine, today
 from distill.evaluation.metrics.labels import (
-    judge_emotions,
-    judge_units,
+    emotion_metrics,
+    label_metrics,
     mean_over_folds,
     thresholds_of_best_f1,
 )
@@ -42,7 +42,7 @@ class Evaluator:
     def results(self) -> list[AccuracySpec]:
         """All figures of the protocol; raises ProtocolError where nothing can be judged."""
         emotions = self.emotions() if self.protocol.emotions else []
-        return emotions + (self.units() if self.protocol.judges_units else [])
+        return emotions + (self.units() if self.protocol.has_units else [])
 
     def emotions(self) -> list[AccuracySpec]:
         """Accuracy among all emotions of the network; accuracy and mean F1 among the set's own."""
@@ -57,8 +57,8 @@ class Evaluator:
             unaligned += int(scores.unaligned[judged].sum())
             rows += judged
         truth = [str(self.faces[row].emotion) for row in rows]
-        among_all = judge_emotions(truth, np.concatenate(parts), known, known)
-        among_own = judge_emotions(truth, np.concatenate(parts), known, own)
+        among_all = emotion_metrics(truth, np.concatenate(parts), known, known)
+        among_own = emotion_metrics(truth, np.concatenate(parts), known, own)
         of_all = f"best of all {len(known)} emotions; {self._note(unaligned)}"
         of_own = f"best of the set's own {len(own)} emotions; {self._note(unaligned)}"
         split, n = self.protocol.split, len(rows)
@@ -85,8 +85,8 @@ class Evaluator:
             judged, train = self._coded(fold.judged), self._coded(fold.train)
             fitted = thresholds_of_best_f1(labels[train], scores.units[train][:, columns], shipped)
             given = scores.units[judged][:, columns]
-            by_fitted.append(judge_units(labels[judged], given, fitted, units))
-            by_shipped.append(judge_units(labels[judged], given, shipped, units))
+            by_fitted.append(label_metrics(labels[judged], given, fitted, units))
+            by_shipped.append(label_metrics(labels[judged], given, shipped, units))
             counts.append(len(judged))
             unaligned += int(scores.unaligned[judged].sum())
 

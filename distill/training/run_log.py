@@ -1,4 +1,4 @@
-"""What a training run tells while it runs: lines of JSON, and curves for TensorBoard."""
+"""Log of a training run: lines of JSON, and curves for TensorBoard."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 
 class RunLog:
-    """Figures of a run by step, in `log.jsonl` and as TensorBoard events, both in its folder.
+    """Values of a run by step, in `log.jsonl` and as TensorBoard events, both in its folder.
 
     A resumed run appends to both. Where it goes over steps again that the killed run had logged,
     the later line counts; TensorBoard drops the earlier ones by itself.
@@ -21,7 +21,7 @@ class RunLog:
         self._events = SummaryWriter(str(folder / "events" / name), purge_step=start)
 
     def write(self, step: int, **values: float) -> None:
-        """Note figures after `step` steps."""
+        """Write values after `step` steps."""
         with self._path.open("a") as file:
             file.write(json.dumps({"step": step, **values}) + "\n")
         for name, value in values.items():

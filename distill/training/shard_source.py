@@ -29,7 +29,7 @@ from distill.mfa.shards.read import decode_face, read_shard
 from mf2_edge.extras import require
 
 WAITS: Final = (1.0, 5.0)
-"""Seconds before a shard behind a URL is asked for again."""
+"""Seconds before a shard behind a URL is requested again."""
 
 logger = getLogger(__name__)
 
@@ -193,11 +193,11 @@ def _refuse_held_out(url: str, entry: ShardEntry, coded: str | None) -> None:
 
 
 def _read_patiently(url: str) -> list[tuple[bytes, dict[str, Any]]]:
-    """A shard, asked for again after a failure if it comes over the network."""
+    """A shard, requested again after a failure if it comes over the network."""
     for wait in WAITS if "://" in url else ():
         try:
             return read_shard(url)
         except ShardError as error:
-            logger.warning("%s; asked for again in %g s", error, wait)
+            logger.warning("%s; requested again in %g s", error, wait)
             sleep(wait)
     return read_shard(url)

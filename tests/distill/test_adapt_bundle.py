@@ -14,7 +14,7 @@ import torch
 
 from distill.__main__ import main
 from distill.adapting import fit_text_space, text_space
-from distill.adapting.fit_text_space import Faces, TextSpaceFigures
+from distill.adapting.fit_text_space import Faces, TextSpaceMetrics
 from distill.adapting.frozen import network_digest, open_network
 from distill.adapting.hidden import HiddenStates, hidden_states
 from distill.adapting.text_space import TextSpace, load_text_space, open_text_space, save_text_space
@@ -124,7 +124,7 @@ def test_a_sentence_becomes_a_head_of_a_bundle_that_was_taught_words(
     figures = folder / "text-space.json"
     places = ["--out", str(folder / "spaces"), "--figures", str(figures)]
     assert main(["text-space", *bundle, "--config", str(config), *places]) == 0
-    rows = msgspec.json.decode(figures.read_bytes(), type=list[TextSpaceFigures])
+    rows = msgspec.json.decode(figures.read_bytes(), type=list[TextSpaceMetrics])
     assert [row.by for row in rows] == ["its head", "the grammar's sentences", "plain words"]
     assert rows[0].sha256 == FaceStateAnalyzer(exported_int8()).artifact.sha256
 
@@ -206,5 +206,5 @@ def test_the_text_spaces_that_ship_belong_to_the_bundles_that_ship() -> None:
         space = open_text_space(bundle.path)
         assert space.weight.shape == (TEXT_WIDTH, bundle.manifest.embeddings[0].width)
         file = Path(__file__).parents[2] / "benchmarks/results" / path.stem / "text-space.json"
-        rows = msgspec.json.decode(file.read_bytes(), type=list[TextSpaceFigures])
+        rows = msgspec.json.decode(file.read_bytes(), type=list[TextSpaceMetrics])
         assert {row.sha256 for row in rows} == {FaceStateAnalyzer(bundle).artifact.sha256}

@@ -37,7 +37,7 @@ Result = tuple[NDArray[np.float32], int]
 
 
 @dataclass(frozen=True)
-class School:
+class Setup:
     """A recipe that fits the toy bundle, its file, and where its data lies."""
 
     recipe: Recipe
@@ -58,8 +58,8 @@ def few_draws() -> Iterator[pytest.MonkeyPatch]:
 
 
 @pytest.fixture(scope="module")
-def school(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> School:
-    folder = tmp_path_factory.mktemp("school")
+def setup(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Setup:
+    folder = tmp_path_factory.mktemp("setup")
     recipe = _fitting(tiny_recipe(folder))
     prepare(recipe, workers=1)
     coded = load_store(recipe.cache_folder / "ckplus")
@@ -79,7 +79,7 @@ def school(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     )
     (recipe.run_folder / "calibration.json").write_bytes(msgspec.json.encode(toy))
     write_recipe(recipe, folder / "recipe.toml")
-    return School(recipe, folder / "recipe.toml", folder)
+    return Setup(recipe, folder / "recipe.toml", folder)
 
 
 def _fitting(recipe: Recipe) -> Recipe:
@@ -97,10 +97,10 @@ def _fitting(recipe: Recipe) -> Recipe:
 
 
 @pytest.fixture(scope="module")
-def evaluation(school: School, tmp_path_factory: pytest.TempPathFactory) -> Evaluation:
+def evaluation(setup: Setup, tmp_path_factory: pytest.TempPathFactory) -> Evaluation:
     folder = tmp_path_factory.mktemp("out")
     plot = folder / "plot.png"
-    assert school.evaluate(folder / "found.json", "--slices", "--plot", str(plot)) == 0
+    assert setup.evaluate(folder / "found.json", "--slices", "--plot", str(plot)) == 0
     assert {path.name for path in folder.iterdir()} == {"found.json", "plot.png"}
     drawn = cv2.imread(str(plot))
     assert drawn is not None
@@ -120,7 +120,7 @@ def test_the_report_names_the_very_file(evaluation: Evaluation) -> None:
 
 
 def test_stored_faces_are_judged_as_the_analyzer_judges_them(
-    school: School, evaluation: Evaluation
+    setup: Setup, evaluation: Evaluation
 ) -> None:
     parts = {(part.dataset, part.split): part for part in evaluation.emotions}
     assert [part.split.partition(",")[0] for part in evaluation.emotions] == [
@@ -128,11 +128,11 @@ def test_stored_faces_are_judged_as_the_analyzer_judges_them(
         "validation",
         "test without leaks",
     ]
-    store = load_store(school.recipe.cache_folder / "ferplus")
+    store = load_store(setup.recipe.cache_folder / "ferplus")
     rows = store.labelled("test")
     faces = [centre(store.images[row], 112, 112) for row in rows]
     states = FaceStateAnalyzer(BUNDLE).predict_crops(faces, color="rgb", align=False)
-    truth = [school.recipe.emotions[place] for place in store.majority[rows]]
+    truth = [setup.recipe.emotions[place] for place in store.majority[rows]]
     right = [state.emotion.label == label for state, label in zip(states, truth, strict=True)]
     found = parts["FER+", "test without leaks"]
     assert found.n == 15  # the leak is out
@@ -145,15 +145,15 @@ def test_stored_faces_are_judged_as_the_analyzer_judges_them(
 
 
 def test_worse_conditions_go_through_the_whole_product(
-    school: School, evaluation: Evaluation
+    setup: Setup, evaluation: Evaluation
 ) -> None:
     [rafdb, ferplus] = evaluation.slices
     assert (rafdb.dataset, ferplus.dataset) == ("RAF-DB (basic)", "FER+")
     conditions = {one.condition: one for one in ferplus.conditions}
     assert "grey" in {one.condition for one in rafdb.conditions}
-    store = load_store(school.recipe.cache_folder / "ferplus")
+    store = load_store(setup.recipe.cache_folder / "ferplus")
     names = store.names[store.labelled("test")]
-    pictures = [cv2.imread(str(school.folder / "ferplus" / name)) for name in names]
+    pictures = [cv2.imread(str(setup.folder / "ferplus" / name)) for name in names]
     dark = next(one for one in CONDITIONS if one.name == "dark 4 EV").change
     assert dark is not None
     analyzer = FaceStateAnalyzer(BUNDLE)
@@ -171,7 +171,7 @@ def test_worse_conditions_go_through_the_whole_product(
     assert conditions["dark 4 EV"].units_agree.value == pytest.approx(
         (before == now).mean(), abs=1e-4
     )
-    truth = [school.recipe.emotions[place] for place in store.majority[store.labelled("test")]]
+    truth = [setup.recipe.emotions[place] for place in store.majority[store.labelled("test")]]
     clean = [pair[0].emotion.label == label for pair, label in zip(answers, truth, strict=True)]
     worse = [pair[1].emotion.label == label for pair, label in zip(answers, truth, strict=True)]
     assert ferplus.clean.value == pytest.approx(np.mean(clean), abs=1e-4)
@@ -180,7 +180,7 @@ def test_worse_conditions_go_through_the_whole_product(
 
 
 def test_units_are_told_apart_by_what_they_are_figures_of(
-    school: School, evaluation: Evaluation
+    setup: Setup, evaluation: Evaluation
 ) -> None:
     assert evaluation.recipe is not None
     assert evaluation.recipe.recipe == "tiny"
@@ -205,7 +205,7 @@ def test_raters_stand_beside_the_model(evaluation: Evaluation) -> None:
 
 
 def test_an_interrupted_run_goes_on(
-    school: School, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    setup: Setup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = slices._run_one
     done: list[Job] = []
@@ -218,7 +218,7 @@ def test_an_interrupted_run_goes_on(
 
     monkeypatch.setattr(slices, "_run_one", killed)
     with pytest.raises(KeyboardInterrupt):
-        school.evaluate(tmp_path / "found.json", "--slices")
+        setup.evaluate(tmp_path / "found.json", "--slices")
     assert not (tmp_path / "found.json").exists()
     rest: list[Job] = []
 
@@ -227,18 +227,18 @@ def test_an_interrupted_run_goes_on(
         return whole(job)
 
     monkeypatch.setattr(slices, "_run_one", resumed)
-    assert school.evaluate(tmp_path / "found.json", "--slices") == 0
+    assert setup.evaluate(tmp_path / "found.json", "--slices") == 0
     found = load_evaluation(tmp_path / "found.json")
     assert len(rest) == sum(part.n for part in found.slices) - 4
     assert [path.name for path in tmp_path.iterdir()] == ["found.json"]
 
 
-def test_what_is_not_here_is_left_out_and_said(school: School, tmp_path: Path) -> None:
+def test_what_is_not_here_is_left_out_and_said(setup: Setup, tmp_path: Path) -> None:
     data = {
         name: msgspec.structs.replace(one, root=str(tmp_path / "gone"))
-        for name, one in school.recipe.data.items()
+        for name, one in setup.recipe.data.items()
     }
-    moved = msgspec.structs.replace(school.recipe, data=data, name="never-trained")
+    moved = msgspec.structs.replace(setup.recipe, data=data, name="never-trained")
     write_recipe(moved, tmp_path / "moved.toml")
     out = tmp_path / "found.json"
     options = ["--bundle", str(BUNDLE), "--config", str(tmp_path / "moved.toml")]
@@ -263,17 +263,17 @@ def test_what_is_not_here_is_left_out_and_said(school: School, tmp_path: Path) -
     ],
 )
 def test_mistakes_are_answered_with_what_was_expected(
-    options: list[str], problem: str, school: School, capsys: pytest.CaptureFixture[str]
+    options: list[str], problem: str, setup: Setup, capsys: pytest.CaptureFixture[str]
 ) -> None:
     given = [str(BUNDLE) if option == "BUNDLE" else option for option in options]
-    assert main(["evaluate", "--config", str(school.file), *given]) == 2
+    assert main(["evaluate", "--config", str(setup.file), *given]) == 2
     assert problem in capsys.readouterr().err
 
 
 def test_missing_caches_are_named(
-    school: School, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    setup: Setup, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    elsewhere = msgspec.structs.replace(school.recipe, runs=str(tmp_path / "runs"))
+    elsewhere = msgspec.structs.replace(setup.recipe, runs=str(tmp_path / "runs"))
     write_recipe(elsewhere, tmp_path / "recipe.toml")
     options = ["--bundle", str(BUNDLE), "--config", str(tmp_path / "recipe.toml")]
     assert main(["evaluate", *options, "--out", str(tmp_path / "out.json")]) == 2
@@ -281,9 +281,9 @@ def test_missing_caches_are_named(
     assert not (tmp_path / "out.json").exists()
 
 
-def test_another_file_of_the_bundle_is_another_file(school: School, tmp_path: Path) -> None:
+def test_another_file_of_the_bundle_is_another_file(setup: Setup, tmp_path: Path) -> None:
     pytest.importorskip("executorch.runtime", reason="needs ExecuTorch")
-    assert school.evaluate(tmp_path / "found.json", "--artifact", "tiny.pte") == 0
+    assert setup.evaluate(tmp_path / "found.json", "--artifact", "tiny.pte") == 0
     found = load_evaluation(tmp_path / "found.json")
     assert (found.artifact, found.runtime) == ("tiny.pte", "executorch, fp32, one thread")
 

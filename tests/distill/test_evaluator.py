@@ -14,8 +14,8 @@ from sklearn.metrics import f1_score, roc_auc_score
 from distill.datasets import EMOTIONS, LabelledFace
 from distill.evaluation.evaluator import Evaluator
 from distill.evaluation.metrics.labels import (
-    judge_emotions,
-    judge_units,
+    emotion_metrics,
+    label_metrics,
     mean_over_folds,
     thresholds_of_best_f1,
 )
@@ -46,7 +46,7 @@ def test_figures_of_units_leave_unknown_labels_out() -> None:
     scores = rng.random((200, 2))
     labels = (rng.random((200, 2)) < 0.3 + 0.4 * scores).astype(np.float32)
     labels[:80, 1] = np.nan
-    found = judge_units(labels, scores, np.array([0.4, 0.7]), UNITS)
+    found = label_metrics(labels, scores, np.array([0.4, 0.7]), UNITS)
     for column, (unit, threshold, first) in enumerate((("AU1", 0.4, 0), ("AU2", 0.7, 80))):
         truth, score = labels[first:, column], scores[first:, column]
         assert found[unit].value == pytest.approx(f1_score(truth, score >= threshold), abs=1e-4)
@@ -56,7 +56,7 @@ def test_figures_of_units_leave_unknown_labels_out() -> None:
 
 def test_a_unit_that_is_never_there_or_always_is_not_judged() -> None:
     labels = np.array([[0, 1], [0, 1], [np.nan, np.nan]], dtype=np.float32)
-    assert judge_units(labels, np.full((3, 2), 0.9), np.array([0.5, 0.5]), UNITS) == {}
+    assert label_metrics(labels, np.full((3, 2), 0.9), np.array([0.5, 0.5]), UNITS) == {}
 
 
 @settings(max_examples=100, deadline=None)
@@ -78,12 +78,12 @@ def test_emotions_are_decided_among_the_ones_asked_for() -> None:
     scores = rng.random((300, 8))
     truth = [EMOTIONS[place] for place in rng.integers(0, 7, 300)]  # no contempt
     own = EMOTIONS[:7]
-    found = judge_emotions(truth, scores, EMOTIONS, own)
+    found = emotion_metrics(truth, scores, EMOTIONS, own)
     decided = [EMOTIONS[place] for place in scores[:, :7].argmax(axis=1)]
     assert found.accuracy == pytest.approx(np.mean(np.array(decided) == truth), abs=1e-4)
     assert found.mean_f1 == pytest.approx(f1_score(truth, decided, average="macro"), abs=1e-4)
     assert sum(label.support for label in found.recalls.values()) == 300
-    among_all = judge_emotions(truth, scores, EMOTIONS, EMOTIONS)
+    among_all = emotion_metrics(truth, scores, EMOTIONS, EMOTIONS)
     right = np.array(EMOTIONS)[scores.argmax(axis=1)] == truth
     assert among_all.accuracy == pytest.approx(right.mean(), abs=1e-4)
     assert among_all.accuracy < found.accuracy
@@ -93,8 +93,8 @@ def test_emotions_are_decided_among_the_ones_asked_for() -> None:
 def test_means_over_folds_skip_folds_that_could_not_judge_a_unit() -> None:
     labels = np.array([[1, 1], [0, 1]], dtype=np.float32)
     thresholds = np.array([0.5, 0.5])
-    one = judge_units(labels, np.array([[0.9, 0.1], [0.8, 0.1]]), thresholds, UNITS)
-    two = judge_units(labels.T, np.array([[0.9, 0.9], [0.1, 0.1]]), thresholds, UNITS)
+    one = label_metrics(labels, np.array([[0.9, 0.1], [0.8, 0.1]]), thresholds, UNITS)
+    two = label_metrics(labels.T, np.array([[0.9, 0.9], [0.1, 0.1]]), thresholds, UNITS)
     mean = mean_over_folds([one, two])
     assert list(one) == ["AU1"]
     assert list(two) == ["AU2"]

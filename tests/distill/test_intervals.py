@@ -11,10 +11,10 @@ from sklearn.metrics import confusion_matrix as reference_matrix
 from sklearn.metrics import f1_score, precision_recall_fscore_support
 
 from distill.datasets import EMOTIONS, LabelledFace
-from distill.evaluation.metrics.emotion import JudgedPart, confusion_matrix, emotion_report
+from distill.evaluation.metrics.emotion import EvaluatedPart, confusion_matrix, emotion_report
 from distill.evaluation.metrics.intervals import bootstrap, mean, wilson
 from distill.evaluation.metrics.reliability import calibration_error, reliability
-from distill.evaluation.metrics.units import unit_figures
+from distill.evaluation.metrics.units import unit_metrics
 from distill.evaluation.protocols.raters import against_others, agreement_of, rater_report
 
 
@@ -98,7 +98,7 @@ def test_emotion_figures_are_scikit_learns() -> None:
     logits = rng.normal(0, 1, (400, 8)).astype(np.float32)
     logits[np.arange(400), labels] += 1.5
     answers = logits.argmax(axis=1)
-    part = JudgedPart("Toy", "test", "by hand", "nothing else", labels)
+    part = EvaluatedPart("Toy", "test", "by hand", "nothing else", labels)
     report = emotion_report(part, logits, EMOTIONS, temperature=2.0, seed=0)
     assert np.array_equal(confusion_matrix(labels, answers, 8), reference_matrix(labels, answers))
     precision, recall, f1, support = precision_recall_fscore_support(
@@ -130,7 +130,7 @@ def test_unknown_units_count_neither_way() -> None:
     labels = (rng.random((120, 2)) < scores).astype(np.float32)
     labels[:50, 1] = np.nan
     subjects = np.repeat([f"S{number}" for number in range(20)], 6)
-    found = unit_figures(
+    found = unit_metrics(
         ("AU1", "AU2"), labels, scores >= 0.5, scores, ("AU2",), seed=0, subjects=subjects
     )
     expected = f1_score(labels[50:, 1], scores[50:, 1] >= 0.5)

@@ -12,7 +12,7 @@ import torch
 from distill.config import ConfigError, Recipe, TextConfig, load_recipe
 from distill.evaluation.command import main as evaluate
 from distill.evaluation.evaluate import out_of_fold_logits
-from distill.evaluation.evaluate_zero_shot import ZeroShotFigures
+from distill.evaluation.evaluate_zero_shot import ZeroShotMetrics
 from distill.evaluation.metrics.scores import auc
 from distill.faces.batches import make_batches
 from distill.language import plain_words
@@ -196,7 +196,7 @@ def test_zero_shot_is_measured_beside_the_heads(
     out = tmp_path / "zero-shot.json"
     command = ["--zero-shot", "--config", str(tmp_path / "recipe.toml"), "--out", str(out)]
     assert evaluate(command) == 0
-    figures = msgspec.json.decode(out.read_bytes(), type=list[ZeroShotFigures])
+    figures = msgspec.json.decode(out.read_bytes(), type=list[ZeroShotMetrics])
     assert [row.by for row in figures] == ["heads", "the grammar's sentences", "plain words"]
     heads = next(a for a in figures[0].accuracy if a.metric == "mean AUC")
     folds = out_of_fold_logits(recipe, "fp32")

@@ -21,7 +21,7 @@ from distill.config import (
     load_recipe,
 )
 from distill.evaluation.command import main as evaluate
-from distill.evaluation.evaluate_teacher import TeacherFigures
+from distill.evaluation.evaluate_teacher import TeacherMetrics
 from distill.faces.batches import Batch, centre_tensor, make_batches
 from distill.faces.views import views, zoom
 from distill.networks.architectures import build_network
@@ -251,7 +251,7 @@ def test_figures_are_written_for_each_member_and_for_all(
     out = folder / "teacher.json"
     assert evaluate(["--teacher", str(folder / "teacher.toml"), "--out", str(out)]) == 0
     assert "teacher, 4 views: CK+ mean F1" in capsys.readouterr().out
-    figures = msgspec.json.decode(out.read_bytes(), type=list[TeacherFigures])
+    figures = msgspec.json.decode(out.read_bytes(), type=list[TeacherMetrics])
     own, other, both = (set(row.sha256) for row in figures[:3])
     assert own | other == both
     assert not own & other

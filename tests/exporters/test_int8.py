@@ -196,7 +196,7 @@ def test_a_tflite_of_integers_computes_in_integers(bundle: Bundle) -> None:
 
 
 def test_unfolded_weights_are_the_same_network() -> None:
-    network = load_integers(exported_int8().parent / "all.pt2")
+    network = load_integers(exported_int8().parent / "network.pt2")
     unfolded = unfold_weights(network)
     x = torch.randn(2, 3, 112, 112)
     with torch.inference_mode():

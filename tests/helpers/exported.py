@@ -110,7 +110,7 @@ def exported_int8() -> Path:
     simulated.eval()
     with torch.no_grad():
         simulated((faces - 127.5) / 128)
-    save_program(convert(simulated), (2, 3, 112, 112), folder / "all.pt2")
+    save_program(convert(simulated), (2, 3, 112, 112), folder / "network.pt2")
     arguments = exported_fp32().arguments(folder / NAME, checkpoint=folder / "network.pt")
     files = ["tflite", "tflite:int8", "tflite/int8-io:int8", "executorch", "executorch:int8"]
     files += ["coreml:int8", "onnx", "onnx:int8"]

@@ -26,7 +26,7 @@ class WildTargets:
     """Targets of n faces, U units and E emotions, float32 but for the sentences.
 
     units [n, U]: 0 absent to 1 present, NaN unknown. strength [n, U]: 0 absent, 1 slight, 2 marked
-    (1.5 where two coders differ), NaN where nobody decided or the coders contradict each other.
+    (1.5 where two coders differ), NaN where no coder decided or the coders contradict each other.
     visible [n, 5]: whether each of `REGIONS` can be judged; 0.5 where two coders differ.
     emotion [n, E]: sums to 1; NaN if no coder named any of the E. emotion_strength [n]: 0 to 3,
     averaged. coders [n, 2, U]: each coder's 0, 1, 2 or NaN; NaN throughout for a missing coder.

@@ -13,7 +13,7 @@ from distill.evaluation.reports.schema import EmotionReport, Estimate, LabelFigu
 
 
 @dataclass(frozen=True)
-class JudgedPart:
+class EvaluatedPart:
     """A part of a data set in words, as `EmotionReport` holds them, and its labels, [n]."""
 
     dataset: str
@@ -24,13 +24,13 @@ class JudgedPart:
 
 
 def emotion_report(
-    part: JudgedPart,
+    part: EvaluatedPart,
     logits: NDArray[np.float32],
     emotions: tuple[str, ...],
     temperature: float,
     seed: int,
 ) -> EmotionReport:
-    """Judge logits [n, emotions] against labels [n]."""
+    """Evaluate logits [n, emotions] against labels [n]."""
     labels, count = part.labels, len(emotions)
     answers = logits.argmax(axis=1)
     right = answers == labels

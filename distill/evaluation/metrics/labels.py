@@ -13,7 +13,7 @@ from mf2_edge.bundle.schema import LabelAccuracy
 
 
 @dataclass(frozen=True)
-class EmotionFigures:
+class EmotionMetrics:
     """Decisions on n faces: accuracy with the recall of each label, and mean F1 with each F1."""
 
     accuracy: float
@@ -22,7 +22,7 @@ class EmotionFigures:
     f1s: dict[str, LabelAccuracy]
 
 
-def judge_units(
+def label_metrics(
     labels: NDArray[np.float32],
     scores: NDArray[np.float64],
     thresholds: NDArray[np.float64],
@@ -82,18 +82,18 @@ def _best_threshold(scores: NDArray[np.float64], truth: NDArray[np.bool_]) -> fl
     order = np.argsort(-scores, kind="stable")
     ordered, hits = scores[order], np.cumsum(truth[order])
     value = 2 * hits / (np.arange(1, len(hits) + 1) + truth.sum())
-    value[:-1][ordered[:-1] == ordered[1:]] = -1  # equal scores cannot be told apart
+    value[:-1][ordered[:-1] == ordered[1:]] = -1  # no threshold lies between equal scores
     last = int(value.argmax())
     following = min(last + 1, len(ordered) - 1)
     return float((ordered[last] + ordered[following]) / 2)
 
 
-def judge_emotions(
+def emotion_metrics(
     truth: Sequence[str],
     scores: NDArray[np.float64],
     emotions: Sequence[str],
     among: Sequence[str],
-) -> EmotionFigures:
+) -> EmotionMetrics:
     """The best of the emotions `among` decides. truth [n]; scores [n, emotions]."""
     possible = [place for place, name in enumerate(emotions) if name in among]
     decided = np.array([emotions[place] for place in possible])[scores[:, possible].argmax(axis=1)]
@@ -101,7 +101,7 @@ def judge_emotions(
     support = {name: int((labels == name).sum()) for name in among if (labels == name).any()}
     recalls = {name: float((decided[labels == name] == name).mean()) for name in support}
     f1s = {name: f1(decided == name, labels == name) for name in support}
-    return EmotionFigures(
+    return EmotionMetrics(
         accuracy=round(float((decided == labels).mean()), 4),
         recalls=_by_label(recalls, support),
         mean_f1=round(float(np.mean(list(f1s.values()))), 4),

@@ -16,7 +16,7 @@ from mf2_edge.bundle.schema import AccuracySpec, LabelAccuracy
 
 
 @dataclass(frozen=True)
-class UnitFigures:
+class UnitMetrics:
     """Means over the headline units, and each unit's own figures."""
 
     labels: dict[str, LabelAccuracy]
@@ -41,7 +41,7 @@ class UnitFigures:
         ]
 
 
-def unit_figures(
+def unit_metrics(
     units: Sequence[str],
     labels: NDArray[np.float32],
     present: NDArray[np.bool_],
@@ -49,11 +49,11 @@ def unit_figures(
     headline: Sequence[str],
     seed: int,
     subjects: NDArray[np.str_] | None = None,
-) -> UnitFigures:
-    """Judge decisions and scores, [n, units], against labels of 0, 1, NaN, [n, units].
+) -> UnitMetrics:
+    """Evaluate decisions and scores, [n, units], against labels of 0, 1, NaN, [n, units].
 
-    Intervals draw subjects, [n], who have several faces each, or faces where nobody knows who they
-    are. A draw without a face that has a unit does not judge that unit.
+    Intervals draw subjects, [n], who have several faces each, or faces where subjects are unknown.
+    A draw without a face that has a unit leaves that unit out.
     """
     known, truth = ~np.isnan(labels), labels == 1
     columns = range(len(units))
@@ -73,7 +73,7 @@ def unit_figures(
     values = figures(np.arange(len(labels)))
     low, high = bootstrap(figures, len(labels), seed, subjects)
     found = [estimate(*three) for three in zip(values, low, high, strict=True)]
-    return UnitFigures(
+    return UnitMetrics(
         labels={
             unit: LabelAccuracy(
                 value=found[place].value,

@@ -53,7 +53,7 @@ class EvaluationProtocol:
     held_out: bool = True
 
     @property
-    def judges_units(self) -> bool:
+    def has_units(self) -> bool:
         """Whether Action Units are judged at all."""
         return self.units is None or bool(self.units)
 
@@ -79,7 +79,7 @@ class EvaluationProtocol:
 
     def _is_judged(self, face: LabelledFace) -> bool:
         labelled = face.emotion in self.emotions
-        coded = self.judges_units and face.action_units is not None
+        coded = self.has_units and face.action_units is not None
         return face.split in self.parts and (labelled or coded)
 
     def _filled(self, fold: Fold, faces: Sequence[LabelledFace]) -> Fold:

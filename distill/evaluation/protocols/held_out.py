@@ -14,7 +14,7 @@ from distill.datasets import READERS, LabelledFace
 from distill.datasets.tree import open_tree
 from distill.evaluation.artifact import ArtifactFile, Logits, run_on_store
 from distill.evaluation.evaluate import splits
-from distill.evaluation.metrics.emotion import JudgedPart, emotion_report
+from distill.evaluation.metrics.emotion import EvaluatedPart, emotion_report
 from distill.evaluation.protocols.raters import rater_report
 from distill.evaluation.reports.schema import (
     EmotionReport,
@@ -65,7 +65,7 @@ class HeldOutPart:
         """Decisions, confusions and calibration."""
         fitted = f"{self.data.title} validation" in manifest.calibration.emotion.fitted_on
         known = "fitting the temperature, and for choices in training"
-        part = JudgedPart(
+        part = EvaluatedPart(
             dataset=self.data.title,
             split=self.words,
             labels_are=self.rule,

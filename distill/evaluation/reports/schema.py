@@ -2,7 +2,7 @@
 
 Every figure stands with its 95 % interval and with what it rests on. Figures of this very file,
 figures of the recipe that made it, and figures on faces it was trained on have keys of their own,
-so that nobody takes one for the other.
+so that neither is taken for the other.
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ class SlicedPart:
 def slice_report(
     part: SlicedPart, which: ArtifactFile, scratch: Path, seed: int, workers: int
 ) -> SliceReport:
-    """Judge every condition on every face; a killed run goes on from a file in `scratch`."""
+    """Evaluate every condition on every face; a killed run goes on from a file in `scratch`."""
     values = _run_all(part, which, scratch, workers)
     manifest = open_file(which).analyzer.bundle.manifest
     emotions = len(manifest.head("emotion").labels)

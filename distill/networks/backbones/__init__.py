@@ -12,7 +12,7 @@ def make_backbone(recipe: Recipe, weights: str | None) -> Backbone:
     weights: see `NetworkConfig.weights`. Raises ConfigError if they are not there or another
     network's, MissingExtraError if a package is not installed.
     """
-    # Each is imported where it is asked for: the face network needs no torchvision.
+    # Imported where it is used: the face network needs no torchvision.
     match recipe.network.backbone:
         case "vit_b_16":
             from distill.networks.backbones.vit import vit_b_16

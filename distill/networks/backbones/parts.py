@@ -67,7 +67,7 @@ class ImageNetInput(nn.Module):
         super().__init__()
         before, after = torch.tensor([given.mean, given.std]), torch.tensor([mean, std])
         scale, shift = before[1] / after[1], (before[0] - after[0]) / after[1]
-        # The recipe tells them, so checkpoints need not.
+        # The recipe has them, so checkpoints need not.
         self.register_buffer("scale", scale.reshape(1, 3, 1, 1), persistent=False)
         self.register_buffer("shift", shift.reshape(1, 3, 1, 1), persistent=False)
 
