@@ -1,18 +1,14 @@
-"""`--write FILE` keeps what a benchmark run measured: one small report, with its conditions."""
+"""`--write FILE` writes the latencies of a benchmark run, with their conditions."""
 
 from __future__ import annotations
 
-import json
-import platform
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from mf2_edge.bench.measure.machine import cpu_name
+from benchmarks.report import conditions, write_report
 from mf2_edge.bundle.loader import load_bundle
-from mf2_edge.io.atomic import replacing
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -26,10 +22,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     bundle = load_bundle(None)
     measured = session.config._benchmarksession.benchmarks  # type: ignore[attr-defined]
     report = {
-        "what": "latency a stage, one thread, a 640x480 frame with one face",
-        "provenance": "measured-host",
-        "machine": machine_line(),
-        "date": datetime.now(UTC).date().isoformat(),
+        "what": "latency of each stage, one thread, a 640x480 frame with one face",
+        **conditions(),
         "bundle": bundle.manifest.name,
         "bundle_sha256": bundle.manifest_sha256,
         "runtime": "litert fp32",
@@ -42,13 +36,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
             for benchmark in measured
         },
     }
-    with replacing(path) as partial:
-        partial.write_text(json.dumps(report, indent=1) + "\n")
-
-
-def machine_line() -> str:
-    """What figures were measured on."""
-    return f"{platform.system()} {platform.machine()}, {cpu_name()}, no GPU"
+    write_report(report, path)
 
 
 def _percentile(benchmark: object, percent: int) -> float:

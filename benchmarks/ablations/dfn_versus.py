@@ -12,16 +12,15 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import subprocess
 import sys
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks.report import RESULTS, conditions, write_report
 from mf2_edge.io.atomic import replacing
 
 METHODS = ("dfn", "probe", "full")
@@ -42,7 +41,7 @@ def main() -> None:
     parser.add_argument("--micro-batch", type=int, default=8, help="of full fine-tuning; 8")
     parser.add_argument("--full-epochs", type=int, help="default: 10 on RAF-DB, 30 on CK+")
     parser.add_argument("--folder", type=Path, default=Path("runs/dfn-versus"))
-    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/dfn.json"))
+    parser.add_argument("--out", type=Path, default=RESULTS / "dfn.json")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
@@ -51,14 +50,12 @@ def main() -> None:
     runs = [run(options, task, seed) for task in FULL_EPOCHS for seed in range(options.seeds)]
     report = {
         "what": "DFN on a frozen MF² against full fine-tuning and a linear probe",
-        "provenance": "measured-host",
+        **conditions(),
         "notes": [
             "MF² learned from RAF-DB's training part before; the faces judged are held out",
             "training_mb is the peak less what the process held before it opened its data",
             "points are 100 times the figure, the mean over the seeds",
         ],
-        "machine": f"{platform.system()} {platform.machine()}, one thread",
-        "date": datetime.now(UTC).date().isoformat(),
         "mf2_sha256": runs[0][0]["mf2_sha256"],
         "seeds": options.seeds,
         "summary": [
@@ -66,8 +63,7 @@ def main() -> None:
         ],
         "runs": [row for rows in runs for row in rows],
     }
-    with replacing(options.out) as partial:
-        partial.write_text(json.dumps(report, indent=1) + "\n")
+    write_report(report, options.out)
 
 
 def run(options: argparse.Namespace, task: str, seed: int) -> list[dict[str, Any]]:

@@ -24,7 +24,7 @@ from tqdm import tqdm
 
 from benchmarks.ablations.plans import PLANS
 from benchmarks.ablations.run import arm_recipe
-from distill.evaluation.evaluate import machine, today
+from benchmarks.report import RESULTS, conditions, write_report
 from distill.networks.export_net import embedding_widths, export_network
 from distill.networks.fake_quantized import convert, prepare, save_program
 from distill.training.checkpoint import load_integers, load_network
@@ -36,8 +36,6 @@ from mf2_edge.bundle.loader import load_bundle
 from mf2_edge.bundle.schema import EmbeddingSpec
 from mf2_edge.io.atomic import replacing
 from mf2_edge.runtime.litert import LiteRTRuntime
-
-RESULTS = Path("benchmarks/results")
 
 
 def main() -> None:
@@ -65,9 +63,12 @@ def main() -> None:
                 "bytes": len(files[name, numbers]),
             }
     report |= {"what": "networks for phones by size: accuracy of a small budget, latency here"}
-    report |= {"rounds": options.rounds, "latency": f"litert, one thread; {today()}, {machine()}"}
-    with replacing(options.out) as partial:
-        partial.write_text(json.dumps(report, indent=2) + "\n")
+    measured = conditions()
+    report |= {
+        "rounds": options.rounds,
+        "latency": f"litert, one thread; {measured['date']}, {measured['machine']}",
+    }
+    write_report(report, options.out)
     draw(report, options.plot)
 
 

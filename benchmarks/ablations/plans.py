@@ -9,6 +9,8 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
+from distill.training.phase2 import coded_source
+from distill.training.pretrain import predict, validate, wild_sources
 from numpy.typing import NDArray
 
 from distill.config import Recipe, load_recipe
@@ -16,8 +18,6 @@ from distill.evaluation.metrics.scores import auc
 from distill.language.zero_shot import grammar_directions, plain_directions, read_by_text
 from distill.networks.features import FeatureNet
 from distill.networks.network import FaceStateNet
-from distill.training.phase2 import coded_source
-from distill.training.pretrain import predict, validate, wild_sources
 
 CONFIGS = Path("distill/configs")
 LEVELS = ("au", "emotion", "face")
@@ -27,10 +27,10 @@ replace = msgspec.structs.replace
 Arm = Callable[[Recipe], Recipe]
 
 
-Judge = Callable[[FaceStateNet, Recipe], dict[str, float]]
+Metrics = Callable[[FaceStateNet, Recipe], dict[str, float]]
 
 
-def emotions_told(network: FaceStateNet, recipe: Recipe) -> dict[str, float]:
+def emotion_accuracy(network: FaceStateNet, recipe: Recipe) -> dict[str, float]:
     """Accuracy on the validation part of each data set."""
     return validate(network, recipe, wild_sources(recipe))
 
@@ -52,7 +52,7 @@ def contempt_by_text(network: FaceStateNet, recipe: Recipe) -> dict[str, float]:
     }
     margins = {way: margin(scores[0], contempt) for way, scores in ways.items()}
     figures = {f"AUC of contempt, CK+, {way}": auc(margins[way], truth) for way in margins}
-    return figures | emotions_told(network, recipe)
+    return figures | emotion_accuracy(network, recipe)
 
 
 def margin(scores: NDArray[np.float32], label: int) -> NDArray[np.float32]:
@@ -64,7 +64,7 @@ def margin(scores: NDArray[np.float32], label: int) -> NDArray[np.float32]:
 class Plan:
     """what: in words. steps, unit_steps: the budget of phases 1 and 2, unless told otherwise.
 
-    judge: the figures of phase 1's network.
+    metrics: the figures of phase 1's network.
     """
 
     what: str
@@ -72,7 +72,7 @@ class Plan:
     arms: dict[str, Arm]
     steps: int
     unit_steps: int
-    judge: Judge = emotions_told
+    metrics: Metrics = emotion_accuracy
 
 
 def part_of_mf2(
@@ -85,22 +85,6 @@ def part_of_mf2(
         unseen=unseen,
         network=replace(recipe.network, architecture=architecture, continues=None),
         texts=replace(recipe.texts, levels=levels) if recipe.texts and levels else None,
-    )
-
-
-def lessons(recipe: Recipe, *, answers: bool, features: bool, unlabelled: bool) -> Recipe:
-    """An edge network that starts from labels alone, taught so much of what the teacher knows."""
-    network = replace(recipe.network, continues="runs/mobilefacenet/wild.pt")
-    taught = recipe.lessons and replace(recipe.lessons, remembered=True)
-    if taught is not None and not features:
-        taught = replace(taught, embedding=0.0, head=0.0, tokens=0.0, text=0.0)
-    batch = {"rafdb": 12, "ferplus": 12, "lfw": 8} if unlabelled else recipe.train.batch
-    return replace(
-        recipe,
-        network=network,
-        teacher=recipe.teacher if answers else None,
-        lessons=taught if answers else None,
-        train=replace(recipe.train, batch=batch, fade_steps=recipe.train.steps // 4),
     )
 
 
@@ -159,19 +143,7 @@ PLANS: dict[str, Plan] = {
         },
         steps=250,
         unit_steps=0,
-        judge=contempt_by_text,
-    ),
-    "lessons": Plan(
-        "The network for phones without each part of what it is taught",
-        CONFIGS / "mf2-edge-m.toml",
-        {
-            "labels alone": partial(lessons, answers=False, features=False, unlabelled=False),
-            "+ answers": partial(lessons, answers=True, features=False, unlabelled=False),
-            "+ features": partial(lessons, answers=True, features=True, unlabelled=False),
-            "+ unlabelled faces": partial(lessons, answers=True, features=True, unlabelled=True),
-        },
-        steps=250,
-        unit_steps=120,
+        metrics=contempt_by_text,
     ),
     "bundle-teacher": Plan(
         "mf2-edge-s without each part of what it is taught",

@@ -10,17 +10,16 @@ Units out of fold, thresholds fitted to the integers (to the floats for the firs
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from benchmarks.report import RESULTS, conditions, write_report
 from distill.config import QuantizationConfig, Recipe, load_recipe
-from distill.evaluation.evaluate import evaluate, machine, today
+from distill.evaluation.evaluate import evaluate
 from distill.training.qat import quantize
 from mf2_edge.bundle.schema import AccuracySpec
-from mf2_edge.io.atomic import replacing
 
 FLOAT = ("wild.pt", "network.pt", "folds", "folds.npz")
 """What phases 1 to 3 leave."""
@@ -48,15 +47,12 @@ def main() -> None:
     }
     report = {
         "what": f"{recipe.name}: 8-bit integers made after training and in it",
-        "provenance": "measured-host",
-        "machine": machine(),
-        "date": today(),
+        **conditions(),
         "seed": recipe.seed,
         "rows": rows,
     }
-    out = options.out or Path("benchmarks/results") / recipe.name / "rounding.json"
-    with replacing(out) as partial:
-        partial.write_text(json.dumps(report, indent=2) + "\n")
+    out = options.out or RESULTS / recipe.name / "rounding.json"
+    write_report(report, out)
 
 
 def variant(recipe: Recipe, name: str, quantization: QuantizationConfig | None) -> Recipe:

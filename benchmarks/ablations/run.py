@@ -1,6 +1,6 @@
 """What each part, or each size, of a network brings: the same small budget, several seeds.
 
-    python -m benchmarks.ablations.run mf2 | unseen | lessons | bundle-teacher | sizes
+    python -m benchmarks.ablations.run mf2 | unseen | bundle-teacher | sizes
 
 Arms of a plan (`plans.py`) start alike and see the same faces: phase 1 in the wild, then,
 where the plan says so, phase 2 in two folds by subject on CK+. Figures are of validation data.
@@ -21,18 +21,18 @@ from typing import Any
 
 import msgspec
 import numpy as np
+from distill.training.action_units import train_action_units
+from distill.training.pretrain import train
 
 from benchmarks.ablations.dfn_versus import MALLOC
-from benchmarks.ablations.plans import PLANS, Judge, Plan
+from benchmarks.ablations.plans import PLANS, Metrics, Plan
+from benchmarks.report import RESULTS, conditions, write_report
 from distill.config import Recipe, load_recipe
-from distill.evaluation.evaluate import machine, today
 from distill.evaluation.metrics.scores import auc, f1
 from distill.language.texts import make_bank
 from distill.networks.network import channels_last
 from distill.networks.size import network_size
-from distill.training.action_units import train_action_units
 from distill.training.checkpoint import load_network
-from distill.training.pretrain import train
 from mf2_edge.io.atomic import replacing
 
 
@@ -51,7 +51,7 @@ def main() -> None:
     if options.one:
         arm, seed = json.loads(options.one)
         recipe = arm_recipe(plan, arm, seed, options)
-        run(recipe, plan.judge, with_units=options.unit_steps > 0)
+        run(recipe, plan.metrics, with_units=options.unit_steps > 0)
         return
     jobs = [(arm, seed) for seed in range(options.seeds) for arm in plan.arms]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -62,16 +62,13 @@ def main() -> None:
         figures[arm].append(json.loads((folder / "figures.json").read_text()))
     report = {
         "what": f"{plan.what}, the same small budget, validation data",
-        "provenance": "measured-host",
-        "machine": machine(),
-        "date": today(),
+        **conditions(),
         "budget": {"phase 1 steps of 32 faces": options.steps, "phase 2": options.unit_steps},
         "seeds": options.seeds,
         "variants": {name: summary(rows) for name, rows in figures.items()},
     }
-    out = options.out or Path(f"benchmarks/results/{options.plan}-ablation.json")
-    with replacing(out) as partial:
-        partial.write_text(json.dumps(report, indent=2) + "\n")
+    out = options.out or RESULTS / f"{options.plan}-ablation.json"
+    write_report(report, out)
 
 
 def launch(plan: Plan, arm: str, seed: int, options: argparse.Namespace) -> None:
@@ -106,12 +103,12 @@ def arm_recipe(plan: Plan, arm: str, seed: int, options: argparse.Namespace) -> 
     return plan.arms[arm](budget)
 
 
-def run(recipe: Recipe, judge: Judge, *, with_units: bool) -> None:
+def run(recipe: Recipe, metrics: Metrics, *, with_units: bool) -> None:
     """Train an arm and write its figures, parts in 0..1, beside its checkpoints."""
     if recipe.texts is not None:
         make_bank(recipe, recipe.texts)
     network = channels_last(load_network(train(recipe)).network)
-    figures = judge(network, recipe)
+    figures = metrics(network, recipe)
     if with_units:
         with np.load(train_action_units(recipe, on_all=False)) as folds:
             labels, logits = folds["labels"], folds["logits"]

@@ -17,7 +17,6 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -28,16 +27,16 @@ import numpy as np
 from tqdm import tqdm
 
 from benchmarks.peers.reference_networks import CACHE, tflite_file
+from benchmarks.report import RESULTS, conditions, write_report
 from mf2_edge import FaceStateAnalyzer
 from mf2_edge.bench.measure import machine
 from mf2_edge.bench.measure.faces import frames
 from mf2_edge.bench.measure.latency import percentiles
 from mf2_edge.bench.measure.pinning import choose_cpus, is_pinned, pin
 from mf2_edge.bundle.loader import list_bundles, load_bundle
-from mf2_edge.io.atomic import replacing
 from mf2_edge.runtime.litert import LiteRTRuntime
 
-OUT = Path("benchmarks/results/host/peers.json")
+OUT = RESULTS / "host" / "peers.json"
 
 PEERS = {
     "efficientnet_b0@224": "EfficientNet-B0 at 224, of EmotiEffLib",
@@ -82,9 +81,8 @@ def main() -> None:
     times_faster = ratios(ours, peers) + ratios(predicts, others)
     report = {
         "what": "networks of peers, random weights, beside ours, LiteRT fp32 or int8, one thread",
-        "provenance": "measured-host",
+        **conditions(),
         "machine": machine.host_info().model,
-        "date": datetime.now(UTC).date().isoformat(),
         "queries_a_round": QUERIES,
         "rounds": 4 if options.quick else 64,
         "pinned": is_pinned(cpus),
@@ -93,8 +91,7 @@ def main() -> None:
         "latency_ms": {timed.name: summary(timed) for timed in [*ours, *peers, *end_to_end]},
         "times_faster": times_faster,
     }
-    with replacing(options.out) as partial:
-        partial.write_text(json.dumps(report, indent=1) + "\n")
+    write_report(report, options.out)
     for row in times_faster:
         sys.stdout.write(
             "{ours}: {times:.2f} times as fast as {peer} ({low:.2f} to {high:.2f})\n".format(**row)

@@ -1,6 +1,6 @@
 """How small, how turned and how far out of the frame may a face be? Recall of the detector.
 
-    python benchmarks/stress/detector_range.py --faces FOLDER
+    python -m benchmarks.stress.detector_range --faces FOLDER
 
 Each face photograph is resized so that the detector's own box on the full-size photograph gets
 the wanted side, turned about its centre, and laid on a VGA frame of blurred noise. A face counts
@@ -10,11 +10,8 @@ as found when one detection lies over it with an intersection over union above 0
 from __future__ import annotations
 
 import argparse
-import json
-import platform
 import time
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import get_args
 
@@ -23,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from mf2_edge.io.atomic import replacing
+from benchmarks.report import conditions, write_report
 from mf2_edge.pipeline.blazeface import iou
 from mf2_edge.pipeline.detect import BlazeFaceDetector, Search
 from mf2_edge.types import Box
@@ -74,12 +71,10 @@ def main() -> None:
         "what": "recall of the face detector in a 640x480 frame with one face",
         "faces": len(faces),
         "seed": options.seed,
-        "date": datetime.now(UTC).date().isoformat(),
-        "machine": f"{platform.system()} {platform.machine()}, one thread",
+        **conditions(),
         "rows": [asdict(row) for row in rows],
     }
-    with replacing(options.out) as partial:
-        partial.write_text(json.dumps(report, indent=1) + "\n")
+    write_report(report, options.out)
 
 
 def load_faces(path: Path, count: int, rng: np.random.Generator) -> list[Face]:

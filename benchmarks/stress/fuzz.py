@@ -1,4 +1,4 @@
-"""Damaged and made-up inputs at the doors of the SDK: `benchmarks/results/fuzz.json`.
+"""Damaged and made-up inputs at the entry points of the SDK: `benchmarks/results/fuzz.json`.
 
     python -m benchmarks.stress.fuzz [--seconds 120] [--seed 0]
 
@@ -7,8 +7,8 @@
 - frame: arrays of any type and shape, boxes of any numbers
 - report: device reports, changed likewise
 
-A door answers, or refuses with an error of `mf2_edge.errors`; anything else is a finding, whose
-input is kept under runs/fuzz, and the exit code is 1. Seeded: the same inputs in the same order.
+An entry point answers, or refuses with an error of `mf2_edge.errors`; anything else is a finding,
+whose input is kept under runs/fuzz, and the exit code is 1. Seeded: the same inputs in order.
 """
 
 from __future__ import annotations
@@ -31,14 +31,12 @@ from PIL import Image
 from tqdm import tqdm
 
 import mf2_edge
-from benchmarks.conftest import machine_line
+from benchmarks.report import conditions, write_report
 from mf2_edge import FaceStateAnalyzer
 from mf2_edge.bench.measure.import_report import import_report
-from mf2_edge.bench.report import today
 from mf2_edge.bundle.loader import MANIFEST, load_bundle
 from mf2_edge.bundle.manifest import parse_manifest
 from mf2_edge.errors import Mf2EdgeError
-from mf2_edge.io.atomic import replacing
 from mf2_edge.io.image_file import read_image
 
 OUT = Path("benchmarks/results/fuzz.json")
@@ -55,7 +53,7 @@ Feed = Callable[[Any], object]
 
 
 @dataclass
-class Door:
+class EntryPoint:
     """What is fed, and what came of it: how many inputs, and how many of each answer."""
 
     name: str
@@ -81,8 +79,8 @@ class Door:
             kept.write_bytes(given if isinstance(given, bytes) else repr(given).encode())
 
 
-def doors(seed: int, folder: Path) -> list[Door]:
-    """The four doors, each with inputs of its own."""
+def entry_points(seed: int, folder: Path) -> list[EntryPoint]:
+    """The four entry points, each with inputs of its own."""
     bundle = load_bundle(None)
     manifest = (bundle.path / MANIFEST).read_bytes()
     report = device_report(bundle.manifest_sha256, bundle.manifest.artifacts[0].sha256)
@@ -99,10 +97,14 @@ def doors(seed: int, folder: Path) -> list[Door]:
 
     draws = [np.random.default_rng((seed, place)) for place in range(4)]
     return [
-        Door("manifest", texts(manifest, draws[0]), lambda data: parse_manifest(data, source="x")),
-        Door("image", pictures(draws[1]), read_file),
-        Door("frame", frames(draws[2]), lambda given: analyzer.predict(given[0], boxes=given[1])),
-        Door("report", texts(report, draws[3]), import_file),
+        EntryPoint(
+            "manifest", texts(manifest, draws[0]), lambda data: parse_manifest(data, source="x")
+        ),
+        EntryPoint("image", pictures(draws[1]), read_file),
+        EntryPoint(
+            "frame", frames(draws[2]), lambda given: analyzer.predict(given[0], boxes=given[1])
+        ),
+        EntryPoint("report", texts(report, draws[3]), import_file),
     ]
 
 
@@ -213,34 +215,31 @@ def frames(draw: Draw) -> Iterator[tuple[Any, Any]]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=120, help="of all doors together")
+    parser.add_argument("--seconds", type=float, default=120, help="of all entry points together")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=OUT)
     options = parser.parse_args()
     warnings.simplefilter("ignore")  # Pillow tells of each damaged tag
     with TemporaryDirectory() as folder:
-        tried = doors(options.seed, Path(folder))
-        for door in tqdm(tried, unit="door"):
+        tried = entry_points(options.seed, Path(folder))
+        for entry in tqdm(tried, unit="entry point"):
             end = monotonic() + options.seconds / len(tried)
             while monotonic() < end:
-                door.try_one()
+                entry.try_one()
     report = {
-        "what": "damaged and made-up inputs at the doors of the SDK",
-        "provenance": "measured-host",
-        "machine": machine_line(),
-        "date": today(),
+        "what": "damaged and made-up inputs at the entry points of the SDK",
+        **conditions(),
         "seed": options.seed,
-        "doors": [
+        "entry_points": [
             {"name": d.name, "inputs": d.tried, "answers": d.answers, "findings": d.findings}
             for d in tried
         ],
     }
-    with replacing(options.out) as partial:
-        partial.write_text(json.dumps(report, indent=1) + "\n")
-    for door in tried:
-        sys.stdout.write(f"{door.name}: {door.tried:,} inputs, {len(door.findings)} findings\n")
-        sys.stdout.writelines(f"  {finding}\n" for finding in door.findings[:10])
-    return int(any(door.findings for door in tried))
+    write_report(report, options.out)
+    for entry in tried:
+        sys.stdout.write(f"{entry.name}: {entry.tried:,} inputs, {len(entry.findings)} findings\n")
+        sys.stdout.writelines(f"  {finding}\n" for finding in entry.findings[:10])
+    return int(any(entry.findings for entry in tried))
 
 
 if __name__ == "__main__":

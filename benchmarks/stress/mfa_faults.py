@@ -10,25 +10,21 @@ answers that the server charged and then held back, cut off or damaged on purpos
 from __future__ import annotations
 
 import argparse
-import json
-import platform
 import random
 import signal
 import subprocess
 import tempfile
 import time
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
-from os import cpu_count
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
+from benchmarks.report import conditions, write_report
 from distill.mfa.records.ledger import Ledger
 from distill.mfa.records.store import open_store
 from distill.mfa.request.prices import Mode, load_quote
-from mf2_edge.io.atomic import replacing
 from tests.helpers.mfa.batches import Batches
 from tests.helpers.mfa.faces import Place, make_place
 from tests.helpers.mfa.server import FakeServer
@@ -66,16 +62,13 @@ def main() -> None:
     options = parser.parse_args()
     report = {
         "what": "MFA builds against a loopback server with injected faults",
-        "provenance": "measured-host",
+        **conditions(),
         "n": options.count,
         "faults": options.faults,
         "seed": options.seed,
-        "date": datetime.now(UTC).date().isoformat(),
-        "machine": f"{platform.system()} {platform.machine()}, {cpu_count()} cores",
         "runs": [measure(case, options.count, options.faults, options.seed) for case in CASES],
     }
-    with replacing(options.write) as partial:
-        partial.write_text(json.dumps(report, indent=1) + "\n")
+    write_report(report, options.write)
 
 
 def measure(case: Case, count: int, faults: float, seed: int) -> dict[str, Any]:
@@ -124,12 +117,12 @@ def await_progress(
 def compare(
     case: Case, place: Place, server: FakeServer, count: int, seconds: float
 ) -> dict[str, Any]:
-    """What is in the store, what the server charged, and what the books say."""
+    """What is in the store, what the server charged, and the recorded cost."""
     charges = server.charges if case.mode == "live" else server.batches.charges
     with open_store(place.store) as store:
         names = {record.name for record in store.records("gpt")}
         ledger = Ledger(store, 0.0)
-        booked, presumed = ledger.spent_usd, ledger.presumed_usd()
+        recorded, presumed = ledger.spent_usd, ledger.presumed_usd()
     billed = sum(PRICE.cost_usd(read, written, case.mode) for _, read, written in charges)
     held_back = sum(server.injected[fault] for fault in HELD_BACK)
     return {
@@ -142,7 +135,7 @@ def compare(
         - server.injected["none"]
         + server.batches.injected,
         "billed_usd": round(billed, 4),
-        "booked_usd": round(booked, 4),
+        "recorded_usd": round(recorded, 4),
         "presumed_usd": round(presumed, 4),
         "seconds": round(seconds, 1),
     }

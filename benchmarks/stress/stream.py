@@ -12,7 +12,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from time import perf_counter
@@ -24,12 +23,10 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 import mf2_edge
-from benchmarks.conftest import machine_line
+from benchmarks.report import conditions, write_report
 from distill.faces.augment import centre
 from distill.faces.store import load_store
 from mf2_edge import FaceStateAnalyzer
-from mf2_edge.bench.report import today
-from mf2_edge.io.atomic import replacing
 from mf2_edge.io.image_file import read_image
 from mf2_edge.tracking.series import smooth_series
 from mf2_edge.types import FaceState
@@ -52,9 +49,7 @@ def main() -> None:
     analyzer = FaceStateAnalyzer()
     report = {
         "what": "streams, one thread",
-        "provenance": "measured-host",
-        "machine": machine_line(),
-        "date": today(),
+        **conditions(),
         "bundle": analyzer.bundle.manifest.name,
         "bundle_sha256": analyzer.bundle.manifest_sha256,
         "seed": 0,
@@ -62,8 +57,7 @@ def main() -> None:
         "endurance": endurance(analyzer, options.minutes),
         "calm": calm(analyzer),
     }
-    with replacing(options.out) as partial:
-        partial.write_text(json.dumps(report, indent=1) + "\n")
+    write_report(report, options.out)
 
 
 def throughput(analyzer: FaceStateAnalyzer, frames: int) -> list[dict[str, Any]]:

@@ -115,14 +115,17 @@ def evaluation_table(table: Callable[[Evaluation], str]) -> Callable[[], str]:
 
 
 def fuzz_table() -> str:
-    """How many inputs each door was tried with, and what it answered."""
+    """How many inputs each entry point was tried with, and what it answered."""
     report = json.loads((RESULTS / "fuzz.json").read_text())
-    rows = ["| door | inputs | accepted | refused, by a typed error | findings |", "|---" * 5 + "|"]
-    for door in report["doors"]:
-        accepted, findings = door["answers"].get("accepted", 0), len(door["findings"])
-        refused = door["inputs"] - accepted - findings
+    rows = [
+        "| entry point | inputs | accepted | refused, by a typed error | findings |",
+        "|---" * 5 + "|",
+    ]
+    for entry in report["entry_points"]:
+        accepted, findings = entry["answers"].get("accepted", 0), len(entry["findings"])
+        refused = entry["inputs"] - accepted - findings
         rows.append(
-            f"| {door['name']} | {door['inputs']:,} | {accepted:,} | {refused:,} | {findings} |"
+            f"| {entry['name']} | {entry['inputs']:,} | {accepted:,} | {refused:,} | {findings} |"
         )
     where = f"{report['provenance']}: {report['machine']}, {report['date']}, seed {report['seed']}."
     return "\n".join([*rows, "", where])

@@ -16,13 +16,13 @@ def mfa_faults_table() -> str:
     """What was lost and charged twice when MFA was built against a server that misbehaves."""
     report = json.loads((RESULTS / "mfa-faults.json").read_text())
     rows = [
-        "| run | kill -9 | faults | lost | held back | charged twice | bill | books |",
+        "| run | kill -9 | faults | lost | held back | charged twice | billed | recorded |",
         "|---|---|---|---|---|---|---|---|",
     ]
     rows += [
         f"| {run['what']} | {run['kills']} | {run['faults_injected']:,} | {run['lost']:,} "
         f"| {run['unanswered']:,} | {run['charged_twice']:,} | ${run['billed_usd']:.2f} "
-        f"| ${run['booked_usd']:.2f} |"
+        f"| ${run['recorded_usd']:.2f} |"
         for run in report["runs"]
     ]
     rows += [

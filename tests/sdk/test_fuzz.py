@@ -1,4 +1,4 @@
-"""A few hundred damaged inputs at each door; `python -m benchmarks.stress.fuzz` tries many more."""
+"""A few hundred damaged inputs at each entry point; `benchmarks.stress.fuzz` tries many more."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.stress import fuzz
-from benchmarks.stress.fuzz import Door, doors
+from benchmarks.stress.fuzz import EntryPoint, entry_points
 from mf2_edge.bundle.loader import load_bundle
 from mf2_edge.bundle.manifest import parse_manifest
 from mf2_edge.errors import ImageFileError, ManifestError
@@ -23,12 +23,12 @@ def test_a_door_answers_or_refuses_with_a_typed_error(
     place: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fuzz, "KEPT", tmp_path / "kept")
-    door = doors(1, tmp_path)[place]
+    entry = entry_points(1, tmp_path)[place]
     for _ in range(200):
-        door.try_one()
-    assert door.findings == []
-    assert door.answers["accepted"] > 0
-    assert len(door.answers) > 1, "nothing was refused"
+        entry.try_one()
+    assert entry.findings == []
+    assert entry.answers["accepted"] > 0
+    assert len(entry.answers) > 1, "nothing was refused"
 
 
 def test_an_untyped_error_is_a_finding_and_its_input_is_kept(
@@ -38,10 +38,10 @@ def test_an_untyped_error_is_a_finding_and_its_input_is_kept(
         raise ZeroDivisionError(given)
 
     monkeypatch.setattr(fuzz, "KEPT", tmp_path / "kept")
-    door = Door("door", iter([b"input"]), crash)
-    door.try_one()
-    assert [finding.split(":")[0] for finding in door.findings] == ["ZeroDivisionError"]
-    assert (tmp_path / "kept" / "door-1").read_bytes() == b"input"
+    entry = EntryPoint("entry", iter([b"input"]), crash)
+    entry.try_one()
+    assert [finding.split(":")[0] for finding in entry.findings] == ["ZeroDivisionError"]
+    assert (tmp_path / "kept" / "entry-1").read_bytes() == b"input"
 
 
 def test_a_manifest_nested_without_end_is_refused() -> None:
