@@ -40,7 +40,7 @@ from distill.faces.store import load_store
 from distill.networks.dfn import DFN
 from distill.networks.layout import Layout
 from distill.networks.mf2 import MF2
-from distill.training.checkpoint import ACTION_UNITS, CheckpointError
+from distill.training.checkpoint import CheckpointError
 from distill.training.optimizer import start_optimisation
 
 VIEWS = 8
@@ -65,9 +65,10 @@ class Question:
 def recipe_for(checkpoint: Path, task: str) -> Recipe:
     """The checkpoint's recipe; raises CheckpointError if it has learned from the faces judged."""
     loaded = open_frozen(checkpoint)[1]
-    if task == "ckplus" and loaded.stage == ACTION_UNITS:
+    if task == "ckplus" and loaded.recipe.train.batch.get("ckplus"):
         raise CheckpointError(
-            f"{checkpoint} learned from all subjects of CK+ in phase 2: give wild.pt of phase 1"
+            f"{checkpoint} was trained on subjects of CK+: give one of a recipe whose train.batch "
+            "has ckplus = 0"
         )
     return loaded.recipe
 
@@ -84,7 +85,7 @@ def ask(recipe: Recipe, name: str, faces: int, seed: int) -> Question:
         targets = (store.majority[:, None] == possible).astype(np.float32)
         kind, labels = "multi-class", tuple(recipe.emotions[place] for place in possible)
     else:
-        labels = recipe.action_unit_training.headline
+        labels = recipe.folds.headline if recipe.folds else recipe.action_units
         targets = store.action_units[:, [recipe.action_units.index(unit) for unit in labels]]
         folds = group_folds("multi-label", targets, store.subjects, VALIDATION_FOLDS, seed)
         train, valid = np.flatnonzero(folds != 0), np.flatnonzero(folds == 0)
@@ -182,11 +183,11 @@ def full(
     states = open_states(cached)
     mean, spread = moments(states, question.train)
     network = Whole(mf2, DFN(states.layout, len(question.labels), mean, spread))
-    rates = recipe.action_unit_training
+    rates = recipe.train
     count = max(1, epochs * len(question.train) // BATCH)
     learning = start_optimisation(
         network,
-        lambda name: rates.trunk_lr if name.startswith("mf2.") else rates.head_lr,
+        lambda name: (rates.trunk_lr or rates.lr) if name.startswith("mf2.") else rates.head_lr,
         steps=count,
         warmup=max(1, count // 20),
         weight_decay=rates.weight_decay,

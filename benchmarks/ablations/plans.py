@@ -9,17 +9,18 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
-from distill.training.phase2 import coded_source
-from distill.training.pretrain import predict, validate, wild_sources
 from numpy.typing import NDArray
 
-from distill.config import Recipe, load_recipe
+from distill.config import DistillationConfig, Recipe, load_recipe
 from distill.evaluation.metrics.scores import auc
+from distill.faces.store import load_faces
 from distill.language.zero_shot import grammar_directions, plain_directions, read_by_text
 from distill.networks.features import FeatureNet
 from distill.networks.network import FaceStateNet
+from distill.training.sources import evaluation_stores, predict, validate
 
 CONFIGS = Path("distill/configs")
+FACE = "../shared/models/MobileFaceNet.tflite"
 LEVELS = ("au", "emotion", "face")
 SHORTER_LITE = ("stage4.1", "stage4.2", "stage3.1", "stage3.2")
 SHORTER_FACE = ("stage2.1", "stage2.2", "stage2.3", "stage3.3", "stage3.4", "stage3.5")
@@ -32,23 +33,23 @@ Metrics = Callable[[FaceStateNet, Recipe], dict[str, float]]
 
 def emotion_accuracy(network: FaceStateNet, recipe: Recipe) -> dict[str, float]:
     """Accuracy on the validation part of each data set."""
-    return validate(network, recipe, wild_sources(recipe))
+    return validate(network, recipe, evaluation_stores(recipe))
 
 
 def contempt_by_text(network: FaceStateNet, recipe: Recipe) -> dict[str, float]:
     """AUC of contempt among CK+'s faces with an emotion, asked for by text and by head.
 
-    Ranked by how far contempt's score is from the best of the others. Phase 1 never saw CK+.
+    Ranked by how far contempt's score is from the best of the others. Training never saw CK+.
     """
     assert isinstance(network, FeatureNet)  # as the plan's arms say
-    source = coded_source(recipe)
-    rows = np.flatnonzero(source.store.majority >= 0)
+    store = load_faces(recipe, "ckplus")
+    rows = np.flatnonzero(store.majority >= 0)
     contempt = recipe.emotions.index("contempt")
-    truth = source.store.majority[rows] == contempt
+    truth = store.majority[rows] == contempt
     ways = {
-        "by the grammar": read_by_text(network, recipe, source, rows, grammar_directions(recipe)),
-        "by plain words": read_by_text(network, recipe, source, rows, plain_directions(recipe)),
-        "by the head": predict(network, recipe, source, rows),
+        "by the grammar": read_by_text(network, recipe, store, rows, grammar_directions(recipe)),
+        "by plain words": read_by_text(network, recipe, store, rows, plain_directions(recipe)),
+        "by the head": (predict(network, recipe, store, rows)["emotion"],),
     }
     margins = {way: margin(scores[0], contempt) for way, scores in ways.items()}
     figures = {f"AUC of contempt, CK+, {way}": auc(margins[way], truth) for way in margins}
@@ -62,60 +63,66 @@ def margin(scores: NDArray[np.float32], label: int) -> NDArray[np.float32]:
 
 @dataclass(frozen=True)
 class Plan:
-    """what: in words. steps, unit_steps: the budget of phases 1 and 2, unless told otherwise.
+    """what: in words. steps: the budget; folds: whether CK+ is measured by fold; both unless given.
 
-    metrics: the figures of phase 1's network.
+    metrics: the figures of the trained network.
     """
 
     what: str
     config: Path
     arms: dict[str, Arm]
     steps: int
-    unit_steps: int
+    folds: bool
     metrics: Metrics = emotion_accuracy
 
 
 def part_of_mf2(
-    recipe: Recipe, levels: tuple[str, ...] | None, unseen: tuple[str, ...] = ()
+    recipe: Recipe,
+    levels: tuple[str, ...] | None,
+    unseen: tuple[str, ...] = (),
+    *,
+    laboratory: bool = True,
 ) -> Recipe:
     """MF² aligned with some levels of text; None stands for no AU tokens either."""
     architecture = "student" if levels is None else "mf2"
+    batch = recipe.train.batch | {"ckplus": 0}
     return replace(
         recipe,
         unseen=unseen,
-        network=replace(recipe.network, architecture=architecture, continues=None),
+        train=recipe.train if laboratory else replace(recipe.train, batch=batch),
+        network=replace(recipe.network, architecture=architecture, init_from=None, weights=FACE),
         texts=replace(recipe.texts, levels=levels) if recipe.texts and levels else None,
     )
 
 
-def from_a_bundle(
-    recipe: Recipe, teacher: str | None, *, vector: bool = False, unlabelled: bool = False
-) -> Recipe:
+def from_a_bundle(recipe: Recipe, teacher: str | None, *, vector: bool = False) -> Recipe:
     """The network whose teacher is a bundle, taught so much."""
-    batch = {"rafdb": 12, "ferplus": 12, "lfw": 8} if unlabelled else recipe.train.batch
-    taught = recipe.lessons and replace(recipe.lessons, embedding=1.0 if vector else 0.0)
+    taught = DistillationConfig(share=0.7, embedding=1.0 if vector else 0.0)
+    network = replace(recipe.network, init_from=None, weights="imagenet", architecture="edge")
     return replace(
         recipe,
+        network=network,
         teacher=teacher,
-        lessons=taught if teacher else None,
-        train=replace(recipe.train, batch=batch),
+        distillation=taught if teacher else None,
     )
 
 
 def lite(recipe: Recipe, without: tuple[str, ...]) -> Recipe:
     """EfficientNet-Lite0 as short as that, from ImageNet's weights."""
-    return replace(recipe, network=replace(recipe.network, without=without))
+    network = replace(recipe.network, init_from=None, weights="imagenet", drop_blocks=without)
+    return replace(recipe, network=network)
 
 
 def face(recipe: Recipe, without: tuple[str, ...]) -> Recipe:
     """MobileFaceNet as short as that, from a face recognition's weights; PReLU fades to ReLU."""
-    own = load_recipe(CONFIGS / "mobilefacenet.toml")
+    own = load_recipe(CONFIGS / "mf2-edge-base.toml")
     network = replace(
         recipe.network,
         backbone=own.network.backbone,
-        weights=own.network.weights,
+        init_from=None,
+        weights=FACE,
         activation="relu",
-        without=without,
+        drop_blocks=without,
     )
     train = replace(recipe.train, lr=own.train.lr, fade_steps=recipe.train.steps // 3)
     return replace(recipe, network=network, preprocessing=own.preprocessing, train=train)
@@ -132,17 +139,19 @@ PLANS: dict[str, Plan] = {
             "+ text, all levels": partial(part_of_mf2, levels=LEVELS),
         },
         steps=250,
-        unit_steps=120,
+        folds=True,
     ),
     "unseen": Plan(
         "MF² that never met contempt, asked for it",
         CONFIGS / "mf2.toml",
         {
-            "contempt in training": partial(part_of_mf2, levels=LEVELS),
-            "contempt never met": partial(part_of_mf2, levels=LEVELS, unseen=("contempt",)),
+            "contempt in training": partial(part_of_mf2, levels=LEVELS, laboratory=False),
+            "contempt never met": partial(
+                part_of_mf2, levels=LEVELS, unseen=("contempt",), laboratory=False
+            ),
         },
         steps=250,
-        unit_steps=0,
+        folds=False,
         metrics=contempt_by_text,
     ),
     "bundle-teacher": Plan(
@@ -153,12 +162,9 @@ PLANS: dict[str, Plan] = {
             "+ answers of mf2-edge-base": partial(from_a_bundle, teacher="mf2-edge-base"),
             "+ answers of mf2-edge-m": partial(from_a_bundle, teacher="mf2-edge-m"),
             "+ its face vectors": partial(from_a_bundle, teacher="mf2-edge-m", vector=True),
-            "+ unlabelled faces too": partial(
-                from_a_bundle, teacher="mf2-edge-m", vector=True, unlabelled=True
-            ),
         },
         steps=250,
-        unit_steps=0,
+        folds=False,
     ),
     "sizes": Plan(
         "Networks for phones by backbone and size",
@@ -172,6 +178,6 @@ PLANS: dict[str, Plan] = {
             "MobileFaceNet, 6 blocks less": partial(face, without=SHORTER_FACE),
         },
         steps=600,
-        unit_steps=0,
+        folds=False,
     ),
 }

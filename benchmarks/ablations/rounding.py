@@ -2,9 +2,8 @@
 
     python -m benchmarks.ablations.rounding --config distill/configs/mf2-edge-s.toml --steps 200
 
-The float network of phases 1 to 3, the same in integers by ranges alone (post-training), and after
-phase 4, in integers and in floats. All are judged alike: emotion on the held-out parts, Action
-Units out of fold, thresholds fitted to the integers (to the floats for the first).
+The float network, the same in integers by ranges alone (post-training), and after training with
+simulated rounding, in integers and in floats, on held-out parts with the recipe's calibration.
 """
 
 from __future__ import annotations
@@ -16,27 +15,27 @@ from typing import Any
 import msgspec
 
 from benchmarks.report import RESULTS, conditions, write_report
-from distill.config import QuantizationConfig, Recipe, load_recipe
+from distill.config import QatConfig, Recipe, load_recipe
 from distill.evaluation.evaluate import evaluate
 from distill.training.qat import quantize
 from mf2_edge.bundle.schema import AccuracySpec
 
-FLOAT = ("wild.pt", "network.pt", "folds", "folds.npz")
-"""What phases 1 to 3 leave."""
+FLOAT = ("network.pt", "calibration.json")
+"""What training in floats and its calibration leave."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--config", type=Path, required=True, help="recipe with [quantization]")
+    parser.add_argument("--config", type=Path, required=True, help="recipe with [qat]")
     parser.add_argument("--out", type=Path, help="default: benchmarks/results/NAME/rounding.json")
-    parser.add_argument("--steps", type=int, help="of phase 4 with rounding; default: the recipe's")
+    parser.add_argument("--steps", type=int, help="with rounding; default: the recipe's")
     options = parser.parse_args()
     recipe = load_recipe(options.config)
-    if recipe.quantization is None:
-        parser.error(f"{options.config} has no [quantization]")
-    steps = recipe.quantization.steps if options.steps is None else options.steps
+    if recipe.qat is None:
+        parser.error(f"{options.config} has no [qat]")
+    steps = recipe.qat.steps if options.steps is None else options.steps
     if not steps:
-        parser.error(f"phase 4 of {options.config} has no steps: say how many with --steps")
+        parser.error(f"[qat] of {options.config} has no steps: say how many with --steps")
     after = measured(recipe, 0)
     trained = measured(recipe, steps)
     rows = {
@@ -55,11 +54,9 @@ def main() -> None:
     write_report(report, out)
 
 
-def variant(recipe: Recipe, name: str, quantization: QuantizationConfig | None) -> Recipe:
-    """The recipe with another phase 4, in a folder of its own that shares the phases before."""
-    changed = msgspec.structs.replace(
-        recipe, name=f"rounding/{recipe.name}-{name}", quantization=quantization
-    )
+def variant(recipe: Recipe, name: str, qat: QatConfig | None) -> Recipe:
+    """The recipe with another [qat], in a folder of its own that shares the float network."""
+    changed = msgspec.structs.replace(recipe, name=f"rounding/{recipe.name}-{name}", qat=qat)
     changed.run_folder.mkdir(parents=True, exist_ok=True)
     for part in FLOAT:
         link = changed.run_folder / part
@@ -69,11 +66,11 @@ def variant(recipe: Recipe, name: str, quantization: QuantizationConfig | None) 
 
 
 def measured(recipe: Recipe, steps: int) -> list[AccuracySpec]:
-    """Figures after so many steps of phase 4: the recipe's own, or of a variant run here."""
-    assert recipe.quantization is not None  # main() refuses it
-    if steps == recipe.quantization.steps:
+    """Figures after so many steps with rounding: the recipe's own, or of a variant run here."""
+    assert recipe.qat is not None  # main() refuses it
+    if steps == recipe.qat.steps:
         return results_of(recipe)
-    settings = msgspec.structs.replace(recipe.quantization, steps=steps)
+    settings = msgspec.structs.replace(recipe.qat, steps=steps)
     other = variant(recipe, f"{steps}-steps", settings)
     quantize(other, settings)
     return evaluate(other)

@@ -2,8 +2,8 @@
 
     python -m benchmarks.ablations.run mf2 | unseen | bundle-teacher | sizes
 
-Arms of a plan (`plans.py`) start alike and see the same faces: phase 1 in the wild, then,
-where the plan says so, phase 2 in two folds by subject on CK+. Figures are of validation data.
+Arms of a plan (`plans.py`) start alike and see the same faces, and, where the plan says so, are
+trained again in two folds by subject of CK+. Figures are of validation data.
 The budget is one that can be repeated; the figures compare arms, they are not what a full recipe
 reaches. Runs that are done are not done again, one that was killed goes on.
 """
@@ -21,37 +21,40 @@ from typing import Any
 
 import msgspec
 import numpy as np
-from distill.training.action_units import train_action_units
-from distill.training.pretrain import train
 
 from benchmarks.ablations.dfn_versus import MALLOC
 from benchmarks.ablations.plans import PLANS, Metrics, Plan
 from benchmarks.report import RESULTS, conditions, write_report
 from distill.config import Recipe, load_recipe
+from distill.evaluation.evaluate import out_of_fold_logits
 from distill.evaluation.metrics.scores import auc, f1
 from distill.language.texts import make_bank
 from distill.networks.network import channels_last
 from distill.networks.size import network_size
 from distill.training.checkpoint import load_network
+from distill.training.loop import train
 from mf2_edge.io.atomic import replacing
+
+BATCH = {"wild": 14, "rafdb": 8, "ferplus": 8, "ckplus": 2}
+"""Faces a step of each data set."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("plan", choices=tuple(PLANS))
-    parser.add_argument("--steps", type=int, help="of phase 1, 32 faces each")
-    parser.add_argument("--unit-steps", type=int, help="of phase 2, 24 faces each; 0: none")
+    parser.add_argument("--steps", type=int, help="of 32 faces each")
+    parser.add_argument("--folds", action=argparse.BooleanOptionalAction, help="also by fold")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--out", type=Path, help="default: benchmarks/results/PLAN-ablation.json")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     options = parser.parse_args()
     plan = PLANS[options.plan]
     options.steps = plan.steps if options.steps is None else options.steps
-    options.unit_steps = plan.unit_steps if options.unit_steps is None else options.unit_steps
+    options.folds = plan.folds if options.folds is None else options.folds
     if options.one:
         arm, seed = json.loads(options.one)
         recipe = arm_recipe(plan, arm, seed, options)
-        run(recipe, plan.metrics, with_units=options.unit_steps > 0)
+        run(recipe, plan.metrics, by_fold=options.folds)
         return
     jobs = [(arm, seed) for seed in range(options.seeds) for arm in plan.arms]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -63,7 +66,7 @@ def main() -> None:
     report = {
         "what": f"{plan.what}, the same small budget, validation data",
         **conditions(),
-        "budget": {"phase 1 steps of 32 faces": options.steps, "phase 2": options.unit_steps},
+        "budget": {"steps of 32 faces": options.steps, "by fold": options.folds},
         "seeds": options.seeds,
         "variants": {name: summary(rows) for name, rows in figures.items()},
     }
@@ -76,7 +79,7 @@ def launch(plan: Plan, arm: str, seed: int, options: argparse.Namespace) -> None
     if (arm_recipe(plan, arm, seed, options).run_folder / "figures.json").is_file():
         return
     command = [sys.executable, "-m", "benchmarks.ablations.run", options.plan]
-    command += ["--steps", str(options.steps), "--unit-steps", str(options.unit_steps)]
+    command += ["--steps", str(options.steps), "--folds" if options.folds else "--no-folds"]
     environment = os.environ | MALLOC | {"OMP_NUM_THREADS": "1"}
     subprocess.run([*command, "--one", json.dumps([arm, seed])], check=True, env=environment)
 
@@ -86,34 +89,28 @@ def arm_recipe(plan: Plan, arm: str, seed: int, options: argparse.Namespace) -> 
     replace, recipe = msgspec.structs.replace, load_recipe(plan.config)
     budget = replace(
         recipe,
-        name=f"ablation/{options.steps}-{options.unit_steps}/{arm}, seed {seed}",
+        name=f"ablation/{options.steps}/{arm}, seed {seed}",
         training_seed=seed,
-        train=replace(
-            recipe.train, steps=options.steps, batch={"rafdb": 16, "ferplus": 16}, ema=0.98
-        ),
-        action_unit_training=replace(
-            recipe.action_unit_training,
-            folds=2,
-            steps=options.unit_steps,
-            replay={"rafdb": 4, "ferplus": 2},
-            warmup=20,
-            ema=0.97,
-        ),
+        train=replace(recipe.train, steps=options.steps, batch=dict(BATCH), ema=0.98),
+        folds=recipe.folds and replace(recipe.folds, count=2),
     )
     return plan.arms[arm](budget)
 
 
-def run(recipe: Recipe, metrics: Metrics, *, with_units: bool) -> None:
+def run(recipe: Recipe, metrics: Metrics, *, by_fold: bool) -> None:
     """Train an arm and write its figures, parts in 0..1, beside its checkpoints."""
     if recipe.texts is not None:
         make_bank(recipe, recipe.texts)
     network = channels_last(load_network(train(recipe)).network)
     figures = metrics(network, recipe)
-    if with_units:
-        with np.load(train_action_units(recipe, on_all=False)) as folds:
-            labels, logits = folds["labels"], folds["logits"]
-        columns = [recipe.action_units.index(u) for u in recipe.action_unit_training.headline]
-        present = labels == 1
+    if by_fold and recipe.folds is not None:
+        for fold in range(recipe.folds.count):
+            train(recipe, fold)
+        pooled = out_of_fold_logits(recipe, "fp32")
+        assert pooled is not None  # both folds were trained
+        present, logits = pooled.labels == 1, pooled.logits
+        columns = [recipe.action_units.index(u) for u in recipe.folds.headline]
+        columns = [column for column in columns if present[:, column].any()]
         aucs = [auc(logits[:, c], present[:, c]) for c in columns]
         f1s = [f1(logits[:, c] > 0, present[:, c]) for c in columns]
         figures |= {
