@@ -46,7 +46,8 @@ class FaceStateAnalyzer:
     `YuNetDetector()`, whose options say how small, how many and how surely faces are found; where
     its faces carry no landmarks, BlazeFace finds them inside its boxes. `heads`
     are folders of heads for other tasks (`python -m exporters head`), which answer in
-    `FaceState.tasks`.
+    `FaceState.tasks`. `include_experimental` tells also the Action Units that the manifest calls
+    experimental, because they could not be shown reliable.
 
     Raises BundleError (ManifestError, ChecksumError) if the bundle cannot be used and
     RuntimeUnavailableError if no engine can run it.
@@ -61,15 +62,21 @@ class FaceStateAnalyzer:
         num_threads: int = 1,
         detector: FaceDetector | None = None,
         heads: Iterable[str | Path] = (),
+        include_experimental: bool = False,
     ) -> None:
         self.bundle = bundle if isinstance(bundle, Bundle) else load_bundle(bundle)
         self.artifact = choose_artifact(self.bundle, runtime, precision)
         self.runtime = open_artifact(self.bundle, self.artifact, num_threads)
-        self.decoder = Decoder(self.bundle.manifest)
+        self.decoder = Decoder(self.bundle.manifest, include_experimental=include_experimental)
         opened = [TaskHead(folder, self.bundle, self.artifact.format) for folder in heads]
         self.heads = {head.spec.task: head for head in opened}
         self.num_threads = num_threads
         self.detector = detector or YuNetDetector(num_threads=num_threads)
+
+    @property
+    def units(self) -> tuple[str, ...]:
+        """The Action Units that this analyzer tells, in the manifest's order."""
+        return self.decoder.units
 
     def predict(
         self,
@@ -188,7 +195,7 @@ class FaceStateAnalyzer:
         quality = face_quality(aligned, face.box, pose)
         doubt = Reason.LOW_QUALITY if quality.overall < LOW or face.doubtful else None
         outputs = self.runtime.run(self.preprocess(aligned))
-        emotion, action_units = self.decoder.decode(outputs, status, doubt)
+        emotion, action_units, visibility = self.decoder.decode(outputs, status, doubt)
         tasks = {task: head.answer(outputs) for task, head in self.heads.items()}
         return FaceState(
             face.box,
@@ -200,6 +207,7 @@ class FaceStateAnalyzer:
             tasks,
             head_pose=pose,
             quality=quality,
+            visibility=visibility,
         )
 
     @property

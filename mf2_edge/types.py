@@ -10,14 +10,23 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from mf2_edge.facs import ACTION_UNIT_REGIONS
+
+if TYPE_CHECKING:
+    from mf2_edge.bundle.schema import LabelReliability
 
 TaskKind = Literal["multi-class", "multi-label", "score", "likeness"]
 """One class of several, several labels at once, a number, or likeness to a sentence."""
 
 
 PRESENT: Final = 0.5
-"""The score from which on an Action Unit is present, in every bundle."""
+"""The score from which on an Action Unit is present, a unit marked, a region visible, in every
+bundle."""
+
+IntensityLevel = Literal["none", "slight", "marked"]
+"""FACS intensity: absent, A or B, C to E."""
 
 
 class Status(StrEnum):
@@ -39,6 +48,9 @@ class Reason(StrEnum):
     FACE_TOO_SMALL = "face_too_small"
     LOW_QUALITY = "low_quality"
     """Blurred, badly lit, turned away or few pixels: see `FaceState.quality`."""
+    NOT_VISIBLE = "not_visible"
+    """The region of the face that shows it is hidden, or of an emotion every region (or what was
+    found is no face): it cannot be judged. See `FaceState.visibility`."""
     SMOOTHED = "smoothed"
     """Of a stream: the frames before say otherwise than this one alone."""
 
@@ -98,25 +110,34 @@ class Emotion:
 
     `scores` holds one calibrated probability a label and sums to 1. `label` is the reported
     answer, `raw_label` the network's; a single frame leaves them equal, smoothing over a stream
-    may not. `reason` says why they differ or why the answer deserves less trust.
+    may not. `reason` says why they differ or why the answer deserves less trust. `measured` maps
+    labels to how well they were told on faces that taught nothing, where the manifest says so.
     """
 
     label: str
     raw_label: str
     scores: Mapping[str, float]
     reason: Reason
+    measured: Mapping[str, LabelReliability] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "scores", MappingProxyType(dict(self.scores)))
+        object.__setattr__(self, "measured", MappingProxyType(dict(self.measured)))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Copies and pickles as a plain dict; a mapping proxy alone could not."""
-        return Emotion, (self.label, self.raw_label, dict(self.scores), self.reason)
+        """Copies and pickles as plain dicts; a mapping proxy alone could not."""
+        answer = (self.label, self.raw_label, dict(self.scores), self.reason)
+        return Emotion, (*answer, dict(self.measured))
 
     @property
     def score(self) -> float:
         """Probability of `label`, 0..1."""
         return self.scores[self.label]
+
+    @property
+    def reliability(self) -> LabelReliability | None:
+        """How well `label` was told on faces that taught nothing; None where nobody measured it."""
+        return self.measured.get(self.label)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,12 +145,72 @@ class ActionUnit:
     """One FACS Action Unit: its `name` in words, its calibrated score, and the decision.
 
     In a single frame it is `present` where `score` >= 0.5; a stream decides with hysteresis.
+    `strength` is the probability that the unit is marked (FACS intensity C to E), None from a
+    network without that head. `reliability`: how well the unit was told on faces that taught
+    nothing, where the manifest says so.
     """
 
     name: str
     score: float
     present: bool
     reason: Reason
+    strength: float | None = None
+    reliability: LabelReliability | None = None
+
+    @property
+    def can_be_judged(self) -> bool:
+        """Whether the region of the face that shows this unit is in view."""
+        return self.reason is not Reason.NOT_VISIBLE
+
+    @property
+    def intensity(self) -> float | None:
+        """How strong the unit is, 0 absent to 1 marked for sure; None where nobody can tell.
+
+        The mean of P(present) and of P(marked), which is taken to be P(present) at most.
+        """
+        if self.strength is None:
+            return None
+        return (self.score + min(self.strength, self.score)) / 2
+
+    @property
+    def level(self) -> IntensityLevel | None:
+        """The intensity in a word, which agrees with `present`; None where nobody can tell."""
+        if self.strength is None:
+            return None
+        if not self.present:
+            return "none"
+        return "marked" if self.strength >= PRESENT else "slight"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON."""
+        return {
+            "name": self.name,
+            "score": self.score,
+            "present": self.present,
+            "reason": self.reason.value,
+            "strength": self.strength,
+            "intensity": self.intensity,
+            "level": self.level,
+            "reliability": _figures(self.reliability),
+        }
+
+
+def is_visible(unit: str, visibility: Mapping[str, float]) -> bool:
+    """Whether the region that shows a unit can be judged; yes where nobody says it is hidden."""
+    return visibility.get(ACTION_UNIT_REGIONS[unit], 1.0) >= PRESENT
+
+
+def nothing_visible(visibility: Mapping[str, float]) -> bool:
+    """Whether no region at all can be judged; no where nobody says."""
+    return bool(visibility) and max(visibility.values()) < PRESENT
+
+
+def _figures(told: LabelReliability | None) -> dict[str, dict[str, float] | None] | None:
+    """F1 and number of faces, in the laboratory and in the world."""
+    if told is None:
+        return None
+    measured = {"laboratory": told.laboratory, "world": told.world}
+    return {where: one and {"f1": one.f1, "n": one.n} for where, one in measured.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +289,8 @@ class FaceState:
     given by the caller). `action_units` maps "AU12" to its result, in the manifest's order;
     `tasks` the names of the analyzer's further heads to their answers. `head_pose` and `quality`
     are None where nothing shows them (no landmarks); `track_id` where there is no stream.
+    `visibility` maps each region of the face ("brows", "eyes", "nose", "mouth", "chin") to the
+    probability, 0..1, that it can be judged; it is empty from a network without that head.
     """
 
     box: Box
@@ -220,8 +303,10 @@ class FaceState:
     head_pose: HeadPose | None = None
     quality: FaceQuality | None = None
     track_id: int | None = None
+    visibility: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "visibility", MappingProxyType(dict(self.visibility)))
         object.__setattr__(self, "action_units", MappingProxyType(dict(self.action_units)))
         object.__setattr__(self, "tasks", MappingProxyType(dict(self.tasks)))
 
@@ -229,25 +314,29 @@ class FaceState:
         """Copies and pickles as plain dicts; a mapping proxy alone could not."""
         units, tasks = dict(self.action_units), dict(self.tasks)
         found = (self.box, self.landmarks, self.detection_score)
-        seen = (self.head_pose, self.quality, self.track_id)
+        seen = (self.head_pose, self.quality, self.track_id, dict(self.visibility))
         return FaceState, (*found, self.emotion, units, self.status, tasks, *seen)
 
     def describe(self, level: Literal["au", "emotion", "face"] = "face", seed: int = 0) -> str:
         """This state in English: its units, its emotion, or both together.
 
-        Other seeds give other wordings of the same facts. Adverbs tell how sure the answer is
-        ("clearly" from 0.9, "probably" under 0.7, "possibly" under 0.5), never how strong a
-        movement or an emotion is, which nothing here measures. Raises DescriptionError for
+        Other seeds give other wordings of the same facts. Adverbs of certainty tell how sure the
+        answer is ("clearly" from 0.9, "probably" under 0.7, "possibly" under 0.5); "slightly" and
+        "markedly" how strong a movement is, where the network tells it. Nothing is said of units
+        that cannot be judged but which part of the face is hidden. Raises DescriptionError for
         another level.
         """
         from mf2_edge.text.describe import FaceFacts, certainty, describe
 
-        units = self.action_units
+        units = {label: unit for label, unit in self.action_units.items() if unit.can_be_judged}
+        seen = self.emotion.reason is not Reason.NOT_VISIBLE
         facts = FaceFacts(
-            self.emotion.label,
+            self.emotion.label if seen else None,
             {label: certainty(unit.score) for label, unit in units.items() if unit.present},
             frozenset(label for label, unit in units.items() if not unit.present),
             certainty(self.emotion.score),
+            strength={label: unit.level for label, unit in units.items() if unit.present},
+            hidden=tuple(region for region, p in self.visibility.items() if p < PRESENT),
         )
         return describe(facts, level, seed)
 
@@ -265,16 +354,10 @@ class FaceState:
                 "score": emotion.score,
                 "scores": dict(emotion.scores),
                 "reason": emotion.reason.value,
+                "reliability": _figures(emotion.reliability),
             },
-            "action_units": {
-                label: {
-                    "name": unit.name,
-                    "score": unit.score,
-                    "present": unit.present,
-                    "reason": unit.reason.value,
-                }
-                for label, unit in self.action_units.items()
-            },
+            "action_units": {label: unit.to_dict() for label, unit in self.action_units.items()},
+            "visibility": dict(self.visibility),
             "status": self.status.value,
             "tasks": {task: answer.to_dict() for task, answer in self.tasks.items()},
             "head_pose": None if pose is None else asdict(pose),

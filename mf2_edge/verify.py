@@ -10,8 +10,9 @@ file is a NumPy `.npz` (no pickles) with these arrays for n faces, k labels of a
     smooth/timestamps_ms  float64 [t]           optional, with all of `smooth/`: one face over time,
     smooth/emotion_scores float64 [t, k]        its calibrated scores before
     smooth/au_scores      float64 [t, k]
+    smooth/strength_scores, smooth/visibility_scores    where the network has these heads,
     smooth/smoothed_...   float64 [t, k]        and after smoothing (`..._emotion_scores`,
-                                                `..._au_scores`),
+                                                `..._au_scores` and so on),
     smooth/label          int64   [t]           the emotion that is reported, its place
     smooth/present        bool    [t, k]        and the units that are
     tolerance/smooth      float                 largest difference of a score
@@ -21,6 +22,8 @@ file is a NumPy `.npz` (no pickles) with these arrays for n faces, k labels of a
     au_logits             float32 [n, k]
     emotion_scores        float32 [n, k]        calibrated scores made from these logits, 0..1
     au_scores             float32 [n, k]
+    strength_logits, strength_scores, visibility_logits, visibility_scores    float32 [n, k], the
+                                                same of the other heads, where the network has them
     tolerance/preprocess  float                 largest allowed absolute difference of the inputs,
     tolerance/model       float                 of the logits,
     tolerance/decode      float                 and of the scores
@@ -40,7 +43,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from zipfile import BadZipFile
 
 import cv2
@@ -57,15 +60,18 @@ from mf2_edge.types import Landmarks, Point
 
 if TYPE_CHECKING:
     from mf2_edge.bundle.loader import Bundle
-    from mf2_edge.bundle.manifest import ArtifactSpec, FileSpec
+    from mf2_edge.bundle.manifest import ArtifactSpec, FileSpec, HeadName, Manifest
 
-_ARRAYS = ("aligned", "preprocess", "emotion_logits", "au_logits", "emotion_scores", "au_scores")
+GOLDEN_NAMES: Final[dict[HeadName, str]] = {
+    "emotion": "emotion",
+    "action_units": "au",
+    "strength": "strength",
+    "visibility": "visibility",
+}
+"""What the arrays of a head are called: `au_logits`, `au_scores`."""
+_ARRAYS = ("aligned", "preprocess")
 _ALIGN = ("frame", "frame/landmarks", "frame/aligned", "tolerance/align")
-_SMOOTH = (
-    *("smooth/timestamps_ms", "smooth/emotion_scores", "smooth/au_scores"),
-    *("smooth/smoothed_emotion_scores", "smooth/smoothed_au_scores"),
-    *("smooth/label", "smooth/present", "tolerance/smooth"),
-)
+_SMOOTH = ("smooth/timestamps_ms", "smooth/label", "smooth/present", "tolerance/smooth")
 _TOLERANCES = ("tolerance/preprocess", "tolerance/model", "tolerance/decode")
 
 
@@ -106,7 +112,7 @@ def _check_file(bundle: Bundle, file: ArtifactSpec | FileSpec) -> Check:
 
 def _replay(bundle: Bundle, golden: FileSpec) -> Iterator[Check]:
     try:
-        recorded = _load(bundle.read(golden), golden.file)
+        recorded = _load(bundle.read(golden), golden.file, bundle.manifest)
     except BundleError as error:
         yield Check(f"goldens {golden.file}", Outcome.FAILED, str(error))
         return
@@ -120,19 +126,22 @@ def _replay(bundle: Bundle, golden: FileSpec) -> Iterator[Check]:
         yield _replay_smooth(bundle, recorded)
 
 
-def _load(data: bytes, source: str) -> dict[str, NDArray[Any]]:
+def _load(data: bytes, source: str, manifest: Manifest) -> dict[str, NDArray[Any]]:
     try:
         with np.load(BytesIO(data), allow_pickle=False) as archive:
             recorded = {name: archive[name] for name in archive.files}
     except (ValueError, OSError, BadZipFile) as error:
         raise BundleError(f"{source}: not a golden file ({error})") from error
-    optional = (("frame", _ALIGN), ("smooth/label", _SMOOTH))
+    heads = [GOLDEN_NAMES[head.name] for head in manifest.heads]
+    told = [f"{head}_{kind}" for head in heads for kind in ("logits", "scores")]
+    series = [f"smooth/{kind}{head}_scores" for head in heads for kind in ("", "smoothed_")]
+    optional = (("frame", _ALIGN), ("smooth/label", (*_SMOOTH, *series)))
     held = [name for key, names in optional if key in recorded for name in names]
-    expected = (*_ARRAYS, *_TOLERANCES, *held)
+    expected = (*_ARRAYS, *told, *_TOLERANCES, *held)
     missing = [name for name in expected if name not in recorded]
     if missing:
         raise BundleError(f"{source}: lacks {', '.join(missing)}; expected as verify.py describes")
-    counts = {name: len(recorded[name]) for name in _ARRAYS}
+    counts = {name: len(recorded[name]) for name in (*_ARRAYS, *told)}
     if len(set(counts.values())) != 1 or counts["aligned"] == 0:
         raise BundleError(f"{source}: {counts} faces; expected the same number, at least 1, in all")
     return recorded
@@ -177,12 +186,12 @@ def _replay_model(
     except Mf2EdgeError as error:
         return Check(name, Outcome.FAILED, str(error))
     pairs = []
-    for head, key in (("emotion", "emotion_logits"), ("action_units", "au_logits")):
-        position = next(h.output for h in bundle.manifest.heads if h.name == head)
+    for head in bundle.manifest.heads:
+        key = f"{GOLDEN_NAMES[head.name]}_logits"
         kinds = (f"{artifact.precision}/{artifact.format}", artifact.precision)
         own = [f"{key}/{kind}" for kind in kinds if f"{key}/{kind}" in recorded]
         expected = recorded[own[0] if own else key]
-        pairs.append((np.concatenate([out[position] for out in outputs]), expected))
+        pairs.append((np.concatenate([out[head.output] for out in outputs]), expected))
     tolerance = recorded.get(f"tolerance/model/{artifact.precision}", recorded["tolerance/model"])
     return _compare(name, pairs, float(tolerance))
 
@@ -190,32 +199,28 @@ def _replay_model(
 def _replay_decode(bundle: Bundle, recorded: dict[str, NDArray[Any]]) -> Check:
     heads = bundle.manifest.heads
     outputs: list[NDArray[Any]] = [np.empty(0)] * (1 + max(head.output for head in heads))
-    outputs[bundle.manifest.head("emotion").output] = recorded["emotion_logits"]
-    outputs[bundle.manifest.head("action_units").output] = recorded["au_logits"]
+    for head in heads:
+        outputs[head.output] = recorded[f"{GOLDEN_NAMES[head.name]}_logits"]
     try:
-        emotion, action_units = Decoder(bundle.manifest).scores(outputs)
+        found = Decoder(bundle.manifest).scores(outputs).named()
     except ValueError as error:
         return Check("decode", Outcome.FAILED, f"logits do not fit the heads: {error}")
-    pairs = [(emotion, recorded["emotion_scores"]), (action_units, recorded["au_scores"])]
+    pairs = [(found[name], recorded[f"{GOLDEN_NAMES[name]}_scores"]) for name in found]
     return _compare("decode", pairs, float(recorded["tolerance/decode"]))
 
 
 def _replay_smooth(bundle: Bundle, recorded: dict[str, NDArray[Any]]) -> Check:
-    before = (
-        recorded[f"smooth/{name}"] for name in ("timestamps_ms", "emotion_scores", "au_scores")
-    )
+    names = [f"{GOLDEN_NAMES[head.name]}_scores" for head in bundle.manifest.heads]
+    before = {name: recorded[f"smooth/{name}"] for name in ("timestamps_ms", *names)}
     try:
-        found = smooth_series(bundle.manifest, *before)
+        found = smooth_series(bundle.manifest, **before)
     except ValueError as error:
         return Check("smooth", Outcome.FAILED, f"the recorded scores do not fit the heads: {error}")
     for name in ("label", "present"):
         wrong = int((getattr(found, name) != recorded[f"smooth/{name}"]).sum())
         if wrong:
             return Check("smooth", Outcome.FAILED, f"{wrong} of the {name} decisions differ")
-    pairs = [
-        (found.emotion_scores, recorded["smooth/smoothed_emotion_scores"]),
-        (found.au_scores, recorded["smooth/smoothed_au_scores"]),
-    ]
+    pairs = [(getattr(found, name), recorded[f"smooth/smoothed_{name}"]) for name in names]
     return _compare("smooth", pairs, float(recorded["tolerance/smooth"]), of="frames")
 
 

@@ -180,8 +180,8 @@ def blend(first: Frame, second: Frame, share: float) -> Frame:
 
 def read(analyzer: FaceStateAnalyzer, aligned: Frame) -> tuple[list[float], list[float]]:
     outputs = analyzer.runtime.run(analyzer.preprocess(np.ascontiguousarray(aligned)))
-    emotion, units = analyzer.decoder.scores(outputs)
-    return emotion[0].tolist(), units[0].tolist()
+    told = analyzer.decoder.scores(outputs)
+    return told.emotion[0].tolist(), told.action_units[0].tolist()
 
 
 def scores(state: FaceState) -> list[float]:

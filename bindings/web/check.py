@@ -119,6 +119,8 @@ def _calls(turns: int) -> list[dict[str, Any]]:
         "network": ("network", [BUNDLE, "bundle"]),
         "tiny": ("network", ["/data/tiny/", "tiny"]),
         "smooth": ("smooth", [BUNDLE, "smooth"]),
+        "heads": ("answers", ["/data/tiny/", "heads"]),
+        "heads_smooth": ("smooth", ["/data/tiny/", "heads"]),
         "film": ("film", [BUNDLE]),
         "manifests": ("manifests", []),
         "crops": ("crops", [BUNDLE]),

@@ -22,7 +22,9 @@ from bindings.goldens import PORTRAIT
 from bindings.manifests import manifest_cases
 from mf2_edge import FaceStateAnalyzer
 from mf2_edge.bundle.loader import MANIFEST, load_bundle
+from mf2_edge.bundle.schema import Manifest
 from mf2_edge.io.image_file import read_image
+from mf2_edge.verify import GOLDEN_NAMES
 
 ROOT: Final = Path(__file__).parents[2]
 REAL_FACES: Final = ROOT.parent / "shared" / "data" / "rafdb_train.tar"
@@ -51,6 +53,9 @@ def lay_out(folder: Path) -> Expected:
     with (folder / "smooth.npz").open("wb") as archive:
         np.savez(archive, **smoothing())
     write_arrays(folder, "smooth", folder / "smooth.npz")
+    with (folder / "heads.npz").open("wb") as archive:
+        np.savez(archive, **toy_heads())
+    write_arrays(folder, "heads", folder / "heads.npz")
     shutil.copy(PORTRAIT, folder)
     write_camera(folder / "camera.y4m")
     shutil.copytree(TINY, folder / "tiny")
@@ -94,6 +99,23 @@ def smoothing() -> dict[str, Any]:
     bundle = load_bundle(None)
     with np.load(bundle.path / "goldens.npz", allow_pickle=False) as archive:
         return {key: archive[key] for key in archive.files if "smooth" in key}
+
+
+def toy_heads() -> dict[str, Any]:
+    """Logits and a series for every head of the toy bundle, as `smoothing` has them."""
+    manifest = load_bundle(TINY).manifest
+    logits = toy_logits(manifest)
+    made = {f"{GOLDEN_NAMES[head.name]}_logits": logits[head.output] for head in manifest.heads}
+    return made | smooth_arrays(manifest) | {"tolerance/smooth": np.float64(SMOOTH_TOLERANCE)}
+
+
+def toy_logits(manifest: Manifest) -> list[NDArray[np.float32]]:
+    """Logits of 40 faces, [40, labels] a head; of some, regions are hidden, of the last all."""
+    rng = np.random.default_rng(3)
+    heads = sorted(manifest.heads, key=lambda head: head.output)
+    logits = [rng.normal(0, 2, (40, len(head.labels))).astype(np.float32) for head in heads]
+    logits[manifest.head("visibility").output][-1] = -5
+    return logits
 
 
 def write_camera(path: Path) -> None:

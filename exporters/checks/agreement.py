@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from mf2_edge.pipeline.decode import Decoder
+from mf2_edge.pipeline.decode import Decoder, Scores
+from mf2_edge.types import PRESENT
 
 if TYPE_CHECKING:
     from mf2_edge.bundle.schema import Manifest
@@ -38,8 +39,8 @@ def compare_scores(
     decoder = Decoder(manifest)
     found, expected = (decoder.scores(each) for each in outputs)
     differences = score_differences(found, expected)
-    same_emotion = found[0].argmax(axis=1) == expected[0].argmax(axis=1)
-    same_units = (found[1] >= 0.5) == (expected[1] >= 0.5)
+    same_emotion = found.emotion.argmax(axis=1) == expected.emotion.argmax(axis=1)
+    same_units = (found.action_units >= PRESENT) == (expected.action_units >= PRESENT)
     return Agreement(
         files,
         float(differences.max()),
@@ -49,11 +50,9 @@ def compare_scores(
     )
 
 
-def score_differences(
-    found: Sequence[NDArray[np.float64]], expected: Sequence[NDArray[np.float64]]
-) -> NDArray[np.float64]:
-    """Absolute differences [n, labels] of the scores of both heads."""
-    pairs = zip(found, expected, strict=True)
+def score_differences(found: Scores, expected: Scores) -> NDArray[np.float64]:
+    """Absolute differences [n, labels] of the scores of all heads."""
+    pairs = zip(found.named().values(), expected.named().values(), strict=True)
     return np.concatenate([np.abs(a - b) for a, b in pairs], axis=1)
 
 

@@ -29,6 +29,7 @@ from mf2_edge.pipeline.align import align
 from mf2_edge.pipeline.decode import Decoder
 from mf2_edge.pipeline.detect import BlazeFaceDetector
 from mf2_edge.pipeline.preprocess import to_input
+from mf2_edge.verify import GOLDEN_NAMES
 
 if TYPE_CHECKING:
     from torch import nn
@@ -64,22 +65,21 @@ def write_goldens(
     outputs = run_network(network, aligned, manifest.preprocessing)
     if not all(np.isfinite(output).all() for output in outputs):
         raise PackError("the network returns NaN or infinity for the goldens; train it again")
-    emotion_scores, au_scores = Decoder(manifest).scores(outputs)
+    scores = Decoder(manifest).scores(outputs).named()
     inputs = [to_input(face, manifest.preprocessing, "NCHW") for face in aligned]
     arrays: dict[str, Any] = {
         **align_arrays(manifest.alignment),
         **smooth_arrays(manifest),
         "aligned": aligned,
         "preprocess": np.concatenate(inputs),
-        "emotion_logits": outputs[manifest.head("emotion").output],
-        "au_logits": outputs[manifest.head("action_units").output],
-        "emotion_scores": emotion_scores.astype(np.float32),
-        "au_scores": au_scores.astype(np.float32),
     }
+    for head in manifest.heads:
+        arrays[f"{GOLDEN_NAMES[head.name]}_logits"] = outputs[head.output]
+        arrays[f"{GOLDEN_NAMES[head.name]}_scores"] = scores[head.name].astype(np.float32)
     for number, (kind, logits) in enumerate(integers.items()):
         for suffix in ("int8", f"int8/{kind}") if number == 0 else (f"int8/{kind}",):
-            arrays[f"emotion_logits/{suffix}"] = logits[manifest.head("emotion").output]
-            arrays[f"au_logits/{suffix}"] = logits[manifest.head("action_units").output]
+            for head in manifest.heads:
+                arrays[f"{GOLDEN_NAMES[head.name]}_logits/{suffix}"] = logits[head.output]
     arrays |= {f"tolerance/{stage}": np.float32(value) for stage, value in TOLERANCES.items()}
     _save(path, arrays)
 

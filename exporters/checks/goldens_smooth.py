@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mf2_edge.tracking.series import smooth_series
+from mf2_edge.verify import GOLDEN_NAMES
 
 if TYPE_CHECKING:
     from mf2_edge.bundle.schema import Manifest
@@ -18,24 +19,22 @@ FRAMES = 240
 def smooth_arrays(manifest: Manifest) -> dict[str, Any]:
     """Arrays `smooth/...` of the goldens, as `mf2_edge/verify.py` describes them.
 
-    Uneven times with a repeated frame and a gap; scores that rest, tremble, rise, fall and jump.
+    Uneven times with a repeated frame and a gap; scores that rest, tremble, rise, fall and jump;
+    strength and visibility too where the network tells them, so that regions come and go.
     """
     rng = np.random.default_rng(0)
     steps = rng.choice([16.0, 17.0, 33.0, 40.0, 66.0], FRAMES)
     steps[[0, 60, 150]] = [0.0, 0.0, 1500.0]
     times = np.cumsum(steps)
-    emotions = _shares(rng, len(manifest.head("emotion").labels))
-    units = _scores(rng, len(manifest.head("action_units").labels))
-    smoothed = smooth_series(manifest, times, emotions, units)
-    return {
-        "smooth/timestamps_ms": times,
-        "smooth/emotion_scores": emotions,
-        "smooth/au_scores": units,
-        "smooth/smoothed_emotion_scores": smoothed.emotion_scores,
-        "smooth/smoothed_au_scores": smoothed.au_scores,
-        "smooth/label": smoothed.label,
-        "smooth/present": smoothed.present,
-    }
+    before = {"emotion_scores": _shares(rng, len(manifest.head("emotion").labels))}
+    for head in manifest.heads:
+        if head.name != "emotion":
+            before[f"{GOLDEN_NAMES[head.name]}_scores"] = _scores(rng, len(head.labels))
+    smoothed = smooth_series(manifest, times, **before)
+    made = {"smooth/timestamps_ms": times}
+    made |= {f"smooth/{name}": scores for name, scores in before.items()}
+    made |= {f"smooth/smoothed_{name}": getattr(smoothed, name) for name in before}
+    return made | {"smooth/label": smoothed.label, "smooth/present": smoothed.present}
 
 
 def _scores(rng: np.random.Generator, count: int) -> NDArray[np.float64]:

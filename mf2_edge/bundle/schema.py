@@ -438,6 +438,11 @@ class Manifest(_Spec, frozen=True, kw_only=True):
         """The head of that name, or None where the network has none."""
         return next((head for head in self.heads if head.name == name), None)
 
+    def units(self, *, include_experimental: bool) -> tuple[str, ...]:
+        """Labels of the head `action_units`, without the experimental ones unless asked for."""
+        hidden = () if include_experimental else self.experimental
+        return tuple(unit for unit in self.head("action_units").labels if unit not in hidden)
+
     def reliability_of(self, label: str) -> LabelReliability | None:
         """What was measured of an Action Unit or an emotion, or None."""
         told = self.reliability or ReliabilitySpec()

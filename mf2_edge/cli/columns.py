@@ -2,11 +2,13 @@
 
 `native`    this project's names
 `openface`  OpenFace 2's (Baltrusaitis et al. 2018): AU01_c is 0 or 1; AU01_r is OpenFace's
-            intensity of 0 to 5, which nothing here measures: it holds 5 times the score
+            intensity of 0 (absent) to 5 (FACS E): 5 times `ActionUnit.intensity`, empty from a
+            network that does not tell strength
 `pyfeat`    py-feat's (Cheong et al. 2023): AU01 is the score, 0..1
 
 Both call AU43, closed eyes, AU45 or AU43 as their own scripts expect, and both write a row for a
-frame without a face. Cells that are missing from a row are unknown.
+frame without a face. Cells that are missing from a row are unknown: so are the decision and the
+strength of a unit whose region of the face cannot be judged.
 """
 
 from __future__ import annotations
@@ -52,9 +54,8 @@ def kind(column: str) -> Kind:
     return "integer" if whole else "number"
 
 
-def columns(style: Style, manifest: Manifest) -> list[str]:
-    """The columns of a style for a bundle's labels, in order."""
-    units = manifest.head("action_units").labels
+def columns(style: Style, manifest: Manifest, units: Sequence[str]) -> list[str]:
+    """The columns of a style for a bundle's labels, of `units` alone, in order."""
     emotions = manifest.head("emotion").labels
     if style == "openface":
         return [
@@ -75,8 +76,38 @@ def columns(style: Style, manifest: Manifest) -> list[str]:
         *("detection_score", "yaw", "pitch", "roll", "quality"),
         *("emotion", "emotion_score", "emotion_reason"),
         *(f"emotion_{label}" for label in emotions),
-        *(column for label in units for column in (label, f"{label}_present")),
+        *unit_columns(manifest, units),
     ]
+
+
+def unit_columns(manifest: Manifest, units: Sequence[str]) -> list[str]:
+    """The columns of this project's own style about Action Units, and the regions they lie in."""
+    kinds = ["", "_present"]
+    kinds += ["_intensity"] if manifest.find_head("strength") else []
+    kinds += ["_f1_laboratory", "_f1_world"] if manifest.reliability else []
+    visibility = manifest.find_head("visibility")
+    regions = visibility.labels if visibility else ()
+    return [
+        *(f"{label}{kind}" for label in units for kind in kinds),
+        *(f"visibility_{region}" for region in regions),
+    ]
+
+
+def unit_cells(state: FaceState) -> Row:
+    """The cells of `unit_columns`; what cannot be judged, or nobody measured, is missing."""
+    row: Row = {}
+    for label, unit in state.action_units.items():
+        row[label] = round(unit.score, 4)
+        if unit.can_be_judged:
+            row[f"{label}_present"] = int(unit.present)
+            if unit.intensity is not None:
+                row[f"{label}_intensity"] = round(unit.intensity, 4)
+        if unit.reliability is not None:
+            if unit.reliability.laboratory is not None:
+                row[f"{label}_f1_laboratory"] = round(unit.reliability.laboratory.f1, 4)
+            if unit.reliability.world is not None:
+                row[f"{label}_f1_world"] = round(unit.reliability.world.f1, 4)
+    return row | {f"visibility_{name}": round(p, 4) for name, p in state.visibility.items()}
 
 
 def _native(frame: int, time_ms: float, state: FaceState) -> Row:
@@ -100,13 +131,12 @@ def _native(frame: int, time_ms: float, state: FaceState) -> Row:
     if state.quality is not None:
         row["quality"] = round(state.quality.overall, 3)
     row |= {f"emotion_{label}": round(score, 4) for label, score in emotion.scores.items()}
-    for label, unit in state.action_units.items():
-        row |= {label: round(unit.score, 4), f"{label}_present": int(unit.present)}
-    return row
+    return row | unit_cells(state)
 
 
 def _openface(frame: int, time_ms: float, state: FaceState) -> Row:
-    pose, units = state.head_pose, state.action_units.items()
+    pose = state.head_pose
+    judged = {label: unit for label, unit in state.action_units.items() if unit.can_be_judged}
     row: Row = {
         "frame": frame + 1,  # OpenFace counts from 1
         "face_id": (state.track_id or 1) - 1,
@@ -117,8 +147,11 @@ def _openface(frame: int, time_ms: float, state: FaceState) -> Row:
     if pose is not None:  # radians, about axes of the camera: x right, y down, z away
         turns = {"pose_Rx": -pose.pitch, "pose_Ry": -pose.yaw, "pose_Rz": pose.roll}
         row |= {name: round(radians(angle), 4) for name, angle in turns.items()}
-    row |= {f"{_padded(label, blink='AU45')}_r": round(5 * u.score, 2) for label, u in units}
-    row |= {f"{_padded(label, blink='AU45')}_c": int(u.present) for label, u in units}
+    for label, unit in judged.items():
+        name = _padded(label, blink="AU45")
+        if unit.intensity is not None:
+            row[f"{name}_r"] = round(5 * unit.intensity, 2)
+        row[f"{name}_c"] = int(unit.present)
     return row
 
 

@@ -132,6 +132,11 @@ def _model_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--precision", choices=("fp32", "fp16", "int8"))
     parser.add_argument(
+        "--experimental",
+        action="store_true",
+        help="also the Action Units that could not be shown reliable",
+    )
+    parser.add_argument(
         "--threads", type=_positive, default=1, help="for each network (default: 1)"
     )
 
@@ -202,6 +207,7 @@ def _analyzer(arguments: argparse.Namespace) -> FaceStateAnalyzer:
         runtime=arguments.runtime,
         precision=arguments.precision,
         num_threads=arguments.threads,
+        include_experimental=arguments.experimental,
         detector=detector,
     )
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TextIO
 
+from mf2_edge.cli.columns import unit_cells, unit_columns
 from mf2_edge.types import Status
 
 if TYPE_CHECKING:
@@ -35,14 +37,14 @@ class ResultWriter(Protocol):
         """After the last file."""
 
 
-def writer(form: Form, out: TextIO, manifest: Manifest) -> ResultWriter:
+def writer(form: Form, out: TextIO, manifest: Manifest, units: Sequence[str]) -> ResultWriter:
     """The writer of a form.
 
     JSON holds `{"file", "faces"}` or `{"file", "error"}` for each file; CSV a row a face, its
-    columns given by the labels in the manifest.
+    columns given by the labels in the manifest, of `units` alone.
     """
     if form == "csv":
-        return _Csv(out, manifest)
+        return _Csv(out, manifest, units)
     if form == "json":
         return _Json(out)
     return _JsonLines(out) if form == "jsonl" else _Text(out)
@@ -102,18 +104,17 @@ class _Json(_JsonLines):
 
 
 class _Csv:
-    def __init__(self, out: TextIO, manifest: Manifest) -> None:
+    def __init__(self, out: TextIO, manifest: Manifest, units: Sequence[str]) -> None:
         self._csv = csv.writer(out, lineterminator="\n")
         self._emotions = manifest.head("emotion").labels
-        self._units = manifest.head("action_units").labels
+        self._units = unit_columns(manifest, units)
 
     def begin(self) -> None:
         box = ("x", "y", "width", "height")
         emotions = (f"emotion_{label}" for label in self._emotions)
-        units = (column for label in self._units for column in (label, f"{label}_present"))
         head = ("file", "face", "status", *box, "detection_score")
         answer = ("emotion", "emotion_score", "emotion_reason")
-        self._csv.writerow((*head, *answer, *emotions, *units))
+        self._csv.writerow((*head, *answer, *emotions, *self._units))
 
     def faces(self, path: Path, faces: list[FaceState]) -> None:
         for number, face in enumerate(faces, start=1):
@@ -123,9 +124,8 @@ class _Csv:
             row += [f"{face.detection_score:.4f}", emotion.label, f"{emotion.score:.4f}"]
             row += [emotion.reason.value]
             row += [f"{emotion.scores[label]:.4f}" for label in self._emotions]
-            for label in self._units:
-                unit = face.action_units[label]
-                row += [f"{unit.score:.4f}", int(unit.present)]
+            cells = unit_cells(face)
+            row += [cells.get(column, "") for column in self._units]
             self._csv.writerow(row)
 
     def failed(self, path: Path, error: str) -> None:
@@ -182,9 +182,14 @@ def _face_lines(number: int, face: FaceState) -> list[str]:
         notes.append(emotion.reason.value)
     note = f"  ({', '.join(notes)})" if notes else ""
     lines = [f"face {number}  {emotion.label} {emotion.score:.2f}  {where}{note}"]
-    present = [(label, unit) for label, unit in face.action_units.items() if unit.present]
+    judged = {label: unit for label, unit in face.action_units.items() if unit.can_be_judged}
+    present = [(label, unit) for label, unit in judged.items() if unit.present]
     lines += [
-        f"  {label:<5} {unit.name:<22} {unit.score:.2f} {'#' * round(unit.score * _BAR)}"
+        f"  {label:<5} {unit.name:<22} {unit.score:.2f} {'#' * round(unit.score * _BAR):<{_BAR}} "
+        f"{unit.level or ''}".rstrip()
         for label, unit in present
     ]
-    return lines if present else [*lines, "  no Action Unit present"]
+    if not present:
+        lines.append("  no Action Unit present")
+    hidden = [label for label in face.action_units if label not in judged]
+    return [*lines, f"  cannot be judged: {' '.join(hidden)}"] if hidden else lines

@@ -47,7 +47,7 @@ def predict_files(
     from tqdm import tqdm
 
     sources, failures = _find(paths)
-    results = writer(form, out or sys.stdout, analyzer.bundle.manifest)
+    results = writer(form, out or sys.stdout, analyzer.bundle.manifest, analyzer.units)
     with tqdm(sources, unit=" photos", disable=len(sources) < 2, file=sys.stderr) as progress:
         results.begin()
         for source in progress:

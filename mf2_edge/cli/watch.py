@@ -15,7 +15,7 @@ from mf2_edge.cli.columns import Style
 from mf2_edge.cli.watch_files import Csv, FrameResult, JsonLines, Parquet, Writer
 
 if TYPE_CHECKING:
-    from mf2_edge.bundle.schema import Manifest
+    from mf2_edge.analyzer import FaceStateAnalyzer
     from mf2_edge.io.video import VideoSource
     from mf2_edge.stream import FaceStateStream
 
@@ -52,9 +52,10 @@ def watch(
     Raises VideoError where the source ends early and OutputError where a file cannot be written;
     all that came before has been written then.
     """
-    manifest = stream.analyzer.bundle.manifest
     with ExitStack() as stack:
-        writers = [stack.enter_context(closing(w)) for w in _writers(source, outputs, manifest)]
+        writers = [
+            stack.enter_context(closing(w)) for w in _writers(source, outputs, stream.analyzer)
+        ]
         progress = stack.enter_context(tqdm(total=source.frame_count, unit="frame"))
         for number, (frame, time_ms) in enumerate(source):
             states = stream.update(frame, time_ms)
@@ -69,12 +70,15 @@ def watch(
         stats.missing = source.missing
 
 
-def _writers(source: VideoSource, outputs: Outputs, manifest: Manifest) -> Iterator[Writer]:
+def _writers(
+    source: VideoSource, outputs: Outputs, analyzer: FaceStateAnalyzer
+) -> Iterator[Writer]:
+    told = (outputs.style, analyzer.bundle.manifest, analyzer.units)
     if outputs.parquet is not None:  # first: what it needs may not be installed
-        yield Parquet(outputs.parquet, outputs.style, manifest)
+        yield Parquet(outputs.parquet, *told)
     if outputs.jsonl is not None:
         yield JsonLines(outputs.jsonl)
     if outputs.csv is not None:
-        yield Csv(outputs.csv, outputs.style, manifest)
+        yield Csv(outputs.csv, *told)
     if outputs.annotate is not None:
         yield AnnotatedVideo(outputs.annotate, source.fps or _DEFAULT_FPS)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -96,12 +96,12 @@ class JsonLines:
 class Csv:
     """A row a face and frame, unknown cells empty."""
 
-    def __init__(self, path: Path, style: Style, manifest: Manifest) -> None:
+    def __init__(self, path: Path, style: Style, manifest: Manifest, units: Sequence[str]) -> None:
         self._path, self._style = path, style
         with writing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             self._out = path.open("w", encoding="utf-8", newline="")
-            names = columns(style, manifest)
+            names = columns(style, manifest, units)
             self._rows = csv.DictWriter(self._out, names, lineterminator="\n")
             self._rows.writeheader()
 
@@ -120,14 +120,14 @@ class Csv:
 class Parquet:
     """The rows of the CSV, unknown cells null. Raises MissingExtraError without pyarrow."""
 
-    def __init__(self, path: Path, style: Style, manifest: Manifest) -> None:
+    def __init__(self, path: Path, style: Style, manifest: Manifest, units: Sequence[str]) -> None:
         self._arrow = require("pyarrow", extra="parquet")
         kinds = {
             "text": self._arrow.string(),
             "integer": self._arrow.int64(),
             "number": self._arrow.float64(),
         }
-        names = columns(style, manifest)
+        names = columns(style, manifest, units)
         self._schema = self._arrow.schema([(name, kinds[kind(name)]) for name in names])
         self._path, self._partial, self._style = path, beside(path), style
         self._waiting: list[Row] = []

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from mf2_edge.types import Status
+from mf2_edge.types import PRESENT, Status
 
 if TYPE_CHECKING:
     from mf2_edge.types import Box, FaceState
@@ -119,14 +119,23 @@ def _rows(face: FaceState, *, compact: bool) -> list[_Row]:
     """What a panel says about a face; its first row is the title."""
     name = "" if face.track_id is None else f"{face.track_id}  "
     title = _Row(f"{name}{face.emotion.label}", "", face.emotion.score)
-    present = [(label, unit) for label, unit in face.action_units.items() if unit.present]
+    judged = {label: unit for label, unit in face.action_units.items() if unit.can_be_judged}
+    present = [(label, unit) for label, unit in judged.items() if unit.present]
     if compact:
         rows = [_Row(" ".join(label for label, _ in present), "")] if present else []
     else:
-        rows = [_Row(label, unit.name, unit.score) for label, unit in present]
+        rows = [
+            _Row(label, " ".join(filter(None, (unit.level, unit.name))), unit.score)
+            for label, unit in present
+        ]
         rows = rows or [_Row("", "no Action Unit present")]
     if face.status is not Status.OK:
         rows.append(_Row("", f"less reliable: {face.status.value}"))
+    if not judged:
+        rows[:] = [_Row("", "cannot be judged: hidden, or no face")]
+    elif len(judged) < len(face.action_units):
+        hidden = [region for region, p in face.visibility.items() if p < PRESENT]
+        rows.append(_Row("", f"hidden: {', '.join(hidden)}"))
     return [title, *rows]
 
 

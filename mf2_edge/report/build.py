@@ -34,7 +34,7 @@ def write_report(source: VideoSource, stream: FaceStateStream, path: Path) -> Vi
     """
     analyzer, error = stream.analyzer, None
     fps = source.fps or _USUAL_FPS
-    data = ReportData(analyzer.bundle.manifest, fps)
+    data = ReportData(analyzer.bundle.manifest, analyzer.units, fps)
     taken: deque[float] = deque(maxlen=_TIMED)
     width = height = 0
     with tqdm(total=source.frame_count, unit="frame") as progress:

@@ -57,9 +57,9 @@ class Person:
 class ReportData:
     """Gathers a stream frame by frame; `mean` reads it."""
 
-    def __init__(self, manifest: Manifest, fps: float) -> None:
+    def __init__(self, manifest: Manifest, units: Sequence[str], fps: float) -> None:
         self.emotions = list(manifest.head("emotion").labels)
-        self.units = list(manifest.head("action_units").labels)
+        self.units = list(units)
         present = [f"{unit}_present" for unit in self.units]
         # `posed` counts the frames whose head pose is known.
         self.values = [
@@ -137,7 +137,8 @@ class ReportData:
     def _read(self, face: FaceState) -> NDArray[np.float64]:
         units, pose = [face.action_units[label] for label in self.units], face.head_pose
         values = [face.emotion.scores[label] for label in self.emotions]
-        values += [unit.score for unit in units] + [float(unit.present) for unit in units]
+        values += [unit.score for unit in units]
+        values += [float(unit.present and unit.can_be_judged) for unit in units]
         values.append(face.quality.overall if face.quality else 0.0)
         values += [0.0] * 4 if pose is None else [pose.yaw, pose.pitch, pose.roll, 1.0]
         return np.array(values)

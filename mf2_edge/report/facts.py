@@ -73,6 +73,7 @@ def limits_section(facts: Facts) -> str:
     told = [
         "Expressions are not feelings: the model names what a face looks like to raters.",
         "A score says how sure the model is, not how strong a movement or an emotion is.",
+        "A unit whose part of the face is hidden cannot be judged, and counts as not present.",
         "A person's number is a face that was followed. Who leaves and comes back may get another.",
     ]
     card = facts.manifest.card

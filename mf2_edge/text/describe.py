@@ -4,17 +4,17 @@
     emotion  which emotion, and which units support it
     face     both together, and whether they fit
 
-Nothing is said of a unit that is absent or unknown, and no text speaks of intensity: neither a
-label nor a score of this project measures it. Equal facts and seeds give equal texts, on every
-platform. The words are in `mf2_edge.text.wording`, the facts about units and emotions in
-`mf2_edge.facs`.
+Nothing is said of a unit that is absent or unknown. "Slightly" and "markedly" tell how strong a
+movement is where that is known; hidden regions of the face are named. Equal facts and seeds give
+equal texts, on every platform. The words are in `mf2_edge.text.wording`, the facts about units and
+emotions in `mf2_edge.facs`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final, Literal
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, Literal
 
 from mf2_edge.errors import DescriptionError
 from mf2_edge.facs import ACTION_UNIT_MUSCLES, ACTION_UNIT_NAMES
@@ -26,12 +26,16 @@ from mf2_edge.text.wording import (
     ADVERBS,
     CAUTIONS,
     KNITTED_BROW,
+    STRENGTHS,
     TITLES,
     UPPER_FACE,
     WORDS,
     Certainty,
     UnitWords,
 )
+
+if TYPE_CHECKING:
+    from mf2_edge.types import IntensityLevel
 
 GRAMMAR_VERSION: Final = "grammar-1"
 """Goes up whenever any text changes: a record's `model` says which grammar wrote it."""
@@ -43,6 +47,8 @@ Level = Literal["au", "emotion", "face"]
 class FaceFacts:
     """What is known of a face. A unit that is neither present nor absent is unknown.
 
+    `strength` of present units where it is known; `hidden` regions of the face, as
+    `mf2_edge.facs.REGIONS` names them.
     Raises DescriptionError for a unit that `mf2_edge.facs` does not have.
     """
 
@@ -50,6 +56,8 @@ class FaceFacts:
     present: Mapping[str, Certainty]
     absent: frozenset[str]
     emotion_certainty: Certainty = Certainty.PLAIN
+    strength: Mapping[str, IntensityLevel | None] = field(default_factory=dict)
+    hidden: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         strangers = sorted({*self.present, *self.absent} - ACTION_UNIT_NAMES.keys())
@@ -78,12 +86,15 @@ def certainty(probability: float) -> Certainty:
 def describe(facts: FaceFacts, level: Level, seed: int) -> str:
     """One text. Raises DescriptionError for a level that does not exist."""
     if level == "au":
+        choose = Choice(f"{seed}/au")
         texts = describe_units(facts, seed)
-        return " ".join(texts.values()) or _nothing_found(facts, Choice(f"{seed}/au"))
+        told = " ".join(texts.values()) or _nothing_found(facts, choose)
+        return " ".join(filter(None, [told, _hidden(facts, choose)]))
     if level == "emotion":
         return _emotion(facts, Choice(f"{seed}/emotion"))
     if level == "face":
-        return _face(facts, Choice(f"{seed}/face"))
+        choose = Choice(f"{seed}/face")
+        return " ".join(filter(None, [_face(facts, choose), _hidden(facts, choose)]))
     raise DescriptionError(f"no level {level!r}: expected 'au', 'emotion' or 'face'")
 
 
@@ -98,7 +109,7 @@ def _unit(facts: FaceFacts, unit: str, choose: Choice) -> str:
         unit=unit,
         name=_title(unit),
         what=choose("what", words.what),
-        moves=choose("moves", words.moves),
+        moves=f"{choose('moves', words.moves)}{_strongly(facts, unit)}",
         where=choose("where", words.where),
         muscle=ACTION_UNIT_MUSCLES[unit],
         ly=_adverb(facts.present[unit], choose),
@@ -170,7 +181,7 @@ def _observations(facts: FaceFacts, choose: Choice) -> str:
                 continue
             words = _words(facts, unit)
             what = choose(f"what {unit}", words.what)
-            moves = choose(f"moves {unit}", words.moves)
+            moves = f"{choose(f'moves {unit}', words.moves)}{_strongly(facts, unit)}"
             # Subjects that two units share are plural, all of them.
             clauses.append(f"{'they' if what == subject else what} {moves} ({_mark(facts, unit)})")
             subject = what
@@ -180,7 +191,22 @@ def _observations(facts: FaceFacts, choose: Choice) -> str:
 
 
 def _shape(facts: FaceFacts, unit: str, choose: Choice) -> str:
-    return f"{choose(f'shape {unit}', _words(facts, unit).shapes)} ({_mark(facts, unit)})"
+    strength = STRENGTHS[facts.strength.get(unit)].adjective
+    shape = choose(f"shape {unit}", _words(facts, unit).shapes)
+    return f"{shape} ({_mark(facts, unit)}{f', {strength}' if strength else ''})"
+
+
+def _strongly(facts: FaceFacts, unit: str) -> str:
+    """An adverb of strength after a space, or "" where it is not known."""
+    return f" {STRENGTHS[facts.strength.get(unit)].adverb}".rstrip()
+
+
+def _hidden(facts: FaceFacts, choose: Choice) -> str:
+    """Which regions cannot be judged; "" where all can."""
+    if not facts.hidden:
+        return ""
+    regions = list_of([f"the {region}" for region in facts.hidden])
+    return capitalised(choose("hidden", sentences.HIDDEN).format(regions=regions))
 
 
 def _mark(facts: FaceFacts, unit: str) -> str:

@@ -20,6 +20,12 @@ UNIT: Final = (
     "{what} {moves} {where} as {muscle}; this is{ly} {unit}, {name}.",
 )
 
+HIDDEN: Final = (
+    "{regions} cannot be judged.",
+    "nothing can be said of {regions}, out of view or covered.",
+    "of {regions} too little can be seen to say anything.",
+)
+
 EMOTION: Final = (
     "the face{ly} shows {noun}.",
     "the expression is{ly} one of {noun}.",

@@ -46,6 +46,23 @@ CAUTIONS: Final[dict[Certainty, str]] = {
 }
 """Before a unit's number where there is no room for a sentence."""
 
+
+@dataclass(frozen=True, slots=True)
+class StrengthWords:
+    """How strong a movement is."""
+
+    adverb: str
+    adjective: str
+
+
+STRENGTHS: Final[dict[str | None, StrengthWords]] = {
+    None: StrengthWords("", ""),
+    "none": StrengthWords("", ""),
+    "slight": StrengthWords("slightly", "slight"),
+    "marked": StrengthWords("markedly", "marked"),
+}
+"""By `ActionUnit.level`."""
+
 ADJECTIVES: Final[dict[str, str]] = {
     "neutral": "neutral",
     "happiness": "happy",

@@ -87,7 +87,7 @@ class Baseline(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         total = sum(scores.values())
         scores = {label: score / total for label, score in scores.items()}
         best = max(scores, key=scores.__getitem__)
-        return Emotion(best, best, scores, emotion.reason)
+        return replace(emotion, label=best, raw_label=best, scores=scores)
 
 
 def load_baseline(path: str | Path) -> Baseline:

@@ -23,6 +23,7 @@ from tests.helpers.bindings.replay import (
     DETECTOR,
     ROOT,
     broken_models,
+    check_heads,
     check_stream,
     copy_model,
     decisions,
@@ -112,6 +113,10 @@ def test_real_faces_are_decided_as_in_python(replayed: Replayed) -> None:
 
 @needs_kotlin
 @pytest.mark.slow
+def test_every_head_is_decoded_and_smoothed_as_in_python(replayed: Replayed) -> None:
+    check_heads(replayed[0]["heads"])
+
+
 def test_a_stream_is_told_as_in_python(replayed: Replayed) -> None:
     check_stream(replayed[0]["stream"])
 

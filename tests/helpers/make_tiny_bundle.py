@@ -1,6 +1,6 @@
 """Makes a complete bundle of a few kB around a toy model, so that tests run the whole line quickly.
 
-The model averages the colours of the face and maps the three means to the logits of both heads: its
+The model averages the colours of the face and maps the three means to the logits of all heads: its
 answers mean nothing, but they depend on the picture, on the preprocessing and on the order of the
 outputs. `python -m tests.helpers.make_tiny_bundle` writes `tests/fixtures/tiny_bundle`; it needs
 the development environment (flatbuffers, torch and executorch).
@@ -17,24 +17,35 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mf2_edge.bundle.loader import MANIFEST
-from mf2_edge.bundle.manifest import Manifest, dump_manifest, parse_manifest
+from mf2_edge.bundle.manifest import HeadName, Manifest, dump_manifest, parse_manifest
+from mf2_edge.facs import REGIONS
 from mf2_edge.pipeline.decode import Decoder
 from mf2_edge.pipeline.preprocess import to_input
+from mf2_edge.verify import GOLDEN_NAMES
 
 FOLDER = Path(__file__).parents[1] / "fixtures" / "tiny_bundle"
 SIZE = 112
 EMOTIONS = ["neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt"]
 UNITS = [f"AU{n}" for n in (1, 2, 4, 5, 6, 7, 9, 12, 14, 15, 17, 20, 23, 24, 25, 26, 27)]
+HEADS: dict[HeadName, list[str]] = {
+    "emotion": EMOTIONS,
+    "action_units": UNITS,
+    "strength": UNITS,
+    "visibility": list(REGIONS),
+}
+"""Labels of each head, in the order of the model's outputs."""
+EXPERIMENTAL = ["AU14"]
+SHOWN = [unit for unit in UNITS if unit not in EXPERIMENTAL]
+"""The units that are told unless the experimental ones are asked for."""
 
 
 def weights() -> dict[str, NDArray[np.float32]]:
-    """Matrices [labels, 3] and biases [labels] of both heads, the same at every call."""
+    """Matrices [labels, 3] and biases [labels] of all heads, the same at every call."""
     generator = np.random.default_rng(7)
-    shapes = {"emotion": len(EMOTIONS), "action_units": len(UNITS)}
     made = {}
-    for name, labels in shapes.items():
-        made[name] = generator.normal(size=(labels, 3)).astype(np.float32)
-        made[f"{name}_bias"] = generator.normal(size=labels).astype(np.float32)
+    for name, labels in HEADS.items():
+        made[name] = generator.normal(size=(len(labels), 3)).astype(np.float32)
+        made[f"{name}_bias"] = generator.normal(size=len(labels)).astype(np.float32)
     return made
 
 
@@ -67,6 +78,8 @@ def manifest_dict() -> dict[str, Any]:
     """The manifest of the toy model as plain JSON values; files are filled in later."""
     fit = "nothing: toy values"
     units = {label: {"scale": 1.5, "bias": 0.155, "fitted_on": fit} for label in UNITS}
+    strength = {label: {"scale": 1.2, "bias": -0.4, "fitted_on": fit} for label in UNITS}
+    measured = {"f1": 0.75, "recall": 0.8, "n": 800, "support": 60, "data": "toy faces"}
     artifact = {"precision": "fp32", "layout": "NCHW", "bytes": 1, "sha256": "0" * 64}
     return {
         "schema_version": "2.0",
@@ -91,10 +104,14 @@ def manifest_dict() -> dict[str, Any]:
         "heads": [
             {"name": "emotion", "output": 0, "activation": "softmax", "labels": [*EMOTIONS]},
             {"name": "action_units", "output": 1, "activation": "sigmoid", "labels": [*UNITS]},
+            {"name": "strength", "output": 2, "activation": "sigmoid", "labels": [*UNITS]},
+            {"name": "visibility", "output": 3, "activation": "sigmoid", "labels": [*REGIONS]},
         ],
         "calibration": {
             "emotion": {"temperature": 1.25, "fitted_on": fit},
             "action_units": units,
+            "strength": strength,
+            "visibility": {label: {"bias": 0.6, "fitted_on": fit} for label in REGIONS},
         },
         "decoding": {"min_emotion_score": 0.4, "au_margin": 0.05, "min_face_size": 32},
         "artifacts": [
@@ -108,6 +125,14 @@ def manifest_dict() -> dict[str, Any]:
             "data": {},
             "tools": {},
             "created": "2025-01-01",
+        },
+        "experimental": [*EXPERIMENTAL],
+        "reliability": {
+            "emotion": {"happiness": {"laboratory": measured | {"f1": 0.9}}},
+            "action_units": {
+                "AU12": {"laboratory": measured | {"f1": 0.9, "n": 574}, "world": measured},
+                "AU4": {"world": measured | {"f1": 0.5}},
+            },
         },
         "accuracy": [
             {
@@ -126,13 +151,10 @@ def manifest_dict() -> dict[str, Any]:
     }
 
 
-def logits(x: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """What the toy model computes, from its input [n, 3, H, W]: logits of both heads."""
+def logits(x: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+    """What the toy model computes, from its input [n, 3, H, W]: logits of all heads."""
     w, means = weights(), x.mean(axis=(2, 3))
-    return (
-        means @ w["emotion"].T + w["emotion_bias"],
-        means @ w["action_units"].T + w["action_units_bias"],
-    )
+    return [means @ w[name].T + w[f"{name}_bias"] for name in HEADS]
 
 
 def write_goldens(path: Path, manifest: Manifest) -> None:
@@ -143,19 +165,18 @@ def write_goldens(path: Path, manifest: Manifest) -> None:
         [np.stack([across, down, 255 - across], 2), np.stack([down / 2, across, down], 2)]
     ).astype(np.uint8)
     inputs = np.concatenate([to_input(a, manifest.preprocessing, "NCHW") for a in aligned])
-    emotion, action_units = logits(inputs)
-    emotion_scores, au_scores = Decoder(manifest).scores([emotion, action_units])
+    outputs = logits(inputs)
+    scores = Decoder(manifest).scores(outputs).named()
     arrays: dict[str, Any] = {
         "aligned": aligned,
         "preprocess": inputs,
-        "emotion_logits": emotion,
-        "au_logits": action_units,
-        "emotion_scores": emotion_scores.astype(np.float32),
-        "au_scores": au_scores.astype(np.float32),
         "tolerance/preprocess": np.float32(1e-5),
         "tolerance/model": np.float32(1e-3),
         "tolerance/decode": np.float32(1e-6),
     }
+    for output, name in zip(outputs, HEADS, strict=True):
+        arrays[f"{GOLDEN_NAMES[name]}_logits"] = output
+        arrays[f"{GOLDEN_NAMES[name]}_scores"] = scores[name].astype(np.float32)
     np.savez_compressed(path, **arrays)
 
 
@@ -192,7 +213,7 @@ def tflite_model() -> bytes:
     kinds = tfl.BuiltinOptions
     operators = [operator(0, [x, axes], mean, kinds.ReducerOptions, tfl.ReducerOptionsT())]
     outputs = []
-    for name in ("emotion", "action_units"):
+    for name in HEADS:
         matrix = tensor(f"{name}_weight", list(w[name].shape), w[name])
         bias = tensor(f"{name}_bias", [len(w[name])], w[f"{name}_bias"])
         out = tensor(name, [1, len(w[name])])
@@ -238,16 +259,14 @@ def executorch_program() -> bytes:
     class Toy(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.emotion = nn.Linear(3, len(EMOTIONS))
-            self.action_units = nn.Linear(3, len(UNITS))
-            for name in ("emotion", "action_units"):
-                layer = getattr(self, name)
+            self.heads = nn.ModuleList(nn.Linear(3, len(labels)) for labels in HEADS.values())
+            for name, layer in zip(HEADS, self.heads, strict=True):
                 layer.weight.data = torch.from_numpy(w[name])
                 layer.bias.data = torch.from_numpy(w[f"{name}_bias"])
 
-        def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
             means = x.mean(dim=(2, 3))
-            return self.emotion(means), self.action_units(means)
+            return tuple(head(means) for head in self.heads)
 
     exported = torch.export.export(Toy().eval(), (torch.zeros(1, 3, SIZE, SIZE),))
     return bytes(to_edge(exported).to_executorch().buffer)

@@ -17,7 +17,7 @@ from mf2_edge.cli.main import main
 from mf2_edge.report.data import MOST_PEOPLE, SPANS, ReportData
 from mf2_edge.types import ActionUnitEvent, FaceState, HeadPose
 from tests.helpers.clips import render
-from tests.helpers.make_tiny_bundle import FOLDER
+from tests.helpers.make_tiny_bundle import FOLDER, UNITS
 from tests.helpers.streams import state
 
 TINY = ["--bundle", str(FOLDER), "--runtime", "litert"]
@@ -35,7 +35,7 @@ def face(track_id: int, happiness: float = 0.9) -> FaceState:
 
 
 def gathered() -> ReportData:
-    return ReportData(load_bundle(FOLDER).manifest, fps=25)
+    return ReportData(load_bundle(FOLDER).manifest, UNITS, fps=25)
 
 
 def test_an_hour_takes_the_room_of_a_second_and_keeps_its_means() -> None:

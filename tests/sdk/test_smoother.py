@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from mf2_edge.bundle.manifest import Manifest, SmoothingSpec, parse_manifest
+from mf2_edge.facs import REGIONS
 from mf2_edge.tracking.one_euro import OneEuro
 from mf2_edge.tracking.smoother import Smoother
 from mf2_edge.types import PRESENT, ActionUnitEvent, FaceState, Reason
@@ -150,3 +152,63 @@ def test_a_poor_picture_stays_the_reason() -> None:
     smoothed, _ = run([state()] * 5 + [poor])
     assert smoothed[-1].emotion.reason is Reason.LOW_QUALITY
     assert smoothed[-1].action_units["AU12"].reason is Reason.LOW_QUALITY
+
+
+def seen(units: dict[str, float], strength: float, visibility: dict[str, float]) -> FaceState:
+    """A state whose units all have one strength."""
+    raw = state(units)
+    marked = {label: replace(unit, strength=strength) for label, unit in raw.action_units.items()}
+    return replace(raw, action_units=marked, visibility=visibility)
+
+
+def test_strength_and_visibility_are_calmed_like_scores() -> None:
+    smoother = Smoother(manifest(), 1)
+    smoother.update(seen({"AU12": 0.2}, 0.2, {"mouth": 0.2}), 0)
+    smoothed, _ = smoother.update(seen({"AU12": 0.9}, 0.9, {"mouth": 0.9}), 40)
+    unit = smoothed.action_units["AU12"]
+    assert 0.2 < unit.score < 0.9
+    assert unit.strength == unit.score == smoothed.visibility["mouth"]
+    assert unit.intensity == unit.score
+
+
+def test_a_unit_whose_region_is_hidden_stays_what_it_was() -> None:
+    smoother = Smoother(manifest(), 1)
+    shown, covered = {"brows": 0.9, "mouth": 0.9}, {"brows": 0.9, "mouth": 0.1}
+    smoothed, events = smoother.update(seen({"AU12": 0.9}, 0.9, shown), 0)
+    kinds = [(event.label, event.kind) for event in events]
+    for step in range(1, 20):
+        hidden = seen({"AU12": 0.1, "AU4": 0.9}, 0.9, covered)
+        smoothed, events = smoother.update(hidden, step * 100.0)
+        kinds += [(event.label, event.kind) for event in events]
+    assert smoothed.action_units["AU12"].present
+    assert smoothed.action_units["AU12"].score < 0.2
+    assert smoothed.action_units["AU12"].reason is Reason.NOT_VISIBLE
+    assert smoothed.action_units["AU4"].reason is Reason.CONFIDENT
+    assert smoothed.emotion.reason is Reason.CONFIDENT
+    assert kinds == [("AU12", "onset"), ("AU4", "onset")]
+    # Seen again, it is gone; and a frame that alone says "hidden" is smoothed.
+    for step in range(20, 40):
+        smoothed, events = smoother.update(
+            seen({"AU12": 0.1, "AU4": 0.9}, 0.9, shown), step * 100.0
+        )
+        kinds += [(event.label, event.kind) for event in events]
+    assert kinds[2:] == [("AU12", "apex"), ("AU12", "offset")]
+    alone = replace(
+        hidden,
+        action_units={
+            label: replace(unit, reason=Reason.NOT_VISIBLE)
+            for label, unit in hidden.action_units.items()
+        },
+    )
+    smoothed, _ = smoother.update(alone, 3910.0)
+    assert smoothed.visibility["mouth"] > 0.5
+    assert smoothed.action_units["AU12"].reason is Reason.SMOOTHED
+
+
+def test_a_face_of_which_nothing_is_seen_is_not_judged() -> None:
+    smoother = Smoother(manifest(), 1)
+    smoothed, events = smoother.update(seen({"AU12": 0.9}, 0.9, dict.fromkeys(REGIONS, 0.1)), 0)
+    assert smoothed.emotion.reason is Reason.NOT_VISIBLE
+    assert {unit.reason for unit in smoothed.action_units.values()} == {Reason.NOT_VISIBLE}
+    assert events == []
+    assert not smoothed.action_units["AU12"].present

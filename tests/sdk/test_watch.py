@@ -22,7 +22,9 @@ from mf2_edge.bundle.loader import load_bundle
 from mf2_edge.cli.columns import STYLES, Style, columns, kind, rows
 from mf2_edge.cli.main import main
 from mf2_edge.io.video import VideoSource
+from mf2_edge.types import ActionUnit, Box, Emotion, Reason, Status
 from tests.helpers.clips import FPS, clip, cut_off, play_as_camera
+from tests.helpers.make_tiny_bundle import FOLDER as TOY
 from tests.helpers.streams import scene
 
 
@@ -153,7 +155,11 @@ def test_rows_have_the_columns_of_their_style(style: Style) -> None:
     manifest = load_bundle(None).manifest
     [state] = alone(scene((120, 40)))
     [row] = rows(style, 2, 80.0, [state])
-    assert set(row) == set(columns(style, manifest))
+    known = columns(style, manifest, tuple(state.action_units))
+    # Of a network that does not tell strength the columns of intensity are there, and empty.
+    told = [unit.intensity for unit in state.action_units.values()]
+    empty = {name for name in known if name.endswith("_r")} if None in told else set()
+    assert set(row) == set(known) - empty
     kinds = {"text": str, "integer": int, "number": float}
     assert {name: type(cell) for name, cell in row.items()} == {
         name: kinds[kind(name)] for name in row
@@ -161,7 +167,8 @@ def test_rows_have_the_columns_of_their_style(style: Style) -> None:
     if style == "openface":
         assert (row["frame"], row["timestamp"], row["success"]) == (3, 0.08, 1)
         assert row["AU12_c"] == 1
-        assert 2.5 < float(row["AU12_r"]) <= 5
+        intensity = state.action_units["AU12"].intensity
+        assert ("AU12_r" in row) == (intensity is not None)
         assert "AU45_c" in row
     if style == "pyfeat":
         assert row["AU12"] == pytest.approx(state.action_units["AU12"].score, abs=1e-4)
@@ -196,7 +203,9 @@ def test_parquet_holds_what_the_csv_holds(
     file = parquet.ParquetFile(places["parquet"])
     assert file.num_row_groups > 1
     table = file.read()
-    assert table.column_names == columns(style, load_bundle(None).manifest)
+    manifest = load_bundle(None).manifest
+    shown = manifest.units(include_experimental=False)
+    assert table.column_names == columns(style, manifest, shown)
     told = list(csv.DictReader(places["csv"].open()))
     cells = [
         {name: "" if cell is None else str(cell) for name, cell in row.items()}
@@ -229,3 +238,29 @@ def test_parquet_without_its_package_names_the_extra(
     assert main(["watch", str(short), "--parquet", str(place)]) == 2
     assert "mf2-edge[parquet]" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_columns_hold_strength_visibility_and_reliability_where_they_are_known() -> None:
+    manifest = load_bundle(TOY).manifest
+    reliability = manifest.reliability_of("AU12")
+    units = {
+        "AU12": ActionUnit("", 0.9, True, Reason.CONFIDENT, 0.7, reliability),
+        "AU4": ActionUnit("", 0.8, True, Reason.NOT_VISIBLE, 0.6),
+    }
+    emotion = Emotion("neutral", "neutral", {"neutral": 1.0}, Reason.CONFIDENT)
+    state = FaceState(
+        *(Box(0, 0, 9, 9), None, 1.0, emotion, units, Status.OK),
+        visibility={"mouth": 0.9, "brows": 0.2},
+    )
+    [native] = rows("native", 0, 0.0, [state])
+    assert native["AU12_intensity"] == 0.8
+    assert (native["AU12_f1_laboratory"], native["AU12_f1_world"]) == (0.9, 0.75)
+    assert (native["visibility_mouth"], native["visibility_brows"]) == (0.9, 0.2)
+    assert native["AU4"] == 0.8
+    assert "AU4_present" not in native
+    assert "AU4_intensity" not in native
+    assert set(native) <= set(columns("native", manifest, ("AU12", "AU4"))) | {"emotion_neutral"}
+    [openface] = rows("openface", 0, 0.0, [state])
+    assert (openface["AU12_r"], openface["AU12_c"]) == (4.0, 1)
+    assert "AU04_r" not in openface
+    assert "AU04_c" not in openface

@@ -2,7 +2,7 @@
  * mf2-edge in C: facial state of images, through handles and status codes. No function throws, none
  * aborts on bad input, and any thread may call any of them.
  *
- * Coordinates are pixels of the frame, origin at the top left; scores are probabilities in 0..1;
+ * Coordinates are pixels of the frame, origin at the top left; scores are in 0..1;
  * left and right are the subject's own.
  */
 #ifndef MF2_EDGE_H
@@ -57,6 +57,7 @@ typedef struct mf2_edge_options {
   int32_t search;        /* mf2_edge_search */
   int32_t threads;       /* of LiteRT; 0 is 1 */
   const char* format;    /* "tflite", or "executorch" where built with it; null: tflite */
+  int32_t experimental;  /* not 0: also the units that could not be shown reliable */
 } mf2_edge_options;
 
 typedef struct mf2_edge_frame {
@@ -81,12 +82,30 @@ typedef struct mf2_edge_emotion_score {
   double score;
 } mf2_edge_emotion_score;
 
+/* F1 on `faces` faces that taught nothing; both 0 where nobody measured it. */
+typedef struct mf2_edge_reliability {
+  double f1;
+  int64_t faces;
+} mf2_edge_reliability;
+
+/* A part of the face: "brows", "eyes", "nose", "mouth", "chin". */
+typedef struct mf2_edge_region {
+  const char* label;
+  double visibility; /* probability that it can be judged */
+} mf2_edge_region;
+
 typedef struct mf2_edge_action_unit {
   const char* label; /* "AU12" */
   const char* name;  /* "lip corner puller" */
   double score;
   int32_t present;
-  const char* reason; /* "confident", "low_confidence", "unaligned", "face_too_small", "low_quality" */
+  /* "confident", "low_confidence", "unaligned", "face_too_small", "low_quality", of streams
+   * "smoothed"; "not_visible": its part of the face is hidden, it cannot be judged */
+  const char* reason;
+  double intensity;  /* 0 absent to 1 marked for sure; -1 where the network does not tell it */
+  const char* level; /* "none", "slight", "marked"; null where the network does not tell it */
+  mf2_edge_reliability laboratory;
+  mf2_edge_reliability world;
 } mf2_edge_action_unit;
 
 /* One face. Pointers lead into the mf2_edge_faces that it came from. */
@@ -104,6 +123,8 @@ typedef struct mf2_edge_face {
   const mf2_edge_action_unit* action_units;
   size_t action_unit_count;
   int32_t track_id; /* of streams: the number of the face as long as it is there; else 0 */
+  const mf2_edge_region* regions; /* none where the network does not tell them */
+  size_t region_count;
 } mf2_edge_face;
 
 /* Load and check everything in the folder of a bundle. Close what it gives. */

@@ -70,7 +70,7 @@ FaceStateAnalyzer::FaceStateAnalyzer(const std::filesystem::path& bundle,
                                      const AnalyzerOptions& options)
     : bundle_(bundle),
       artifact_(bundle_.select(options.format, options.precision)),
-      decoder_(bundle_.manifest()) {
+      decoder_(bundle_.manifest(), options.include_experimental) {
   const int threads = std::clamp(options.threads, 1, 64);
   std::string bytes = bundle_.read(artifact_);  // checked before anything parses them
   const auto engine = open_litert(options.litert);
@@ -130,9 +130,10 @@ FaceState FaceStateAnalyzer::analyze(const Image& image, const Detection& face) 
   const auto pose = aligns ? head_pose(*face.landmarks) : std::nullopt;
   const FaceQuality quality = face_quality(aligned, face.box, pose);
   const bool poor = quality.overall < kLowQuality;
-  auto [emotion, units] = decoder_.decode(model_->run(input), status, poor);
-  return {face.box, face.landmarks, face.score, std::move(emotion), std::move(units), status,
-          pose, quality, std::nullopt};
+  Answers told = decoder_.decode(model_->run(input), status, poor);
+  return {face.box, face.landmarks, face.score, std::move(told.emotion),
+          std::move(told.action_units), status, pose, quality, std::nullopt,
+          std::move(told.visibility)};
 }
 
 }  // namespace mf2_edge

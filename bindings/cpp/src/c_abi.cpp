@@ -20,21 +20,31 @@ struct mf2_edge_stream {
 };
 
 /** One face and the arrays that its C form points into. */
+static mf2_edge_reliability to_c(const std::optional<ReliabilityFigure>& measured) {
+  return measured ? mf2_edge_reliability{measured->f1, measured->n} : mf2_edge_reliability{};
+}
+
 struct CFace {
   explicit CFace(FaceState found) : state(std::move(found)) {
     for (const auto& [label, score] : state.emotion.scores) {
       emotions.push_back({label.c_str(), score});
     }
     for (const ActionUnit& unit : state.action_units) {
+      const auto level = unit.level();
+      const LabelReliability measured = unit.reliability.value_or(LabelReliability());
       units.push_back({unit.label.c_str(), unit.name.c_str(), unit.score, unit.present ? 1 : 0,
-                       to_string(unit.reason)});
+                       to_string(unit.reason), unit.intensity().value_or(-1),
+                       level ? to_string(*level) : nullptr, to_c(measured.laboratory),
+                       to_c(measured.world)});
     }
+    for (const auto& [label, seen] : state.visibility) regions.push_back({label.c_str(), seen});
   }
   CFace(const CFace&) = delete;
 
   FaceState state;
   std::vector<mf2_edge_emotion_score> emotions;
   std::vector<mf2_edge_action_unit> units;
+  std::vector<mf2_edge_region> regions;
 };
 
 struct mf2_edge_faces {
@@ -134,6 +144,7 @@ AnalyzerOptions read_options(const mf2_edge_options* given) {
   require(given->search >= 0 && given->search <= MF2_EDGE_SINGLE, "unknown search");
   require(given->threads >= 0 && given->threads <= 64, "threads is not in 0..64");
   made.search = Search(given->search);
+  made.include_experimental = given->experimental != 0;
   made.threads = given->threads == 0 ? 1 : given->threads;
   return made;
 }
@@ -271,6 +282,8 @@ mf2_edge_status mf2_edge_face_at(const mf2_edge_faces* faces, size_t index, mf2_
     face->emotion_count = found.emotions.size();
     face->action_units = found.units.data();
     face->action_unit_count = found.units.size();
+    face->regions = found.regions.data();
+    face->region_count = found.regions.size();
   });
 }
 

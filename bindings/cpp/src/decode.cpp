@@ -13,8 +13,36 @@ const char* to_string(Status status) {
 
 const char* to_string(Reason reason) {
   static constexpr const char* kNames[] = {"confident", "low_confidence", "unaligned",
-                                           "face_too_small", "low_quality", "smoothed"};
+                                           "face_too_small", "low_quality", "not_visible",
+                                           "smoothed"};
   return kNames[int(reason)];
+}
+
+const char* to_string(IntensityLevel level) {
+  static constexpr const char* kNames[] = {"none", "slight", "marked"};
+  return kNames[int(level)];
+}
+
+std::optional<double> ActionUnit::intensity() const {
+  if (!strength) return std::nullopt;
+  return (score + std::min(*strength, score)) / 2;
+}
+
+std::optional<IntensityLevel> ActionUnit::level() const {
+  if (!strength) return std::nullopt;
+  if (!present) return IntensityLevel::none;
+  return *strength >= kPresent ? IntensityLevel::marked : IntensityLevel::slight;
+}
+
+bool is_visible(const std::string& unit, const Keyed<double>& visibility) {
+  const double* seen = find(visibility, action_unit_region(unit));
+  return !seen || *seen >= kPresent;
+}
+
+bool nothing_visible(const Keyed<double>& visibility) {
+  return !visibility.empty() &&
+         std::all_of(visibility.begin(), visibility.end(),
+                     [](const auto& region) { return region.second < kPresent; });
 }
 
 static Reason reason_of(Status status, bool poor, bool unsure) {
@@ -35,45 +63,97 @@ std::vector<double> Decoder::emotion_scores(const std::vector<float>& logits) co
   return scores;
 }
 
-std::vector<double> Decoder::unit_scores(const std::vector<float>& logits) const {
-  const HeadSpec& units = head_of(manifest_, HeadName::action_units);
+static double sigmoid(double z) {
+  const double power = std::exp(-std::abs(z));  // never overflows
+  return (z >= 0 ? 1 : power) / (1 + power);
+}
+
+/** sigmoid(scale * logit + bias), one a label. */
+static std::vector<double> scaled(const std::vector<float>& logits, const HeadSpec& head,
+                                  const Keyed<ActionUnitCalibration>& calibration) {
   std::vector<double> scores;
-  for (std::size_t i = 0; i < units.labels.size(); ++i) {
-    const ActionUnitCalibration& fitted =
-        *find(manifest_.calibration.action_units, units.labels[i]);
-    const double z = double(logits[i]) * fitted.scale + fitted.bias;
-    const double power = std::exp(-std::abs(z));  // never overflows
-    scores.push_back((z >= 0 ? 1 : power) / (1 + power));
+  for (std::size_t i = 0; i < head.labels.size(); ++i) {
+    const ActionUnitCalibration& fitted = *find(calibration, head.labels[i]);
+    scores.push_back(sigmoid(double(logits[i]) * fitted.scale + fitted.bias));
   }
   return scores;
 }
 
-std::pair<Emotion, std::vector<ActionUnit>> Decoder::decode(const Outputs& outputs,
-                                                            Status status, bool poor) const {
+std::vector<double> Decoder::unit_scores(const std::vector<float>& logits) const {
+  const HeadSpec& head = head_of(manifest_, HeadName::action_units);
+  return scaled(logits, head, manifest_.calibration.action_units);
+}
+
+std::vector<double> Decoder::strength_scores(const std::vector<float>& logits) const {
+  const HeadSpec& head = head_of(manifest_, HeadName::strength);
+  return scaled(logits, head, manifest_.calibration.strength);
+}
+
+std::vector<double> Decoder::visibility_scores(const std::vector<float>& logits) const {
+  const HeadSpec& head = head_of(manifest_, HeadName::visibility);
+  std::vector<double> scores;
+  for (std::size_t i = 0; i < head.labels.size(); ++i) {
+    const double bias = find(manifest_.calibration.visibility, head.labels[i])->bias;
+    scores.push_back(sigmoid(double(logits[i]) + bias));
+  }
+  return scores;
+}
+
+Answers Decoder::decode(const Outputs& outputs, Status status, bool poor) const {
+  Answers answers;
   const HeadSpec& emotions = head_of(manifest_, HeadName::emotion);
-  const HeadSpec& units = head_of(manifest_, HeadName::action_units);
-  const DecodingSpec& spec = manifest_.decoding;
+  answers.emotion = emotion(emotion_scores(outputs[std::size_t(emotions.output)]), status, poor);
+  answers.action_units = units(outputs, status, poor);
+  if (const HeadSpec* head = find_head(manifest_, HeadName::visibility)) {
+    const std::vector<double> seen = visibility_scores(outputs[std::size_t(head->output)]);
+    for (std::size_t i = 0; i < seen.size(); ++i) {
+      answers.visibility.emplace_back(head->labels[i], seen[i]);
+    }
+  }
+  if (nothing_visible(answers.visibility)) answers.emotion.reason = Reason::not_visible;
+  for (ActionUnit& unit : answers.action_units) {
+    if (!is_visible(unit.label, answers.visibility)) unit.reason = Reason::not_visible;
+  }
+  return answers;
+}
 
-  const std::vector<double> scores = emotion_scores(outputs[std::size_t(emotions.output)]);
+Emotion Decoder::emotion(const std::vector<double>& scores, Status status, bool poor) const {
+  const std::vector<std::string>& labels = head_of(manifest_, HeadName::emotion).labels;
   const auto best = std::max_element(scores.begin(), scores.end());
-  Emotion emotion;
-  emotion.label = emotions.labels[std::size_t(best - scores.begin())];
-  emotion.raw_label = emotion.label;
-  emotion.score = *best;
-  emotion.reason = reason_of(status, poor, *best < spec.min_emotion_score);
-  for (std::size_t i = 0; i < scores.size(); ++i) {
-    emotion.scores.emplace_back(emotions.labels[i], scores[i]);
-  }
+  Emotion made;
+  made.label = labels[std::size_t(best - scores.begin())];
+  made.raw_label = made.label;
+  made.score = *best;
+  made.reason = reason_of(status, poor, *best < manifest_.decoding.min_emotion_score);
+  made.reliability = reliability_of(manifest_, made.label);
+  for (std::size_t i = 0; i < scores.size(); ++i) made.scores.emplace_back(labels[i], scores[i]);
+  return made;
+}
 
-  const std::vector<double> found = unit_scores(outputs[std::size_t(units.output)]);
-  std::vector<ActionUnit> action_units;
+std::vector<ActionUnit> Decoder::units(const Outputs& outputs, Status status, bool poor) const {
+  const HeadSpec& head = head_of(manifest_, HeadName::action_units);
+  const HeadSpec* marked = find_head(manifest_, HeadName::strength);
+  const std::vector<double> found = unit_scores(outputs[std::size_t(head.output)]);
+  std::vector<double> strengths;
+  if (marked) strengths = strength_scores(outputs[std::size_t(marked->output)]);
+  const std::vector<std::string>& hidden = manifest_.experimental;
+  std::vector<ActionUnit> made;
   for (std::size_t i = 0; i < found.size(); ++i) {
-    const std::string& label = units.labels[i];
-    const bool unsure = std::abs(found[i] - kPresent) < spec.au_margin;
-    action_units.push_back({label, action_unit_name(label), found[i], found[i] >= kPresent,
-                            reason_of(status, poor, unsure)});
+    const std::string& label = head.labels[i];
+    const bool experimental = std::find(hidden.begin(), hidden.end(), label) != hidden.end();
+    if (experimental && !include_experimental_) continue;
+    const bool unsure = std::abs(found[i] - kPresent) < manifest_.decoding.au_margin;
+    ActionUnit unit;
+    unit.label = label;
+    unit.name = action_unit_name(label);
+    unit.score = found[i];
+    unit.present = found[i] >= kPresent;
+    unit.reason = reason_of(status, poor, unsure);
+    if (marked) unit.strength = strengths[i];
+    unit.reliability = reliability_of(manifest_, label);
+    made.push_back(std::move(unit));
   }
-  return {std::move(emotion), std::move(action_units)};
+  return made;
 }
 
 }  // namespace mf2_edge

@@ -183,6 +183,13 @@ const HeadSpec* find_head(const Manifest& manifest, HeadName name) {
   return nullptr;
 }
 
+std::optional<LabelReliability> reliability_of(const Manifest& manifest, const std::string& label) {
+  if (!manifest.reliability) return std::nullopt;
+  const LabelReliability* told = find(manifest.reliability->action_units, label);
+  if (!told) told = find(manifest.reliability->emotion, label);
+  return told ? std::optional<LabelReliability>(*told) : std::nullopt;
+}
+
 const HeadSpec& head_of(const Manifest& manifest, HeadName name) {
   return *find_head(manifest, name);
 }

@@ -19,6 +19,12 @@ static bool trusted(Reason reason) {
   return reason == Reason::confident || reason == Reason::low_confidence;
 }
 
+/** The reason once the smoothed visibility is known. */
+static Reason of_visibility(Reason reason, bool hidden) {
+  if (hidden) return Reason::not_visible;
+  return reason == Reason::not_visible ? Reason::smoothed : reason;
+}
+
 std::vector<double> OneEuro::update(const std::vector<double>& x, double seconds, double unit) {
   if (value_.size() != x.size()) {
     slow_ = value_ = x;
@@ -42,7 +48,9 @@ std::vector<double> OneEuro::update(const std::vector<double>& x, double seconds
 Smoother::Smoother(const Manifest& manifest)
     : manifest_(manifest),
       emotion_(manifest.smoothing.emotion, true),
-      units_(manifest.smoothing.action_units, false) {}
+      units_(manifest.smoothing.action_units, false),
+      strength_(manifest.smoothing.action_units, false),
+      visibility_(manifest.smoothing.action_units, false) {}
 
 SmoothedState Smoother::update(const FaceState& state, double timestamp_ms) {
   if (!std::isfinite(timestamp_ms) || (last_ms_ && timestamp_ms < *last_ms_)) {
@@ -52,17 +60,23 @@ SmoothedState Smoother::update(const FaceState& state, double timestamp_ms) {
   const double seconds = first ? 0 : (timestamp_ms - *last_ms_) / 1e3;
   last_ms_ = timestamp_ms;
   SmoothedState made{state, {}};
-  smooth_emotion(made.state.emotion, seconds);
+  smooth_visibility(made.state, seconds);
+  smooth_emotion(made.state, seconds);
   std::vector<double> scores;
   for (const ActionUnit& unit : state.action_units) scores.push_back(unit.score);
   scores = units_.update(scores, seconds);
+  std::vector<double> strengths = smooth_strength(state, seconds);
   const double slack = first ? 0 : manifest_.smoothing.au_hysteresis;
   for (std::size_t i = 0; i < scores.size(); ++i) {
     ActionUnit& unit = made.state.action_units[i];
     const auto peak = held(unit.label);
     const bool before = peak != present_.end();
-    const bool present = scores[i] >= kPresent + (before ? -slack : slack);
-    if (present && !before) {
+    const bool hidden = !is_visible(unit.label, made.state.visibility);
+    const bool enough = scores[i] >= kPresent + (before ? -slack : slack);
+    const bool present = hidden ? before : enough;
+    if (hidden) {
+      // Nobody sees whether it begins, grows or ends.
+    } else if (present && !before) {
       present_.push_back({unit.label, {scores[i], timestamp_ms}});
       made.events.push_back({unit.label, EventKind::onset, timestamp_ms, scores[i], 0});
     } else if (present && scores[i] > peak->second.score) {
@@ -71,6 +85,8 @@ SmoothedState Smoother::update(const FaceState& state, double timestamp_ms) {
       end(unit.label, timestamp_ms, scores[i], made.events);
     }
     if (trusted(unit.reason) && present != unit.present) unit.reason = Reason::smoothed;
+    unit.reason = of_visibility(unit.reason, hidden);
+    if (unit.strength) unit.strength = strengths[i];
     unit.score = scores[i];
     unit.present = present;
   }
@@ -90,7 +106,24 @@ Keyed<Smoother::Peak>::iterator Smoother::held(const std::string& label) {
                       [&label](const auto& each) { return each.first == label; });
 }
 
-void Smoother::smooth_emotion(Emotion& emotion, double seconds) {
+void Smoother::smooth_visibility(FaceState& state, double seconds) {
+  std::vector<double> seen;
+  for (const auto& region : state.visibility) seen.push_back(region.second);
+  seen = visibility_.update(seen, seconds);
+  for (std::size_t i = 0; i < seen.size(); ++i) state.visibility[i].second = seen[i];
+}
+
+/** One a unit; empty from a network that does not tell strength. */
+std::vector<double> Smoother::smooth_strength(const FaceState& state, double seconds) {
+  std::vector<double> told;
+  for (const ActionUnit& unit : state.action_units) {
+    if (unit.strength) told.push_back(*unit.strength);
+  }
+  return strength_.update(told, seconds);
+}
+
+void Smoother::smooth_emotion(FaceState& state, double seconds) {
+  Emotion& emotion = state.emotion;
   std::vector<double> scores;
   for (const auto& each : emotion.scores) scores.push_back(each.second);
   scores = emotion_.update(scores, seconds);
@@ -101,10 +134,13 @@ void Smoother::smooth_emotion(Emotion& emotion, double seconds) {
   for (std::size_t i = 0; i < scores.size(); ++i) emotion.scores[i].second = scores[i];
   emotion.label = emotion.scores[*label_].first;
   emotion.score = scores[*label_];
-  if (!trusted(emotion.reason)) return;
-  const bool unsure = emotion.score < manifest_.decoding.min_emotion_score;
-  emotion.reason = unsure ? Reason::low_confidence : Reason::confident;
-  if (emotion.label != emotion.raw_label) emotion.reason = Reason::smoothed;
+  emotion.reliability = reliability_of(manifest_, emotion.label);
+  if (trusted(emotion.reason)) {
+    const bool unsure = emotion.score < manifest_.decoding.min_emotion_score;
+    emotion.reason = unsure ? Reason::low_confidence : Reason::confident;
+    if (emotion.label != emotion.raw_label) emotion.reason = Reason::smoothed;
+  }
+  emotion.reason = of_visibility(emotion.reason, nothing_visible(state.visibility));
 }
 
 void Smoother::end(const std::string& label, double timestamp_ms, double score,

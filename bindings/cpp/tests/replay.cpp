@@ -125,6 +125,26 @@ static fs::path of_precision(const fs::path& goldens, const std::string& name, P
   return fs::exists(own) ? own : goldens / (name + ".npy");
 }
 
+/** What the arrays of a head are called. */
+static std::string golden_name(HeadName head) {
+  return head == HeadName::action_units ? "au" : to_string(head);
+}
+
+static std::vector<float> row_of(const Array& array, std::size_t index) {
+  const auto* first = reinterpret_cast<const float*>(array.bytes.data()) + index * array.shape[1];
+  return std::vector<float>(first, first + array.shape[1]);
+}
+
+static std::vector<double> scores_of(const Decoder& decoder, HeadName head,
+                                     const std::vector<float>& logits) {
+  switch (head) {
+    case HeadName::emotion: return decoder.emotion_scores(logits);
+    case HeadName::action_units: return decoder.unit_scores(logits);
+    case HeadName::strength: return decoder.strength_scores(logits);
+    default: return decoder.visibility_scores(logits);
+  }
+}
+
 static Json replay_run(const fs::path& goldens, const Bundle& bundle) {
   const Array aligned = read_npy(goldens / "aligned.npy");
   const Manifest& manifest = bundle.manifest();
@@ -143,8 +163,7 @@ static Json replay_run(const fs::path& goldens, const Bundle& bundle) {
     for (std::size_t i = 0; i < aligned.shape[0]; ++i) {
       const Outputs outputs = model->run(to_input(image_of(aligned, i, 1), spec, artifact.layout));
       for (const HeadSpec& head : manifest.heads) {
-        const bool emotion = head.name == HeadName::emotion;
-        const std::string name = emotion ? "emotion_logits" : "au_logits";
+        const std::string name = golden_name(head.name) + "_logits";
         each.compare(outputs[std::size_t(head.output)],
                       read_npy(of_precision(goldens, name, artifact.precision)), i);
       }
@@ -161,19 +180,19 @@ static Json replay_run(const fs::path& goldens, const Bundle& bundle) {
 }
 
 static Json replay_decode(const fs::path& goldens, const Manifest& manifest) {
-  const Array emotion = read_npy(goldens / "emotion_logits.npy");
-  const Array units = read_npy(goldens / "au_logits.npy");
-  const auto row = [](const Array& array, std::size_t index) {
-    const auto* first = reinterpret_cast<const float*>(array.bytes.data()) + index * array.shape[1];
-    return std::vector<float>(first, first + array.shape[1]);
-  };
   const Decoder decoder(manifest);
   Worst worst;
-  for (std::size_t i = 0; i < emotion.shape[0]; ++i) {
-    worst.compare(decoder.emotion_scores(row(emotion, i)), read_npy(goldens / "emotion_scores.npy"), i);
-    worst.compare(decoder.unit_scores(row(units, i)), read_npy(goldens / "au_scores.npy"), i);
+  std::size_t faces = 0;
+  for (const HeadSpec& head : manifest.heads) {
+    const std::string name = golden_name(head.name);
+    const Array logits = read_npy(goldens / (name + "_logits.npy"));
+    const Array scores = read_npy(goldens / (name + "_scores.npy"));
+    faces = logits.shape[0];
+    for (std::size_t i = 0; i < faces; ++i) {
+      worst.compare(scores_of(decoder, head.name, row_of(logits, i)), scores, i);
+    }
   }
-  worst.n = emotion.shape[0];
+  worst.n = faces;
   return worst.json(number(goldens / "tolerance/decode.npy"));
 }
 
@@ -182,8 +201,11 @@ static Json replay_smooth(const fs::path& folder, const Manifest& manifest) {
   const std::vector<double> times = read_npy(series / "timestamps_ms.npy").numbers();
   const std::vector<double> emotions = read_npy(series / "emotion_scores.npy").numbers();
   const std::vector<double> units = read_npy(series / "au_scores.npy").numbers();
-  const Array smoothed_emotions = read_npy(series / "smoothed_emotion_scores.npy");
-  const Array smoothed_units = read_npy(series / "smoothed_au_scores.npy");
+  const HeadSpec* marked = find_head(manifest, HeadName::strength);
+  const HeadSpec* seen = find_head(manifest, HeadName::visibility);
+  std::vector<double> strengths, regions;
+  if (marked) strengths = read_npy(series / "strength_scores.npy").numbers();
+  if (seen) regions = read_npy(series / "visibility_scores.npy").numbers();
   const std::vector<double> labels = read_npy(series / "label.npy").numbers();
   const std::vector<double> present = read_npy(series / "present.npy").numbers();
   const auto& names = head_of(manifest, HeadName::emotion).labels;
@@ -199,19 +221,30 @@ static Json replay_smooth(const fs::path& folder, const Manifest& manifest) {
       ActionUnit unit;
       unit.label = unit_names[i];
       unit.score = units[t * unit_names.size() + i];
+      if (marked) unit.strength = strengths[t * unit_names.size() + i];
       state.action_units.push_back(unit);
+    }
+    for (std::size_t i = 0; seen && i < seen->labels.size(); ++i) {
+      state.visibility.emplace_back(seen->labels[i], regions[t * seen->labels.size() + i]);
     }
     const FaceState smoothed = smoother.update(state, times[t]).state;
     std::vector<double> scores;
     for (const auto& score : smoothed.emotion.scores) scores.push_back(score.second);
-    worst.compare(scores, smoothed_emotions, t);
+    worst.compare(scores, read_npy(series / "smoothed_emotion_scores.npy"), t);
     scores.clear();
+    std::vector<double> smoothed_strengths, smoothed_regions;
     for (std::size_t i = 0; i < unit_names.size(); ++i) {
       scores.push_back(smoothed.action_units[i].score);
+      if (marked) smoothed_strengths.push_back(smoothed.action_units[i].strength.value());
       const bool expected = present[t * unit_names.size() + i] != 0;
       if (smoothed.action_units[i].present != expected) worst.difference = INFINITY;
     }
-    worst.compare(scores, smoothed_units, t);
+    worst.compare(scores, read_npy(series / "smoothed_au_scores.npy"), t);
+    for (const auto& region : smoothed.visibility) smoothed_regions.push_back(region.second);
+    const fs::path of_strength = series / "smoothed_strength_scores.npy";
+    const fs::path of_regions = series / "smoothed_visibility_scores.npy";
+    if (marked) worst.compare(smoothed_strengths, read_npy(of_strength), t);
+    if (seen) worst.compare(smoothed_regions, read_npy(of_regions), t);
     if (smoothed.emotion.label != names[std::size_t(labels[t])]) worst.difference = INFINITY;
   }
   worst.n = times.size();
@@ -227,6 +260,33 @@ static Json to_json(const FaceState& face) {
   return {{"emotion", face.emotion.label}, {"score", face.emotion.score},
           {"reason", to_string(face.emotion.reason)}, {"status", to_string(face.status)},
           {"quality", face.quality.overall}, {"action_units", units}};
+}
+
+/** What each face says once its heads are decoded, intensity, visibility and reasons included. */
+static Json replay_answers(const fs::path& goldens, const Manifest& manifest) {
+  const Decoder decoder(manifest);
+  const std::size_t faces = read_npy(goldens / "emotion_logits.npy").shape[0];
+  Json answers = Json::array();
+  for (std::size_t i = 0; i < faces; ++i) {
+    Outputs outputs(manifest.heads.size());
+    for (const HeadSpec& head : manifest.heads) {
+      const Array logits = read_npy(goldens / (golden_name(head.name) + "_logits.npy"));
+      outputs[std::size_t(head.output)] = row_of(logits, i);
+    }
+    const Answers told = decoder.decode(outputs, Status::ok, false);
+    Json units = Json::object(), regions = Json::object();
+    for (const ActionUnit& unit : told.action_units) {
+      const auto& world = unit.reliability ? unit.reliability->world : std::nullopt;
+      units[unit.label] = {{"present", unit.present}, {"reason", to_string(unit.reason)},
+                           {"intensity", unit.intensity().value()},
+                           {"level", to_string(unit.level().value())},
+                           {"world", world ? Json(world->f1) : Json()}};
+    }
+    for (const auto& [label, score] : told.visibility) regions[label] = score;
+    answers.push_back({{"emotion", told.emotion.label}, {"reason", to_string(told.emotion.reason)},
+                       {"action_units", units}, {"visibility", regions}});
+  }
+  return answers;
 }
 
 static Json replay_crops(const fs::path& path, const FaceStateAnalyzer& analyzer) {
@@ -294,8 +354,15 @@ int main(int count, char** arguments) {
         {"decode", replay_decode(goldens, manifest)},
         {"smooth", replay_smooth(folder / "smooth", manifest)},
     };
+    const fs::path heads = folder / "heads";
+    const std::string text = read_file(heads / "manifest.json", std::size_t(1) << 24);
+    const Manifest toy = parse_manifest(text, "manifest.json");
+    const Json heads_found = {{"decode", replay_decode(heads / "goldens", toy)},
+                              {"smooth", replay_smooth(heads / "smooth", toy)},
+                              {"answers", replay_answers(heads / "goldens", toy)}};
     std::cout << Json{{"bundle_sha256", bundle.manifest_sha256()},
                       {"stages", stages_found},
+                      {"heads", heads_found},
                       {"states", replay_crops(folder / "crops.bin", analyzer)},
                       {"stream", replay_stream(stages, analyzer)}}
               << "\n";

@@ -19,6 +19,8 @@ export interface LoadOptions {
   readonly search?: Search;
   /** Threads for each network, 1 by default; more need a cross-origin isolated page. */
   readonly numThreads?: number;
+  /** Whether to tell also the Action Units that could not be shown reliable; false by default. */
+  readonly includeExperimental?: boolean;
 }
 
 interface Waiting {
@@ -71,6 +73,7 @@ export class FaceStateAnalyzer {
         precision: options.precision,
         search: options.search ?? "adaptive",
         threads,
+        includeExperimental: options.includeExperimental ?? false,
       });
     } catch (error) {
       analyzer.close();

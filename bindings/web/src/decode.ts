@@ -1,70 +1,136 @@
 /**
- * Decode: from logits to emotion and Action Units, with the manifest's calibration.
+ * Decode: from logits to what a face shows, with the manifest's calibration.
  *
  *     emotion       scores = softmax(logits / temperature)
  *     action units  score  = sigmoid(scale * logit + bias), present where score >= 0.5
+ *     strength      score  = sigmoid(scale * logit + bias), of the same units, marked
+ *     visibility    score  = sigmoid(logit + bias), of regions; below 0.5 one cannot be judged
  */
-import { headOf } from "./manifest.js";
-import { ACTION_UNIT_NAMES, type Manifest, type Reason, type Status } from "./manifest_types.js";
-import { PRESENT, type ActionUnit, type Emotion } from "./types.js";
+import { findHead, headOf, reliabilityOf } from "./manifest.js";
+import {
+  ACTION_UNIT_NAMES,
+  type ActionUnitCalibration,
+  type HeadSpec,
+  type Manifest,
+  type Reason,
+  type Status,
+} from "./manifest_types.js";
+import {
+  intensityOf,
+  isVisible,
+  nothingVisible,
+  PRESENT,
+  type ActionUnit,
+  type Emotion,
+} from "./types.js";
 
 const CAUSE: Partial<Record<Status, Reason>> = { unaligned: "unaligned", small: "face_too_small" };
 
+/** What the heads say of one face. */
+export interface Answers {
+  readonly emotion: Emotion;
+  readonly action_units: Readonly<Record<string, ActionUnit>>;
+  readonly visibility: Readonly<Record<string, number>>;
+}
+
+/** Calibrated scores by head, in the order of its labels, each 0..1. */
+export type Scores = Readonly<Partial<Record<HeadSpec["name"], number[]>>>;
+
 /** What the outputs of one model mean. */
 export class Decoder {
-  constructor(private readonly manifest: Manifest) {}
+  /** `includeExperimental` tells also the units that the manifest calls experimental. */
+  constructor(
+    private readonly manifest: Manifest,
+    private readonly includeExperimental = false,
+  ) {}
 
   /** The results for one face; a status other than ok is the reason of each, else `doubt`. */
-  decode(
-    outputs: readonly Float32Array[],
-    status: Status = "ok",
-    doubt?: Reason,
-  ): { emotion: Emotion; action_units: Readonly<Record<string, ActionUnit>> } {
-    const [emotion, units] = this.scores(outputs);
+  decode(outputs: readonly Float32Array[], status: Status = "ok", doubt?: Reason): Answers {
+    const scores = this.scores(outputs);
     const cause = CAUSE[status] ?? doubt;
-    return { emotion: this.emotion(emotion, cause), action_units: this.units(units, cause) };
+    const regions = findHead(this.manifest, "visibility")?.labels ?? [];
+    const seen = scores.visibility ?? [];
+    const visibility = Object.fromEntries(regions.map((label, i) => [label, seen[i]!]));
+    return {
+      emotion: this.emotion(scores.emotion!, cause, visibility),
+      action_units: this.units(scores, cause, visibility),
+      visibility,
+    };
   }
 
-  /** Calibrated scores of both heads, in the order of their labels, each 0..1. */
-  scores(outputs: readonly Float32Array[]): [number[], number[]] {
+  /** The scores of every head that the network has, experimental units among them. */
+  scores(outputs: readonly Float32Array[]): Scores {
     const { calibration } = this.manifest;
-    const emotion = headOf(this.manifest, "emotion");
-    const units = headOf(this.manifest, "action_units");
-    const scaled = Array.from(outputs[emotion.output]!, (x) => x / calibration.emotion.temperature);
-    const largest = Math.max(...scaled);
-    const powers = scaled.map((x) => Math.exp(x - largest));
-    const sum = powers.reduce((total, power) => total + power, 0);
-    const scores = units.labels.map((label, i) => {
-      const { scale, bias } = calibration.action_units[label]!;
-      return sigmoid(outputs[units.output]![i]! * scale + bias);
+    const found = this.manifest.heads.map((head): [HeadSpec["name"], number[]] => {
+      const logits = outputs[head.output]!;
+      switch (head.name) {
+        case "emotion":
+          return [head.name, softmax(logits, calibration.emotion.temperature)];
+        case "visibility":
+          return [head.name, head.labels.map((label, i) => sigmoid(logits[i]! + calibration.visibility[label]!.bias))];
+        default:
+          return [head.name, scaled(logits, head.labels, calibration[head.name])];
+      }
     });
-    return [powers.map((power) => power / sum), scores];
+    return Object.fromEntries(found);
   }
 
-  private emotion(scores: readonly number[], cause: Reason | undefined): Emotion {
+  private emotion(
+    scores: readonly number[],
+    cause: Reason | undefined,
+    visibility: Readonly<Record<string, number>>,
+  ): Emotion {
     const { labels } = headOf(this.manifest, "emotion");
     const score = Math.max(...scores);
     const label = labels[scores.indexOf(score)]!;
     const unsure = score < this.manifest.decoding.min_emotion_score;
-    const reason = cause ?? (unsure ? "low_confidence" : "confident");
+    let reason = cause ?? (unsure ? "low_confidence" : "confident");
+    if (nothingVisible(visibility)) reason = "not_visible";
     const named = Object.fromEntries(labels.map((each, i) => [each, scores[i]!]));
-    return { label, raw_label: label, score, scores: named, reason };
+    const reliability = reliabilityOf(this.manifest, label);
+    return { label, raw_label: label, score, scores: named, reason, reliability };
   }
 
   private units(
-    scores: readonly number[],
+    scores: Scores,
     cause: Reason | undefined,
+    visibility: Readonly<Record<string, number>>,
   ): Readonly<Record<string, ActionUnit>> {
-    const { decoding } = this.manifest;
+    const { decoding, experimental } = this.manifest;
     const named = headOf(this.manifest, "action_units").labels.map((label, i) => {
-      const score = scores[i]!;
+      const score = scores.action_units![i]!;
+      const strength = scores.strength?.[i] ?? null;
+      const present = score >= PRESENT;
       const unsure = Math.abs(score - PRESENT) < decoding.au_margin;
-      const reason = cause ?? (unsure ? "low_confidence" : "confident");
+      let reason = cause ?? (unsure ? "low_confidence" : "confident");
+      if (!isVisible(label, visibility)) reason = "not_visible";
       const name = ACTION_UNIT_NAMES[label]!;
-      return [label, { name, score, present: score >= PRESENT, reason }] as const;
+      const reliability = reliabilityOf(this.manifest, label);
+      const how = intensityOf(score, present, strength);
+      return [label, { name, score, present, reason, strength, ...how, reliability }] as const;
     });
-    return Object.fromEntries(named);
+    const told = named.filter(([label]) => this.includeExperimental || !experimental.includes(label));
+    return Object.fromEntries(told);
   }
+}
+
+function softmax(logits: Float32Array, temperature: number): number[] {
+  const scaled = Array.from(logits, (x) => x / temperature);
+  const largest = Math.max(...scaled);
+  const powers = scaled.map((x) => Math.exp(x - largest));
+  const sum = powers.reduce((total, power) => total + power, 0);
+  return powers.map((power) => power / sum);
+}
+
+function scaled(
+  logits: Float32Array,
+  labels: readonly string[],
+  calibration: Readonly<Record<string, ActionUnitCalibration>>,
+): number[] {
+  return labels.map((label, i) => {
+    const { scale, bias } = calibration[label]!;
+    return sigmoid(logits[i]! * scale + bias);
+  });
 }
 
 function sigmoid(z: number): number {

@@ -4,7 +4,7 @@ export { FaceStateStream } from "./stream.js";
 export type { FrameSource } from "./frame.js";
 export type { Info } from "./pipeline.js";
 export type { Precision } from "./bundle.js";
-export { PRESENT } from "./types.js";
+export { intensityOf, isVisible, nothingVisible, PRESENT } from "./types.js";
 export type * from "./types.js";
 export type * from "./manifest_types.js";
 export {
@@ -27,7 +27,7 @@ export {
 } from "./errors.js";
 // The stages that need no engine, each by itself.
 export { align, resizeCrop, similarity } from "./align.js";
-export { Decoder } from "./decode.js";
+export { Decoder, type Answers, type Scores } from "./decode.js";
 export { parseManifest } from "./manifest.js";
 export { toInput } from "./preprocess.js";
 export { Smoother } from "./smooth.js";

@@ -13,6 +13,7 @@ import {
   MANIFEST_SCHEMA,
   SCHEMA_VERSION,
   type HeadSpec,
+  type LabelReliability,
   type Manifest,
 } from "./manifest_types.js";
 
@@ -54,6 +55,12 @@ export function headOf(manifest: Manifest, name: HeadSpec["name"]): HeadSpec {
 /** The head of a name, where the network has one. */
 export function findHead(manifest: Manifest, name: HeadSpec["name"]): HeadSpec | undefined {
   return manifest.heads.find((head) => head.name === name);
+}
+
+/** What was measured of an Action Unit or an emotion. */
+export function reliabilityOf(manifest: Manifest, label: string): LabelReliability | null {
+  const told = manifest.reliability;
+  return told?.action_units[label] ?? told?.emotion[label] ?? null;
 }
 
 let compiled: Validator | undefined;

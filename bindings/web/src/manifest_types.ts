@@ -4,7 +4,7 @@
 export type Status = "ok" | "unaligned" | "small";
 
 /** Why a reported answer differs from the raw one, or deserves less trust. */
-export type Reason = "confident" | "low_confidence" | "unaligned" | "face_too_small" | "low_quality" | "smoothed";
+export type Reason = "confident" | "low_confidence" | "unaligned" | "face_too_small" | "low_quality" | "not_visible" | "smoothed";
 
 /** The points of BlazeFace; sides are the subject's own. */
 export type LandmarkName =

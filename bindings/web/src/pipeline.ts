@@ -20,6 +20,7 @@ export interface Setup {
   readonly precision: Precision | undefined;
   readonly search: Search;
   readonly threads: number;
+  readonly includeExperimental: boolean;
 }
 
 /** What the page learns about a loaded model. */
@@ -36,8 +37,9 @@ export class Pipeline {
     readonly info: Info,
     readonly detector: BlazeFaceDetector,
     readonly model: Model,
+    includeExperimental: boolean,
   ) {
-    this.decoder = new Decoder(info.manifest);
+    this.decoder = new Decoder(info.manifest, includeExperimental);
   }
 
   /** Fetch, check and load everything; afterwards the network is not used again. */
@@ -50,7 +52,8 @@ export class Pipeline {
     const model = await openArtifact(bytes, artifact, manifest, setup.threads);
     const network = await BlazeFace.load(new URL("detector/", setup.assets).href, setup.threads);
     const info = { manifest, manifest_sha256: bundle.manifestSha256, artifact };
-    return new Pipeline(info, new BlazeFaceDetector(network, setup.search), model);
+    const detector = new BlazeFaceDetector(network, setup.search);
+    return new Pipeline(info, detector, model, setup.includeExperimental);
   }
 
   /** The state of every face, largest first; one a box, in their order, where boxes are given. */

@@ -3,10 +3,19 @@
  *
  * The steps are those of mf2_edge/tracking/smoother.py; parameters are the manifest's `smoothing`.
  */
+import { reliabilityOf } from "./manifest.js";
 import type { Manifest, Reason } from "./manifest_types.js";
 import { OneEuro } from "./one_euro.js";
-import { PRESENT } from "./types.js";
-import type { ActionUnit, ActionUnitEvent, Emotion, FaceState } from "./types.js";
+import {
+  intensityOf,
+  isVisible,
+  nothingVisible,
+  PRESENT,
+  type ActionUnit,
+  type ActionUnitEvent,
+  type Emotion,
+  type FaceState,
+} from "./types.js";
 
 /** Reasons that smoothing may replace; the others say that the picture itself is poor. */
 const TRUSTED: readonly Reason[] = ["confident", "low_confidence"];
@@ -15,6 +24,8 @@ const TRUSTED: readonly Reason[] = ["confident", "low_confidence"];
 export class Smoother {
   private readonly emotionFilter: OneEuro;
   private readonly unitFilter: OneEuro;
+  private readonly strengthFilter: OneEuro;
+  private readonly visibilityFilter: OneEuro;
   private readonly present = new Map<string, { score: number; timestamp_ms: number }>();
   private label: string | undefined;
   private last: number | undefined;
@@ -25,6 +36,8 @@ export class Smoother {
   ) {
     this.emotionFilter = new OneEuro(manifest.smoothing.emotion, true);
     this.unitFilter = new OneEuro(manifest.smoothing.action_units, false);
+    this.strengthFilter = new OneEuro(manifest.smoothing.action_units, false);
+    this.visibilityFilter = new OneEuro(manifest.smoothing.action_units, false);
   }
 
   /** The smoothed state, and what began or ended; `timestamp` is not before the last one. */
@@ -32,9 +45,13 @@ export class Smoother {
     const first = this.last === undefined;
     const seconds = first ? 0 : (timestamp - this.last!) / 1e3;
     this.last = timestamp;
-    const emotion = this.smoothEmotion(state.emotion, seconds);
-    const { units, events } = this.smoothUnits(state, seconds, timestamp, first);
-    return { state: { ...state, emotion, action_units: units, track_id: this.trackId }, events };
+    const seen = this.visibilityFilter.update(Object.values(state.visibility), seconds);
+    const regions = Object.keys(state.visibility);
+    const visibility = Object.fromEntries(regions.map((label, i) => [label, seen[i]!]));
+    const raw = { ...state, visibility, track_id: this.trackId };
+    const emotion = this.smoothEmotion(raw, seconds);
+    const { units, events } = this.smoothUnits(raw, seconds, timestamp, first);
+    return { state: { ...raw, emotion, action_units: units }, events };
   }
 
   /** What ends because the face is gone: apex and offset of all that was present. */
@@ -42,7 +59,7 @@ export class Smoother {
     return [...this.present.keys()].flatMap((label) => this.end(label, timestamp, 0));
   }
 
-  private smoothEmotion(emotion: Emotion, seconds: number): Emotion {
+  private smoothEmotion({ emotion, visibility }: FaceState, seconds: number): Emotion {
     const labels = Object.keys(emotion.scores);
     const smoothed = this.emotionFilter.update(Object.values(emotion.scores), seconds);
     const scores = Object.fromEntries(labels.map((label, i) => [label, smoothed[i]!]));
@@ -58,25 +75,34 @@ export class Smoother {
       reason = unsure ? "low_confidence" : "confident";
       if (this.label !== emotion.raw_label) reason = "smoothed";
     }
-    return { label: this.label, raw_label: emotion.raw_label, score, scores, reason };
+    reason = ofVisibility(reason, nothingVisible(visibility));
+    const reliability = reliabilityOf(this.manifest, this.label);
+    return { label: this.label, raw_label: emotion.raw_label, score, scores, reason, reliability };
   }
 
   private smoothUnits(
-    { action_units }: FaceState,
+    { action_units, visibility }: FaceState,
     seconds: number,
     timestamp: number,
     first: boolean,
   ): { units: Readonly<Record<string, ActionUnit>>; events: ActionUnitEvent[] } {
     const before = Object.entries(action_units);
     const smoothed = this.unitFilter.update(before.map(([, unit]) => unit.score), seconds);
+    const told = before.flatMap(([, { strength }]) => (strength === null ? [] : [strength]));
+    const strengths = this.strengthFilter.update(told, seconds);
     const events: ActionUnitEvent[] = [];
     const units = before.map(([label, unit], i): [string, ActionUnit] => {
       const score = smoothed[i]!;
-      const present = this.isPresent(label, score, first);
-      if (present) events.push(...this.hold(label, timestamp, score));
-      else if (this.present.has(label)) events.push(...this.end(label, timestamp, score));
+      const hidden = !isVisible(label, visibility);
+      // While its region is hidden nobody sees whether a unit begins, grows or ends.
+      const present = hidden ? this.present.has(label) : this.isPresent(label, score, first);
+      if (present && !hidden) events.push(...this.hold(label, timestamp, score));
+      else if (!hidden && this.present.has(label)) events.push(...this.end(label, timestamp, score));
       const changed = TRUSTED.includes(unit.reason) && present !== unit.present;
-      return [label, { ...unit, score, present, reason: changed ? "smoothed" : unit.reason }];
+      const reason = ofVisibility(changed ? "smoothed" : unit.reason, hidden);
+      const strength = unit.strength === null ? null : strengths[i]!;
+      const how = intensityOf(score, present, strength);
+      return [label, { ...unit, score, present, reason, strength, ...how }];
     });
     return { units: Object.fromEntries(units), events };
   }
@@ -104,4 +130,10 @@ export class Smoother {
       { track_id, label, kind: "offset", timestamp_ms, score },
     ];
   }
+}
+
+/** The reason once the smoothed visibility is known. */
+function ofVisibility(reason: Reason, hidden: boolean): Reason {
+  if (hidden) return "not_visible";
+  return reason === "not_visible" ? "smoothed" : reason;
 }

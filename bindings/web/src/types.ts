@@ -1,10 +1,17 @@
 /**
- * What comes out: plain objects, the same keys and values as `FaceState.to_dict()` in Python.
+ * What comes out: plain objects, with the keys and values of `FaceState.to_dict()` in Python;
+ * `reliability` in full.
  *
  * Coordinates are pixels of the frame that was passed in, origin at the top left, x to the right,
  * y down. Left and right are the subject's own. Scores are in 0..1.
  */
-import type { LandmarkName, Reason, Status } from "./manifest_types.js";
+import {
+  ACTION_UNIT_REGIONS,
+  type LabelReliability,
+  type LandmarkName,
+  type Reason,
+  type Status,
+} from "./manifest_types.js";
 
 /** Axis-aligned rectangle in pixels; it may reach beyond the frame. */
 export interface Box {
@@ -42,9 +49,14 @@ export interface Emotion {
   /** One calibrated probability a label; they sum to 1. */
   readonly scores: Readonly<Record<string, number>>;
   readonly reason: Reason;
+  /** How well `label` was told on faces that taught nothing; null where nobody measured it. */
+  readonly reliability: LabelReliability | null;
 }
 
-/** The score from which on an Action Unit is present, in every bundle. */
+/** FACS intensity: absent, A or B, C to E. */
+export type IntensityLevel = "none" | "slight" | "marked";
+
+/** The score from which on a unit is present or marked, and a region visible, in every bundle. */
 export const PRESENT = 0.5;
 
 /** One FACS Action Unit. */
@@ -55,7 +67,38 @@ export interface ActionUnit {
   readonly score: number;
   /** In a single frame, whether `score` >= 0.5; a stream decides with hysteresis. */
   readonly present: boolean;
+  /** `not_visible`: its region of the face is hidden, it cannot be judged. */
   readonly reason: Reason;
+  /** Probability that the unit is marked (FACS C to E); null from a network without that head. */
+  readonly strength: number | null;
+  /** How strong the unit is, 0 absent to 1 marked for sure; null where nobody can tell. */
+  readonly intensity: number | null;
+  /** The same in a word, which agrees with `present`. */
+  readonly level: IntensityLevel | null;
+  /** How well the unit was told on faces that taught nothing; null where nobody measured it. */
+  readonly reliability: LabelReliability | null;
+}
+
+/** The intensity and its level of a unit of that score, presence and strength. */
+export function intensityOf(
+  score: number,
+  present: boolean,
+  strength: number | null,
+): Pick<ActionUnit, "intensity" | "level"> {
+  if (strength === null) return { intensity: null, level: null };
+  const level = !present ? "none" : strength >= PRESENT ? "marked" : "slight";
+  return { intensity: (score + Math.min(strength, score)) / 2, level };
+}
+
+/** Whether the region that shows a unit can be judged; yes where nobody says it is hidden. */
+export function isVisible(unit: string, visibility: Readonly<Record<string, number>>): boolean {
+  return (visibility[ACTION_UNIT_REGIONS[unit]!] ?? 1) >= PRESENT;
+}
+
+/** Whether no region at all can be judged; no where nobody says. */
+export function nothingVisible(visibility: Readonly<Record<string, number>>): boolean {
+  const seen = Object.values(visibility);
+  return seen.length > 0 && seen.every((each) => each < PRESENT);
 }
 
 /** What one face shows in one frame. */
@@ -68,6 +111,8 @@ export interface FaceState {
   /** "AU12" and so on, in the manifest's order. */
   readonly action_units: Readonly<Record<string, ActionUnit>>;
   readonly status: Status;
+  /** Of each region of the face, the probability that it can be judged; empty without that head. */
+  readonly visibility: Readonly<Record<string, number>>;
   /** Null where there are no usable landmarks. */
   readonly head_pose: HeadPose | null;
   readonly quality: FaceQuality;

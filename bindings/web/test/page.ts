@@ -2,7 +2,7 @@
 import * as mf2 from "../dist/lib/index.js";
 import type { Box, FaceState } from "../dist/lib/index.js";
 import { ASSETS, listed } from "./arrays.js";
-import { geometry, network, smooth } from "./replay.js";
+import { answers, geometry, network, smooth } from "./replay.js";
 
 /** The states of a short film, frame by frame, and its events. */
 export async function film(
@@ -176,4 +176,4 @@ export async function loop(
 }
 
 
-Object.assign(globalThis, { page: { geometry, network, smooth, film, manifests, crops, portrait, mistakes, loop } });
+Object.assign(globalThis, { page: { geometry, network, smooth, answers, film, manifests, crops, portrait, mistakes, loop } });

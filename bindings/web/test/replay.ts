@@ -53,6 +53,29 @@ export async function geometry(bundle: string): Promise<Record<string, Figures>>
   };
 }
 
+/** What the arrays of a head are called. */
+function goldenName(head: mf2.HeadSpec["name"]): string {
+  return head === "action_units" ? "au" : head;
+}
+
+/** What each face says once its heads are decoded: intensity, visibility and reasons included. */
+export async function answers(bundle: string, name: string): Promise<mf2.Answers[]> {
+  const recorded = await goldens(name);
+  const url = `${bundle}manifest.json`;
+  const manifest = mf2.parseManifest(await (await fetch(url)).text(), url);
+  const decoder = new mf2.Decoder(manifest);
+  const told: mf2.Answers[] = [];
+  for (let i = 0; i < recorded["emotion_logits"]!.shape[0]!; i++) {
+    const outputs: Float32Array[] = [];
+    for (const head of manifest.heads) {
+      const logits = row(recorded[`${goldenName(head.name)}_logits`]!, i);
+      outputs[head.output] = Float32Array.from(logits);
+    }
+    told.push(decoder.decode(outputs));
+  }
+  return told;
+}
+
 /** preprocess, run and decode on the goldens of a bundle. */
 export async function network(bundle: string, name: string): Promise<Record<string, Figures>> {
   const recorded = await goldens(name);
@@ -64,23 +87,22 @@ export async function network(bundle: string, name: string): Promise<Record<stri
   const { precision, format } = artifact;
   const logits = (key: string) =>
     recorded[`${key}/${precision}/${format}`] ?? recorded[`${key}/${precision}`] ?? recorded[key]!;
-  const output = (head: string) => manifest.heads.find((each) => each.name === head)!.output;
   for (let i = 0; i < n; i++) {
     const aligned = { width, height, data: row(recorded["aligned"]!, i) as Uint8Array };
     const input = mf2.toInput(aligned, manifest.preprocessing, "NCHW");
     most.preprocess = Math.max(most.preprocess, apart(input, row(recorded["preprocess"]!, i)));
     const found = await analyzer.run(inLayout(row(recorded["preprocess"]!, i), manifest, artifact.layout));
     const outputs: Float32Array[] = [];
-    for (const [head, key] of [["emotion", "emotion_logits"], ["action_units", "au_logits"]] as const) {
-      most.run = Math.max(most.run, apart(found[output(head)]!, row(logits(key), i)));
-      outputs[output(head)] = row(recorded[key]!, i) as Float32Array;
+    for (const head of manifest.heads) {
+      const key = `${goldenName(head.name)}_logits`;
+      most.run = Math.max(most.run, apart(found[head.output]!, row(logits(key), i)));
+      outputs[head.output] = row(recorded[key]!, i) as Float32Array;
     }
-    const [emotion, units] = decoder.scores(outputs);
-    most.decode = Math.max(
-      most.decode,
-      apart(emotion, row(recorded["emotion_scores"]!, i)),
-      apart(units, row(recorded["au_scores"]!, i)),
-    );
+    const scores = decoder.scores(outputs);
+    for (const { name: head } of manifest.heads) {
+      const known = row(recorded[`${goldenName(head)}_scores`]!, i);
+      most.decode = Math.max(most.decode, apart(scores[head]!, known));
+    }
   }
   analyzer.close();
   const tolerance = (stage: string) =>
@@ -97,21 +119,32 @@ export async function smooth(bundle: string, name: string): Promise<Record<strin
   const recorded = await goldens(name);
   const url = `${bundle}manifest.json`;
   const manifest = mf2.parseManifest(await (await fetch(url)).text(), url);
-  const [emotions, units] = (["emotion", "action_units"] as const).map(
-    (head) => manifest.heads.find((each) => each.name === head)!.labels,
-  ) as [readonly string[], readonly string[]];
+  const emotions = labelsOf(manifest, "emotion");
   const smoother = new mf2.Smoother(manifest, 1);
   const times = recorded["smooth/timestamps_ms"]!.data;
   const series = (key: string, i: number) => row(recorded[`smooth/${key}`]!, i);
   let most = 0;
   for (let i = 0; i < times.length; i++) {
-    const raw = rawState(manifest, emotions, units, series("emotion_scores", i), series("au_scores", i));
+    const told = (key: string) => (recorded[`smooth/${key}`] ? series(key, i) : null);
+    const raw = rawState(
+      manifest,
+      series("emotion_scores", i),
+      series("au_scores", i),
+      told("strength_scores"),
+      told("visibility_scores"),
+    );
     const { state } = smoother.update(raw, times[i]!);
     const smoothed = Object.values(state.action_units);
     most = Math.max(
       most,
       apart(emotions.map((label) => state.emotion.scores[label]!), series("smoothed_emotion_scores", i)),
       apart(smoothed.map((unit) => unit.score), series("smoothed_au_scores", i)),
+      told("smoothed_visibility_scores")
+        ? apart(Object.values(state.visibility), told("smoothed_visibility_scores")!)
+        : 0,
+      told("smoothed_strength_scores")
+        ? apart(smoothed.map((unit) => unit.strength!), told("smoothed_strength_scores")!)
+        : 0,
       // A decision that differs is beyond every tolerance.
       state.emotion.label === emotions[recorded["smooth/label"]!.data[i]!] ? 0 : Infinity,
       apart(smoothed.map((unit) => Number(unit.present)), series("present", i)) && Infinity,
@@ -121,25 +154,35 @@ export async function smooth(bundle: string, name: string): Promise<Record<strin
   return { smooth: { max_difference: most, tolerance, n: times.length } };
 }
 
+function labelsOf(manifest: Manifest, head: mf2.HeadSpec["name"]): readonly string[] {
+  return manifest.heads.find((each) => each.name === head)?.labels ?? [];
+}
+
 function rawState(
   manifest: Manifest,
-  emotions: readonly string[],
-  units: readonly string[],
   emotionScores: Numbers,
   unitScores: Numbers,
+  strengths: Numbers | null,
+  regions: Numbers | null,
 ): FaceState {
+  const emotions = labelsOf(manifest, "emotion");
+  const units = labelsOf(manifest, "action_units");
+  const seen = regions === null ? [] : labelsOf(manifest, "visibility");
   const best = emotions[emotionScores.indexOf(Math.max(...emotionScores) as never)]!;
   const scores = Object.fromEntries(emotions.map((label, i) => [label, emotionScores[i]!]));
   const states = units.map((label, i) => {
     const score = unitScores[i]!;
-    return [label, { name: label, score, present: score >= 0.5, reason: "confident" }];
+    const [present, strength] = [score >= mf2.PRESENT, strengths === null ? null : strengths[i]!];
+    const how = mf2.intensityOf(score, present, strength);
+    return [label, { name: label, score, present, reason: "confident", strength, ...how, reliability: null }];
   });
   const [part, box] = [1, { x: 0, y: 0, width: 1, height: 1 }];
   return {
     box,
     landmarks: null,
     detection_score: 1,
-    emotion: { label: best, raw_label: best, score: scores[best]!, scores, reason: "confident" },
+    emotion: { label: best, raw_label: best, score: scores[best]!, scores, reason: "confident", reliability: null },
+    visibility: Object.fromEntries(seen.map((label, i) => [label, regions![i]!])),
     action_units: Object.fromEntries(states) as FaceState["action_units"],
     status: "ok",
     head_pose: null,

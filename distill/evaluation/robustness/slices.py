@@ -171,10 +171,11 @@ def decisions(manifest: Manifest, units: NDArray[np.float32]) -> NDArray[np.bool
 
 def unit_scores(manifest: Manifest, units: NDArray[np.float32]) -> NDArray[np.float64]:
     """Calibrated scores, [n, units], as the SDK's decoder makes them of logits."""
-    emotion, action_units = manifest.head("emotion"), manifest.head("action_units")
-    outputs = [units] * (1 + max(emotion.output, action_units.output))
-    outputs[emotion.output] = np.zeros((len(units), len(emotion.labels)), dtype=np.float32)
-    return Decoder(manifest).scores(outputs)[1]
+    outputs = [units] * (1 + max(head.output for head in manifest.heads))
+    for head in manifest.heads:
+        if head.name != "action_units":
+            outputs[head.output] = np.zeros((len(units), len(head.labels)), dtype=np.float32)
+    return Decoder(manifest).scores(outputs).action_units
 
 
 @cache

@@ -25,6 +25,7 @@ class Options(ctypes.Structure):
         ("search", ctypes.c_int32),
         ("threads", ctypes.c_int32),
         ("format", ctypes.c_char_p),
+        ("experimental", ctypes.c_int32),
     ]
 
 
@@ -46,6 +47,12 @@ class Unit(ctypes.Structure):
         ("score", ctypes.c_double),
         ("present", ctypes.c_int32),
         ("reason", ctypes.c_char_p),
+        ("intensity", ctypes.c_double),
+        ("level", ctypes.c_char_p),
+        ("laboratory_f1", ctypes.c_double),
+        ("laboratory_faces", ctypes.c_int64),
+        ("world_f1", ctypes.c_double),
+        ("world_faces", ctypes.c_int64),
     ]
 
 
@@ -63,6 +70,9 @@ class Face(ctypes.Structure):
         ("emotion_count", ctypes.c_size_t),
         ("action_units", ctypes.POINTER(Unit)),
         ("action_unit_count", ctypes.c_size_t),
+        ("track_id", ctypes.c_int32),
+        ("regions", ctypes.c_void_p),
+        ("region_count", ctypes.c_size_t),
     ]
 
 

@@ -26,16 +26,26 @@ import mf2_edge
 from bindings.conformance import STAGES
 from bindings.goldens import PATH as STAGE_GOLDENS
 from bindings.manifests import manifest_cases
-from bindings.web.pages_data import REAL_FACES, SMOOTH_TOLERANCE, real_crops, sample_crops
+from bindings.web.pages_data import (
+    REAL_FACES,
+    SMOOTH_TOLERANCE,
+    real_crops,
+    sample_crops,
+    toy_logits,
+)
 from exporters.checks.goldens_smooth import smooth_arrays
 from mf2_edge import FaceStateAnalyzer
 from mf2_edge.bundle.loader import load_bundle
+from mf2_edge.bundle.schema import Manifest
 from mf2_edge.io.atomic import replacing
+from mf2_edge.pipeline.decode import Decoder
 from mf2_edge.runtime.select import RuntimeName
+from mf2_edge.verify import GOLDEN_NAMES
 
 ROOT: Final = Path(__file__).parents[3]
 BUNDLE: Final = load_bundle(None).path
 DETECTOR: Final = Path(mf2_edge.__file__).parent / "detectors" / "blazeface_short_range"
+TOY: Final = ROOT / "tests" / "fixtures" / "tiny_bundle"
 PORTRAIT: Final = Path(mf2_edge.__file__).parent / "samples" / "astronaut.jpg"
 
 
@@ -53,11 +63,8 @@ def lay_out(folder: Path, runtime: RuntimeName = "auto") -> list[dict[str, Any]]
     for name, archive in (("goldens", BUNDLE / "goldens.npz"), ("stages", STAGE_GOLDENS)):
         with zipfile.ZipFile(archive) as archived:
             archived.extractall(folder / name)
-    smoothing = smooth_arrays(load_bundle(None).manifest)
-    arrays: dict[str, Any] = {**smoothing, "tolerance/smooth": SMOOTH_TOLERANCE}
-    np.savez(folder / "smooth.npz", **arrays)
-    with zipfile.ZipFile(folder / "smooth.npz") as archived:
-        archived.extractall(folder / "smooth")
+    _lay_out_smooth(folder, load_bundle(None).manifest)
+    _lay_out_heads(folder / "heads")
     (folder / "manifests.json").write_text(json.dumps(manifest_cases()))
     crops = real_crops() if REAL_FACES.exists() else sample_crops()
     with (folder / "crops.bin").open("wb") as stream:
@@ -67,6 +74,61 @@ def lay_out(folder: Path, runtime: RuntimeName = "auto") -> list[dict[str, Any]]
         state.to_dict()
         for state in FaceStateAnalyzer(runtime=runtime).predict_crops(crops, color="rgb")
     ]
+
+
+def _lay_out_smooth(folder: Path, manifest: Manifest) -> None:
+    arrays = {**smooth_arrays(manifest), "tolerance/smooth": SMOOTH_TOLERANCE}
+    _extract(folder / "smooth", arrays)
+
+
+def _lay_out_heads(folder: Path) -> None:
+    """Decode and smooth of the toy bundle, which has every head and experimental units."""
+    folder.mkdir()
+    shutil.copy(TOY / "manifest.json", folder)
+    manifest = load_bundle(TOY).manifest
+    outputs = toy_logits(manifest)
+    scores = Decoder(manifest).scores(outputs).named()
+    arrays: dict[str, Any] = {"tolerance/decode": 1e-9}
+    for head in manifest.heads:
+        arrays[f"{GOLDEN_NAMES[head.name]}_logits"] = outputs[head.output]
+        arrays[f"{GOLDEN_NAMES[head.name]}_scores"] = scores[head.name]
+    _extract(folder / "goldens", arrays)
+    _lay_out_smooth(folder, manifest)
+
+
+def _extract(folder: Path, arrays: dict[str, Any]) -> None:
+    """Each array as a .npy in `folder`."""
+    archive = folder.with_suffix(".npz")
+    np.savez(archive, **arrays)
+    with zipfile.ZipFile(archive) as archived:
+        archived.extractall(folder)
+
+
+def check_heads(found: dict[str, Any]) -> None:
+    """A binding decodes and smooths every head of the toy bundle as the SDK does."""
+    for stage in ("decode", "smooth"):
+        assert found[stage]["max_difference"] is not None
+        assert found[stage]["max_difference"] <= found[stage]["tolerance"]
+    manifest = load_bundle(TOY).manifest
+    decoder, outputs = Decoder(manifest), toy_logits(manifest)
+    reasons = set()
+    for i, ours in enumerate(found["answers"]):
+        emotion, units, visibility = decoder.decode([logits[i : i + 1] for logits in outputs])
+        assert (ours["emotion"], ours["reason"]) == (emotion.label, emotion.reason)
+        assert list(ours["action_units"]) == list(units)
+        for label, unit in units.items():
+            told = ours["action_units"][label]
+            assert (told["present"], told["reason"]) == (unit.present, unit.reason)
+            assert told["level"] == unit.level
+            assert abs(told["intensity"] - (unit.intensity or 0)) < 1e-9
+            measured = unit.reliability and unit.reliability.world
+            assert told["world"] == (measured and measured.f1)
+            reasons.add(unit.reason)
+        assert list(ours["visibility"]) == list(visibility)
+        reasons.add(emotion.reason)
+    assert len(found["answers"]) == len(outputs[0])
+    assert found["answers"][-1]["reason"] == "not_visible"
+    assert reasons >= {"confident", "low_confidence", "not_visible"}
 
 
 def copy_model(folder: Path) -> Path:

@@ -26,6 +26,8 @@ struct AnalyzerOptions {
   Search search = Search::adaptive;
   /** Of LiteRT; ExecuTorch has a pool of its own. */
   int threads = 1;
+  /** Tell also the Action Units that could not be shown reliable. */
+  bool include_experimental = false;
 };
 
 /** Emotion and Action Units of the faces in single images. Any thread may call it. */

@@ -10,14 +10,22 @@
 
 namespace mf2_edge {
 
+/** What the heads say of one face. */
+struct Answers {
+  Emotion emotion;
+  std::vector<ActionUnit> action_units;
+  Keyed<double> visibility;
+};
+
 /** What the outputs of one model mean; `manifest` has to outlive it. */
 class Decoder {
  public:
-  explicit Decoder(const Manifest& manifest) : manifest_(manifest) {}
+  /** `include_experimental` tells also the units that the manifest calls experimental. */
+  explicit Decoder(const Manifest& manifest, bool include_experimental = false)
+      : manifest_(manifest), include_experimental_(include_experimental) {}
 
   /** The results for one face. A status other than ok is the reason of every answer, else `poor`. */
-  std::pair<Emotion, std::vector<ActionUnit>> decode(const Outputs& outputs, Status status,
-                                                     bool poor) const;
+  Answers decode(const Outputs& outputs, Status status, bool poor) const;
 
   /** softmax(logits / temperature), one a label of the head `emotion`. */
   std::vector<double> emotion_scores(const std::vector<float>& logits) const;
@@ -25,8 +33,18 @@ class Decoder {
   /** sigmoid(scale * logit + bias), one a label of the head `action_units`. */
   std::vector<double> unit_scores(const std::vector<float>& logits) const;
 
+  /** The same for the head `strength`: which units are marked. */
+  std::vector<double> strength_scores(const std::vector<float>& logits) const;
+
+  /** sigmoid(logit + bias), one a label of the head `visibility`. */
+  std::vector<double> visibility_scores(const std::vector<float>& logits) const;
+
  private:
+  Emotion emotion(const std::vector<double>& scores, Status status, bool poor) const;
+  std::vector<ActionUnit> units(const Outputs& outputs, Status status, bool poor) const;
+
   const Manifest& manifest_;
+  bool include_experimental_;
 };
 
 }  // namespace mf2_edge

@@ -1,6 +1,7 @@
 // Reading and checking `manifest.json`, the only place of facts about a model.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "mf2_edge/manifest_types.hpp"
@@ -20,6 +21,9 @@ const HeadSpec* find_head(const Manifest& manifest, HeadName name);
 
 /** The head of a name; `parse_manifest` makes sure of those that must be there. */
 const HeadSpec& head_of(const Manifest& manifest, HeadName name);
+
+/** What was measured of an Action Unit or an emotion. */
+std::optional<LabelReliability> reliability_of(const Manifest& manifest, const std::string& label);
 
 /** The value of a key, or null. */
 template <class Value>

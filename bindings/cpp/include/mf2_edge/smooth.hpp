@@ -68,13 +68,17 @@ class Smoother {
 
   /** The peak of a unit that is present, or the end. */
   Keyed<Peak>::iterator held(const std::string& label);
-  void smooth_emotion(Emotion& emotion, double seconds);
+  void smooth_emotion(FaceState& state, double seconds);
+  void smooth_visibility(FaceState& state, double seconds);
+  std::vector<double> smooth_strength(const FaceState& state, double seconds);
   void end(const std::string& label, double timestamp_ms, double score,
            std::vector<ActionUnitEvent>& events);
 
   const Manifest& manifest_;
   OneEuro emotion_;
   OneEuro units_;
+  OneEuro strength_;
+  OneEuro visibility_;
   std::optional<std::size_t> label_;
   Keyed<Peak> present_;  // in the order in which they began
   std::optional<double> last_ms_;

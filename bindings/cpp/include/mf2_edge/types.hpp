@@ -65,7 +65,16 @@ struct Detection {
 enum class Status { ok, unaligned, small };
 
 /** Why a reported answer differs from the raw one, or deserves less trust. */
-enum class Reason { confident, low_confidence, unaligned, face_too_small, low_quality, smoothed };
+enum class Reason {
+  confident,
+  low_confidence,
+  unaligned,
+  face_too_small,
+  low_quality,
+  /** The region that shows it is hidden (of an emotion every region), so that it cannot be judged. */
+  not_visible,
+  smoothed
+};
 
 const char* to_string(Status status);
 const char* to_string(Reason reason);
@@ -81,9 +90,16 @@ struct Emotion {
   /** One calibrated probability a label, in the manifest's order; they sum to 1. */
   Keyed<double> scores;
   Reason reason = Reason::confident;
+  /** How well `label` was told on faces that taught nothing, where the manifest says so. */
+  std::optional<LabelReliability> reliability;
 };
 
-/** The score from which on an Action Unit is present, in every bundle. */
+/** FACS intensity: absent, A or B, C to E. */
+enum class IntensityLevel { none, slight, marked };
+
+const char* to_string(IntensityLevel level);
+
+/** The score from which on a unit is present or marked, and a region visible, in every bundle. */
 inline constexpr double kPresent = 0.5;
 
 /** One FACS Action Unit. */
@@ -96,6 +112,19 @@ struct ActionUnit {
   /** In a single frame, whether `score` >= 0.5; a stream decides with hysteresis. */
   bool present = false;
   Reason reason = Reason::confident;
+  /** Probability that the unit is marked (FACS C to E); nothing from a network without that head. */
+  std::optional<double> strength;
+  /** How well the unit was told on faces that taught nothing, where the manifest says so. */
+  std::optional<LabelReliability> reliability;
+
+  /** Whether the region of the face that shows this unit is in view. */
+  bool can_be_judged() const { return reason != Reason::not_visible; }
+
+  /** How strong the unit is, 0 absent to 1 marked for sure; nothing where nobody can tell. */
+  std::optional<double> intensity() const;
+
+  /** The same in a word, which agrees with `present`. */
+  std::optional<IntensityLevel> level() const;
 };
 
 /** How a head is turned, degrees: towards the face's own left, up, towards its own left shoulder. */
@@ -129,6 +158,14 @@ struct FaceState {
   FaceQuality quality;
   /** Of streams: the number of the face as long as it is there, from 1. */
   std::optional<int> track_id;
+  /** Of each region, the probability that it can be judged; empty without that head. */
+  Keyed<double> visibility;
 };
+
+/** Whether the region that shows a unit can be judged; yes where nobody says it is hidden. */
+bool is_visible(const std::string& unit, const Keyed<double>& visibility);
+
+/** Whether no region at all can be judged; no where nobody says. */
+bool nothing_visible(const Keyed<double>& visibility);
 
 }  // namespace mf2_edge

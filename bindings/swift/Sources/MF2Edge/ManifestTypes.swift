@@ -92,6 +92,7 @@ public enum Reason: String, CaseIterable, Sendable {
     case unaligned = "unaligned"
     case faceTooSmall = "face_too_small"
     case lowQuality = "low_quality"
+    case notVisible = "not_visible"
     case smoothed = "smoothed"
 }
 

@@ -66,6 +66,17 @@ private fun json(value: Any?): String = when (value) {
     else -> "$value"
 }
 
+/** Decode and smooth of a bundle that has every head. */
+private fun replayHeads(folder: File): Any {
+    val manifest = parseManifest(folder.resolve("manifest.json").readBytes(), "manifest.json")
+    val goldens = folder.resolve("goldens")
+    return mapOf(
+        "decode" to replayDecode(goldens, manifest),
+        "smooth" to replaySmooth(folder.resolve("smooth"), manifest),
+        "answers" to replayAnswers(goldens, manifest),
+    )
+}
+
 internal fun main(arguments: Array<String>) {
     val (bundle, detector, folder, library) = arguments.map(::File)
     val runners = LiteRtJna.load(library)
@@ -85,6 +96,7 @@ internal fun main(arguments: Array<String>) {
         val answers = mapOf(
             "bundle_sha256" to analyzer.info.manifestSha256,
             "stages" to found,
+            "heads" to replayHeads(folder.resolve("heads")),
             "states" to replayCrops(folder.resolve("crops.bin"), analyzer),
             "stream" to replayStream(stages, analyzer),
         )

@@ -129,8 +129,7 @@ internal fun replayRun(goldens: File, files: BundleFiles, runners: RunnerFactory
                 for (i in 0 until aligned.shape.first()) {
                     val outputs = model.run(inputOf(aligned.image(i), manifest, artifact))
                     for (head in manifest.heads) {
-                        val emotion = head.name == HeadName.EMOTION
-                        val name = if (emotion) "emotion_logits" else "au_logits"
+                        val name = "${goldenName(head.name)}_logits"
                         val recorded = goldens.ofPrecision(name, artifact.precision)
                         worst.compare(outputs[head.output.toInt()], recorded.row(i))
                     }
@@ -151,19 +150,47 @@ private fun inputOf(image: Image, manifest: Manifest, artifact: ArtifactSpec) =
     }
 
 internal fun replayDecode(goldens: File, manifest: Manifest): Any {
-    val emotion = goldens.npy("emotion_logits")
-    val units = goldens.npy("au_logits")
     val decoder = Decoder(manifest)
-    val logits = { array: Npy, i: Int -> array.row(i).map(Double::toFloat).toFloatArray() }
     val worst = Worst()
-    for (i in 0 until emotion.shape.first()) {
-        val emotions = decoder.emotionScores(logits(emotion, i)).toDoubleArray()
-        worst.compare(emotions, goldens.npy("emotion_scores").row(i))
-        val scores = decoder.unitScores(logits(units, i)).toDoubleArray()
-        worst.compare(scores, goldens.npy("au_scores").row(i))
+    for (head in manifest.heads) {
+        val name = goldenName(head.name)
+        val logits = goldens.npy("${name}_logits")
+        val scores = goldens.npy("${name}_scores")
+        for (i in 0 until logits.shape.first()) {
+            worst.compare(decoder.scores(head.name, logits.floats(i)).toDoubleArray(), scores.row(i))
+        }
+        worst.n = logits.shape.first()
     }
-    worst.n = emotion.shape.first()
     return worst.report(goldens.number("tolerance/decode"))
+}
+
+/** What the arrays of a head are called. */
+private fun goldenName(head: HeadName) = if (head == HeadName.ACTION_UNITS) "au" else head.key
+
+private fun Npy.floats(i: Int) = row(i).map(Double::toFloat).toFloatArray()
+
+/** What each face says once its heads are decoded: intensity, visibility and reasons included. */
+internal fun replayAnswers(goldens: File, manifest: Manifest): Any {
+    val decoder = Decoder(manifest)
+    val heads = manifest.heads.sortedBy { it.output }
+    val logits = heads.map { goldens.npy("${goldenName(it.name)}_logits") }
+    return List(logits.first().shape.first()) { i ->
+        val told = decoder.decode(logits.map { it.floats(i) }, Status.OK, null)
+        mapOf(
+            "emotion" to told.emotion.label,
+            "reason" to told.emotion.reason.key,
+            "visibility" to told.visibility,
+            "action_units" to told.actionUnits.mapValues { (_, unit) ->
+                mapOf(
+                    "present" to unit.present,
+                    "reason" to unit.reason.key,
+                    "intensity" to unit.intensity,
+                    "level" to unit.level?.name?.lowercase(),
+                    "world" to unit.reliability?.world?.f1,
+                )
+            },
+        )
+    }
 }
 
 internal fun replaySmooth(folder: File, manifest: Manifest): Any {
@@ -174,12 +201,24 @@ internal fun replaySmooth(folder: File, manifest: Manifest): Any {
     val worst = Worst()
     series.npy("timestamps_ms").numbers.forEachIndexed { t, timestamp ->
         val emotions = labels.zip(series.npy("emotion_scores").row(t).toList()).toMap()
-        val units = unitLabels.zip(series.npy("au_scores").row(t).toList()).toMap()
-        val smoothed = smoother.update(stateOf(emotions, units), timestamp).state
+        val units = series.npy("au_scores").row(t)
+        val strengths = series.rowOf("strength_scores", t)
+        val raw = unitLabels.mapIndexed { i, label ->
+            label to ActionUnit("", units[i], false, Reason.CONFIDENT, strengths?.get(i))
+        }
+        val regions = manifest.findHead(HeadName.VISIBILITY)?.labels.orEmpty()
+        val seen = regions.zip(series.rowOf("visibility_scores", t)?.toList().orEmpty()).toMap()
+        val smoothed = smoother.update(stateOf(emotions, raw.toMap(), seen), timestamp).state
         val scores = smoothed.emotion.scores.values.toDoubleArray()
         worst.compare(scores, series.npy("smoothed_emotion_scores").row(t))
-        val smoothedUnits = smoothed.actionUnits.values.map { it.score }.toDoubleArray()
-        worst.compare(smoothedUnits, series.npy("smoothed_au_scores").row(t))
+        val made = smoothed.actionUnits.values.map { it.score }.toDoubleArray()
+        worst.compare(made, series.npy("smoothed_au_scores").row(t))
+        series.rowOf("smoothed_strength_scores", t)?.let { expected ->
+            worst.compare(smoothed.actionUnits.values.map { it.strength!! }.toDoubleArray(), expected)
+        }
+        series.rowOf("smoothed_visibility_scores", t)?.let { expected ->
+            worst.compare(smoothed.visibility.values.toDoubleArray(), expected)
+        }
         val present = smoothed.actionUnits.values.map { if (it.present) 1.0 else 0.0 }
         if (present != series.npy("present").row(t).toList()) worst.fail()
         val label = labels[series.npy("label").numbers[t].toInt()]
@@ -189,11 +228,18 @@ internal fun replaySmooth(folder: File, manifest: Manifest): Any {
     return worst.report(folder.number("tolerance/smooth"))
 }
 
-private fun stateOf(emotions: Map<String, Double>, units: Map<String, Double>): FaceState {
+/** A row of an array of the goldens, where the network has that head. */
+private fun File.rowOf(name: String, t: Int): DoubleArray? =
+    if (resolve("$name.npy").exists()) npy(name).row(t) else null
+
+private fun stateOf(
+    emotions: Map<String, Double>,
+    units: Map<String, ActionUnit>,
+    visibility: Map<String, Double>,
+): FaceState {
     val raw = emotions.maxBy { it.value }
     val emotion = Emotion(raw.key, raw.key, raw.value, emotions, Reason.CONFIDENT)
-    val actionUnits = units.mapValues { (_, score) -> ActionUnit("", score, false, Reason.CONFIDENT) }
     val quality = FaceQuality(1.0, 1.0, 1.0, 1.0, 1.0)
     val box = Box(0.0, 0.0, 1.0, 1.0)
-    return FaceState(box, null, 1.0, emotion, actionUnits, Status.OK, null, quality, null)
+    return FaceState(box, null, 1.0, emotion, units, Status.OK, null, quality, null, visibility)
 }

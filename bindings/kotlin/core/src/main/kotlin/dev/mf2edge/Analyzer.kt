@@ -13,6 +13,8 @@ public data class AnalyzerOptions(
     public val search: Search = Search.ADAPTIVE,
     /** Where `detector.json` lies; null is the folder `blazeface_short_range` of the bundle. */
     public val detector: BundleFiles? = null,
+    /** Whether to tell also the Action Units that could not be shown reliable. */
+    public val includeExperimental: Boolean = false,
 )
 
 /** What is running. */

@@ -4,14 +4,21 @@ import kotlin.math.abs
 import kotlin.math.exp
 
 /**
- * Decode: from logits to emotion and Action Units, with the manifest's calibration.
+ * Decode: from logits to what a face shows, with the manifest's calibration.
  *
  *     emotion       scores = softmax(logits / temperature)
  *     action units  score  = sigmoid(scale * logit + bias), present where score >= 0.5
+ *     strength      score  = sigmoid(scale * logit + bias), of the same units, marked
+ *     visibility    score  = sigmoid(logit + bias), of regions; below 0.5 one cannot be judged
  */
-internal class Decoder(private val manifest: Manifest) {
+internal class Decoder(
+    private val manifest: Manifest,
+    private val includeExperimental: Boolean = false,
+) {
     private val emotionHead = manifest.head(HeadName.EMOTION)
     private val unitHead = manifest.head(HeadName.ACTION_UNITS)
+    private val strengthHead = manifest.findHead(HeadName.STRENGTH)
+    private val visibilityHead = manifest.findHead(HeadName.VISIBILITY)
 
     /** The results for one face; a status other than OK is the reason of each, else [doubt]. */
     fun decode(outputs: List<FloatArray>, status: Status, doubt: Reason?): Answers {
@@ -20,13 +27,29 @@ internal class Decoder(private val manifest: Manifest) {
             Status.SMALL -> Reason.FACE_TOO_SMALL
             Status.OK -> doubt
         }
-        val emotion = emotionScores(outputs[emotionHead.output.toInt()])
-        val units = unitScores(outputs[unitHead.output.toInt()])
-        return Answers(emotion(emotion, cause), units(units, cause))
+        val visibility = visibilityHead?.let { head ->
+            head.labels.zip(scores(head.name, outputs[head.output.toInt()])).toMap()
+        }.orEmpty()
+        val emotion = emotion(emotionScores(outputs[emotionHead.output.toInt()]), cause)
+        val hidden = nothingVisible(visibility)
+        return Answers(
+            if (hidden) emotion.copy(reason = Reason.NOT_VISIBLE) else emotion,
+            units(outputs, cause, visibility),
+            visibility,
+        )
     }
 
-    /** One calibrated probability a label, from the logits of the head of emotions. */
-    fun emotionScores(logits: FloatArray): List<Double> {
+    /** One calibrated score a label of that head, from its logits. */
+    fun scores(head: HeadName, logits: FloatArray): List<Double> = when (head) {
+        HeadName.EMOTION -> emotionScores(logits)
+        HeadName.ACTION_UNITS -> scaled(logits, manifest.calibration.actionUnits)
+        HeadName.STRENGTH -> scaled(logits, manifest.calibration.strength)
+        HeadName.VISIBILITY -> manifest.head(head).labels.mapIndexed { i, label ->
+            sigmoid(logits[i] + manifest.calibration.visibility.getValue(label).bias)
+        }
+    }
+
+    private fun emotionScores(logits: FloatArray): List<Double> {
         val scaled = logits.map { it / manifest.calibration.emotion.temperature }
         val largest = scaled.max()
         val powers = scaled.map { exp(it - largest) }
@@ -34,10 +57,12 @@ internal class Decoder(private val manifest: Manifest) {
         return powers.map { it / sum }
     }
 
-    /** One calibrated probability a unit, from the logits of the head of Action Units. */
-    fun unitScores(logits: FloatArray): List<Double> = unitHead.labels.mapIndexed { i, label ->
-        val calibration = manifest.calibration.actionUnits.getValue(label)
-        sigmoid(logits[i] * calibration.scale + calibration.bias)
+    private fun scaled(
+        logits: FloatArray,
+        calibration: Map<String, ActionUnitCalibration>,
+    ): List<Double> = unitHead.labels.mapIndexed { i, label ->
+        val fitted = calibration.getValue(label)
+        sigmoid(logits[i] * fitted.scale + fitted.bias)
     }
 
     private fun emotion(scores: List<Double>, cause: Reason?): Emotion {
@@ -46,19 +71,44 @@ internal class Decoder(private val manifest: Manifest) {
         val label = labels[scores.indexOf(score)]
         val unsure = score < manifest.decoding.minEmotionScore
         val reason = cause ?: if (unsure) Reason.LOW_CONFIDENCE else Reason.CONFIDENT
-        return Emotion(label, label, score, labels.zip(scores).toMap(), reason)
+        val named = labels.zip(scores).toMap()
+        return Emotion(label, label, score, named, reason, manifest.reliabilityOf(label))
     }
 
-    private fun units(scores: List<Double>, cause: Reason?): Map<String, ActionUnit> =
-        unitHead.labels.zip(scores).associate { (label, score) ->
-            val unsure = abs(score - PRESENT) < manifest.decoding.auMargin
-            val reason = cause ?: if (unsure) Reason.LOW_CONFIDENCE else Reason.CONFIDENT
-            val name = ACTION_UNIT_NAMES.getValue(label)
-            label to ActionUnit(name, score, score >= PRESENT, reason)
-        }
+    private fun units(
+        outputs: List<FloatArray>,
+        cause: Reason?,
+        visibility: Map<String, Double>,
+    ): Map<String, ActionUnit> {
+        val found = scores(unitHead.name, outputs[unitHead.output.toInt()])
+        val strengths = strengthHead?.let { scores(it.name, outputs[it.output.toInt()]) }
+        return unitHead.labels.withIndex()
+            .filter { (_, label) -> includeExperimental || label !in manifest.experimental }
+            .associate { (i, label) ->
+                val score = found[i]
+                val unsure = abs(score - PRESENT) < manifest.decoding.auMargin
+                val reason = when {
+                    !isVisible(label, visibility) -> Reason.NOT_VISIBLE
+                    cause != null -> cause
+                    else -> if (unsure) Reason.LOW_CONFIDENCE else Reason.CONFIDENT
+                }
+                label to ActionUnit(
+                    ACTION_UNIT_NAMES.getValue(label),
+                    score,
+                    score >= PRESENT,
+                    reason,
+                    strengths?.get(i),
+                    manifest.reliabilityOf(label),
+                )
+            }
+    }
 
-    /** What the network says of one face. */
-    data class Answers(val emotion: Emotion, val actionUnits: Map<String, ActionUnit>)
+    /** What the heads say of one face. */
+    data class Answers(
+        val emotion: Emotion,
+        val actionUnits: Map<String, ActionUnit>,
+        val visibility: Map<String, Double>,
+    )
 }
 
 private fun sigmoid(z: Double): Double {

@@ -36,6 +36,10 @@ public fun Manifest.head(name: HeadName): HeadSpec = heads.first { it.name == na
 /** The head of a name, where the network has one. */
 public fun Manifest.findHead(name: HeadName): HeadSpec? = heads.find { it.name == name }
 
+/** What was measured of an Action Unit or an emotion. */
+public fun Manifest.reliabilityOf(label: String): LabelReliability? =
+    reliability?.actionUnits?.get(label) ?: reliability?.emotion?.get(label)
+
 private fun checkVersion(version: String) {
     val found = VERSION.matchEntire(version)
         ?: throw JsonException(

@@ -93,6 +93,7 @@ public enum class Reason(public val key: String) {
     UNALIGNED("unaligned"),
     FACE_TOO_SMALL("face_too_small"),
     LOW_QUALITY("low_quality"),
+    NOT_VISIBLE("not_visible"),
     SMOOTHED("smoothed"),
 }
 

@@ -8,8 +8,8 @@ internal class Pipeline private constructor(
     val detector: BlazeFaceDetector,
     private val network: BlazeFace,
     private val model: Model,
+    private val decoder: Decoder,
 ) : AutoCloseable {
-    private val decoder = Decoder(info.manifest)
 
     /** The state of every face, largest first. */
     fun predict(frame: Image): List<FaceState> = detector.detect(frame).map { analyze(frame, it) }
@@ -53,9 +53,19 @@ internal class Pipeline private constructor(
         val pose = landmarks?.let(::headPose)
         val quality = faceQuality(aligned, face.box, pose)
         val doubt = Reason.LOW_QUALITY.takeIf { quality.overall < LOW_QUALITY }
-        val (emotion, units) = decoder.decode(model.run(preprocess(aligned)), status, doubt)
-        val (box, score, found) = face
-        return FaceState(box, found, score, emotion, units, status, pose, quality, trackId = null)
+        val told = decoder.decode(model.run(preprocess(aligned)), status, doubt)
+        return FaceState(
+            face.box,
+            face.landmarks,
+            face.score,
+            told.emotion,
+            told.actionUnits,
+            status,
+            pose,
+            quality,
+            trackId = null,
+            visibility = told.visibility,
+        )
     }
 
     private fun preprocess(aligned: Image): FloatArray = when (info.artifact.input) {
@@ -76,7 +86,9 @@ internal class Pipeline private constructor(
                 throw error
             }
             val info = Info(bundle.manifest, bundle.manifestSha256, artifact)
-            return Pipeline(info, BlazeFaceDetector(network, options.search), network, model)
+            val decoder = Decoder(bundle.manifest, options.includeExperimental)
+            val detector = BlazeFaceDetector(network, options.search)
+            return Pipeline(info, detector, network, model, decoder)
         }
     }
 }

@@ -12,6 +12,8 @@ private val TRUSTED = setOf(Reason.CONFIDENT, Reason.LOW_CONFIDENCE)
 internal class Smoother(private val manifest: Manifest, private val trackId: Int) {
     private val emotionFilter = OneEuro(manifest.smoothing.emotion, together = true)
     private val unitFilter = OneEuro(manifest.smoothing.actionUnits, together = false)
+    private val strengthFilter = OneEuro(manifest.smoothing.actionUnits, together = false)
+    private val visibilityFilter = OneEuro(manifest.smoothing.actionUnits, together = false)
     private val peaks = LinkedHashMap<String, Peak>()
     private var label: String? = null
     private var lastMs: Double? = null
@@ -27,27 +29,47 @@ internal class Smoother(private val manifest: Manifest, private val trackId: Int
         val before = lastMs
         val seconds = if (before == null) 0.0 else (timestampMs - before) / 1e3
         lastMs = timestampMs
-        val emotion = smoothEmotion(state.emotion, seconds)
+        val seen = visibilityFilter.update(state.visibility.values.toList(), seconds)
+        val visibility = state.visibility.keys.zip(seen).toMap()
+        val emotion = smoothEmotion(state.emotion, seconds, hidden = nothingVisible(visibility))
         val scores = state.actionUnits.values.map { it.score }
         val smoothed = unitFilter.update(scores, seconds)
+        val told = state.actionUnits.filterValues { it.strength != null }
+        val strengths = told.keys
+            .zip(strengthFilter.update(told.values.map { it.strength!! }, seconds))
+            .toMap()
         val events = ArrayList<ActionUnitEvent>()
         val units = state.actionUnits.entries.zip(smoothed).associate { (entry, score) ->
             val (unit, raw) = entry
-            val present = isPresent(unit, score, first = before == null)
-            if (present) events += hold(unit, timestampMs, score)
-            if (!present) events += end(unit, timestampMs, score)
+            val hidden = !isVisible(unit, visibility)
+            // While its region is hidden nobody sees whether a unit begins, grows or ends.
+            val present =
+                if (hidden) unit in peaks else isPresent(unit, score, first = before == null)
+            if (present && !hidden) events += hold(unit, timestampMs, score)
+            if (!present && !hidden) events += end(unit, timestampMs, score)
             val changed = raw.reason in TRUSTED && present != raw.present
-            val reason = if (changed) Reason.SMOOTHED else raw.reason
-            unit to raw.copy(score = score, present = present, reason = reason)
+            val reason = ofVisibility(if (changed) Reason.SMOOTHED else raw.reason, hidden)
+            unit to raw.copy(
+                score = score,
+                present = present,
+                reason = reason,
+                strength = strengths[unit],
+            )
         }
-        return Smoothed(state.copy(emotion = emotion, actionUnits = units, trackId = trackId), events)
+        val made = state.copy(
+            emotion = emotion,
+            actionUnits = units,
+            trackId = trackId,
+            visibility = visibility,
+        )
+        return Smoothed(made, events)
     }
 
     /** What ends because the face is gone: apex and offset of all that was present. */
     fun close(timestampMs: Double): List<ActionUnitEvent> =
         peaks.keys.toList().flatMap { end(it, timestampMs, 0.0) }
 
-    private fun smoothEmotion(emotion: Emotion, seconds: Double): Emotion {
+    private fun smoothEmotion(emotion: Emotion, seconds: Double, hidden: Boolean): Emotion {
         val smoothed = emotionFilter.update(emotion.scores.values.toList(), seconds)
         val scores = emotion.scores.keys.zip(smoothed).toMap()
         val best = scores.maxBy { it.value }.key
@@ -63,7 +85,14 @@ internal class Smoother(private val manifest: Manifest, private val trackId: Int
             score < manifest.decoding.minEmotionScore -> Reason.LOW_CONFIDENCE
             else -> Reason.CONFIDENT
         }
-        return Emotion(reported, emotion.rawLabel, score, scores, reason)
+        return Emotion(
+            reported,
+            emotion.rawLabel,
+            score,
+            scores,
+            ofVisibility(reason, hidden),
+            manifest.reliabilityOf(reported),
+        )
     }
 
     private fun isPresent(unit: String, score: Double, first: Boolean): Boolean {
@@ -91,4 +120,11 @@ internal class Smoother(private val manifest: Manifest, private val trackId: Int
 
     private fun event(unit: String, kind: ActionUnitEvent.Kind, timestampMs: Double, score: Double) =
         ActionUnitEvent(trackId, unit, kind, timestampMs, score)
+}
+
+/** The reason once the smoothed visibility is known. */
+private fun ofVisibility(reason: Reason, hidden: Boolean): Reason = when {
+    hidden -> Reason.NOT_VISIBLE
+    reason == Reason.NOT_VISIBLE -> Reason.SMOOTHED
+    else -> reason
 }

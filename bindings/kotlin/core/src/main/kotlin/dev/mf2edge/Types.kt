@@ -75,9 +75,23 @@ public data class Emotion(
     public val scores: Map<String, Double>,
     /** Why the answers differ, or deserve less trust. */
     public val reason: Reason,
+    /** How well [label] was told on faces that taught nothing; null where nobody measured it. */
+    public val reliability: LabelReliability? = null,
 )
 
-/** The score from which on an Action Unit is present, in every bundle. */
+/** FACS intensity: absent, A or B, C to E. */
+public enum class IntensityLevel {
+    /** The unit is absent. */
+    NONE,
+
+    /** FACS A or B. */
+    SLIGHT,
+
+    /** FACS C to E. */
+    MARKED,
+}
+
+/** The score from which on a unit is present or marked, and a region visible, in every bundle. */
 public const val PRESENT: Double = 0.5
 
 /** One FACS Action Unit. */
@@ -90,7 +104,33 @@ public data class ActionUnit(
     public val present: Boolean,
     /** Why the decision deserves less trust, or differs from that of the single frame. */
     public val reason: Reason,
-)
+    /** Probability that the unit is marked (FACS C to E); null from a network without that head. */
+    public val strength: Double? = null,
+    /** How well the unit was told on faces that taught nothing; null where nobody measured it. */
+    public val reliability: LabelReliability? = null,
+) {
+    /** Whether the region of the face that shows this unit is in view. */
+    public val canBeJudged: Boolean get() = reason != Reason.NOT_VISIBLE
+
+    /** How strong the unit is, 0 absent to 1 marked for sure; null where nobody can tell. */
+    public val intensity: Double? get() = strength?.let { (score + minOf(it, score)) / 2 }
+
+    /** The same in a word, which agrees with [present]. */
+    public val level: IntensityLevel? get() = when {
+        strength == null -> null
+        !present -> IntensityLevel.NONE
+        strength >= PRESENT -> IntensityLevel.MARKED
+        else -> IntensityLevel.SLIGHT
+    }
+}
+
+/** Whether the region that shows a unit can be judged; yes where nobody says it is hidden. */
+internal fun isVisible(unit: String, visibility: Map<String, Double>): Boolean =
+    (visibility[ACTION_UNIT_REGIONS.getValue(unit)] ?: 1.0) >= PRESENT
+
+/** Whether no region at all can be judged; no where nobody says. */
+internal fun nothingVisible(visibility: Map<String, Double>): Boolean =
+    visibility.isNotEmpty() && visibility.values.all { it < PRESENT }
 
 /** How a head is turned, degrees; 0, 0, 0 looks into the camera. */
 public data class HeadPose(
@@ -126,6 +166,8 @@ public data class FaceState(
     public val quality: FaceQuality,
     /** The number of the face as long as it is there, from 1; null where there is no stream. */
     public val trackId: Int?,
+    /** Of each region of the face, the probability that it can be judged; empty without that head. */
+    public val visibility: Map<String, Double> = emptyMap(),
 )
 
 /** One moment of an Action Unit's course in a stream (FACS: onset, apex, offset). */
