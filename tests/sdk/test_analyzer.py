@@ -196,7 +196,7 @@ def test_crops_taken_as_aligned(analyzer: FaceStateAnalyzer) -> None:
     crop = np.random.default_rng(1).integers(0, 255, (112, 112, 3), np.uint8)
     (face,) = analyzer.predict_crops([crop], color="rgb", align=False)
     outputs = analyzer.runtime.run(analyzer.preprocess(crop))
-    emotion, _ = analyzer.decoder.decode(outputs)
+    emotion = analyzer.decoder.decode(outputs).emotion
     assert face.emotion.scores == emotion.scores
     assert (face.status, face.landmarks, face.box) == (Status.OK, None, Box(0, 0, 112, 112))
 
