@@ -81,7 +81,7 @@ def evaluate(recipe: Recipe) -> list[AccuracySpec]:
                     recipe.data[name].title, store, rows, predict(network, recipe, store, rows)
                 )
                 found += part_accuracy(part, recipe, calibration, name, words)
-                if split == "valid" and _has_units(store, rows):
+                if split == "valid":
                     world.append(part)
         folds = out_of_fold_logits(recipe, precision)
         if folds is not None:
@@ -292,9 +292,9 @@ def out_of_fold(
 def measure_reliability(
     recipe: Recipe, calibration: CalibrationSpec, world: list[HeldOut], folds: Folds | None
 ) -> ReliabilitySpec:
-    """F1 and recall of every unit, on held-out faces of the world and on unseen subjects.
+    """F1 and recall of every unit and emotion, on held-out faces and on unseen subjects.
 
-    `world` are held-out coded faces; faces coded twice alone, where some are.
+    `world` are held-out faces; of the coded ones those coded twice alone, where some are.
     """
     laboratory: dict[str, ReliabilityFigure] = {}
     if folds is not None and recipe.folds is not None:
@@ -306,7 +306,7 @@ def measure_reliability(
     found = {}
     for column, unit in enumerate(recipe.action_units):
         decided, truth, titles = [], [], []
-        for part in world:
+        for part in (each for each in world if _has_units(each.store, each.rows)):
             twice = part.store.coders[part.rows] > 1
             rows = twice if twice.any() else np.ones(len(twice), dtype=bool)
             truth.append(hard_labels(part.targets("action_units")[rows][:, [column]])[:, 0])
@@ -319,7 +319,26 @@ def measure_reliability(
             seen = _figure(labels, np.concatenate(decided), " and ".join(titles))
         if seen is not None or unit in laboratory:
             found[unit] = LabelReliability(laboratory=laboratory.get(unit), world=seen)
-    return ReliabilitySpec(action_units=found)
+    return ReliabilitySpec(emotion=_emotion_reliability(recipe, world), action_units=found)
+
+
+def _emotion_reliability(recipe: Recipe, world: list[HeldOut]) -> dict[str, LabelReliability]:
+    """F1 and recall of each emotion among all, over held-out faces with one majority label."""
+    parts = [(part, part.store.majority[part.rows]) for part in world]
+    parts = [(part, labels) for part, labels in parts if (labels >= 0).any()]
+    if not parts:
+        return {}
+    truth = np.concatenate([labels[labels >= 0] for _, labels in parts])
+    decided = np.concatenate(
+        [part.logits["emotion"][labels >= 0].argmax(axis=1) for part, labels in parts]
+    )
+    data = " and ".join(f"{part.title} validation" for part, _ in parts)
+    figures = {
+        name: _figure((truth == place).astype(np.float32), decided == place, data)
+        for place, name in enumerate(recipe.emotions)
+        if (truth == place).any()
+    }
+    return {name: LabelReliability(world=figure) for name, figure in figures.items()}
 
 
 def _figure(

@@ -130,7 +130,8 @@ class CheckpointScorer:
         aligned, found = align_face(picture, face, self._detector, self._recipe.alignment)
         pixels = torch.from_numpy(to_input(aligned, self._recipe.preprocessing, "NCHW"))
         with torch.inference_mode():
-            emotion, units = (output[0].double() for output in self._network(pixels))
+            outputs = self._network(pixels)  # others may follow
+        emotion, units = (outputs[place][0].double() for place in (0, 1))
         probabilities = torch.softmax(emotion / self._calibration.emotion.temperature, dim=0)
         present = 1 / (1 + np.exp(-(self._scale * units.numpy() + self._bias)))
         return [*probabilities.tolist(), *present.tolist()], found

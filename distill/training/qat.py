@@ -28,11 +28,13 @@ from distill.networks.fake_quantized import (
 )
 from distill.networks.network import FaceStateNet, channels_last
 from distill.training.checkpoint import QUANTIZED, CheckpointError, load_network, save_network
-from distill.training.distributed import join_world
+from distill.training.distributed import World, join_world
 from distill.training.loop import Steps, make_objective, run_steps
 from distill.training.optimizer import start_optimisation
 from distill.training.sources import training_sources
 
+ALONE: Final = World(0, 1, torch.device("cpu"))
+"""The traced network stays on the CPU of the process that leads; the others wait for it."""
 RANGE_FACES: Final = 256
 """Faces of each data set that the first ranges come from."""
 
@@ -104,8 +106,7 @@ def _train(
     fold: int | None,
     source: Path,
 ) -> None:
-    world = join_world()
-    objective = make_objective(recipe, sources, fold, world)
+    objective = make_objective(recipe, sources, fold, ALONE)
     optimisation = start_optimisation(
         simulated,
         lambda _: settings.lr,

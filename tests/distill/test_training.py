@@ -252,6 +252,10 @@ def test_calibration_reliability_and_results_are_what_the_manifest_reads(trained
     assert measured.laboratory is not None
     assert measured.laboratory.n == 40
     assert measured.world.support <= measured.world.n
+    happiness = reliability.emotion["happiness"].world
+    assert happiness is not None
+    assert 0 < happiness.support < happiness.n
+    assert 0 <= happiness.recall <= 1
 
 
 def test_the_shipped_recipes_are_valid_and_a_typo_is_named(tmp_path: Path) -> None:
