@@ -81,6 +81,10 @@ def _parser() -> argparse.ArgumentParser:
         help="JSON of `python -m distill teacher`, for the points lost against it",
     )  # fmt: skip
     parser.add_argument(
+        "--reliability", type=Path, metavar="FILE",
+        help="JSON with F1 and recall of each label (mf2_edge.bundle.schema.ReliabilitySpec)",
+    )  # fmt: skip
+    parser.add_argument(
         "--integers", type=Path, metavar="PT2",
         help="the network in 8-bit integers, for int8 (default: network.pt2 beside CHECKPOINT)",
     )  # fmt: skip
@@ -108,7 +112,13 @@ def _export(options: argparse.Namespace) -> None:
     from distill.training.checkpoint import load_network
     from exporters.bundle.build import export_bundle
     from exporters.bundle.draft import ExportRequest
-    from exporters.bundle.metadata import CONFIGS, load_calibration, load_metadata, load_results
+    from exporters.bundle.metadata import (
+        CONFIGS,
+        load_calibration,
+        load_metadata,
+        load_reliability,
+        load_results,
+    )
     from exporters.bundle.update import load_teacher
     from exporters.checks.agreement import agreement_rows
     from exporters.formats.registry import choose_formats
@@ -127,6 +137,7 @@ def _export(options: argparse.Namespace) -> None:
         accuracy=load_results(options.results),
         faces=options.faces,
         teacher=None if options.teacher is None else load_teacher(options.teacher),
+        reliability=None if options.reliability is None else load_reliability(options.reliability),
         ios=options.ios,
         partial=options.allow_outside_delegate,
     )

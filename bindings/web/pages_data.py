@@ -20,6 +20,8 @@ from PIL import Image
 from bindings.goldens import PATH as STAGE_GOLDENS
 from bindings.goldens import PORTRAIT
 from bindings.manifests import manifest_cases
+from exporters.checks.goldens import TOLERANCES
+from exporters.checks.goldens_smooth import smooth_arrays
 from mf2_edge import FaceStateAnalyzer
 from mf2_edge.bundle.loader import MANIFEST, load_bundle
 from mf2_edge.bundle.schema import Manifest
@@ -106,7 +108,8 @@ def toy_heads() -> dict[str, Any]:
     manifest = load_bundle(TINY).manifest
     logits = toy_logits(manifest)
     made = {f"{GOLDEN_NAMES[head.name]}_logits": logits[head.output] for head in manifest.heads}
-    return made | smooth_arrays(manifest) | {"tolerance/smooth": np.float64(SMOOTH_TOLERANCE)}
+    tolerance = {"tolerance/smooth": np.float64(TOLERANCES["smooth"])}
+    return made | smooth_arrays(manifest) | tolerance
 
 
 def toy_logits(manifest: Manifest) -> list[NDArray[np.float32]]:

@@ -20,6 +20,7 @@ from mf2_edge.bundle.schema import (
     InputSpec,
     LicenseSpec,
     Manifest,
+    ReliabilitySpec,
     TeacherSpec,
 )
 
@@ -44,6 +45,8 @@ class ExportRequest:
     """Store of real faces for the parity gate; None compares on synthetic pictures."""
     teacher: TeacherSpec | None = None
     """Accuracy of the teacher; `exporters.bundle.update.load_teacher`."""
+    reliability: ReliabilitySpec | None = None
+    """F1 and recall of each label, in the laboratory and in the world."""
     ios: str | None = None
     """Oldest iOS for Core ML, instead of the one in `metadata`."""
     partial: bool = False
@@ -85,6 +88,8 @@ def draft_manifest(request: ExportRequest, checkpoint: Checkpoint) -> Manifest:
         provenance=make_provenance(request.checkpoint, checkpoint, metadata.backbone, packages),
         size=checkpoint.size,
         accuracy=request.accuracy,
+        reliability=request.reliability,
+        experimental=metadata.experimental,
         teacher=request.teacher,
         card=card_spec(metadata),
     )

@@ -8,7 +8,14 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from exporters.errors import PackError
-from mf2_edge.bundle.schema import AccuracySpec, CalibrationSpec, CardSpec, DecodingSpec, Text
+from mf2_edge.bundle.schema import (
+    AccuracySpec,
+    CalibrationSpec,
+    CardSpec,
+    DecodingSpec,
+    ReliabilitySpec,
+    Text,
+)
 
 CONFIGS: Final = Path(__file__).parent / "configs"
 """Files of the bundles that this project ships, named after their recipes."""
@@ -50,6 +57,8 @@ class Metadata(_Part, frozen=True, kw_only=True):
     """Known weaknesses, and properties that were not measured."""
     license: LicenseText
     decoding: DecodingSpec
+    experimental: tuple[Text, ...] = ()
+    """Action Units that could not be shown reliable; users ask for them expressly."""
     minimum_os: dict[str, dict[str, str]] = {}
     """Oldest systems that run it, by format."""
 
@@ -88,6 +97,14 @@ def load_results(path: Path) -> tuple[AccuracySpec, ...]:
     Raises PackError naming the file and the key.
     """
     return decode_file(path, tuple[AccuracySpec, ...], "the results that `distill evaluate` writes")
+
+
+def load_reliability(path: Path) -> ReliabilitySpec:
+    """Read the reliability of each label: JSON of `mf2_edge.bundle.schema.ReliabilitySpec`.
+
+    Raises PackError naming the file and the key.
+    """
+    return decode_file(path, ReliabilitySpec, "F1 and recall label by label (ReliabilitySpec)")
 
 
 def decode_file(path: Path, form: type[_T], what: str) -> _T:

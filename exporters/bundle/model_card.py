@@ -57,8 +57,9 @@ Input: {size.width}x{size.height} {size.color.upper()} face, aligned and normali
 `manifest.json` says.
 Output: logits of {len(manifest.head("emotion").labels)} emotions \
 ({", ".join(manifest.head("emotion").labels)}) and of {len(manifest.head("action_units").labels)} \
-Action Units: {units}.{_size(manifest)}""",
+Action Units: {units}.{_further_heads(manifest)}{_size(manifest)}""",
         "## Accuracy, as measured\n\n" + _accuracy(manifest),
+        "## Reliability of each answer\n\n" + _reliability(manifest),
         f"{FAIRNESS}\n\n{_NO_FAIRNESS}",
         f"{LIMITS}\n\n{_list((metadata.training, *metadata.limits))}",
         "## Files\n\n" + _files(manifest) + _agreements(agreements),
@@ -72,6 +73,47 @@ Action Units: {units}.{_size(manifest)}""",
 commit are in `manifest.json`.""",
     ]
     return "\n\n".join(sections) + "\n"
+
+
+def _further_heads(manifest: Manifest) -> str:
+    visibility = manifest.find_head("visibility")
+    told = ""
+    if manifest.find_head("strength"):
+        told += " Of each unit also whether it is marked (FACS intensity C to E)."
+    if visibility:
+        told += f" Of each region whether it can be judged: {', '.join(visibility.labels)}."
+    return told
+
+
+def _reliability(manifest: Manifest) -> str:
+    """F1, recall and number of faces of each label; then the units told only on request."""
+    spec = manifest.reliability
+    parts = ["Not measured label by label."]
+    if spec is not None:
+        rows = [
+            (
+                label,
+                where,
+                f"{one.f1:.3f}",
+                f"{one.recall:.3f}",
+                str(one.support),
+                str(one.n),
+                one.data,
+            )
+            for told in (spec.emotion, spec.action_units)
+            for label, figures in told.items()
+            for where, one in (("laboratory", figures.laboratory), ("world", figures.world))
+            if one is not None
+        ]
+        head = ("label", "where", "F1", "recall", "positives", "faces", "data")
+        parts = [_table(head, rows)]
+    if manifest.experimental:
+        units = ", ".join(manifest.experimental)
+        parts.append(
+            "Experimental, told only with `include_experimental=True` or `--experimental`: "
+            f"{units}."
+        )
+    return "\n\n".join(parts)
 
 
 def _size(manifest: Manifest) -> str:

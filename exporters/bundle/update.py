@@ -1,9 +1,13 @@
 """Updates of a bundle that exists; its model files stay as they are.
 
     python -m exporters update BUNDLE ... [--metadata] [--teacher FILE] [--goldens]
+    python -m exporters update BUNDLE [--reliability FILE] [--metadata]
     python -m exporters update BUNDLE [--evaluation FILE ...]
 
---metadata    description, card and README.md from exporters/bundle/configs/NAME.toml
+--metadata    description, experimental units, card and README.md from
+              exporters/bundle/configs/NAME.toml
+--reliability F1 and recall of each label, JSON of mf2_edge.bundle.schema.ReliabilitySpec; with
+              --metadata they are written into README.md as well
 --evaluation  accuracy of files, as `python -m distill evaluate --bundle` measured it; the first
               FILE is written into README.md, which --metadata writes without it
 --teacher     accuracy of the teacher, as `python -m distill teacher` measured it
@@ -26,12 +30,12 @@ from exporters.bundle.evaluation import (
     load_evaluation,
     with_evaluation,
 )
-from exporters.bundle.metadata import CONFIGS, card_spec, load_metadata
+from exporters.bundle.metadata import CONFIGS, card_spec, load_metadata, load_reliability
 from exporters.bundle.model_card import CARD, model_card
 from exporters.errors import PackError
 from mf2_edge.bundle.edit import edit_manifest
 from mf2_edge.bundle.loader import load_bundle
-from mf2_edge.bundle.schema import AccuracySpec, TeacherSpec
+from mf2_edge.bundle.schema import AccuracySpec, ReliabilitySpec, TeacherSpec
 from mf2_edge.io.atomic import replacing
 
 _NETWORK: Final = "teacher"
@@ -62,6 +66,7 @@ def refresh_metadata(folder: Path) -> None:
         raise PackError(f"{manifest.name} holds several int8 files: export it again")
     changes = {
         "description": metadata.description,
+        "experimental": list(metadata.experimental),
         "card": msgspec.to_builtins(card_spec(metadata)),
     }
     updated = edit_manifest(folder, lambda raw: raw.update(changes))
@@ -94,6 +99,15 @@ def add_teacher(folder: Path, teacher: TeacherSpec) -> None:
     edit_manifest(folder, lambda raw: raw.update(teacher=msgspec.to_builtins(teacher)))
 
 
+def set_reliability(folder: Path, reliability: ReliabilitySpec) -> None:
+    """Write `reliability` into the manifest in `folder`.
+
+    Raises BundleError if it is no bundle, ManifestError if it names labels that are not there.
+    """
+    told = msgspec.to_builtins(reliability)
+    edit_manifest(folder, lambda raw: raw.update(reliability=told))
+
+
 def load_teacher(path: Path) -> TeacherSpec:
     """The teacher of a file of `python -m distill teacher`, in the most views, without labels.
 
@@ -124,15 +138,20 @@ def update_command(arguments: Sequence[str]) -> None:
     parser.add_argument("--metadata", action="store_true")
     parser.add_argument("--evaluation", type=Path, nargs="+", default=[], metavar="FILE")
     parser.add_argument("--teacher", type=Path, metavar="FILE")
+    parser.add_argument("--reliability", type=Path, metavar="FILE")
     parser.add_argument("--goldens", action="store_true")
     options = parser.parse_args(arguments)
-    if not (options.metadata or options.evaluation or options.teacher or options.goldens):
-        parser.error("expected --metadata, --evaluation, --teacher or --goldens")
-    if options.evaluation and len(options.bundles) > 1:
-        parser.error("--evaluation is of one bundle")
+    asked = (options.metadata, options.evaluation, options.teacher, options.goldens)
+    if not any((*asked, options.reliability)):
+        parser.error("expected --metadata, --evaluation, --teacher, --reliability or --goldens")
+    if (options.evaluation or options.reliability) and len(options.bundles) > 1:
+        parser.error("--evaluation and --reliability are of one bundle")
     evaluations = [load_evaluation(path) for path in options.evaluation]
     teacher = None if options.teacher is None else load_teacher(options.teacher)
+    reliability = None if options.reliability is None else load_reliability(options.reliability)
     for folder in options.bundles:
+        if reliability is not None:
+            set_reliability(folder, reliability)
         if options.metadata:
             refresh_metadata(folder)
         if evaluations:

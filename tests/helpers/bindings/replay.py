@@ -28,11 +28,11 @@ from bindings.goldens import PATH as STAGE_GOLDENS
 from bindings.manifests import manifest_cases
 from bindings.web.pages_data import (
     REAL_FACES,
-    SMOOTH_TOLERANCE,
     real_crops,
     sample_crops,
     toy_logits,
 )
+from exporters.checks.goldens import TOLERANCES
 from exporters.checks.goldens_smooth import smooth_arrays
 from mf2_edge import FaceStateAnalyzer
 from mf2_edge.bundle.loader import load_bundle
@@ -77,7 +77,7 @@ def lay_out(folder: Path, runtime: RuntimeName = "auto") -> list[dict[str, Any]]
 
 
 def _lay_out_smooth(folder: Path, manifest: Manifest) -> None:
-    arrays = {**smooth_arrays(manifest), "tolerance/smooth": SMOOTH_TOLERANCE}
+    arrays = {**smooth_arrays(manifest), "tolerance/smooth": TOLERANCES["smooth"]}
     _extract(folder / "smooth", arrays)
 
 
