@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,11 +14,13 @@ import numpy as np
 from distill.config import ConfigError, Recipe, load_recipe
 from distill.evaluation.artifact import ArtifactFile, choose_file, open_file, run_on_store
 from distill.evaluation.bundle_units import human_coded, recipe_report
-from distill.evaluation.evaluate import machine, today
+from distill.evaluation.calibrate import HeldOut
+from distill.evaluation.evaluate import coded_accuracy, machine, today
 from distill.evaluation.metrics.intervals import DRAWS
 from distill.evaluation.protocols.held_out import held_out_parts
 from distill.evaluation.reports.schema import Evaluation, save_evaluation
 from distill.faces.store import load_store
+from distill.training.sources import evaluation_stores
 from distill.training.trained import NetworkPrecision
 from mf2_edge.bundle.schema import AccuracySpec, Manifest
 
@@ -26,9 +28,9 @@ CANNOT: Final = (
     "Accuracy by age, sex, skin tone or origin: nothing here says who the people are. Needed: "
     "faces with raters' emotions and FACS codes of people who told their own age and sex and whose "
     "skin tone was rated on a published scale, some hundreds of faces for each group and label.",
-    "Action Units of people in the wild: no face outside the laboratory has human codes here. "
-    "Needed: spontaneous expressions coded by certified coders, such as DISFA, BP4D or Aff-Wild2, "
-    "which `distill evaluate --dataset` reads.",
+    "Action Units of people in the wild by certified human coders: the photographs of the world "
+    "here were coded by a vision-language model. Needed: spontaneous expressions by certified "
+    "coders, such as DISFA, BP4D or Aff-Wild2, which `distill evaluate --dataset` reads.",
     "How far faces of one person stand together: RAF-DB and FER+ do not say who is who, so a "
     "person may be in training and in validation, and intervals over faces may be too narrow.",
     "What a person feels: the labels say what raters see.",
@@ -116,6 +118,7 @@ def _examine(
         date=today(),
         machine=machine(),
         emotions=tuple(emotions),
+        world=tuple(_world(which, recipe, manifest, scratch, workers)),
         recipe=of_recipe,
         seen_in_training=coded if learned else (),
         unseen_codes=() if learned else coded,
@@ -136,6 +139,19 @@ def _human_coded(
     rows = np.arange(len(load_store(folder).images))
     logits = run_on_store(which, folder, rows, scratch, workers)
     return tuple(human_coded(recipe, manifest, logits.units))
+
+
+def _world(
+    which: ArtifactFile, recipe: Recipe, manifest: Manifest, scratch: Path, workers: int
+) -> Iterator[AccuracySpec]:
+    """Units on the held-out coded photographs of every data set that has some, as shipped."""
+    for name, store in evaluation_stores(recipe):
+        rows = store.rows("valid")
+        if np.isnan(store.action_units[rows]).all():
+            continue
+        logits = run_on_store(which, recipe.cache_folder / name, rows, scratch, workers)
+        part = HeldOut(recipe.data[name].title, store, rows, {"action_units": logits.units})
+        yield from coded_accuracy(part, recipe, manifest.calibration, name, "validation")
 
 
 def _or_leave_out(measure: Callable[[], _T], what: str, left_out: list[str]) -> _T | None:

@@ -180,7 +180,10 @@ class Evaluation(_Part, frozen=True, kw_only=True):
     machine: str
     emotions: tuple[EmotionReport, ...]
     machine_labels: tuple[AccuracySpec, ...] = ()
-    """Action Units against MediaPipe's blendshapes, which are a network's guess as well."""
+    """Action Units against MediaPipe's blendshapes, which are a network's guess as well; in older
+    evaluations."""
+    world: tuple[AccuracySpec, ...] = ()
+    """Action Units on held-out coded photographs of the world."""
     recipe: RecipeReport | None
     seen_in_training: tuple[AccuracySpec, ...]
     """On faces that the network learned from: no measure of what it can."""

@@ -25,8 +25,8 @@ def _lines(evaluation: Evaluation) -> Iterator[str]:
             f"{text(part.mean_recall)}, calibration error {text(part.before.error)} -> "
             f"{text(part.after.error)} (n = {part.n:,}; used for {part.used_for})"
         )
-    yield "this file, Action Units against machine labels (MediaPipe), not human codes:"
-    yield from map(_accuracy, evaluation.machine_labels)
+    yield "this file, Action Units on held-out coded photographs of the world:"
+    yield from map(_accuracy, evaluation.world)
     if evaluation.recipe is not None:
         same = "calibrated" if evaluation.recipe.calibration_matches else "NOT calibrated"
         yield f"the recipe {evaluation.recipe.recipe}, out of fold; this file was {same} on them:"

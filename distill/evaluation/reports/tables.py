@@ -93,6 +93,7 @@ def unit_means_table(evaluation: Evaluation) -> str:
     groups = (
         ("recipe", recipe),
         ("this file, human codes", evaluation.unseen_codes),
+        ("this file, coded photographs of the world", evaluation.world),
         ("this file, machine labels", evaluation.machine_labels),
     )
     rows = [
