@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from distill.config import Recipe
-from distill.evaluation.evaluate import today
+from distill.evaluation.conditions import today
 from distill.mfa.errors import MfaError
 from distill.mfa.faces import Face, iterate_faces
 from distill.mfa.options import MODEL, add_store, recipe_of, store_path

@@ -26,8 +26,8 @@ from benchmarks.ablations.dfn_versus import MALLOC
 from benchmarks.ablations.plans import PLANS, Metrics, Plan
 from benchmarks.report import RESULTS, conditions, write_report
 from distill.config import Recipe, load_recipe
-from distill.evaluation.evaluate import out_of_fold_logits
 from distill.evaluation.metrics.scores import auc, f1
+from distill.evaluation.protocols.out_of_fold import out_of_fold_logits
 from distill.language.texts import make_bank
 from distill.networks.network import channels_last
 from distill.networks.size import network_size

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distill.adapting.heads import HeadCard
-from distill.evaluation.evaluate import machine, today
+from distill.evaluation.conditions import machine, today
 from distill.evaluation.metrics.labels import emotion_metrics, label_metrics
 from mf2_edge.bundle.schema import AccuracySpec, LabelAccuracy
 

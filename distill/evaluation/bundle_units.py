@@ -13,16 +13,15 @@ from numpy.typing import NDArray
 
 from distill.config import Recipe
 from distill.evaluation.calibrate import LEAST_POSITIVES
-from distill.evaluation.evaluate import (
-    action_unit_accuracy,
-    load_calibration,
-    machine,
-    out_of_fold,
-    out_of_fold_logits,
-    today,
-)
+from distill.evaluation.conditions import machine, today
+from distill.evaluation.evaluate import load_calibration
 from distill.evaluation.metrics.reliability import reliability
 from distill.evaluation.metrics.units import unit_metrics
+from distill.evaluation.protocols.out_of_fold import (
+    action_unit_accuracy,
+    out_of_fold,
+    out_of_fold_logits,
+)
 from distill.evaluation.reports.schema import RecipeReport, UnitReliability
 from distill.evaluation.robustness.slices import decisions
 from distill.faces.store import load_store

@@ -46,6 +46,11 @@ class HeldOut:
         """Of the faces, [n, labels]."""
         return self.store.targets()[head][self.rows]
 
+    @property
+    def has_units(self) -> bool:
+        """Whether some face is coded."""
+        return bool((~np.isnan(self.store.action_units[self.rows])).any())
+
 
 def calibrate(recipe: Recipe) -> Path:
     """Write `calibration.json` (a CalibrationSpec), fitted to the network as it ships.

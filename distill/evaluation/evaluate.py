@@ -7,59 +7,29 @@ subject: each face is scored by a network, and by a calibration, that saw none o
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from distill.config import Recipe
-from distill.evaluation.calibrate import (
-    LEAST_POSITIVES,
-    HeldOut,
-    fit_unit,
-    is_present,
-    scaled_scores,
-)
+from distill.evaluation.calibrate import LEAST_POSITIVES, HeldOut, is_present
+from distill.evaluation.conditions import hard_labels, headline, machine, today
 from distill.evaluation.metrics.intervals import WILSON, wilson
-from distill.evaluation.metrics.scores import f1
 from distill.evaluation.metrics.units import unit_metrics
-from distill.faces.batches import UNDECIDED
-from distill.faces.store import FaceStore, load_faces
-from distill.training.checkpoint import load_network
-from distill.training.sources import evaluation_stores, predict, subject_folds
-from distill.training.trained import (
-    NetworkPrecision,
-    load_trained,
-    network_file,
-    shipped_precisions,
-)
+from distill.evaluation.protocols.out_of_fold import action_unit_accuracy, out_of_fold_logits
+from distill.evaluation.reliability import measure_reliability
+from distill.faces.store import FaceStore
+from distill.training.sources import evaluation_stores, predict
+from distill.training.trained import load_trained, shipped_precisions
 from mf2_edge.bundle.schema import (
     AccuracySpec,
     CalibrationSpec,
     LabelAccuracy,
-    LabelReliability,
-    ReliabilityFigure,
     ReliabilitySpec,
 )
 from mf2_edge.io.atomic import replacing
-
-
-@dataclass(frozen=True)
-class Folds:
-    """FACS-coded faces with logits of networks that saw none of their subjects.
-
-    labels float32 [n, units], NaN unknown; logits float32 [n, units]; fold, subjects [n].
-    """
-
-    labels: NDArray[np.float32]
-    logits: NDArray[np.float32]
-    fold: NDArray[np.int64]
-    subjects: NDArray[np.str_]
 
 
 def evaluate(recipe: Recipe) -> list[AccuracySpec]:
@@ -111,7 +81,7 @@ def part_accuracy(
     if (majority >= 0).any():
         logits = part.logits["emotion"][majority >= 0]
         found.append(emotion_accuracy(logits, majority[majority >= 0], recipe, name, words))
-    if _has_units(part.store, part.rows):
+    if part.has_units:
         found += coded_accuracy(part, recipe, calibration, name, words[0])
     return found
 
@@ -174,201 +144,17 @@ def coded_accuracy(
     present = np.stack(
         [is_present(calibration.action_units[u], logits[:, i]) for i, u in enumerate(units)], axis=1
     )
-    headline = _headline(recipe, units)
-    figures = unit_metrics(units, labels[:, columns], present, logits, headline, recipe.seed)
+    wanted = headline(recipe, units)
+    figures = unit_metrics(units, labels[:, columns], present, logits, wanted, recipe.seed)
     return figures.as_accuracy(
         dataset=recipe.data[name].title,
         split=split,
-        protocol=f"{len(headline)} units, calibrated as shipped",
+        protocol=f"{len(wanted)} units, calibrated as shipped",
         n=len(rows),
         seed=recipe.seed,
         date=today(),
         machine=machine(),
     )
-
-
-def hard_labels(labels: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Soft labels as 0, 1 or NaN: unknown where two coders contradict each other."""
-    hard = np.where(labels > UNDECIDED, 1.0, 0.0)
-    return np.where(np.isnan(labels) | (labels == UNDECIDED), np.nan, hard).astype(np.float32)
-
-
-def out_of_fold_logits(recipe: Recipe, precision: NetworkPrecision) -> Folds | None:
-    """Logits of the FACS-coded data set pooled over the folds that were trained; None without any.
-
-    The network that ships counts for the fold that it left out; for all folds of a data set that is
-    for evaluation alone.
-    """
-    if recipe.folds is None:
-        return None
-    store = load_faces(recipe, recipe.folds.dataset)
-    fold = subject_folds(recipe, store)
-    trained: dict[int, int | None] = {
-        number: number
-        for number in range(recipe.folds.count)
-        if network_file(recipe, number).is_file()
-    }
-    own = load_network(network_file(recipe)).fold if network_file(recipe).is_file() else None
-    if recipe.data[recipe.folds.dataset].eval_only:
-        trained = dict.fromkeys(range(recipe.folds.count))  # the network that ships saw none
-    elif own is not None:
-        trained.setdefault(own, None)
-    rows = np.flatnonzero(np.isin(fold, list(trained)))
-    if not len(rows):
-        return None
-    logits = np.full_like(store.action_units, np.nan)
-    for number, folder in trained.items():
-        judged = np.flatnonzero(fold == number)
-        network = load_trained(recipe, precision, folder)
-        logits[judged] = predict(network, recipe, store, judged)["action_units"]
-    subjects = store.subjects[rows]
-    return Folds(hard_labels(store.action_units[rows]), logits[rows], fold[rows], subjects)
-
-
-def action_unit_accuracy(recipe: Recipe, folds: Folds) -> list[AccuracySpec]:
-    """Mean F1 and mean AUC over the headline units, and each unit's own figures.
-
-    Units with too few human-coded positives are left out. Intervals draw subjects, who have several
-    faces each; a draw without a face of a unit does not judge it.
-    """
-    assert recipe.folds is not None  # there are folds
-    units, _, present = out_of_fold(recipe, folds)
-    columns = [recipe.action_units.index(unit) for unit in units]
-    headline = _headline(recipe, units)
-    # Ranks, and so the AUC, are those of the logits: each fold's scaling is its own.
-    figures = unit_metrics(
-        units,
-        folds.labels[:, columns],
-        present,
-        folds.logits[:, columns],
-        headline,
-        recipe.seed,
-        folds.subjects,
-    )
-    trained = len(np.unique(folds.fold))
-    pooled = f"{trained} of {recipe.folds.count} folds by subject"
-    rule = "scaling fitted on the other subjects" if trained > 1 else "scaling fitted on two halves"
-    return figures.as_accuracy(
-        dataset=recipe.data[recipe.folds.dataset].title,
-        split=f"{pooled}, human FACS codes",
-        protocol=f"{len(headline)} units, subjects unseen in training, {rule}",
-        n=len(folds.labels),
-        seed=recipe.seed,
-        date=today(),
-        machine=machine(),
-    )
-
-
-def out_of_fold(
-    recipe: Recipe, folds: Folds
-) -> tuple[list[str], NDArray[np.float64], NDArray[np.bool_]]:
-    """Units with enough human-coded positives, their scores and the decisions, both [n, units].
-
-    Scaling comes from the other folds; if one alone was trained, from the other half of its
-    subjects.
-    """
-    truth, parts = folds.labels == 1, folds.fold
-    if len(np.unique(parts)) == 1:
-        names = np.unique(folds.subjects)
-        parts = np.isin(folds.subjects, names[::2]).astype(np.int64)
-    enough = [
-        column
-        for column in range(truth.shape[1])
-        if all(truth[parts != part, column].sum() >= LEAST_POSITIVES for part in np.unique(parts))
-    ]
-    units = [recipe.action_units[column] for column in enough]
-    scores = np.zeros((len(truth), len(units)))
-    present = np.zeros((len(truth), len(units)), dtype=bool)
-    for place, (unit, column) in enumerate(zip(units, enough, strict=True)):
-        for part in np.unique(parts):
-            other = (parts != part) & ~np.isnan(folds.labels[:, column])
-            own, logits = parts == part, folds.logits[:, column]
-            fitted = fit_unit(unit, logits[other], truth[other, column], "the other folds")
-            scores[own, place] = scaled_scores(logits[own], fitted.scale, fitted.bias)
-            present[own, place] = is_present(fitted, logits[own])
-    return units, scores, present
-
-
-def measure_reliability(
-    recipe: Recipe, calibration: CalibrationSpec, world: list[HeldOut], folds: Folds | None
-) -> ReliabilitySpec:
-    """F1 and recall of every unit and emotion, on held-out faces and on unseen subjects.
-
-    `world` are held-out faces; of the coded ones those coded twice alone, where some are.
-    """
-    laboratory: dict[str, ReliabilityFigure] = {}
-    if folds is not None and recipe.folds is not None:
-        units, _, present = out_of_fold(recipe, folds)
-        data = f"{recipe.data[recipe.folds.dataset].title}, unseen subjects"
-        for place, unit in enumerate(units):
-            labels = folds.labels[:, recipe.action_units.index(unit)]
-            laboratory[unit] = _figure(labels, present[:, place], data)
-    found = {}
-    for column, unit in enumerate(recipe.action_units):
-        decided, truth, titles = [], [], []
-        for part in (each for each in world if _has_units(each.store, each.rows)):
-            twice = part.store.coders[part.rows] > 1
-            rows = twice if twice.any() else np.ones(len(twice), dtype=bool)
-            truth.append(hard_labels(part.targets("action_units")[rows][:, [column]])[:, 0])
-            logits = part.logits["action_units"][rows, column]
-            decided.append(is_present(calibration.action_units[unit], logits))
-            titles.append(f"{part.title} validation" + (", coded twice" * bool(twice.any())))
-        labels = np.concatenate(truth) if truth else np.empty(0, np.float32)
-        seen = None
-        if (labels == 1).any():
-            seen = _figure(labels, np.concatenate(decided), " and ".join(titles))
-        if seen is not None or unit in laboratory:
-            found[unit] = LabelReliability(laboratory=laboratory.get(unit), world=seen)
-    return ReliabilitySpec(emotion=_emotion_reliability(recipe, world), action_units=found)
-
-
-def _emotion_reliability(recipe: Recipe, world: list[HeldOut]) -> dict[str, LabelReliability]:
-    """F1 and recall of each emotion among all, over held-out faces with one majority label."""
-    parts = [(part, part.store.majority[part.rows]) for part in world]
-    parts = [(part, labels) for part, labels in parts if (labels >= 0).any()]
-    if not parts:
-        return {}
-    truth = np.concatenate([labels[labels >= 0] for _, labels in parts])
-    decided = np.concatenate(
-        [part.logits["emotion"][labels >= 0].argmax(axis=1) for part, labels in parts]
-    )
-    data = " and ".join(f"{part.title} validation" for part, _ in parts)
-    figures = {
-        name: _figure((truth == place).astype(np.float32), decided == place, data)
-        for place, name in enumerate(recipe.emotions)
-        if (truth == place).any()
-    }
-    return {name: LabelReliability(world=figure) for name, figure in figures.items()}
-
-
-def _figure(
-    labels: NDArray[np.float32], present: NDArray[np.bool_], data: str
-) -> ReliabilityFigure:
-    known = ~np.isnan(labels)
-    truth, found = labels[known] == 1, present[known]
-    recall = float(found[truth].mean()) if truth.any() else 0.0
-    return ReliabilityFigure(
-        f1=round(f1(found, truth), 4),
-        recall=round(recall, 4),
-        n=int(known.sum()),
-        support=int(truth.sum()),
-        data=data,
-    )
-
-
-def _headline(recipe: Recipe, units: list[str]) -> tuple[str, ...]:
-    """The recipe's headline units, as far as they were measured."""
-    wanted = recipe.folds.headline if recipe.folds is not None else ()
-    return tuple(unit for unit in wanted if unit in units) or tuple(units)
-
-
-def _has_units(store: FaceStore, rows: NDArray[Any]) -> bool:
-    return bool((~np.isnan(store.action_units[rows])).any())
-
-
-def machine() -> str:
-    """What a measurement ran on, as far as it matters for accuracy."""
-    return f"{platform.system()} {platform.machine()}, CPU, Python {platform.python_version()}"
 
 
 def splits(store: FaceStore, recipe: Recipe, name: str) -> Iterator[tuple[str, tuple[str, str]]]:
@@ -381,8 +167,3 @@ def splits(store: FaceStore, recipe: Recipe, name: str) -> Iterator[tuple[str, t
     if "test" in names:
         leaks = " without leaks" if "leak" in names else ""
         yield "test", (f"test{leaks}", "majority label, best of all emotions")
-
-
-def today() -> str:
-    """The date of a measurement, ISO 8601, UTC."""
-    return datetime.now(UTC).date().isoformat()

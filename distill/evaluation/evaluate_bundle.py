@@ -15,7 +15,8 @@ from distill.config import ConfigError, Recipe, load_recipe
 from distill.evaluation.artifact import ArtifactFile, choose_file, open_file, run_on_store
 from distill.evaluation.bundle_units import human_coded, recipe_report
 from distill.evaluation.calibrate import HeldOut
-from distill.evaluation.evaluate import coded_accuracy, machine, today
+from distill.evaluation.conditions import machine, today
+from distill.evaluation.evaluate import coded_accuracy
 from distill.evaluation.metrics.intervals import DRAWS
 from distill.evaluation.protocols.held_out import held_out_parts
 from distill.evaluation.reports.schema import Evaluation, save_evaluation

@@ -13,13 +13,9 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from distill.config import EnsembleConfig, Recipe, ViewConfig, load_ensemble
-from distill.evaluation.evaluate import (
-    Folds,
-    action_unit_accuracy,
-    emotion_accuracy,
-    hard_labels,
-    splits,
-)
+from distill.evaluation.conditions import hard_labels
+from distill.evaluation.evaluate import emotion_accuracy, splits
+from distill.evaluation.protocols.out_of_fold import Folds, action_unit_accuracy
 from distill.faces.batches import Batch, centre_tensor
 from distill.faces.store import FaceStore, load_faces
 from distill.training.sources import evaluation_stores, subject_folds

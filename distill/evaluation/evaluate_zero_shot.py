@@ -11,13 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distill.config import Recipe
-from distill.evaluation.evaluate import (
-    emotion_accuracy,
-    hard_labels,
-    machine,
-    splits,
-    today,
-)
+from distill.evaluation.conditions import hard_labels, machine, today
+from distill.evaluation.evaluate import emotion_accuracy, splits
 from distill.evaluation.evaluate_teacher import checkpoint_sums
 from distill.evaluation.metrics.scores import auc
 from distill.faces.store import FaceStore, load_faces

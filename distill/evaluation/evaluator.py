@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distill.datasets import LabelledFace
-from distill.evaluation.evaluate import machine, today
+from distill.evaluation.conditions import machine, today
 from distill.evaluation.metrics.labels import (
     emotion_metrics,
     label_metrics,

@@ -18,8 +18,8 @@ from distill.config import Recipe
 from distill.datasets import LabelledFace
 from distill.evaluation import bundle_units
 from distill.evaluation.artifact import ArtifactFile
-from distill.evaluation.evaluate import Folds
 from distill.evaluation.metrics import intervals
+from distill.evaluation.protocols.out_of_fold import Folds
 from distill.evaluation.reports.schema import Evaluation, load_evaluation
 from distill.evaluation.robustness import slices
 from distill.evaluation.robustness.corruptions import CONDITIONS
