@@ -32,7 +32,7 @@ from mf2_edge.types import Box, Detection, FaceState, Landmarks, Reason, Status
 if TYPE_CHECKING:
     from PIL import Image
 
-    from mf2_edge.bundle.manifest import Precision
+    from mf2_edge.bundle.schema import Precision
     from mf2_edge.stream import FaceStateStream
     from mf2_edge.tracking.baseline import Baseline
 

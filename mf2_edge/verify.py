@@ -60,7 +60,7 @@ from mf2_edge.types import Landmarks, Point
 
 if TYPE_CHECKING:
     from mf2_edge.bundle.loader import Bundle
-    from mf2_edge.bundle.manifest import ArtifactSpec, FileSpec, HeadName, Manifest
+    from mf2_edge.bundle.schema import ArtifactSpec, FileSpec, HeadName, Manifest
 
 GOLDEN_NAMES: Final[dict[HeadName, str]] = {
     "emotion": "emotion",

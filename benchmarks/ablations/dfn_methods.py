@@ -42,6 +42,7 @@ from distill.networks.layout import Layout
 from distill.networks.mf2 import MF2
 from distill.training.checkpoint import CheckpointError
 from distill.training.optimizer import start_optimisation
+from mf2_edge.pipeline.activations import sigmoid
 
 VIEWS = 8
 BATCH = 64
@@ -258,7 +259,7 @@ def figures(question: Question, logits: NDArray[np.float32]) -> dict[str, float]
         truth = [labels[place] for place in targets.argmax(axis=1)]
         judged = emotion_metrics(truth, logits.astype(np.float64), labels, labels)
         return {"accuracy": judged.accuracy, "macro F1": judged.mean_f1}
-    scores = 1 / (1 + np.exp(-logits.astype(np.float64)))
+    scores = sigmoid(logits)
     units = label_metrics(targets, scores, np.full(len(labels), 0.5), labels).values()
     return {
         "mean AUC": round(float(np.mean([unit.auc for unit in units])), 4),

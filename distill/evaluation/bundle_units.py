@@ -27,6 +27,7 @@ from distill.evaluation.robustness.slices import decisions
 from distill.faces.store import load_store
 from distill.training.trained import NetworkPrecision
 from mf2_edge.bundle.schema import AccuracySpec, Manifest
+from mf2_edge.pipeline.activations import sigmoid
 
 UNSEEN_CODES = "all subjects, none seen in training"
 """The part of a coded data set that is for evaluation alone."""
@@ -84,7 +85,7 @@ def recipe_report(recipe: Recipe, manifest: Manifest, precision: NetworkPrecisio
         column = recipe.action_units.index(unit)
         truth = folds.labels[:, column] == 1
         if truth.sum() >= SHOWN_POSITIVES:
-            raw = 1 / (1 + np.exp(-folds.logits[:, column].astype(np.float64)))
+            raw = sigmoid(folds.logits[:, column])
             drawn.append(
                 UnitReliability(
                     unit=unit,

@@ -26,6 +26,7 @@ from mf2_edge.bundle.schema import (
     VisibilityCalibration,
 )
 from mf2_edge.io.atomic import replacing
+from mf2_edge.pipeline.activations import sigmoid
 
 LEAST_POSITIVES: Final = 5
 """Fewer positives than this do not place a decision."""
@@ -178,7 +179,7 @@ def is_present(fitted: ActionUnitCalibration, logits: NDArray[np.float32]) -> ND
 
 def scaled_scores(logits: NDArray[np.float32], scale: float, bias: float) -> NDArray[np.float64]:
     """Scores 0..1, [n], that scale and bias make of a unit's logits, [n]."""
-    return 1 / (1 + np.exp(-(scale * logits.astype(np.float64) + bias)))
+    return sigmoid(scale * logits.astype(np.float64) + bias)
 
 
 def _emotion(faces: Sequence[HeldOut]) -> EmotionCalibration:

@@ -22,6 +22,7 @@ from distill.faces.pictures import Pictures, align_face
 from distill.faces.resumable import Rows, fill_rows
 from mf2_edge import FaceStateAnalyzer, Status
 from mf2_edge.bundle.schema import CalibrationSpec
+from mf2_edge.pipeline.activations import sigmoid
 from mf2_edge.pipeline.detect import BlazeFaceDetector
 from mf2_edge.pipeline.preprocess import to_input
 
@@ -133,7 +134,7 @@ class CheckpointScorer:
             outputs = self._network(pixels)  # others may follow
         emotion, units = (outputs[place][0].double() for place in (0, 1))
         probabilities = torch.softmax(emotion / self._calibration.emotion.temperature, dim=0)
-        present = 1 / (1 + np.exp(-(self._scale * units.numpy() + self._bias)))
+        present = sigmoid(self._scale * units.numpy() + self._bias)
         return [*probabilities.tolist(), *present.tolist()], found
 
 

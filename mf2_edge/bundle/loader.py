@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from mf2_edge.bundle.manifest import Manifest, parse_manifest
+from mf2_edge.bundle.manifest import parse_manifest
+from mf2_edge.bundle.schema import Manifest
 from mf2_edge.errors import BundleError, ChecksumError
 from mf2_edge.facs import ACTION_UNIT_NAMES
 
 if TYPE_CHECKING:
-    from mf2_edge.bundle.manifest import ArtifactFormat, ArtifactSpec, FileSpec, Precision
+    from mf2_edge.bundle.schema import ArtifactFormat, ArtifactSpec, FileSpec, Precision
 
 DEFAULT_BUNDLE: Final = "mf2-edge-base"
 """Name of the bundle that `FaceStateAnalyzer()` loads."""

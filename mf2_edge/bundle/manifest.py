@@ -8,88 +8,28 @@ that one reader ignores is a fact that two readers disagree on.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any, Final, get_args
 
 import msgspec
 
 from mf2_edge.bundle.schema import (
-    AccuracySpec,
-    ActionUnitCalibration,
     Activation,
-    AlignmentSpec,
     ArtifactFormat,
     ArtifactSpec,
-    CalibrationSpec,
-    CardSpec,
-    DataTerms,
-    DecodingSpec,
     Delegate,
-    EmotionCalibration,
-    FileSpec,
     HeadName,
-    HeadSpec,
-    InputSpec,
     IoDtype,
-    LabelAccuracy,
-    LabelReliability,
     Layout,
-    LicenseSpec,
     Manifest,
     ModelInput,
-    OneEuroSpec,
-    ParitySpec,
     Precision,
-    PreprocessingSpec,
-    ProvenanceSpec,
-    ReliabilityFigure,
     ReliabilitySpec,
-    SizeSpec,
-    SmoothingSpec,
-    TeacherSpec,
-    VisibilityCalibration,
 )
 from mf2_edge.errors import ManifestError
 from mf2_edge.facs import ACTION_UNIT_NAMES, REGIONS
 from mf2_edge.types import Landmarks
-
-__all__ = [
-    "SCHEMA_VERSION",
-    "AccuracySpec",
-    "ActionUnitCalibration",
-    "AlignmentSpec",
-    "ArtifactFormat",
-    "ArtifactSpec",
-    "CalibrationSpec",
-    "CardSpec",
-    "DataTerms",
-    "DecodingSpec",
-    "EmotionCalibration",
-    "FileSpec",
-    "HeadName",
-    "HeadSpec",
-    "InputSpec",
-    "LabelAccuracy",
-    "LabelReliability",
-    "Layout",
-    "LicenseSpec",
-    "Manifest",
-    "ModelInput",
-    "OneEuroSpec",
-    "ParitySpec",
-    "Precision",
-    "PreprocessingSpec",
-    "ProvenanceSpec",
-    "ReliabilityFigure",
-    "ReliabilitySpec",
-    "SizeSpec",
-    "SmoothingSpec",
-    "TeacherSpec",
-    "VisibilityCalibration",
-    "dump_manifest",
-    "manifest_schema",
-    "parse_manifest",
-]
 
 SCHEMA_VERSION: Final = "2.0"
 """Schema that this release writes; it reads every 2.x whose keys it knows."""
@@ -176,7 +116,7 @@ def _check_version(version: str, source: str) -> None:
 
 
 def _explain(error: Exception) -> str:
-    """What msgspec reports, in the words of someone who has the file open in an editor."""
+    """The error of msgspec with what to do about it."""
     text = str(error)
     unknown = re.search(r"unknown field `(.*?)`(?: - at `(.*)`)?", text)
     if unknown:
@@ -205,7 +145,7 @@ def _hint(version: str) -> str:
 
 
 def _contradictions(manifest: Manifest) -> Iterator[str]:
-    """What no type can say: every way in which parts of a manifest can disagree."""
+    """Parts of a manifest that disagree, which types cannot express."""
     names = [head.name for head in manifest.heads]
     if len(set(names)) < len(names) or not set(names).issuperset(_REQUIRED):
         yield (
@@ -215,37 +155,44 @@ def _contradictions(manifest: Manifest) -> Iterator[str]:
         return
     yield from _head_contradictions(manifest)
     yield from _label_contradictions(manifest)
+    yield from _input_contradictions(manifest)
+    yield from _file_contradictions(manifest)
+
+
+def _input_contradictions(manifest: Manifest) -> Iterator[str]:
+    """Of input, alignment and preprocessing."""
     template, size = manifest.alignment, manifest.input
     if (template.width, template.height) != (size.width, size.height):
         yield (
             f"$.alignment is {template.width}x{template.height} px, but $.input takes "
             f"{size.width}x{size.height} px; expected the same size"
         )
-    strange = sorted(set(template.points) - set(Landmarks.__dataclass_fields__))
-    if strange:
-        yield (
-            f"$.alignment.points: unknown landmarks {strange}; "
-            f"expected some of {list(Landmarks.__dataclass_fields__)}"
-        )
+    known = Landmarks.__dataclass_fields__
+    if unknown := sorted(set(template.points) - set(known)):
+        yield f"$.alignment.points: unknown landmarks {unknown}; expected some of {list(known)}"
     if len(set(template.points.values())) < 2:
         yield "$.alignment.points: expected at least two different points"
     if 0 in manifest.preprocessing.std:
         yield "$.preprocessing.std: 0 would divide by zero; expected numbers other than 0"
+
+
+def _file_contradictions(manifest: Manifest) -> Iterator[str]:
+    """Of artifacts and goldens."""
     if not manifest.artifacts:
         yield "$.artifacts: empty; expected at least one model file"
-    variants = [
-        (
-            a.format,
-            a.precision,
-            *(["int8 inputs and outputs"] if a.io_dtype == "int8" else []),
-            *filter(None, [a.delegate]),
-        )
-        for a in manifest.artifacts
-    ]
-    for variant in sorted({v for v in variants if variants.count(v) > 1}):
-        yield f"$.artifacts: {' '.join(variant)} more than once; expected one file of a kind"
-    files = [a.file for a in manifest.artifacts] + [golden.file for golden in manifest.goldens]
-    yield from (f"`{file}` is not a path inside the bundle" for file in files if _leaves(file))
+    variants = Counter(map(_variant, manifest.artifacts))
+    for variant in sorted(variant for variant, count in variants.items() if count > 1):
+        yield f"$.artifacts: {variant} more than once; expected one file of a kind"
+    for each in (*manifest.artifacts, *manifest.goldens):
+        if _leaves(each.file):
+            yield f"`{each.file}` is not a path inside the bundle"
+
+
+def _variant(artifact: ArtifactSpec) -> str:
+    """What tells the artifacts of a bundle apart."""
+    io_dtype = "int8 inputs and outputs" if artifact.io_dtype == "int8" else None
+    parts = (artifact.format, artifact.precision, io_dtype, artifact.delegate)
+    return " ".join(part for part in parts if part)
 
 
 def _head_contradictions(manifest: Manifest) -> Iterator[str]:
@@ -265,7 +212,7 @@ def _head_contradictions(manifest: Manifest) -> Iterator[str]:
 
 
 def _label_contradictions(manifest: Manifest) -> Iterator[str]:
-    """Labels that mean nothing, and labels by which two parts speak of different things."""
+    """Unknown labels, and parts whose labels differ."""
     units = manifest.head("action_units").labels
     strength, visibility = manifest.find_head("strength"), manifest.find_head("visibility")
     regions = visibility.labels if visibility else ()

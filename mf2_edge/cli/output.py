@@ -12,7 +12,7 @@ from mf2_edge.cli.columns import unit_cells, unit_columns
 from mf2_edge.types import Status
 
 if TYPE_CHECKING:
-    from mf2_edge.bundle.manifest import Manifest
+    from mf2_edge.bundle.schema import Manifest
     from mf2_edge.types import FaceState
 
 Form = Literal["text", "json", "jsonl", "csv"]

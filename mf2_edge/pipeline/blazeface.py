@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mf2_edge.errors import ChecksumError
+from mf2_edge.pipeline.activations import sigmoid
 from mf2_edge.runtime.litert import LiteRTRuntime
 from mf2_edge.types import Box, Detection, Landmarks, Point
 
@@ -87,7 +88,7 @@ class BlazeFace:
         values = outputs[2 * pairs][chosen].astype(np.float64).reshape(len(chosen), pairs, 2)
         points = values + self._anchors[chosen, None]
         points[:, 1] = values[:, 1]  # a size, not a position
-        scores = 1 / (1 + np.exp(-logits[chosen]))
+        scores = sigmoid(logits[chosen])
         merged = merge(points, scores, self.spec.overlap)
         return [self._detection(face, score) for face, score in merged]
 

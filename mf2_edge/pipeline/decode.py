@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mf2_edge.facs import ACTION_UNIT_NAMES
+from mf2_edge.pipeline.activations import sigmoid, softmax
 from mf2_edge.types import (
     PRESENT,
     ActionUnit,
@@ -31,7 +32,7 @@ from mf2_edge.types import (
 )
 
 if TYPE_CHECKING:
-    from mf2_edge.bundle.manifest import HeadName, Manifest
+    from mf2_edge.bundle.schema import HeadName, Manifest
 
 _CAUSE = {Status.UNALIGNED: Reason.UNALIGNED, Status.SMALL: Reason.FACE_TOO_SMALL}
 
@@ -65,7 +66,7 @@ class Answers(NamedTuple):
 
 
 class Decoder:
-    """What the outputs of one model mean."""
+    """Turns the outputs of one model into results."""
 
     def __init__(self, manifest: Manifest, *, include_experimental: bool = False) -> None:
         self.units = manifest.units(include_experimental=include_experimental)
@@ -117,14 +118,16 @@ class Decoder:
 
     def scores(self, outputs: Sequence[NDArray[np.float32]]) -> Scores:
         """Calibrated scores of all heads, experimental units among them, from [n, labels] each."""
-        scaled = outputs[self._outputs["emotion"]].astype(np.float64) / self._temperature
-        powers = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
+        emotion = outputs[self._outputs["emotion"]].astype(np.float64) / self._temperature
         sigmoids = {
-            name: _sigmoid(outputs[self._outputs[name]], self._scales[name], self._biases[name])
+            name: sigmoid(
+                outputs[self._outputs[name]].astype(np.float64) * self._scales[name]
+                + self._biases[name]
+            )
             for name in self._scales
         }
         return Scores(
-            powers / powers.sum(axis=-1, keepdims=True),
+            softmax(emotion),
             sigmoids["action_units"],
             sigmoids.get("strength"),
             sigmoids.get("visibility"),
@@ -166,10 +169,3 @@ class Decoder:
                 self._reliability[label],
             )
         return units
-
-
-def _sigmoid(
-    logits: NDArray[np.float32], scale: NDArray[np.float64], bias: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    # exp(-logaddexp(0, -z)) is the sigmoid without overflow for any z.
-    return np.asarray(np.exp(-np.logaddexp(0, -(logits.astype(np.float64) * scale + bias))))

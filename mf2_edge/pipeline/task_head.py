@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from mf2_edge.bundle.head_schema import TaskCalibration, TaskHeadSpec
 from mf2_edge.errors import BundleError, ChecksumError, ManifestError
+from mf2_edge.pipeline.activations import sigmoid, softmax
 from mf2_edge.runtime.select import open_model
 from mf2_edge.types import TaskAnswer
 
@@ -54,7 +55,7 @@ class TaskHead:
         self._model = open_model(data, kind)
 
     def answer(self, outputs: Sequence[NDArray[np.float32]]) -> TaskAnswer:
-        """What the head says of one face, from all outputs of the bundle's network."""
+        """The answer for one face, from all outputs of the bundle's network."""
         x = np.concatenate([outputs[place] for place in self._outputs], axis=1)
         spec = self.spec
         values = to_answers(spec.calibration, spec.labels, self._model.run(x)[0])[0]
@@ -76,14 +77,12 @@ def to_answers(
     """Outputs [n, labels] -> answers [n, labels], as `TaskAnswer.scores` describes them."""
     values = outputs.astype(np.float64)
     if calibration.multi_class is not None:
-        values = values / calibration.multi_class.temperature
-        powers = np.exp(values - values.max(axis=1, keepdims=True))
-        return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+        return softmax(values / calibration.multi_class.temperature)
     if calibration.multi_label is not None:
         fitted = [calibration.multi_label[label] for label in labels]
         scale = np.array([label.scale for label in fitted])
         bias = np.array([label.bias for label in fitted])
-        return np.asarray(1 / (1 + np.exp(-(scale * values + bias))))
+        return sigmoid(scale * values + bias)
     if calibration.likeness is not None:
         quantiles = calibration.likeness.quantiles
         return np.asarray(np.interp(values, quantiles, np.linspace(0, 1, len(quantiles))))

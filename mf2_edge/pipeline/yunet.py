@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mf2_edge.errors import ChecksumError
+from mf2_edge.pipeline.activations import sigmoid
 from mf2_edge.pipeline.align import warp
 from mf2_edge.runtime.litert import LiteRTRuntime
 from mf2_edge.types import Box, Point
@@ -160,7 +161,7 @@ class YuNet:
 
 def _decode(output: NDArray[np.float32], stride: int, threshold: float) -> NDArray[np.float64]:
     """Rows (score, x0, y0, x1, y1, points) of the cells from `threshold` on; output [h, w, 16]."""
-    face, fit = (1 / (1 + np.exp(-output[..., n].astype(np.float64))) for n in (0, 1))
+    face, fit = (sigmoid(output[..., n]) for n in (0, 1))
     scores = np.sqrt(face * fit)
     rows, columns = np.nonzero(scores >= threshold)
     values = output[rows, columns, 2:].astype(np.float64)

@@ -19,7 +19,7 @@ from mf2_edge.runtime.onnx import OnnxRuntime
 
 if TYPE_CHECKING:
     from mf2_edge.bundle.loader import Bundle
-    from mf2_edge.bundle.manifest import ArtifactFormat, ArtifactSpec, Manifest, Precision
+    from mf2_edge.bundle.schema import ArtifactFormat, ArtifactSpec, Manifest, Precision
 
 RuntimeName = Literal["auto", "litert", "executorch", "onnx"]
 

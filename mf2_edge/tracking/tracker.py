@@ -1,14 +1,14 @@
-"""Track: which face of a frame is which of the frames before.
+"""Tracks faces from frame to frame.
 
 Known faces are followed by one look of the detector at where each is expected, moving on as it
 moved; the whole frame is searched for new ones every now and then, and when a face was lost. A
 face that comes back within a second, near where it is expected, keeps its number; later, or
-elsewhere, it gets a new one: nothing here recognises people.
+elsewhere, it gets a new one: people are not recognised.
 
 Now and then a search takes clutter for a face, and looks at the same place agree for seconds: they
-ask for less than a search does. So a new face is told of, and numbered, when the next search finds
-it too, at most one interval later; else it is forgotten. The first search is believed: a still, or
-the first frame of a stream, is answered at once.
+have a lower threshold than a search. So a new face is reported, and numbered, when the next search
+finds it too, at most one interval later; else it is dropped. The first search needs no
+confirmation: a still, or the first frame of a stream, gives its faces at once.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ STEADY_MS: Final = 150.0
 
 
 class FaceFollower(Protocol):
-    """What finds a face again near where it was."""
+    """Finds a face again near its last place."""
 
     def follow(self, frame: NDArray[np.uint8], face: Detection) -> Detection | None:
         """The face near `face`, or None."""
@@ -131,21 +131,26 @@ class Tracker:
         return timestamp_ms - self._searched_ms >= wait
 
     def _match(self, faces: list[Detection], timestamp_ms: float) -> None:
-        """Each found face is one that is followed, one that was lost, or a new one."""
+        """Assign each detected face to a followed, a lost or a new track; confirm new ones."""
+        unconfirmed = [track for track in self._tracks if not track.id]
         followed = [track for track in self._tracks if track.visible]
-        waiting = [track for track in self._tracks if not track.id]
+        confirmed_at_once = self._searched_ms is None
         for face in faces:
             track = next((t for t in followed if iou(face.box, t.face.box) > SAME_FACE), None)
             if track is None:
-                track = self._nearest_lost(face, timestamp_ms)
-                if track is None:
-                    track = Track(0, face, timestamp_ms)
-                    self._tracks.append(track)
+                track = self._nearest_lost(face, timestamp_ms) or self._new_track(
+                    face, timestamp_ms
+                )
                 track.see(face, timestamp_ms)
-            if not track.id and (track in waiting or self._searched_ms is None):
+            if not track.id and (confirmed_at_once or track in unconfirmed):
                 track.id = self._next_id
                 self._next_id += 1
-        self._tracks = [track for track in self._tracks if track.id or track not in waiting]
+        self._tracks = [track for track in self._tracks if track.id or track not in unconfirmed]
+
+    def _new_track(self, face: Detection, timestamp_ms: float) -> Track:
+        track = Track(0, face, timestamp_ms)
+        self._tracks.append(track)
+        return track
 
     def _nearest_lost(self, face: Detection, timestamp_ms: float) -> Track | None:
         """The lost track whose face is expected nearest to this one, if any is near."""

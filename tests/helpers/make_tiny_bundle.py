@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mf2_edge.bundle.loader import MANIFEST
-from mf2_edge.bundle.manifest import HeadName, Manifest, dump_manifest, parse_manifest
+from mf2_edge.bundle.manifest import dump_manifest, parse_manifest
+from mf2_edge.bundle.schema import HeadName, Manifest
 from mf2_edge.facs import REGIONS
 from mf2_edge.pipeline.decode import Decoder
 from mf2_edge.pipeline.preprocess import to_input

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from mf2_edge.bundle.manifest import Manifest, SmoothingSpec, parse_manifest
+from mf2_edge.bundle.manifest import parse_manifest
+from mf2_edge.bundle.schema import Manifest, SmoothingSpec
 from mf2_edge.facs import REGIONS
 from mf2_edge.tracking.one_euro import OneEuro
 from mf2_edge.tracking.smoother import Smoother

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from distill.evaluation.metrics.intervals import bootstrap, estimate, share
 from distill.evaluation.metrics.reliability import reliability
 from distill.evaluation.reports.schema import EmotionReport, Estimate, LabelFigures
+from mf2_edge.pipeline.activations import softmax
 
 
 @dataclass(frozen=True)
@@ -106,6 +107,4 @@ def _f1s(confusion: NDArray[np.int64]) -> NDArray[np.float64]:
 
 def _confidence(logits: NDArray[np.float32], temperature: float) -> NDArray[np.float64]:
     """Score of the best emotion, [n]."""
-    scaled = logits.astype(np.float64) / temperature
-    powers = np.exp(scaled - scaled.max(axis=1, keepdims=True))
-    return np.asarray(1 / powers.sum(axis=1))
+    return np.asarray(softmax(logits.astype(np.float64) / temperature).max(axis=1))
