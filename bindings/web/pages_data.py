@@ -20,12 +20,11 @@ from PIL import Image
 from bindings.goldens import PATH as STAGE_GOLDENS
 from bindings.goldens import PORTRAIT
 from bindings.manifests import manifest_cases
-from exporters.checks.goldens import TOLERANCES
-from exporters.checks.goldens_smooth import smooth_arrays
 from mf2_edge import FaceStateAnalyzer
 from mf2_edge.bundle.loader import MANIFEST, load_bundle
 from mf2_edge.bundle.schema import Manifest
 from mf2_edge.io.image_file import read_image
+from mf2_edge.tracking.series import smooth_series
 from mf2_edge.verify import GOLDEN_NAMES
 
 ROOT: Final = Path(__file__).parents[2]
@@ -108,8 +107,26 @@ def toy_heads() -> dict[str, Any]:
     manifest = load_bundle(TINY).manifest
     logits = toy_logits(manifest)
     made = {f"{GOLDEN_NAMES[head.name]}_logits": logits[head.output] for head in manifest.heads}
-    tolerance = {"tolerance/smooth": np.float64(TOLERANCES["smooth"])}
-    return made | smooth_arrays(manifest) | tolerance
+    return made | _toy_series(manifest)
+
+
+def _toy_series(manifest: Manifest) -> dict[str, Any]:
+    """Scores of 60 frames through the SDK's smoother, a repeated frame and a gap among them."""
+    rng = np.random.default_rng(4)
+    steps = rng.choice([16.0, 33.0, 66.0], 60)
+    steps[[0, 20, 40]] = [0.0, 0.0, 1500.0]
+    times = np.cumsum(steps)
+    scores = {}
+    for head in manifest.heads:
+        raw = np.repeat(rng.uniform(0, 1, (12, len(head.labels))), 5, axis=0)
+        whole = raw.sum(axis=1, keepdims=True) if head.name == "emotion" else 1.0
+        scores[f"{GOLDEN_NAMES[head.name]}_scores"] = raw / whole
+    smoothed = smooth_series(manifest, times, **scores)
+    made = {"smooth/timestamps_ms": times}
+    made |= {f"smooth/{name}": values for name, values in scores.items()}
+    made |= {f"smooth/smoothed_{name}": getattr(smoothed, name) for name in scores}
+    made |= {"smooth/label": smoothed.label, "smooth/present": smoothed.present}
+    return made | {"tolerance/smooth": smoothing()["tolerance/smooth"]}
 
 
 def toy_logits(manifest: Manifest) -> list[NDArray[np.float32]]:
