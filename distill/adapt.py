@@ -188,6 +188,6 @@ def _notes(unaligned: NDArray[np.bool_], valid: NDArray[np.int64]) -> str:
     if unaligned.any():
         notes.append(
             f"no face found in {unaligned.sum()} of {len(unaligned)} pictures "
-            f"({unaligned[valid].sum()} judged), which were resized whole"
+            f"({unaligned[valid].sum()} evaluated), which were resized whole"
         )
     return "; ".join(notes)

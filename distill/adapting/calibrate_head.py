@@ -31,7 +31,7 @@ def calibrate_head(
 ) -> TaskCalibration:
     """Temperature, or scaling of each label, for a task that is not a score.
 
-    Each face of the training part is judged by a DFN that saw none of its group.
+    Each face of the training part is evaluated by a DFN that saw none of its group.
     """
     train = parts.train
     folds = group_folds(task.kind, task.targets[train], parts.groups[train], FOLDS, seed)

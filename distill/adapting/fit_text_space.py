@@ -201,7 +201,7 @@ def _measure(
     space: TextSpace,
 ) -> Iterator[tuple[str, list[AccuracySpec]]]:
     """On faces that taught nothing: by the bundle's own head, then by sentences."""
-    judged = [
+    evaluated = [
         (_see(bundle, recipe, source, source.store.labelled(split), views=0), words)
         for source in sources
         for split, words in splits(source.store, recipe, source.name)
@@ -213,16 +213,16 @@ def _measure(
             emotion_accuracy(
                 found, faces.source.store.majority[faces.rows], recipe, faces.source.name, words
             )
-            for found, (faces, words) in zip(scores, judged, strict=True)
+            for found, (faces, words) in zip(scores, evaluated, strict=True)
         ]
 
-    yield "its head", accuracy(_by_head(analyzer, faces) for faces, _ in judged)
+    yield "its head", accuracy(_by_head(analyzer, faces) for faces, _ in evaluated)
     ways = {
         "the grammar's sentences": grammar_directions(recipe).emotions,
         "plain words": plain_directions(recipe).emotions,
     }
     for by, directions in ways.items():
-        yield by, accuracy(_by_text(space, faces, directions) for faces, _ in judged)
+        yield by, accuracy(_by_text(space, faces, directions) for faces, _ in evaluated)
 
 
 def _by_head(analyzer: FaceStateAnalyzer, faces: Faces) -> NDArray[np.float32]:

@@ -46,10 +46,10 @@ def _figures(
     """By metric the value and the same label by label; then what all of them rest on."""
     if card.kind == "multi-class":
         truth = [card.labels[place] for place in targets.argmax(axis=1)]
-        judged = emotion_metrics(truth, answers, card.labels, card.labels)
+        evaluated = emotion_metrics(truth, answers, card.labels, card.labels)
         return {
-            "accuracy": (judged.accuracy, judged.recalls),
-            "macro F1": (judged.mean_f1, judged.f1s),
+            "accuracy": (evaluated.accuracy, evaluated.recalls),
+            "macro F1": (evaluated.mean_f1, evaluated.f1s),
         }, "best of all classes"
     if card.kind == "multi-label":
         thresholds = np.full(len(card.labels), 0.5)

@@ -1,4 +1,4 @@
-"""Which of a user's rows are learned from and which are judged, and whether that is honest."""
+"""Which of a user's rows are learned from and which are evaluated, and whether that is honest."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def split_rows(labels: UserLabels, digests: NDArray[np.str_], seed: int) -> Part
     """Part the rows as the CSV says, else one in five by subject, else by picture.
 
     Raises LabelsError where the parts would share a picture or a subject, or where a part has too
-    little to learn from or to judge by.
+    little to learn from or to evaluate by.
     """
     groups = digests if labels.subjects is None else labels.subjects
     everything = np.arange(len(labels.rows))
@@ -164,10 +164,10 @@ def _check_copies(
 def _check_judged(labels: UserLabels, valid: NDArray[np.int64]) -> None:
     targets = labels.targets[valid]
     both = (targets == 1).any(axis=0) & (targets == 0).any(axis=0)
-    judged = np.unique(targets).size > 1 if labels.kind == "score" else both.any()
-    if not judged:
+    evaluated = np.unique(targets).size > 1 if labels.kind == "score" else both.any()
+    if not evaluated:
         what = "score" if labels.kind == "score" else "answer"
         raise LabelsError(
             f"{name_rows(labels.rows[valid])}: the validation part holds one {what} only, so "
-            "nothing can be judged; add others"
+            "nothing can be evaluated; add others"
         )

@@ -1,6 +1,6 @@
 """The exported file itself, run on faces through the SDK's own stages.
 
-What is judged here is what a phone gets: the artifact, read by the runtime that reads it there.
+What is evaluated here is what a phone gets: the artifact, read by the runtime that reads it there.
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ def add_evaluate_options(parser: ArgumentParser) -> None:
         "--teacher", type=Path, help="ensemble (TOML): its members, its views, all together"
     )
     parser.add_argument("--root", type=Path, help="its folder or .tar, in the official layout")
-    parser.add_argument("--protocol", help="which faces are judged, how: test, 3fold, ...")
+    parser.add_argument("--protocol", help="which faces are evaluated, how: test, 3fold, ...")
     network = parser.add_mutually_exclusive_group()
     network.add_argument(
         "--bundle",

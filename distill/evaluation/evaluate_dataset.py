@@ -1,7 +1,7 @@
 """Evaluate on a data set by one of its protocols: the figures that papers' tables hold.
 
 What is measured is frozen. A protocol's folds then only place thresholds, on the faces of the
-other subjects; thresholds are never fitted on faces that are judged.
+other subjects; thresholds are never fitted on faces that are evaluated.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Order:
 
 
 def evaluate_dataset(order: Order, workers: int) -> list[AccuracySpec]:
-    """Score the faces that the protocol judges, and judge them; a killed run goes on from there.
+    """Score and evaluate the faces of the protocol; a killed run goes on from there.
 
     Raises ProtocolError, LayoutError, BundleError or CheckpointError saying what was expected.
     """
@@ -46,7 +46,7 @@ def evaluate_dataset(order: Order, workers: int) -> list[AccuracySpec]:
     faces = list(READERS[order.dataset](open_tree(order.root)))
     folds = protocol.folds(faces)
     scorer = open_scorer(order.measured)
-    rows = np.unique(np.concatenate([fold.judged for fold in folds]))
+    rows = np.unique(np.concatenate([fold.evaluated for fold in folds]))
     out = order.out or Path("runs/evaluations") / f"{order.dataset}-{order.protocol}.json"
     key = fingerprint(scorer.key, order.root, *(faces[row].identity for row in rows))
     path = out.with_name(f"{out.stem}-{key}.npy")

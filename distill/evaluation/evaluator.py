@@ -25,10 +25,10 @@ Labels = dict[str, LabelAccuracy]
 
 @dataclass(frozen=True)
 class Evaluator:
-    """Judges the scores that a network gives to the faces of a data set.
+    """Evaluates the scores that a network gives to the faces of a data set.
 
-    `scores_of` gives the scores of all faces by what a fold is judged with: the same for every fold
-    if the network is frozen; a network that learns from `Fold.train` gives each fold its own, and
+    `scores_of` gives the scores of all faces for a fold: the same for every fold if the network is
+    frozen; a network that learns from `Fold.train` gives each fold its own, and
     `how` says so in the results.
     """
 
@@ -40,7 +40,7 @@ class Evaluator:
     how: str = "frozen network"
 
     def results(self) -> list[AccuracySpec]:
-        """All figures of the protocol; raises ProtocolError where nothing can be judged."""
+        """All figures of the protocol; raises ProtocolError where nothing can be evaluated."""
         emotions = self.emotions() if self.protocol.emotions else []
         return emotions + (self.units() if self.protocol.has_units else [])
 
@@ -51,11 +51,13 @@ class Evaluator:
         rows: list[int] = []
         parts, unaligned = [], 0
         for fold in self.folds:
-            judged = [r for r in fold.judged if self.faces[r].emotion in self.protocol.emotions]
+            evaluated = [
+                r for r in fold.evaluated if self.faces[r].emotion in self.protocol.emotions
+            ]
             scores = self.scores_of(fold)
-            parts.append(scores.emotions[judged])
-            unaligned += int(scores.unaligned[judged].sum())
-            rows += judged
+            parts.append(scores.emotions[evaluated])
+            unaligned += int(scores.unaligned[evaluated].sum())
+            rows += evaluated
         truth = [str(self.faces[row].emotion) for row in rows]
         among_all = emotion_metrics(truth, np.concatenate(parts), known, known)
         among_own = emotion_metrics(truth, np.concatenate(parts), known, own)
@@ -82,13 +84,13 @@ class Evaluator:
         by_fitted, by_shipped, counts, unaligned = [], [], [], 0
         for fold in self.folds:
             scores = self.scores_of(fold)
-            judged, train = self._coded(fold.judged), self._coded(fold.train)
+            evaluated, train = self._coded(fold.evaluated), self._coded(fold.train)
             fitted = thresholds_of_best_f1(labels[train], scores.units[train][:, columns], shipped)
-            given = scores.units[judged][:, columns]
-            by_fitted.append(label_metrics(labels[judged], given, fitted, units))
-            by_shipped.append(label_metrics(labels[judged], given, shipped, units))
-            counts.append(len(judged))
-            unaligned += int(scores.unaligned[judged].sum())
+            given = scores.units[evaluated][:, columns]
+            by_fitted.append(label_metrics(labels[evaluated], given, fitted, units))
+            by_shipped.append(label_metrics(labels[evaluated], given, shipped, units))
+            counts.append(len(evaluated))
+            unaligned += int(scores.unaligned[evaluated].sum())
 
         def result(figures: Labels, split: str, rule: str, n: int) -> AccuracySpec:
             rule = f"{_extent(figures, wanted)}, {rule}; {self._note(unaligned)}"
@@ -100,7 +102,7 @@ class Evaluator:
         ]:
             raise ProtocolError(
                 f"{self.protocol.title}: in {', '.join(empty)} no unit that the network knows is "
-                "present in one judged face and absent in another"
+                "present in one evaluated face and absent in another"
             )
         split, total = self.protocol.split, sum(counts)
         as_shipped = f"{self.how}, thresholds as shipped"
@@ -149,5 +151,5 @@ class Evaluator:
 
 def _extent(figures: Labels, wanted: Sequence[str]) -> str:
     missing = [unit for unit in wanted if unit not in figures]
-    left_out = f" ({', '.join(missing)} cannot be judged)" if missing else ""
+    left_out = f" ({', '.join(missing)} cannot be evaluated)" if missing else ""
     return f"{len(figures)} of {len(wanted)} units{left_out}"

@@ -1,7 +1,7 @@
 """A narrower network out of a trained one: the channels that matter most keep their weights.
 
 Structured pruning by magnitude (Li et al. 2017, arXiv:1608.08710), before training goes on: which
-channels of a layer matter is judged by the weights that write them times the weights that read
+channels of a layer matter is evaluated by the weights that write them times the weights that read
 them. Channels that a sum ties together, those of a stage's residual blocks, are chosen together.
 """
 

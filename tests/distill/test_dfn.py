@@ -107,9 +107,9 @@ def test_other_faces_and_another_mf2_have_files_of_their_own(
 
 @pytest.mark.parametrize("kind", ["multi-class", "multi-label", "score"])
 def test_a_dfn_learns_faces_that_it_generalises_from(states: HiddenStates, kind: Kind) -> None:
-    learned, judged = np.arange(FACES)[::2], np.arange(FACES)[1::2]
+    learned, evaluated = np.arange(FACES)[::2], np.arange(FACES)[1::2]
     places = np.random.default_rng(0).permutation(FACES)
-    task, train, valid = Task(kind, targets(kind)), places[learned], places[judged]
+    task, train, valid = Task(kind, targets(kind)), places[learned], places[evaluated]
     logits = predict_dfn(train_dfn(states, task, train, 0, SHORT), states, valid)
     truth = task.targets[valid]
     if kind == "score":

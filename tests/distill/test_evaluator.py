@@ -137,7 +137,7 @@ def test_thresholds_of_a_fold_come_from_the_others() -> None:
     assert shipped.value == pytest.approx(1 / 3, abs=1e-4)  # 0.5: none of A, all of B
     assert [result.n for result in results] == [2, 2, 4, 4]
     assert mean.labels["AU1"].support == 2
-    assert "1 of 2 units (AU9 cannot be judged)" in mean.protocol
+    assert "1 of 2 units (AU9 cannot be evaluated)" in mean.protocol
     assert "thresholds of best F1 on the subjects of the other folds" in mean.protocol
     assert "thresholds as shipped" in shipped.protocol
     assert "no landmarks found in 1 faces" in mean.protocol
@@ -149,12 +149,12 @@ def test_a_network_that_learns_from_each_fold_is_judged_by_its_own_scores() -> N
     folds = PROTOCOL.folds(FACES)
 
     def adapted(fold: Fold) -> Scores:
-        assert set(fold.train.tolist()).isdisjoint(fold.judged.tolist())
+        assert set(fold.train.tolist()).isdisjoint(fold.evaluated.tolist())
         present = np.array([face.action_units == frozenset({"AU1"}) for face in FACES])
         return _scores(np.where(present, 0.9, 0.1) if fold.name == "fold 2" else SCORES)
 
-    judge = Evaluator(PROTOCOL, FACES, folds, ToyScorer(), adapted, how="head fitted a fold")
-    one, two, *means = judge.results()
+    evaluate = Evaluator(PROTOCOL, FACES, folds, ToyScorer(), adapted, how="head fitted a fold")
+    one, two, *means = evaluate.results()
     assert (one.value, two.value) == (0, 1)
     assert all("head fitted a fold" in result.protocol for result in means)
 

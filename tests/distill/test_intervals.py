@@ -146,7 +146,7 @@ def test_a_rater_is_judged_against_the_majority_of_the_others() -> None:
     found = against_others(votes, "happiness")
     assert (found.rater, found.model) == pytest.approx((0.7, 1))
     assert against_others(votes, "neutral").model == 0
-    # 2 : 2 without one of the three, so that these have nobody to be judged by; 3 : 1 else,
+    # 2 : 2 without one of the three, so that these have nobody to be evaluated by; 3 : 1 else,
     # where the single vote is dropped.
     split = against_others({"happiness": 3.0, "neutral": 2.0}, "happiness")
     assert (split.rater, split.model) == pytest.approx((0, 1))

@@ -1,4 +1,4 @@
-"""Confidence intervals (95 %): how far a figure may be off because only these faces were judged.
+"""Confidence intervals (95 %): how far a figure may be off because only these faces were evaluated.
 
 They say nothing of what a data set as a whole gets wrong: its people, its cameras, its raters.
 """

@@ -48,7 +48,7 @@ def label_metrics(
 
 
 def mean_over_folds(folds: Sequence[dict[str, LabelAccuracy]]) -> dict[str, LabelAccuracy]:
-    """Each unit's mean F1 and AUC over the folds that could judge it; support adds up."""
+    """Each unit's mean F1 and AUC over the folds that could evaluate it; support adds up."""
     units = dict.fromkeys(unit for fold in folds for unit in fold)
     means = {}
     for unit in units:

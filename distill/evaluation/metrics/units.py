@@ -92,6 +92,6 @@ def unit_metrics(
 
 
 def _mean(values: Sequence[float]) -> float:
-    """Over the units that were judged; NaN if none was."""
-    judged = [value for value in values if not np.isnan(value)]
-    return float(np.mean(judged)) if judged else float("nan")
+    """Over the units that were evaluated; NaN if none was."""
+    evaluated = [value for value in values if not np.isnan(value)]
+    return float(np.mean(evaluated)) if evaluated else float("nan")

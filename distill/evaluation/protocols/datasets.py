@@ -1,4 +1,4 @@
-"""The protocols by which data sets are judged, by name, as papers use them."""
+"""The protocols by which data sets are evaluated, by name, as papers use them."""
 
 from __future__ import annotations
 

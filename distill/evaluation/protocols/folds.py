@@ -1,8 +1,8 @@
-"""Folds of a data set: which faces a protocol judges, and which it leaves to be fitted on.
+"""Folds of a data set: which faces a protocol evaluates, and which it leaves to be fitted on.
 
-A protocol says nothing of networks: `evaluate_dataset.py` asks it for its folds and judges
+A protocol says nothing of networks: `evaluate_dataset.py` asks it for its folds and evaluates
 whatever gives scores to their faces. What is fitted for a fold (thresholds; a head, one day) may
-use `Fold.train` and never sees `Fold.judged`.
+use `Fold.train` and never sees `Fold.evaluated`.
 """
 
 from __future__ import annotations
@@ -19,28 +19,28 @@ Subjects = frozenset[str]
 
 
 class ProtocolError(ValueError):
-    """There is no such protocol, or the data at hand cannot be judged by it."""
+    """There is no such protocol, or the data at hand cannot be evaluated by it."""
 
 
 @dataclass(frozen=True)
 class Fold:
-    """Rows of a data set's faces: `judged` ones, and those of other subjects to fit on."""
+    """Rows of a data set's faces: `evaluated` ones, and those of other subjects to fit on."""
 
     name: str
-    judged: NDArray[np.int64]
+    evaluated: NDArray[np.int64]
     train: NDArray[np.int64]
 
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluationProtocol:
-    """How a data set is judged.
+    """How a data set is evaluated.
 
     `title` is the data set's name as manifests write it. `split` and `rule` say in words what is
-    judged, for the result. `parts` are the reader's splits that are judged. `emotions` and
-    `units` are the labels that are judged: faces without any are left out; units None stands
+    evaluated, for the result. `parts` are the reader's splits that are evaluated. `emotions` and
+    `units` are the labels that are evaluated: faces without any are left out; units None stands
     for all that the network knows. `fold_subjects` takes all subjects and gives those of each
-    fold; None judges all faces at once. `held_out`: the data set's authors keep the judged faces
-    out of training.
+    fold; None evaluates all faces at once. `held_out`: the data set's authors keep these faces out
+    of training.
     """
 
     title: str
@@ -54,7 +54,7 @@ class EvaluationProtocol:
 
     @property
     def has_units(self) -> bool:
-        """Whether Action Units are judged at all."""
+        """Whether Action Units are evaluated at all."""
         return self.units is None or bool(self.units)
 
     def folds(self, faces: Sequence[LabelledFace]) -> list[Fold]:
@@ -69,7 +69,7 @@ class EvaluationProtocol:
         for number, subjects in enumerate(self.fold_subjects(sorted(set(subject_of))), start=1):
             own = np.isin(subject_of, sorted(subjects))
             folds.append(self._filled(Fold(f"fold {number}", rows[own], rows[~own]), faces))
-        strange = set(rows.tolist()) - {row for fold in folds for row in fold.judged.tolist()}
+        strange = set(rows.tolist()) - {row for fold in folds for row in fold.evaluated.tolist()}
         if strange:
             names = sorted({faces[row].subject or "nobody" for row in strange})
             raise ProtocolError(
@@ -83,10 +83,10 @@ class EvaluationProtocol:
         return face.split in self.parts and (labelled or coded)
 
     def _filled(self, fold: Fold, faces: Sequence[LabelledFace]) -> Fold:
-        if not len(fold.judged):
+        if not len(fold.evaluated):
             found = ", ".join(sorted({face.split for face in faces})) or "none"
             raise ProtocolError(
-                f"{self.title}: no face to judge ({fold.name}, {self.split}); parts found: "
+                f"{self.title}: no face to evaluate ({fold.name}, {self.split}); parts found: "
                 f"{found}. Point the root at the whole data set"
             )
         return fold

@@ -113,7 +113,7 @@ class HeldOutPart:
 def held_out_parts(
     recipe: Recipe, which: ArtifactFile, scratch: Path, workers: int
 ) -> Iterator[HeldOutPart]:
-    """Every judged part of the recipe's emotion data, run; resumes from files in `scratch`.
+    """Every evaluated part of the recipe's emotion data, run; resumes from files in `scratch`.
 
     Raises FileNotFoundError for faces that are not in the cache.
     """

@@ -56,9 +56,9 @@ def out_of_fold_logits(recipe: Recipe, precision: NetworkPrecision) -> Folds | N
         return None
     logits = np.full_like(store.action_units, np.nan)
     for number, folder in trained.items():
-        judged = np.flatnonzero(fold == number)
+        evaluated = np.flatnonzero(fold == number)
         network = load_trained(recipe, precision, folder)
-        logits[judged] = predict(network, recipe, store, judged)["action_units"]
+        logits[evaluated] = predict(network, recipe, store, evaluated)["action_units"]
     subjects = store.subjects[rows]
     return Folds(hard_labels(store.action_units[rows]), logits[rows], fold[rows], subjects)
 
@@ -67,7 +67,7 @@ def action_unit_accuracy(recipe: Recipe, folds: Folds) -> list[AccuracySpec]:
     """Mean F1 and mean AUC over the headline units, and each unit's own figures.
 
     Units with too few human-coded positives are left out. Intervals draw subjects, who have several
-    faces each; a draw without a face of a unit does not judge it.
+    faces each; a draw without a face of a unit does not evaluate it.
     """
     assert recipe.folds is not None  # there are folds
     units, _, present = out_of_fold(recipe, folds)

@@ -1,7 +1,7 @@
 """The model beside a single human rater, where a data set publishes its raters' votes.
 
-One rater at a time is left out, and judged against the majority of the others; the model is judged
-against the very same majority. Both are means over all raters of a face, so nothing is drawn.
+One rater at a time is left out, and compared with the majority of the others; the model is compared
+with the very same majority. Both are means over all raters of a face, so nothing is drawn.
 """
 
 from __future__ import annotations
@@ -72,18 +72,18 @@ def agreement_of(face: LabelledFace) -> float:
 
 def against_others(votes: dict[str, float], answer: str) -> AgainstOthers:
     """One face: the mean over its raters of agreeing with the majority of the other raters."""
-    judged = rater = model = 0.0
+    evaluated = rater = model = 0.0
     for own, count in votes.items():
         if count == 0:
             continue
         others = majority(votes | {own: count - 1})
         if others is not None:
-            judged += count
+            evaluated += count
             rater += count * (own == others)
             model += count * (answer == others)
-    if judged == 0:
+    if evaluated == 0:
         return AgainstOthers(float("nan"), float("nan"))
-    return AgainstOthers(rater / judged, model / judged)
+    return AgainstOthers(rater / evaluated, model / evaluated)
 
 
 def _group(

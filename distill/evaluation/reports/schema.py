@@ -143,7 +143,7 @@ class PropertyReport(_Part, frozen=True, kw_only=True):
 class RaterGroup(_Part, frozen=True, kw_only=True):
     """Faces on which raters agree alike.
 
-    `rater` and `model` are judged against the majority of the other raters, for each rater in turn.
+    `rater` and `model` are compared with the majority of the other raters, for each rater in turn.
     """
 
     agreement: str
@@ -188,7 +188,7 @@ class Evaluation(_Part, frozen=True, kw_only=True):
     seen_in_training: tuple[AccuracySpec, ...]
     """On faces that the network learned from: no measure of what it can."""
     unseen_codes: tuple[AccuracySpec, ...] = ()
-    """On human-coded faces that taught it nothing, of a recipe whose codes only judge."""
+    """On human-coded faces that taught it nothing, of a recipe whose codes only evaluate."""
     slices: tuple[SliceReport, ...] = ()
     properties: tuple[PropertyReport, ...] = ()
     raters: tuple[RaterReport, ...] = ()

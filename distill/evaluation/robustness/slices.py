@@ -46,11 +46,11 @@ def slice_report(
     emotions = len(manifest.head("emotion").labels)
     clean = values[:, 0]
     right = clean[:, :emotions].argmax(axis=1) == part.labels
-    judged = []
+    evaluated = []
     for place, condition in enumerate(CONDITIONS, start=1):
         seen = ~np.isnan(values[:, place, 0])
         if seen.any():
-            judged.append(
+            evaluated.append(
                 _judge(
                     condition,
                     values[seen, place],
@@ -65,7 +65,7 @@ def slice_report(
         split=part.split,
         n=len(part.faces),
         clean=share(right),
-        conditions=tuple(judged),
+        conditions=tuple(evaluated),
     )
 
 
