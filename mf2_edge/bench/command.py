@@ -47,6 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
     from mf2_edge.bench.estimate.devices import HOST, find_device
     from mf2_edge.bench.measure.device_report import device_report_schema
     from mf2_edge.bundle.loader import load_bundle
+    from mf2_edge.io.outputs import check_outputs
 
     if arguments.schema:
         print(json.dumps(device_report_schema(), indent=1))
@@ -57,6 +58,9 @@ def run(arguments: argparse.Namespace) -> int:
         return _print_errors(device)
     bundle = load_bundle(arguments.bundle)
     artifacts = _choose(bundle, arguments)
+    outputs = filter(None, (arguments.json, arguments.html))
+    read = filter(None, (arguments.imported, arguments.runner))
+    check_outputs(outputs, [*read, *bundle.files()])
     reports = _reports(arguments, bundle, artifacts, device)
     _keep(arguments, bundle, reports, device)
     return 0 if all(report.complete for report in reports) else _EXIT_CUT_SHORT

@@ -71,6 +71,11 @@ class Bundle:
             )
         return data
 
+    def files(self) -> list[Path]:
+        """Where the files of the bundle lie, none of them checked."""
+        listed = (*self.manifest.artifacts, *self.manifest.goldens)
+        return [self.path / name for name in (MANIFEST, "LICENSE", *(f.file for f in listed))]
+
     def info(self) -> dict[str, Any]:
         """What the bundle is, ready for JSON: labels, licence, data, use, accuracy as measured."""
         manifest = self.manifest

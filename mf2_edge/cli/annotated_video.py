@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from mf2_edge.cli.watch_files import FrameResult, writing
 from mf2_edge.errors import OutputError
-from mf2_edge.io.atomic import beside
+from mf2_edge.io.atomic import partial_of, put_in_place
 from mf2_edge.io.draw import draw
+from mf2_edge.io.video import file_name
 
 LONGEST_PAUSE_S: Final = 10
 """A frame stands at most this long: a gap in a stream would fill the disk otherwise."""
@@ -26,13 +27,13 @@ class AnnotatedVideo:
     """
 
     def __init__(self, path: Path, fps: float) -> None:
-        self._path, self._partial, self._fps = path, beside(path), fps
+        self._path, self._fps = path, fps
         self._video: cv2.VideoWriter | None = None
         self._size = (0, 0)
         self._shown: NDArray[np.uint8] | None = None
         self._due = self._written = 0
         with writing(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
+            self._partial = partial_of(path)
 
     def write(self, result: FrameResult) -> None:
         """Draw a frame, and write those whose time is over."""
@@ -48,15 +49,15 @@ class AnnotatedVideo:
 
     def close(self) -> None:
         """Write the last frame and put the video in its place."""
-        if self._video is None:
-            return
         try:
+            if self._video is None:
+                return
             self._show_until(self._due + 1)
             self._video.release()
             if not _is_video(self._partial):  # OpenCV says nothing where the disk is full
                 raise OutputError(f"{self._path}: cannot be written; is there room on the disk?")
             with writing(self._path):
-                self._partial.replace(self._path)
+                put_in_place(self._partial, self._path)
         finally:
             self._partial.unlink(missing_ok=True)
 
@@ -70,7 +71,7 @@ class AnnotatedVideo:
     def _open(self, picture: NDArray[np.uint8]) -> cv2.VideoWriter:
         self._size = (picture.shape[1], picture.shape[0])
         code = cv2.VideoWriter.fourcc(*"mp4v")
-        video = cv2.VideoWriter(str(self._partial), code, self._fps, self._size)
+        video = cv2.VideoWriter(file_name(self._partial), code, self._fps, self._size)
         if not video.isOpened():
             raise OutputError(
                 f"{self._path}: cannot be written; expected a path like out.mp4, in a folder where "
@@ -80,7 +81,7 @@ class AnnotatedVideo:
 
 
 def _is_video(path: Path) -> bool:
-    capture = cv2.VideoCapture(str(path))
+    capture = cv2.VideoCapture(file_name(path))
     try:
         return bool(capture.isOpened() and capture.read()[0])
     finally:

@@ -27,10 +27,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Write the files and list them on stdout; returns the exit code.
 
-    Raises BundleError if the bundle cannot be used or holds no such model.
+    Raises BundleError if the bundle cannot be used or holds no such model, OutputError if a file
+    would overwrite one of the bundle.
     """
     from mf2_edge.bundle.loader import load_bundle
-    from mf2_edge.errors import BundleError
+    from mf2_edge.errors import BundleError, Mf2EdgeError
     from mf2_edge.export.artifact import export_artifact
 
     bundle = load_bundle(arguments.bundle)
@@ -38,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
         written = export_artifact(
             bundle, arguments.kind, arguments.out, arguments.precision, arguments.delegate
         )
-    except BundleError:
+    except Mf2EdgeError:
         raise
     except OSError as error:
         reason = error.strerror or error

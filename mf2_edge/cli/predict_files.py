@@ -12,6 +12,7 @@ from mf2_edge.cli.output import Form, writer
 from mf2_edge.errors import ImageFileError
 from mf2_edge.io.atomic import replacing
 from mf2_edge.io.image_file import IMAGE_SUFFIXES, read_image
+from mf2_edge.io.outputs import check_outputs
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -42,11 +43,16 @@ def predict_files(
     folder, made if need be, for the annotated pictures: a JPEG a photograph, in the same
     subfolders.
 
-    Returns a line for every input that could not be read.
+    Returns a line for every input that could not be read. Raises OutputError, before a photograph
+    is read, where an annotated picture would overwrite one of them or cannot be written.
     """
     from tqdm import tqdm
 
     sources, failures = _find(paths)
+    if annotate is not None:
+        pictures = [annotate / source.picture for source in sources]
+        files = analyzer.bundle.files()
+        check_outputs(pictures, [*(source.path for source in sources), *files])
     results = writer(form, out or sys.stdout, analyzer.bundle.manifest, analyzer.units)
     with tqdm(sources, unit=" photos", disable=len(sources) < 2, file=sys.stderr) as progress:
         results.begin()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mf2_edge.analyzer import FaceStateAnalyzer
 
-_EXIT_INPUT = 1
+_EXIT_INPUT, _EXIT_INTERRUPTED = 1, 130
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,17 +28,26 @@ def run(arguments: argparse.Namespace, open_analyzer: Callable[[], FaceStateAnal
 
     Raises VideoError if the video cannot be read at all, OutputError if the page cannot be written.
     """
+    from mf2_edge.bundle.loader import load_bundle
     from mf2_edge.errors import VideoError
+    from mf2_edge.io.outputs import check_outputs
     from mf2_edge.io.video import VideoSource
     from mf2_edge.report.build import write_report
     from mf2_edge.tracking.baseline import load_baseline
 
+    inputs = [Path(arguments.source), *load_bundle(arguments.bundle).files()]
+    inputs += [] if arguments.baseline is None else [arguments.baseline]
+    check_outputs([arguments.html], inputs)
     baseline = None if arguments.baseline is None else load_baseline(arguments.baseline)
     with VideoSource(arguments.source) as source:
         if source.live:
             raise VideoError(f"{source.name}: never ends; expected a video file")
         error = write_report(source, open_analyzer().stream(baseline=baseline), arguments.html)
     print(arguments.html)
-    if error is not None:
-        print(f"mf2-edge: {error}", file=sys.stderr)
-    return 0 if error is None else _EXIT_INPUT
+    if error is None:
+        return 0
+    if isinstance(error, KeyboardInterrupt):
+        print("mf2-edge: interrupted; the page holds what came before", file=sys.stderr)
+        return _EXIT_INTERRUPTED
+    print(f"mf2-edge: {error}", file=sys.stderr)
+    return _EXIT_INPUT

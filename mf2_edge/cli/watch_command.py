@@ -37,13 +37,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, open_analyzer: Callable[[], FaceStateAnalyzer]) -> int:
-    """Watch until the source ends or Ctrl-C; returns the exit code."""
+    """Watch until the source ends or Ctrl-C; returns the exit code.
+
+    Raises OutputError, before anything is opened, for outputs that cannot be.
+    """
+    from mf2_edge.bundle.loader import load_bundle
     from mf2_edge.cli.watch import Outputs, WatchStats, watch
-    from mf2_edge.io.video import VideoSource
+    from mf2_edge.io.outputs import check_outputs
+    from mf2_edge.io.video import VideoSource, is_file_name
     from mf2_edge.tracking.baseline import load_baseline
 
-    baseline = None if arguments.baseline is None else load_baseline(arguments.baseline)
     named = {name: getattr(arguments, name) for name in ("jsonl", "csv", "parquet", "annotate")}
+    inputs = [Path(arguments.source)] if is_file_name(arguments.source) else []
+    inputs += [] if arguments.baseline is None else [arguments.baseline]
+    inputs += load_bundle(arguments.bundle).files()
+    check_outputs(filter(None, named.values()), inputs)
+    baseline = None if arguments.baseline is None else load_baseline(arguments.baseline)
     outputs = Outputs(**named, style=arguments.style)
     stats, code = WatchStats(), 0
     try:
@@ -56,6 +65,8 @@ def run(arguments: argparse.Namespace, open_analyzer: Callable[[], FaceStateAnal
     except KeyboardInterrupt:
         print("mf2-edge: interrupted; the results so far are written", file=sys.stderr)
         code = _EXIT_INTERRUPTED
+    if not stats.frames:
+        return code
     unreadable = f"{stats.missing:,} could not be read, " if stats.missing else ""
     print(
         f"{stats.frames:,} frames, {stats.dropped:,} dropped, {unreadable}"

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from mf2_edge.cli.columns import Row, Style, columns, kind, rows
 from mf2_edge.errors import Mf2EdgeError, OutputError
 from mf2_edge.extras import require
-from mf2_edge.io.atomic import beside
+from mf2_edge.io.atomic import partial_of, put_in_place
 from mf2_edge.types import ActionUnitEvent, FaceState
 
 if TYPE_CHECKING:
@@ -129,12 +129,12 @@ class Parquet:
         }
         names = columns(style, manifest, units)
         self._schema = self._arrow.schema([(name, kinds[kind(name)]) for name in names])
-        self._path, self._partial, self._style = path, beside(path), style
+        self._path, self._style = path, style
         self._waiting: list[Row] = []
         self._sound = True
         with writing(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
             parquet = require("pyarrow.parquet", extra="parquet")
+            self._partial = partial_of(path)
             self._out = parquet.ParquetWriter(self._partial, self._schema)
 
     def write(self, result: FrameResult) -> None:
@@ -150,7 +150,7 @@ class Parquet:
                 self._write_group()
                 with writing(self._path):
                     self._out.close()
-                    self._partial.replace(self._path)
+                    put_in_place(self._partial, self._path)
         finally:
             self._partial.unlink(missing_ok=True)
 

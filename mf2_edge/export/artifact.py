@@ -14,9 +14,10 @@ from zipfile import BadZipFile, ZipFile
 
 from mf2_edge.bundle.loader import MANIFEST, Bundle
 from mf2_edge.errors import BundleError
-from mf2_edge.export.snippet import snippet
+from mf2_edge.export.snippet import code_name, snippet
 from mf2_edge.facs import ACTION_UNIT_NAMES
 from mf2_edge.io.atomic import replacing
+from mf2_edge.io.outputs import check_outputs
 
 if TYPE_CHECKING:
     from mf2_edge.bundle.schema import ArtifactFormat, ArtifactSpec, Delegate, Manifest, Precision
@@ -45,9 +46,11 @@ def export_artifact(
     Models with int8 inputs and outputs are not handed out: the code fills them with floats.
 
     Raises BundleError, which lists what there is, if the bundle holds no such artifact;
-    ChecksumError if it is damaged; OSError if the folder cannot be written.
+    ChecksumError if it is damaged; OutputError or another OSError if the folder cannot be written.
     """
     artifact = _select(bundle, kind, precision, delegate)
+    names = (Path(artifact.file).name, "labels.json", MANIFEST, "LICENSE", code_name(artifact))
+    check_outputs((folder / name for name in names), bundle.files())
     data = bundle.read(artifact)
     if kind == "mlpackage":
         model = _unpack(data, artifact.file, folder)

@@ -44,6 +44,11 @@ class _Snippet(Template):
     delimiter = "%"  # `$` has a meaning of its own in Swift and Kotlin
 
 
+def code_name(artifact: ArtifactSpec) -> str:
+    """Name of the source file that goes with an artifact."""
+    return _TEMPLATES[artifact.format][1]
+
+
 def snippet(manifest: Manifest, artifact: ArtifactSpec, file: str) -> tuple[str, str]:
     """File name and text of the code for an artifact that lies in the app as `file`."""
     template, name, row = _TEMPLATES[artifact.format]

@@ -2,27 +2,75 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from secrets import token_hex
+from typing import Final
+
+_NEW: Final = os.O_CREAT | os.O_EXCL | os.O_WRONLY
+_ANYBODY: Final = 0o666
+"""What the process's umask leaves of it is the mode of a new file."""
 
 
-def beside(path: Path) -> Path:
-    """Where a file is written before it takes the place of `path`."""
-    return path.with_name(f".{path.stem}.partial{path.suffix}")
+def partial_of(path: Path) -> Path:
+    """A new empty file in the folder of `path`, to be written and then given to `put_in_place`.
+
+    Its name is nobody else's, so two writers do not disturb each other and nothing that lies there
+    is followed or overwritten. The suffix is that of `path`, since some writers go by it; so is
+    the mode, where `path` exists. Missing folders are made.
+
+    Raises OSError where nothing can be written, or `path` is there and no regular file.
+    """
+    target = _target(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    mode = target.stat().st_mode & 0o7777 if target.exists() else None
+    partial = target.with_name(f".partial-{token_hex(8)}{target.suffix}")
+    handle = os.open(partial, _NEW, _ANYBODY if mode is None else mode)
+    os.close(handle)
+    if mode is not None:
+        with suppress(PermissionError):  # file systems without modes
+            partial.chmod(mode)
+    return partial
+
+
+def put_in_place(partial: Path, path: Path) -> None:
+    """Let a file of `partial_of` take the place of `path`, once it is on the disk; else OSError."""
+    target = _target(path)
+    with partial.open("rb+") as written:
+        os.fsync(written.fileno())
+    partial.replace(target)
+    # The name is an entry of the folder, which Windows cannot open.
+    with suppress(OSError):
+        folder = os.open(target.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a path beside `path` to write to; it takes `path`'s place if the block succeeds.
+    """Yield a file beside `path` to write to; it takes `path`'s place if the block succeeds.
 
-    The suffix stays the same, since some writers go by it. On any exception, Ctrl-C among them,
-    what was written is removed and `path` is left as it was.
+    On any exception, Ctrl-C among them, what was written is removed and `path` is left as it was.
+    Raises as `partial_of`.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = beside(path)
+    partial = partial_of(path)
     try:
         yield partial
-        partial.replace(path)
+        put_in_place(partial, path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _target(path: Path) -> Path:
+    """What a link leads to, since the link itself is to stay; OSError for what is no file."""
+    target = path.resolve() if path.is_symlink() else path
+    if target.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if target.exists() and not target.is_file():
+        raise OSError(errno.EINVAL, "is no regular file", str(path))
+    return target

@@ -7,12 +7,13 @@ counted.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from queue import Empty, Full, Queue
 from threading import Event, Thread
 from time import monotonic
-from typing import Final
+from typing import Final, cast
 
 import cv2
 import numpy as np
@@ -47,17 +48,20 @@ class VideoSource:
     """
 
     def __init__(self, source: str | int | Path) -> None:
-        """`source`: a file, the number of a camera, or a URL (rtsp, http).
+        """`source`: a file, the number of a camera, or a URL (rtsp, http); what exists is a file.
 
         Raises VideoError if there is nothing of that name, or OpenCV cannot read it.
         """
         self.name = str(source)
-        scheme, mark, _ = self.name.partition("://")
-        self.live = self.name.isdecimal() or (bool(mark) and scheme.lower() in LIVE_SCHEMES)
-        self._on_disk = not (self.live or mark)
+        scheme = self.name.partition("://")[0]
+        self._on_disk = is_file_name(source)
+        is_camera = not self._on_disk and self.name.isdecimal()
+        self.live = not self._on_disk and (is_camera or scheme.lower() in LIVE_SCHEMES)
         if self._on_disk:
-            _check_file(Path(self.name))
-        self._capture = cv2.VideoCapture(int(self.name) if self.name.isdecimal() else self.name)
+            _check_file(Path(source))
+            self._capture = cv2.VideoCapture(file_name(Path(source)))
+        else:
+            self._capture = cv2.VideoCapture(int(self.name) if is_camera else self.name)
         if not self._capture.isOpened():
             raise VideoError(_cannot_open(self.name, live=self.live))
         fps = float(self._capture.get(cv2.CAP_PROP_FPS))
@@ -152,7 +156,27 @@ class VideoSource:
             return
 
 
+def is_file_name(source: str | int | Path) -> bool:
+    """Whether a source is a file, and no camera or URL: what exists is, and every `Path`."""
+    if isinstance(source, int):
+        return False
+    is_other = "://" in str(source) or str(source).isdecimal()
+    return isinstance(source, Path) or not is_other or os.path.lexists(source)
+
+
+def file_name(path: Path) -> str:
+    """How OpenCV takes the name of a file.
+
+    Absolute, since FFmpeg reads a name up to a colon as a protocol; as bytes where it is no text,
+    since OpenCV crashes otherwise. It takes bytes everywhere, though its types say str.
+    """
+    name = os.path.abspath(path)  # noqa: PTH100 - resolves no links
+    return cast("str", os.fsencode(name)) if os.name == "posix" else name
+
+
 def _check_file(path: Path) -> None:
+    if path.exists() and not path.is_file():
+        raise VideoError(f"{path}: is no regular file; expected a video")
     if not path.is_file():
         raise VideoError(f"{path}: no such file; expected a video, a camera's number or a URL")
     if path.stat().st_size == 0:

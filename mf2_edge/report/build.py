@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from tqdm import tqdm
 
-from mf2_edge.errors import OutputError, VideoError
+from mf2_edge.errors import Mf2EdgeError, OutputError, VideoError
 from mf2_edge.io.atomic import replacing
 from mf2_edge.report.data import ReportData
 from mf2_edge.report.facts import Facts
@@ -25,14 +25,34 @@ _TIMED: Final = 10_000
 _USUAL_FPS: Final = 25.0
 
 
-def write_report(source: VideoSource, stream: FaceStateStream, path: Path) -> VideoError | None:
+def write_report(
+    source: VideoSource, stream: FaceStateStream, path: Path
+) -> VideoError | KeyboardInterrupt | None:
     """Analyse a video to its end and write a page about it.
 
     A video that breaks off is reported as far as it goes; what ended it is on the page and is
-    returned. Memory does not grow with the length. Raises OutputError if the page cannot be
-    written.
+    returned; so is KeyboardInterrupt. Memory does not grow with the length.
+
+    Raises OutputError if the page cannot be written, before the video is read where it is plain
+    then.
     """
-    analyzer, error = stream.analyzer, None
+    try:
+        with replacing(path) as partial:
+            text, ended = _page(source, stream)
+            partial.write_text(text, encoding="utf-8")
+    except Mf2EdgeError:
+        raise
+    except OSError as failed:
+        raise OutputError(f"{path}: cannot be written ({failed.strerror or failed})") from failed
+    return ended
+
+
+def _page(
+    source: VideoSource, stream: FaceStateStream
+) -> tuple[str, VideoError | KeyboardInterrupt | None]:
+    """The page, and what ended the video early."""
+    analyzer = stream.analyzer
+    error: VideoError | KeyboardInterrupt | None = None
     fps = source.fps or _USUAL_FPS
     data = ReportData(analyzer.bundle.manifest, analyzer.units, fps)
     taken: deque[float] = deque(maxlen=_TIMED)
@@ -46,7 +66,7 @@ def write_report(source: VideoSource, stream: FaceStateStream, path: Path) -> Vi
                 data.add(frame, time_ms, faces, stream.take_events())
                 height, width = frame.shape[:2]
                 progress.update()
-        except VideoError as broken:
+        except (VideoError, KeyboardInterrupt) as broken:
             if not data.frames:
                 raise
             error = broken
@@ -59,11 +79,6 @@ def write_report(source: VideoSource, stream: FaceStateStream, path: Path) -> Vi
         (p50, p90),
         analyzer.info(),
         analyzer.bundle.manifest,
-        None if error is None else str(error),
+        None if error is None else str(error) or "interrupted",
     )
-    try:
-        with replacing(path) as partial:
-            partial.write_text(render(data, facts), encoding="utf-8")
-    except OSError as failed:
-        raise OutputError(f"{path}: cannot be written ({failed.strerror or failed})") from failed
-    return error
+    return render(data, facts), error
