@@ -44,6 +44,9 @@ class DatasetConfig(_Part, frozen=True, kw_only=True):
     """Whether nothing is learned from its faces and labels, no threshold either."""
     all_visible: bool = False
     """Whether every region of every face can be judged: frontal pictures of a laboratory."""
+    blend: dict[str, float] = {}
+    """Share, 0..1, of another data set's emotion labels in those of the photographs that both have;
+    here they are named "OTHER/" and their name there."""
     buffer: int = 4
     """Shards whose faces are shuffled together, and kept in memory."""
 
@@ -278,8 +281,9 @@ class Recipe(_Part, frozen=True, kw_only=True):
 
     @property
     def named_data(self) -> tuple[str, ...]:
-        """Data sets that training and folds name."""
-        return (*self.train.batch, *([self.folds.dataset] if self.folds else []))
+        """Data sets that training, folds and other data sets name."""
+        blended = [name for data in self.data.values() for name in data.blend]
+        return (*self.train.batch, *([self.folds.dataset] if self.folds else []), *blended)
 
     @property
     def heads(self) -> tuple[str, ...]:

@@ -180,6 +180,7 @@ def training_key(recipe: Recipe, fold: int | None) -> str:
     names = ("emotions", "action_units", "alignment", "preprocessing", "margin", "network")
     names += ("texts", "unseen", "training_seed", "seed", "folds", "distillation")
     rests_on = {name: getattr(recipe, name) for name in names}
+    rests_on["blend"] = {name: data.blend for name, data in recipe.data.items()}
     often = msgspec.structs.replace(recipe.train, checkpoint_every=0, evaluate_every=0)
     content = [rests_on, often, fold, teacher_key(recipe, fold)]
     return hashlib.sha256(msgspec.json.encode(content)).hexdigest()

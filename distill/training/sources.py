@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,7 @@ def training_sources(recipe: Recipe, fold: int | None) -> list[FaceSource]:
 
 def load_source(recipe: Recipe, name: str, fold: int | None = None) -> Source:
     """Training faces of a prepared data set: of labelled ones, those with some label."""
-    store = load_faces(recipe, name)
+    store = _blend(recipe, name, load_faces(recipe, name))
     folds = recipe.folds
     coded = folds is not None and folds.dataset == name
     rows = store.rows("train", "dev") if coded else store.rows("train")
@@ -49,6 +50,22 @@ def load_source(recipe: Recipe, name: str, fold: int | None = None) -> Source:
     settings = recipe.train
     weights = sampling_weights(votes, units, settings.balance, settings.balance_cap)
     return Source(name, store, rows, possible, weights)
+
+
+def _blend(recipe: Recipe, name: str, store: FaceStore) -> FaceStore:
+    """The store with the emotion labels mixed in that other data sets have for its photographs."""
+    for other, share in recipe.data[name].blend.items():
+        if recipe.data[other].eval_only:
+            continue
+        theirs = load_faces(recipe, other)
+        rows = {f"{other}/{face}": row for row, face in enumerate(theirs.names)}
+        found = np.array([rows.get(str(face), -1) for face in store.names], dtype=np.int64)
+        both = (found >= 0) & ~np.isnan(store.votes).any(axis=1)
+        both &= ~np.isnan(theirs.votes[found]).any(axis=1)
+        votes = store.votes.copy()
+        votes[both] = share * theirs.votes[found[both]] + (1 - share) * votes[both]
+        store = replace(store, votes=votes)
+    return store
 
 
 def subject_folds(recipe: Recipe, store: FaceStore) -> NDArray[np.int64]:

@@ -113,6 +113,26 @@ def test_an_unseen_emotion_is_in_no_face(recipe: Recipe) -> None:
         assert after.possible[fear] == 0
 
 
+def test_a_photograph_that_two_data_sets_label_has_both_labels(recipe: Recipe) -> None:
+    """RAF-DB and a copy of it whose labels are moved by one emotion."""
+    folder = recipe.cache_folder
+    with np.load(folder / "rafdb" / "labels.npz") as kept:
+        labels = dict(kept)
+    names = np.array([f"rafdb/{name}" for name in labels["names"]])
+    moved = np.roll(labels["votes"], 1, axis=1)
+    twin = folder / "twin"
+    twin.mkdir()
+    (twin / "images.npy").symlink_to(folder / "rafdb" / "images.npy")
+    np.savez(twin / "labels.npz", **(labels | {"names": names, "votes": moved}))
+    data = recipe.data | {"twin": replace(recipe.data["rafdb"], blend={"rafdb": 0.75})}
+    source = load_source(replace(recipe, data=data), "twin")
+    np.testing.assert_allclose(source.store.votes, 0.75 * labels["votes"] + 0.25 * moved)
+    data["rafdb"] = replace(data["rafdb"], eval_only=True)
+    batch = recipe.train.batch | {"rafdb": 0}
+    alone = replace(recipe, data=data, train=replace(recipe.train, batch=batch))
+    np.testing.assert_array_equal(load_source(alone, "twin").store.votes, moved)
+
+
 def test_rare_labels_are_drawn_more_often_up_to_the_cap() -> None:
     votes = np.eye(2, dtype=np.float32)[[0] * 99 + [1]]
     nothing = np.full((100, 1), np.nan, dtype=np.float32)
