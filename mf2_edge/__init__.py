@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from mf2_edge.errors import RuntimeUnavailableError as RuntimeUnavailableError
     from mf2_edge.errors import TimestampError as TimestampError
     from mf2_edge.errors import VideoError as VideoError
+    from mf2_edge.parallel import predict_many as predict_many
     from mf2_edge.pipeline.detect import BlazeFaceDetector as BlazeFaceDetector
     from mf2_edge.pipeline.detect import FaceDetector as FaceDetector
     from mf2_edge.pipeline.finder import YuNetDetector as YuNetDetector
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
 _EXPORTS: Final[dict[str, tuple[str, ...]]] = {
     "analyzer": ("FaceStateAnalyzer",),
     "bundle.loader": ("Bundle", "list_bundles", "load_bundle"),
+    "parallel": ("predict_many",),
     "pipeline.detect": ("BlazeFaceDetector", "FaceDetector"),
     "pipeline.finder": ("YuNetDetector",),
     "errors": (

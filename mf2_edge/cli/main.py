@@ -98,6 +98,9 @@ def _predict_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--annotate", type=Path, metavar="DIR", help="write annotated pictures into this folder"
     )
+    parser.add_argument(
+        "--workers", type=_positive, help="photographs analysed at a time (default: a core each)"
+    )
     _model_arguments(parser)
 
 
@@ -157,11 +160,18 @@ def _export_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _predict(arguments: argparse.Namespace) -> int:
     from mf2_edge.cli.predict_files import predict_files
+    from mf2_edge.parallel import default_workers
 
-    with _quiet_native_logs():
-        analyzer = _analyzer(arguments)
+    def open_analyzer() -> FaceStateAnalyzer:
+        with _quiet_native_logs():
+            return _analyzer(arguments)
+
     failures = predict_files(
-        analyzer, arguments.paths, form=arguments.form, annotate=arguments.annotate
+        open_analyzer,
+        arguments.paths,
+        form=arguments.form,
+        annotate=arguments.annotate,
+        workers=arguments.workers or default_workers(),
     )
     if arguments.annotate is not None:
         print(f"annotated pictures are in {arguments.annotate}", file=sys.stderr)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -13,11 +13,13 @@ from mf2_edge.errors import ImageFileError
 from mf2_edge.io.atomic import replacing
 from mf2_edge.io.image_file import IMAGE_SUFFIXES, read_image
 from mf2_edge.io.outputs import check_outputs
+from mf2_edge.parallel import map_ordered
 
 if TYPE_CHECKING:
     from PIL import Image
 
     from mf2_edge.analyzer import FaceStateAnalyzer
+    from mf2_edge.types import FaceState
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,19 +31,20 @@ class Source:
 
 
 def predict_files(
-    analyzer: FaceStateAnalyzer,
+    open_analyzer: Callable[[], FaceStateAnalyzer],
     paths: Sequence[Path],
     *,
     form: Form = "text",
     annotate: Path | None = None,
     out: TextIO | None = None,
+    workers: int = 1,
 ) -> list[str]:
     """Analyse files and folders, writing results to `out` (stdout) as they come.
 
     Folders are searched with all below them for image files. Results come in the order of
-    `paths`, folders sorted. More than one file shows a progress bar on stderr. `annotate` is a
-    folder, made if need be, for the annotated pictures: a JPEG a photograph, in the same
-    subfolders.
+    `paths`, folders sorted. `workers` files are analysed at a time, each by an analyzer of its own.
+    More than one file shows a progress bar on stderr. `annotate` is a folder, made if need be, for
+    the annotated pictures: a JPEG a photograph, in the same subfolders.
 
     Returns a line for every input that could not be read. Raises OutputError, before a photograph
     is read, where an annotated picture would overwrite one of them or cannot be written.
@@ -49,29 +52,52 @@ def predict_files(
     from tqdm import tqdm
 
     sources, failures = _find(paths)
+    analyzer = open_analyzer()
     if annotate is not None:
         pictures = [annotate / source.picture for source in sources]
         files = analyzer.bundle.files()
         check_outputs(pictures, [*(source.path for source in sources), *files])
     results = writer(form, out or sys.stdout, analyzer.bundle.manifest, analyzer.units)
-    with tqdm(sources, unit=" photos", disable=len(sources) < 2, file=sys.stderr) as progress:
-        results.begin()
-        for source in progress:
-            try:
-                image = read_image(source.path)
-            except ImageFileError as error:
-                failures.append(str(error))
-                results.failed(source.path, str(error))
-                continue
-            faces = analyzer.predict(image, color="rgb")
-            with progress.external_write_mode():
-                results.faces(source.path, faces)
-            if annotate is not None:
-                from mf2_edge.io.draw import draw
+    opened = [analyzer]
 
-                _save_jpeg(draw(image, faces), annotate / source.picture)
+    def analyse(analyzer: FaceStateAnalyzer, source: Source) -> list[FaceState] | ImageFileError:
+        return _analyse(analyzer, source, annotate)
+
+    def another() -> FaceStateAnalyzer:
+        return opened.pop() if opened else open_analyzer()
+
+    workers = max(1, min(workers, len(sources)))
+    answers = map_ordered(analyse, sources, another, workers)
+    with tqdm(
+        total=len(sources), unit=" photos", disable=len(sources) < 2, file=sys.stderr
+    ) as progress:
+        results.begin()
+        for source, answer in zip(sources, answers, strict=True):
+            with progress.external_write_mode():
+                if isinstance(answer, ImageFileError):
+                    failures.append(str(answer))
+                    results.failed(source.path, str(answer))
+                else:
+                    results.faces(source.path, answer)
+            progress.update()
         results.end()
     return failures
+
+
+def _analyse(
+    analyzer: FaceStateAnalyzer, source: Source, annotate: Path | None
+) -> list[FaceState] | ImageFileError:
+    """The faces of one photograph, its annotated picture written; the error if it is unreadable."""
+    try:
+        image = read_image(source.path)
+    except ImageFileError as error:
+        return error
+    faces = analyzer.predict(image, color="rgb")
+    if annotate is not None:
+        from mf2_edge.io.draw import draw
+
+        _save_jpeg(draw(image, faces), annotate / source.picture)
+    return faces
 
 
 def _find(paths: Sequence[Path]) -> tuple[list[Source], list[str]]:
