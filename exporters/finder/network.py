@@ -99,8 +99,11 @@ class YuNet(nn.Module):
         if self.upsampling == "nearest":
             return functional.interpolate(x, scale_factor=2.0, mode="nearest")
         n, c, h, w = x.shape
-        wide = torch.cat([x.reshape(n * c, h, w, 1)] * 2, dim=3).reshape(n * c, h, 1, 2 * w)
-        return torch.cat([wide] * 2, dim=2).reshape(n, c, 2 * h, 2 * w)
+        # A ReLU has made the map: another changes nothing, and the delegate refuses to join a map
+        # with itself.
+        flat = x.reshape(n * c, h, w, 1)
+        wide = torch.cat([flat, functional.relu(flat)], dim=3).reshape(n * c, h, 1, 2 * w)
+        return torch.cat([wide, functional.relu(wide)], dim=2).reshape(n, c, 2 * h, 2 * w)
 
 
 def fold_published(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
