@@ -19,6 +19,7 @@ from tests.helpers.bindings.replay import (
     DETECTOR,
     ROOT,
     broken_models,
+    check_heads,
     check_stream,
     copy_model,
     decisions,
@@ -128,6 +129,10 @@ def test_real_faces_are_decided_as_in_python(replayed: Replayed) -> None:
         assert ours["score"] == pytest.approx(theirs["emotion"]["score"], abs=1e-6)
         assert ours["reason"] == theirs["emotion"]["reason"]
         assert ours["quality"] == pytest.approx(theirs["quality"]["overall"], abs=1e-3)
+
+
+def test_every_head_is_decoded_and_smoothed_as_in_python(replayed: Replayed) -> None:
+    check_heads(replayed[0]["heads"])
 
 
 def test_a_stream_is_told_as_in_python(replayed: Replayed) -> None:

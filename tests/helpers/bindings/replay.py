@@ -115,7 +115,7 @@ def check_heads(found: dict[str, Any]) -> None:
     for i, ours in enumerate(found["answers"]):
         emotion, units, visibility = decoder.decode([logits[i : i + 1] for logits in outputs])
         assert (ours["emotion"], ours["reason"]) == (emotion.label, emotion.reason)
-        assert list(ours["action_units"]) == list(units)
+        assert set(ours["action_units"]) == set(units)
         for label, unit in units.items():
             told = ours["action_units"][label]
             assert (told["present"], told["reason"]) == (unit.present, unit.reason)
@@ -124,7 +124,7 @@ def check_heads(found: dict[str, Any]) -> None:
             measured = unit.reliability and unit.reliability.world
             assert told["world"] == (measured and measured.f1)
             reasons.add(unit.reason)
-        assert list(ours["visibility"]) == list(visibility)
+        assert ours["visibility"].keys() == visibility.keys()
         reasons.add(emotion.reason)
     assert len(found["answers"]) == len(outputs[0])
     assert found["answers"][-1]["reason"] == "not_visible"

@@ -22,9 +22,11 @@ public final class FaceStateAnalyzer: @unchecked Sendable {
 
     /// An analyzer of a bundle's artifact, run by `runner`, on the faces that `detector` finds.
     ///
-    /// Throws `Mf2EdgeError.manifest` if the model is not the one that the manifest describes.
+    /// `includeExperimental` tells also the Action Units that could not be shown reliable. Throws
+    /// `Mf2EdgeError.manifest` if the model is not the one that the manifest describes.
     public init(
-        bundle: ModelBundle, artifact: ArtifactSpec, runner: Runner, detector: FaceDetector
+        bundle: ModelBundle, artifact: ArtifactSpec, runner: Runner, detector: FaceDetector,
+        includeExperimental: Bool = false
     ) throws {
         let model = try Model(runner, artifact, bundle.manifest)
         self.info = Info(
@@ -32,7 +34,9 @@ public final class FaceStateAnalyzer: @unchecked Sendable {
             manifestSha256: bundle.manifestSha256,
             artifact: artifact
         )
-        self.pipeline = Pipeline(bundle.manifest, artifact, model, detector)
+        self.pipeline = Pipeline(
+            bundle.manifest, artifact, model, detector, includeExperimental: includeExperimental
+        )
     }
 
     /// The state of every face in a frame, largest first; empty when nobody is there.
@@ -107,12 +111,15 @@ struct Pipeline {
     private let model: Model
     private let decoder: Decoder
 
-    init(_ manifest: Manifest, _ artifact: ArtifactSpec, _ model: Model, _ detector: FaceDetector) {
+    init(
+        _ manifest: Manifest, _ artifact: ArtifactSpec, _ model: Model, _ detector: FaceDetector,
+        includeExperimental: Bool
+    ) {
         self.manifest = manifest
         self.artifact = artifact
         self.model = model
         self.detector = detector
-        self.decoder = Decoder(manifest)
+        self.decoder = Decoder(manifest, includeExperimental: includeExperimental)
     }
 
     /// The state of every face, largest first.
@@ -167,7 +174,8 @@ struct Pipeline {
             status: status,
             headPose: pose,
             quality: quality,
-            trackId: nil
+            trackId: nil,
+            visibility: answers.visibility
         )
     }
 

@@ -1,37 +1,70 @@
 import Foundation
 
-/// Decode: from logits to emotion and Action Units, with the manifest's calibration.
+/// Decode: from logits to what a face shows, with the manifest's calibration.
 ///
 ///     emotion       scores = softmax(logits / temperature)
 ///     action units  score  = sigmoid(scale * logit + bias), present where score >= 0.5
+///     strength      score  = sigmoid(scale * logit + bias), of the same units, marked
+///     visibility    score  = sigmoid(logit + bias), of regions; below 0.5 one cannot be judged
 struct Decoder {
     private let manifest: Manifest
+    private let includeExperimental: Bool
     private let emotionHead: HeadSpec
     private let unitHead: HeadSpec
 
-    init(_ manifest: Manifest) {
+    init(_ manifest: Manifest, includeExperimental: Bool = false) {
         self.manifest = manifest
+        self.includeExperimental = includeExperimental
         self.emotionHead = manifest.head(.emotion)
         self.unitHead = manifest.head(.actionUnits)
     }
 
+    /// What the heads say of one face.
+    struct Answers {
+        var emotion: Emotion
+        var actionUnits: OrderedMap<ActionUnit>
+        var visibility: OrderedMap<Double>
+    }
+
     /// The results for one face; a status other than ok is the reason of each, else `doubt`.
-    func decode(
-        _ outputs: [[Float]], _ status: Status, _ doubt: Reason?
-    ) -> (emotion: Emotion, actionUnits: OrderedMap<ActionUnit>) {
+    func decode(_ outputs: [[Float]], _ status: Status, _ doubt: Reason?) -> Answers {
         var cause: Reason? = doubt
         switch status {
         case .ok: break
         case .unaligned: cause = .unaligned
         case .small: cause = .faceTooSmall
         }
-        let emotions: [Double] = emotionScores(outputs[emotionHead.output])
-        let units: [Double] = unitScores(outputs[unitHead.output])
-        return (emotion(emotions, cause), actionUnits(units, cause))
+        var visibility = OrderedMap<Double>()
+        if let head = manifest.findHead(.visibility) {
+            visibility = OrderedMap(head.labels, scores(.visibility, outputs[head.output]))
+        }
+        let emotions: [Double] = scores(.emotion, outputs[emotionHead.output])
+        let reason: Reason? = nothingVisible(visibility) ? .notVisible : cause
+        return Answers(
+            emotion: emotion(emotions, reason),
+            actionUnits: actionUnits(outputs, cause, visibility),
+            visibility: visibility
+        )
     }
 
-    /// One calibrated probability a label, from the logits of the head of emotions.
-    func emotionScores(_ logits: [Float]) -> [Double] {
+    /// One calibrated score a label of that head, from its logits.
+    func scores(_ head: HeadName, _ logits: [Float]) -> [Double] {
+        switch head {
+        case .emotion:
+            return emotionScores(logits)
+        case .actionUnits:
+            return scaled(logits, manifest.calibration.actionUnits)
+        case .strength:
+            return scaled(logits, manifest.calibration.strength)
+        case .visibility:
+            let labels: [String] = manifest.head(.visibility).labels
+            return zip(labels, logits).map { label, logit in
+                sigmoid(Double(logit) + (manifest.calibration.visibility[label]?.bias ?? 0))
+            }
+        }
+    }
+
+    private func emotionScores(_ logits: [Float]) -> [Double] {
         let temperature: Double = manifest.calibration.emotion.temperature
         let scaled: [Double] = logits.map { Double($0) / temperature }
         let largest: Double = scaled.max() ?? 0
@@ -40,11 +73,12 @@ struct Decoder {
         return powers.map { $0 / sum }
     }
 
-    /// One calibrated probability a unit, from the logits of the head of Action Units.
-    func unitScores(_ logits: [Float]) -> [Double] {
+    private func scaled(
+        _ logits: [Float], _ calibration: OrderedMap<ActionUnitCalibration>
+    ) -> [Double] {
         var scores: [Double] = []
         for (label, logit) in zip(unitHead.labels, logits) {
-            guard let spec = manifest.calibration.actionUnits[label] else { continue }
+            guard let spec = calibration[label] else { continue }
             scores.append(sigmoid(Double(logit) * spec.scale + spec.bias))
         }
         return scores
@@ -55,19 +89,37 @@ struct Decoder {
         let label: String = emotionHead.labels[scores.firstIndex(of: score) ?? 0]
         let unsure: Bool = score < manifest.decoding.minEmotionScore
         let reason: Reason = cause ?? (unsure ? .lowConfidence : .confident)
-        let named = OrderedMap(emotionHead.labels, scores)
-        return Emotion(label: label, rawLabel: label, score: score, scores: named, reason: reason)
+        return Emotion(
+            label: label,
+            rawLabel: label,
+            score: score,
+            scores: OrderedMap(emotionHead.labels, scores),
+            reason: reason,
+            reliability: manifest.reliability(of: label)
+        )
     }
 
-    private func actionUnits(_ scores: [Double], _ cause: Reason?) -> OrderedMap<ActionUnit> {
+    private func actionUnits(
+        _ outputs: [[Float]], _ cause: Reason?, _ visibility: OrderedMap<Double>
+    ) -> OrderedMap<ActionUnit> {
+        let found: [Double] = scores(.actionUnits, outputs[unitHead.output])
+        var strengths: [Double?] = found.map { _ in nil }
+        if let head = manifest.findHead(.strength) {
+            strengths = scores(.strength, outputs[head.output])
+        }
         var made = OrderedMap<ActionUnit>()
-        for (label, score) in zip(unitHead.labels, scores) {
+        for (i, label) in unitHead.labels.enumerated() {
+            if manifest.experimental.contains(label) && !includeExperimental { continue }
+            let score: Double = found[i]
             let unsure: Bool = abs(score - presentScore) < manifest.decoding.auMargin
+            let judged: Reason = cause ?? (unsure ? .lowConfidence : .confident)
             made[label] = ActionUnit(
                 name: actionUnitNames[label] ?? label,
                 score: score,
                 present: score >= presentScore,
-                reason: cause ?? (unsure ? .lowConfidence : .confident)
+                reason: isVisible(label, visibility) ? judged : .notVisible,
+                strength: strengths[i],
+                reliability: manifest.reliability(of: label)
             )
         }
         return made

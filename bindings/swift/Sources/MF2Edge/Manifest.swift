@@ -41,6 +41,13 @@ extension Manifest {
     }
 }
 
+extension Manifest {
+    /// What was measured of an Action Unit or an emotion.
+    public func reliability(of label: String) -> LabelReliability? {
+        return reliability?.actionUnits[label] ?? reliability?.emotion[label]
+    }
+}
+
 private func checkVersion(_ version: String) throws {
     let parts: [Substring] = version.split(separator: ".", omittingEmptySubsequences: false)
     let sound: Bool = parts.count == 2 && parts.allSatisfy { isDigits($0) }

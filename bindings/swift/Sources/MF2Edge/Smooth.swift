@@ -7,6 +7,8 @@ struct Smoother {
     private let trackId: Int
     private var emotionFilter: OneEuro
     private var unitFilter: OneEuro
+    private var strengthFilter: OneEuro
+    private var visibilityFilter: OneEuro
     /// Where the score of a unit that is present was highest; in the order in which they began.
     private var peaks: [Peak] = []
     private var label: String?
@@ -23,6 +25,8 @@ struct Smoother {
         self.trackId = trackId
         self.emotionFilter = OneEuro(manifest.smoothing.emotion, together: true)
         self.unitFilter = OneEuro(manifest.smoothing.actionUnits, together: false)
+        self.strengthFilter = OneEuro(manifest.smoothing.actionUnits, together: false)
+        self.visibilityFilter = OneEuro(manifest.smoothing.actionUnits, together: false)
     }
 
     /// The smoothed state, and what began or ended; `timestampMs` is not before the last one.
@@ -32,26 +36,34 @@ struct Smoother {
         let first: Bool = lastMs == nil
         let seconds: Double = (timestampMs - (lastMs ?? timestampMs)) / 1e3
         lastMs = timestampMs
-        let emotion: Emotion = smoothEmotion(state.emotion, seconds)
+        let seen: [Double] = visibilityFilter.update(state.visibility.values, seconds: seconds)
+        let visibility = OrderedMap(state.visibility.keys, seen)
+        let nothing: Bool = nothingVisible(visibility)
+        let emotion: Emotion = smoothEmotion(state.emotion, seconds, hidden: nothing)
         let raw: [Double] = state.actionUnits.values.map { $0.score }
         let smoothed: [Double] = unitFilter.update(raw, seconds: seconds)
+        let told: [Double] = state.actionUnits.values.compactMap { $0.strength }
+        let strengths: [Double] = strengthFilter.update(told, seconds: seconds)
         var events: [ActionUnitEvent] = []
         var units = OrderedMap<ActionUnit>()
         for (i, entry) in state.actionUnits.enumerated() {
             let (name, unit) = entry
             let score: Double = smoothed[i]
-            let present: Bool = isPresent(name, score, first)
-            if present {
-                events += hold(name, timestampMs, score)
-            } else {
-                events += end(name, timestampMs, score)
+            let hidden: Bool = !isVisible(name, visibility)
+            // While its region is hidden nobody sees whether a unit begins, grows or ends.
+            let present: Bool = hidden ? isHeld(name) : isPresent(name, score, first)
+            if !hidden {
+                events += present
+                    ? hold(name, timestampMs, score) : end(name, timestampMs, score)
             }
             let changed: Bool = isTrusted(unit.reason) && present != unit.present
             units[name] = ActionUnit(
                 name: unit.name,
                 score: score,
                 present: present,
-                reason: changed ? .smoothed : unit.reason
+                reason: ofVisibility(changed ? .smoothed : unit.reason, hidden),
+                strength: unit.strength == nil ? nil : strengths[i],
+                reliability: unit.reliability
             )
         }
         let smoothedState = FaceState(
@@ -63,7 +75,8 @@ struct Smoother {
             status: state.status,
             headPose: state.headPose,
             quality: state.quality,
-            trackId: trackId
+            trackId: trackId,
+            visibility: visibility
         )
         return (smoothedState, events)
     }
@@ -77,7 +90,9 @@ struct Smoother {
         return events
     }
 
-    private mutating func smoothEmotion(_ emotion: Emotion, _ seconds: Double) -> Emotion {
+    private mutating func smoothEmotion(
+        _ emotion: Emotion, _ seconds: Double, hidden: Bool
+    ) -> Emotion {
         let labels: [String] = emotion.scores.keys
         let smoothed: [Double] = emotionFilter.update(emotion.scores.values, seconds: seconds)
         let scores = OrderedMap(labels, smoothed)
@@ -100,15 +115,19 @@ struct Smoother {
             rawLabel: emotion.rawLabel,
             score: score,
             scores: scores,
-            reason: reason
+            reason: ofVisibility(reason, hidden),
+            reliability: manifest.reliability(of: reported)
         )
     }
 
     private func isPresent(_ unit: String, _ score: Double, _ first: Bool) -> Bool {
         if first { return score >= presentScore }
-        let held: Bool = peaks.contains(where: { $0.unit == unit })
         let slack: Double = manifest.smoothing.auHysteresis
-        return score >= presentScore + (held ? -slack : slack)
+        return score >= presentScore + (isHeld(unit) ? -slack : slack)
+    }
+
+    private func isHeld(_ unit: String) -> Bool {
+        return peaks.contains(where: { $0.unit == unit })
     }
 
     /// A unit that is present: its onset if it was not, its peak if it is higher than ever.
@@ -150,4 +169,10 @@ struct Smoother {
 /// Whether smoothing may replace a reason; the others say that the picture itself is poor.
 private func isTrusted(_ reason: Reason) -> Bool {
     return reason == .confident || reason == .lowConfidence
+}
+
+/// The reason once the smoothed visibility is known.
+private func ofVisibility(_ reason: Reason, _ hidden: Bool) -> Reason {
+    if hidden { return .notVisible }
+    return reason == .notVisible ? .smoothed : reason
 }

@@ -129,9 +129,18 @@ public struct Emotion: Equatable, Sendable {
     public let scores: OrderedMap<Double>
     /// Why the answers differ, or deserve less trust.
     public let reason: Reason
+    /// How well `label` was told on faces that taught nothing; nil where nobody measured it.
+    public internal(set) var reliability: LabelReliability? = nil
 }
 
-/// The score from which on an Action Unit is present, in every bundle.
+/// FACS intensity: absent, A or B, C to E.
+public enum IntensityLevel: String, Sendable {
+    case none
+    case slight
+    case marked
+}
+
+/// The score from which on a unit is present or marked, and a region visible, in every bundle.
 public let presentScore: Double = 0.5
 
 /// One FACS Action Unit.
@@ -144,6 +153,38 @@ public struct ActionUnit: Equatable, Sendable {
     public let present: Bool
     /// Why the decision deserves less trust, or differs from that of the single frame.
     public let reason: Reason
+    /// Probability that the unit is marked (FACS C to E); nil from a network without that head.
+    public internal(set) var strength: Double? = nil
+    /// How well the unit was told on faces that taught nothing; nil where nobody measured it.
+    public internal(set) var reliability: LabelReliability? = nil
+
+    /// Whether the region of the face that shows this unit is in view.
+    public var canBeJudged: Bool { return reason != .notVisible }
+
+    /// How strong the unit is, 0 absent to 1 marked for sure; nil where nobody can tell.
+    public var intensity: Double? {
+        guard let marked = strength else { return nil }
+        return (score + min(marked, score)) / 2
+    }
+
+    /// The same in a word, which agrees with `present`.
+    public var level: IntensityLevel? {
+        guard let marked = strength else { return nil }
+        if !present { return IntensityLevel.none }
+        return marked >= presentScore ? .marked : .slight
+    }
+}
+
+/// Whether the region that shows a unit can be judged; yes where nobody says it is hidden.
+func isVisible(_ unit: String, _ visibility: OrderedMap<Double>) -> Bool {
+    guard let region = actionUnitRegions[unit], let seen = visibility[region] else { return true }
+    return seen >= presentScore
+}
+
+/// Whether no region at all can be judged; no where nobody says.
+func nothingVisible(_ visibility: OrderedMap<Double>) -> Bool {
+    let seen: [Double] = visibility.values
+    return !seen.isEmpty && seen.allSatisfy { $0 < presentScore }
 }
 
 /// How a head is turned, degrees; 0, 0, 0 looks into the camera.
@@ -190,6 +231,8 @@ public struct FaceState: Equatable, Sendable {
     public let quality: FaceQuality
     /// The number of the face as long as it is there, from 1; nil where there is no stream.
     public let trackId: Int?
+    /// Of each region of the face, the probability that it can be judged; empty without that head.
+    public internal(set) var visibility: OrderedMap<Double> = OrderedMap<Double>()
 }
 
 /// One moment of an Action Unit's course in a stream (FACS: onset, apex, offset).

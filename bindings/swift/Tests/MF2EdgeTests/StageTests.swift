@@ -93,10 +93,10 @@ final class StageTests: XCTestCase {
         let units: Golden = try golden(stored, "au_logits")
         let tolerance: Double = try golden(stored, "tolerance/decode").numbers[0]
         for i in 0..<emotions.shape[0] {
-            let told: [Double] = decoder.emotionScores(emotions.row(i).map { Float($0) })
+            let told: [Double] = decoder.scores(.emotion, emotions.row(i).map { Float($0) })
             let recorded: [Double] = try golden(stored, "emotion_scores").row(i)
             XCTAssertLessThanOrEqual(largestDifference(told, recorded), tolerance)
-            let scores: [Double] = decoder.unitScores(units.row(i).map { Float($0) })
+            let scores: [Double] = decoder.scores(.actionUnits, units.row(i).map { Float($0) })
             let known: [Double] = try golden(stored, "au_scores").row(i)
             XCTAssertLessThanOrEqual(largestDifference(scores, known), tolerance)
         }

@@ -149,7 +149,7 @@ func replayRun(_ goldens: Arrays, _ bundle: ModelBundle, _ engine: LiteRT) throw
     let aligned: Npy = try goldens("aligned")
     let manifest: Manifest = bundle.manifest
     var nearest: (worst: Worst, tolerance: Double)?
-    for artifact in manifest.artifacts where artifact.format == .tflite && artifact.door == .float32 {
+    for artifact in manifest.artifacts where artifact.format == .tflite && artifact.ioDtype == .float32 {
         let runner = try LiteRTRunner(engine: engine, bundle: bundle, artifact: artifact)
         let model = try Model(runner, artifact, manifest)
         var worst = Worst()
@@ -160,7 +160,7 @@ func replayRun(_ goldens: Arrays, _ bundle: ModelBundle, _ engine: LiteRT) throw
                 : toInput(face, manifest.preprocessing, artifact.layout)
             let outputs: [[Float]] = try model.run(input)
             for head in manifest.heads {
-                let name: String = head.name == .emotion ? "emotion_logits" : "au_logits"
+                let name: String = "\(goldenName(head.name))_logits"
                 let recorded: Npy = try goldens.ofPrecision(name, artifact.precision)
                 worst.compare(doubles(outputs[head.output]), recorded.row(i))
             }
@@ -175,18 +175,70 @@ func replayRun(_ goldens: Arrays, _ bundle: ModelBundle, _ engine: LiteRT) throw
 }
 
 func replayDecode(_ goldens: Arrays, _ manifest: Manifest) throws -> [String: Any] {
-    let emotions: Npy = try goldens("emotion_logits")
-    let units: Npy = try goldens("au_logits")
     let decoder = Decoder(manifest)
     var worst = Worst()
-    for i in 0..<emotions.shape[0] {
-        let scores = decoder.emotionScores(emotions.row(i).map { Float($0) })
-        worst.compare(scores, try goldens("emotion_scores").row(i))
-        let present = decoder.unitScores(units.row(i).map { Float($0) })
-        worst.compare(present, try goldens("au_scores").row(i))
+    var faces: Int = 0
+    for head in manifest.heads {
+        let logits: Npy = try goldens("\(goldenName(head.name))_logits")
+        let scores: Npy = try goldens("\(goldenName(head.name))_scores")
+        faces = logits.shape[0]
+        for i in 0..<faces {
+            worst.compare(decoder.scores(head.name, floats(logits, i)), scores.row(i))
+        }
     }
-    worst.n = emotions.shape[0]
+    worst.n = faces
     return worst.report(try goldens.number("tolerance/decode"))
+}
+
+/// What the arrays of a head are called.
+private func goldenName(_ head: HeadName) -> String {
+    return head == .actionUnits ? "au" : head.rawValue
+}
+
+private func floats(_ array: Npy, _ i: Int) -> [Float] {
+    return array.row(i).map { Float($0) }
+}
+
+/// Decode and smooth of a bundle that has every head.
+func replayHeads(_ folder: URL) throws -> [String: Any] {
+    let bytes = [UInt8](try Data(contentsOf: folder.appendingPathComponent("manifest.json")))
+    let manifest: Manifest = try parseManifest(bytes, source: "manifest.json")
+    let goldens = Arrays(folder: folder.appendingPathComponent("goldens"))
+    let series = Arrays(folder: folder.appendingPathComponent("smooth"))
+    return [
+        "decode": try replayDecode(goldens, manifest),
+        "smooth": try replaySmooth(series, manifest),
+        "answers": try replayAnswers(goldens, manifest),
+    ]
+}
+
+/// What each face says once its heads are decoded: intensity, visibility and reasons included.
+private func replayAnswers(_ goldens: Arrays, _ manifest: Manifest) throws -> [[String: Any]] {
+    let decoder = Decoder(manifest)
+    let heads: [HeadSpec] = manifest.heads.sorted { $0.output < $1.output }
+    let logits: [Npy] = try heads.map { try goldens("\(goldenName($0.name))_logits") }
+    return (0..<logits[0].shape[0]).map { i in
+        let told = decoder.decode(logits.map { floats($0, i) }, .ok, nil)
+        var units: [String: Any] = [:]
+        for (label, unit) in told.actionUnits {
+            let world: Double? = unit.reliability?.world?.f1
+            units[label] = [
+                "present": unit.present,
+                "reason": unit.reason.rawValue,
+                "intensity": unit.intensity ?? -1,
+                "level": unit.level?.rawValue ?? "",
+                "world": world.map { $0 as Any } ?? NSNull(),
+            ] as [String: Any]
+        }
+        var visibility: [String: Any] = [:]
+        for (region, score) in told.visibility { visibility[region] = score }
+        return [
+            "emotion": told.emotion.label,
+            "reason": told.emotion.reason.rawValue,
+            "action_units": units,
+            "visibility": visibility,
+        ]
+    }
 }
 
 func replaySmooth(_ folder: Arrays, _ manifest: Manifest) throws -> [String: Any] {
@@ -197,15 +249,28 @@ func replaySmooth(_ folder: Arrays, _ manifest: Manifest) throws -> [String: Any
     let scores: Npy = try folder("smooth/au_scores")
     let smoothedEmotions: Npy = try folder("smooth/smoothed_emotion_scores")
     let smoothedScores: Npy = try folder("smooth/smoothed_au_scores")
+    let regions: [String] = manifest.findHead(.visibility)?.labels ?? []
+    let marked: Bool = manifest.findHead(.strength) != nil
+    let strengths: Npy? = marked ? try folder("smooth/strength_scores") : nil
+    let smoothedStrengths: Npy? = marked ? try folder("smooth/smoothed_strength_scores") : nil
+    let seen: Npy? = regions.isEmpty ? nil : try folder("smooth/visibility_scores")
+    let smoothedSeen: Npy? = regions.isEmpty ? nil : try folder("smooth/smoothed_visibility_scores")
     let present: Npy = try folder("smooth/present")
     let label: Npy = try folder("smooth/label")
     var smoother = Smoother(manifest, trackId: 1)
     var worst = Worst()
     for (t, time) in times.enumerated() {
-        let raw: FaceState = state(labels, emotions.row(t), units, scores.row(t))
+        var raw: FaceState = state(
+            labels, emotions.row(t), units, scores.row(t), strengths?.row(t)
+        )
+        if let row = seen?.row(t) { raw.visibility = OrderedMap(regions, row) }
         let smoothed: FaceState = smoother.update(raw, time).state
         worst.compare(smoothed.emotion.scores.values, smoothedEmotions.row(t))
         worst.compare(smoothed.actionUnits.values.map { $0.score }, smoothedScores.row(t))
+        if let row = smoothedStrengths?.row(t) {
+            worst.compare(smoothed.actionUnits.values.compactMap { $0.strength }, row)
+        }
+        if let row = smoothedSeen?.row(t) { worst.compare(smoothed.visibility.values, row) }
         let there: [Double] = smoothed.actionUnits.values.map { $0.present ? 1 : 0 }
         if there != present.row(t) { worst.fail() }
         if smoothed.emotion.label != labels[Int(label.numbers[t])] { worst.fail() }
@@ -215,12 +280,15 @@ func replaySmooth(_ folder: Arrays, _ manifest: Manifest) throws -> [String: Any
 }
 
 private func state(
-    _ labels: [String], _ emotions: [Double], _ units: [String], _ scores: [Double]
+    _ labels: [String], _ emotions: [Double], _ units: [String], _ scores: [Double],
+    _ strengths: [Double]?
 ) -> FaceState {
     let best: Double = emotions.max() ?? 0
     let label: String = labels[emotions.firstIndex(of: best) ?? 0]
-    let actionUnits: [ActionUnit] = scores.map {
-        ActionUnit(name: "", score: $0, present: false, reason: .confident)
+    let actionUnits: [ActionUnit] = scores.enumerated().map { i, score in
+        ActionUnit(
+            name: "", score: score, present: false, reason: .confident, strength: strengths?[i]
+        )
     }
     return FaceState(
         box: Box(x: 0, y: 0, width: 1, height: 1),

@@ -113,6 +113,7 @@ private func replay(_ arguments: [String]) throws -> [String: Any] {
                 Arrays(folder: folder.appendingPathComponent("smooth")), manifest
             ),
         ] as [String: Any],
+        "heads": try replayHeads(folder.appendingPathComponent("heads")),
         "states": try replayCrops(folder.appendingPathComponent("crops.bin"), analyzer),
         "stream": try replayStream(stages, analyzer),
     ]
