@@ -15,9 +15,11 @@ from distill.networks.architectures import build_network
 from distill.networks.size import network_size
 from exporters.__main__ import main
 from exporters.bundle.metadata import CONFIGS, card_spec, load_metadata
+from exporters.bundle.model_card import model_card
 from mf2_edge.bundle.loader import Bundle, list_bundles, load_bundle
 from mf2_edge.bundle.schema import SizeSpec
 from tests.helpers.exported import NAME, VERSION, exported_fp32
+from tests.helpers.make_tiny_bundle import FOLDER as TINY
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "benchmarks" / "results"
@@ -114,6 +116,31 @@ def test_metadata_are_renewed_and_all_else_stays(tmp_path: Path) -> None:
     card = (folder / "README.md").read_text()
     assert "forbidden in the European Union" in card
     assert f"`{shipped.manifest.artifacts[0].file}`" in card
+
+
+def test_reliability_is_told_in_manifest_and_card(tmp_path: Path) -> None:
+    folder = tmp_path / "tiny"
+    shutil.copytree(TINY, folder)
+    figure = {"f1": 0.81, "recall": 0.77, "n": 800, "support": 90, "data": "faces of the test"}
+    unit, other = load_bundle(folder).manifest.head("action_units").labels[:2]
+    file = tmp_path / "reliability.json"
+    file.write_text(json.dumps({"action_units": {unit: {"world": figure}}}))
+    assert main(["update", str(folder), "--reliability", str(file)]) == 0
+    told = load_bundle(folder).manifest.reliability_of(unit)
+    assert told is not None
+    assert told.world is not None
+    assert (told.world.f1, told.world.n, told.laboratory) == (0.81, 800, None)
+    assert load_bundle(folder).manifest.reliability_of(other) is None
+    metadata = load_metadata(CONFIGS / "mf2-edge-base.toml")
+    card = model_card(metadata, load_bundle(folder).manifest)
+    assert f"| {unit} | world | 0.810 | 0.770 | 90 | 800 | faces of the test |" in card
+    assert "told only with `include_experimental=True` or `--experimental`: AU14" in card
+    before = _content(folder)
+    file.write_text(json.dumps({"action_units": {"AU11": {"world": figure}}}))
+    assert main(["update", str(folder), "--reliability", str(file)]) == 2
+    file.write_text(json.dumps({"action_units": {unit: {"world": figure | {"f1": 2}}}}))
+    assert main(["update", str(folder), "--reliability", str(file)]) == 2
+    assert _content(folder) == before
 
 
 def test_what_only_an_export_can_make_is_refused(
