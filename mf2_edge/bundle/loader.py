@@ -77,7 +77,7 @@ class Bundle:
         return [self.path / name for name in (MANIFEST, "LICENSE", *(f.file for f in listed))]
 
     def info(self) -> dict[str, Any]:
-        """What the bundle is, ready for JSON: labels, licence, data, use, accuracy as measured."""
+        """What the bundle is, ready for JSON: labels, reliability, licence, use, accuracy."""
         manifest = self.manifest
         return {
             "bundle": manifest.name,
@@ -89,6 +89,8 @@ class Bundle:
             "action_units": {
                 label: ACTION_UNIT_NAMES[label] for label in manifest.head("action_units").labels
             },
+            "experimental": list(manifest.experimental),
+            "reliability": _json_ready(manifest.reliability),
             "license": _json_ready(manifest.license),
             "size": _json_ready(manifest.size),
             "accuracy": _json_ready(manifest.accuracy),

@@ -143,6 +143,7 @@ def info_text(info: dict[str, Any]) -> str:
         f"  sha256        {info['manifest_sha256']} (of the manifest)",
         f"  emotions      {', '.join(info['emotions'])}",
         f"  action units  {', '.join(info['action_units'])}",
+        f"  experimental  {', '.join(info['experimental']) or 'none'} (told with --experimental)",
         f"  weights       {info['license']['name']}: {info['license']['summary']}",
     ]
     lines += [

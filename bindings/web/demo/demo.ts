@@ -143,12 +143,13 @@ async function load({ url, precision }: Choice): Promise<Loaded> {
   const { manifest } = analyzer.info;
   const [emotion] = manifest.heads.filter((head) => head.name === "emotion");
   const [units] = manifest.heads.filter((head) => head.name === "action_units");
+  const shown = units!.labels.filter((label) => !manifest.experimental.includes(label));
   get("license").textContent = `Weights of ${manifest.name}: ${manifest.license.summary}`;
   return {
     analyzer,
     stream: analyzer.stream(),
     emotions: new Bars(get("emotions"), emotion!.labels),
-    units: new Bars(get("units"), units!.labels, PRESENT),
+    units: new Bars(get("units"), shown, PRESENT),
     timeline: new Timeline(get("timeline"), get("legend"), manifest),
   };
 }
