@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from contextlib import redirect_stderr
 from dataclasses import dataclass
 from functools import cache
+from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from unittest.mock import patch
@@ -76,8 +78,7 @@ def exported_fp32() -> Exported:
     (folder / "calibration.json").write_text(json.dumps(calibration(recipe)))
     (folder / "results.json").write_text(json.dumps([accuracy()]))
     write_store(folder / "toyfaces", ["valid"] * 256)
-    exit_code = main(made.arguments(made.bundle))
-    assert exit_code == 0, "the exporter refused a sound network"
+    _export(made.arguments(made.bundle))
     return made
 
 
@@ -87,8 +88,7 @@ def exported_more() -> Path:
     bundle = exported_fp32().folder / "more" / NAME
     arguments = exported_fp32().arguments(bundle)
     with patch.dict("exporters.checks.parity.TOLERANCES", {"fp16": LENIENT}):
-        exit_code = main([*arguments, "--to", "onnx", "tflite:fp16", "coreml:fp16"])
-    assert exit_code == 0, "the exporter refused a sound network"
+        _export([*arguments, "--to", "onnx", "tflite:fp16", "coreml:fp16"])
     return bundle
 
 
@@ -115,8 +115,16 @@ def exported_int8() -> Path:
     files = ["tflite", "tflite:int8", "tflite/int8-io:int8", "executorch", "executorch:int8"]
     files += ["coreml:int8", "onnx", "onnx:int8"]
     with patch.dict("exporters.checks.parity.TOLERANCES", {"int8": LENIENT}):
-        assert main([*arguments, "--to", *files]) == 0, "the exporter refused a sound network"
+        _export([*arguments, "--to", *files])
     return folder / NAME
+
+
+def _export(arguments: list[str]) -> None:
+    """Run the exporter; an AssertionError says why it refused."""
+    refusal = StringIO()
+    with redirect_stderr(refusal):
+        exit_code = main(arguments)
+    assert exit_code == 0, refusal.getvalue()[-2000:]
 
 
 def toy_recipe(folder: Path) -> Recipe:
