@@ -5,8 +5,8 @@
 - throughput: frames a second against the frame's size and the number of faces, one thread
 - endurance: MINUTES of rendered video at 10 frames a second of its own time, faces moving, entering
   and leaving, as fast as it goes: memory and cost a frame at its beginning and its end
-- calm: how much less the scores of a still face tremble under camera noise, and how late a smile is
-  that fades in within 0.3 s between two real faces (needs the prepared faces under runs/cache)
+- smoothing: how much less the scores of a still face change under camera noise, and how late a
+  smile is that fades in within 0.3 s between two real faces (needs faces under runs/cache)
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def main() -> None:
         "seed": 0,
         "throughput": throughput(analyzer, options.frames),
         "endurance": endurance(analyzer, options.minutes),
-        "calm": calm(analyzer),
+        "smoothing": smoothing(analyzer),
     }
     write_report(report, options.out)
 
@@ -117,7 +117,7 @@ def endurance(analyzer: FaceStateAnalyzer, minutes: float) -> dict[str, Any]:
     }
 
 
-def calm(analyzer: FaceStateAnalyzer) -> dict[str, Any]:
+def smoothing(analyzer: FaceStateAnalyzer) -> dict[str, Any]:
     rng, frames = np.random.default_rng(0), 200
     picture = portrait(400)
     still = scene(picture, [(120.0, 40.0)], 640, 480)
@@ -130,8 +130,8 @@ def calm(analyzer: FaceStateAnalyzer) -> dict[str, Any]:
     return {
         "frames": frames,
         "noise": NOISE,
-        "tremble_single_frames": round(float(before), 5),
-        "tremble_stream": round(float(after), 5),
+        "change_single_frames": round(float(before), 5),
+        "change_stream": round(float(after), 5),
         "ratio": round(float(after / before), 3),
         "smile": smile_delay(analyzer),
     }

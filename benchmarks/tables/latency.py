@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
+from benchmarks.tables.markdown import RESULTS, load, measured, table
 from mf2_edge.bench.accuracy import Judged
 from mf2_edge.bench.estimate.cost_model import FEWEST, figures_of, fit_cost_model
 from mf2_edge.bench.estimate.devices import known_devices
@@ -15,7 +14,6 @@ from mf2_edge.bench.render.table import HEAD, Line, lines_of
 from mf2_edge.bench.report import Report, read_report
 from mf2_edge.bundle.loader import load_bundle
 
-RESULTS = Path(__file__).parents[1] / "results"
 CHOSEN = {
     "RAF-DB": ("RAF-DB (basic), validation", ": accuracy"),
     "FER+ test": ("FER+, test", ": accuracy"),
@@ -35,38 +33,40 @@ def saved_reports() -> list[Report]:
 
 def files_table() -> str:
     """What a reader chooses a file by: size, latency and accuracy of each that was measured."""
-    lines = saved_lines()
-    head = ["file", "MB", "p50 ms", "p90 ms", *(name for name in CHOSEN), "provenance"]
-    rows = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
+    lines, rows = saved_lines(), []
     for line in lines:
         cells = dict(zip(HEAD, line.cells, strict=True))
         judged = (_value(line.judged, *of) for of in CHOSEN.values())
         figures = (cells["file MB"], cells["p50 ms"], cells["p90 ms"], *judged)
-        rows.append(f"| {line.report.model.file} | {' | '.join(figures)} | {cells['provenance']} |")
+        rows.append((line.report.model.file, *figures, cells["provenance"]))
     machines = dict.fromkeys(line.report.device.model for line in lines)
     what = "RAF-DB validation and FER+ test: accuracy; CK+: mean F1 of 17 units, out of fold"
-    return "\n".join([*rows, "", f"{what}. {'; '.join(machines)}, one face; {_stamp(lines)}."])
+    return table(
+        ("file", "MB", "p50 ms", "p90 ms", *CHOSEN, "provenance"),
+        rows,
+        f"{what}. {'; '.join(machines)}, one face; {_stamp(lines)}.",
+    )
 
 
 def reports_table() -> str:
     """All that was measured of files that ship."""
     lines = saved_lines()
     names = dict.fromkeys(judged.name for line in lines for judged in line.judged)
-    rows = ["| device | file | " + " | ".join(HEAD[2:]) + " |", "|---" * len(HEAD) + "|"]
+    rows = []
     for line in lines:
         found = {judged.name: judged for judged in line.judged}
         # Bundles are judged by protocols of their own: every cell has the same places.
         judged = tuple(found.get(name, Judged(name, None, None)) for name in names)
         first = (line.report.device.model, line.report.model.file or "")
-        cells = (*first, *replace(line, judged=judged).cells[2:])
-        rows.append("| " + " | ".join(cells) + " |")
+        rows.append((*first, *replace(line, judged=judged).cells[2:]))
     noise = dict.fromkeys(reason for line in lines for reason in line.report.conditions.noise)
-    rows += [
-        "",
+    return table(
+        ("device", "file", *HEAD[2:]),
+        rows,
         f"Network alone, one face; {_stamp(lines)}. Accuracy and points lost against the teacher: "
         f"{'; '.join(names)}.",
-    ]
-    return "\n".join([*rows, *(f"Noise: {reason}." for reason in noise)])
+        *(f"Noise: {reason}." for reason in noise),
+    )
 
 
 def saved_lines() -> list[Line]:
@@ -102,37 +102,36 @@ def _value(judged: Sequence[Judged], data: str, metric: str) -> str:
 
 def peers_table() -> str:
     """How many times as fast as networks of published peers."""
-    path = RESULTS / "host" / "peers.json"
-    if not path.is_file():
+    if not (RESULTS / "host" / "peers.json").is_file():
         return "Not measured yet: `make peers`."
-    report = json.loads(path.read_text())
-    rows = ["| | beside | times as fast (quartiles of the rounds) |", "|---|---|---|"]
-    rows += [
-        f"| {row['ours']} | {row['peer']} | {row['times']:.2f} ({row['low']:.2f} to "
-        f"{row['high']:.2f}) |"
-        for row in report["times_faster"]
-    ]
-    rows += ["", "| | p50 ms | p90 ms |", "|---|---|---|"]
-    rows += [
-        f"| {name} | {times['p50']:.2f} | {times['p90']:.2f} |"
-        for name, times in report["latency_ms"].items()
-    ]
+    report = load("host/peers.json")
+    ratios = table(
+        ("", "beside", "times as fast (quartiles of the rounds)"),
+        (
+            (
+                row["ours"],
+                row["peer"],
+                f"{row['times']:.2f} ({row['low']:.2f} to {row['high']:.2f})",
+            )
+            for row in report["times_faster"]
+        ),
+    )
     noise = "; ".join(report["noise"])
-    rows += [
-        "",
-        f"{report['provenance']}: {report['machine']}, {report['date']}; {report['what']}; "
-        f"{report['rounds']} rounds of {report['queries_a_round']} queries"
-        f"{'; ' + noise if noise else ''}.",
-    ]
-    return "\n".join(rows)
+    latencies = table(
+        ("", "p50 ms", "p90 ms"),
+        (
+            (name, f"{times['p50']:.2f}", f"{times['p90']:.2f}")
+            for name, times in report["latency_ms"].items()
+        ),
+        f"{measured(report)}; {report['what']}; {report['rounds']} rounds of "
+        f"{report['queries_a_round']} queries{'; ' + noise if noise else ''}.",
+    )
+    return f"{ratios}\n\n{latencies}"
 
 
 def cost_model_table() -> str:
     """The error of the cost model, device by device, with one network left out."""
-    rows = [
-        "| device | kind | unit | networks | median error | largest error | estimate times or by |",
-        "|---|---|---|---|---|---|---|",
-    ]
+    rows = []
     for device in known_devices():
         own = [figure for figure in published_figures() if figure.device == device.name]
         for kind in dict.fromkeys((figure.format, figure.precision) for figure in own):
@@ -142,8 +141,12 @@ def cost_model_table() -> str:
             fitted = fit_cost_model(figures)
             worst = max(fitted.left_out, key=lambda each: each.error)
             rows.append(
-                f"| {device.model} | {kind[0]} {kind[1]} | {fitted.compute_unit} | {len(figures)} "
-                f"| {fitted.median_error:.0%} | {worst.error:.0%} ({worst.network}) "
-                f"| {f'{fitted.factor:.2f}' if fitted.is_usable else 'no estimates'} |"
+                (
+                    *(device.model, f"{kind[0]} {kind[1]}", fitted.compute_unit, len(figures)),
+                    f"{fitted.median_error:.0%}",
+                    f"{worst.error:.0%} ({worst.network})",
+                    f"{fitted.factor:.2f}" if fitted.is_usable else "no estimates",
+                )
             )
-    return "\n".join(rows)
+    head = ("device", "kind", "unit", "networks", "median error", "largest error")
+    return table((*head, "estimate times or by"), rows)

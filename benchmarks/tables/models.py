@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
+from benchmarks.tables.markdown import RESULTS, table
 from distill.evaluation.reports.schema import EmotionReport, Evaluation, load_evaluation
 from mf2_edge.bundle.loader import list_bundles, load_bundle
 from mf2_edge.bundle.schema import AccuracySpec, SizeSpec, TeacherSpec
 
-RESULTS = Path(__file__).parents[1] / "results"
 PUBLISHED = Path(__file__).parent / "published.toml"
 
 PARTS = {"RAF-DB (basic)": "validation", "FER+": "test"}
@@ -50,7 +49,7 @@ def shipped_table() -> str:
         size = [f"{artifact.bytes / 1e6:.2f}", *_size(manifest.size)]
         rows.append([artifact.file, *size, *lost, _share(_calibration_error(evaluation))])
     conditions = sorted({f"{each.date}, {each.machine}" for each in measured})
-    return f"{_table(head, rows)}\n\nmeasured-host: {'; '.join(conditions)}"
+    return table(head, rows, f"measured-host: {'; '.join(conditions)}")
 
 
 def parity_table() -> str:
@@ -73,7 +72,7 @@ def parity_table() -> str:
                     (parity.engine or "").partition(" on ")[0].partition(" (")[0],
                 ]
             )
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def published_table() -> str:
@@ -94,7 +93,7 @@ def published_table() -> str:
                 network.get("operations", ""),
             ]
         )
-    return _table(["published", *columns.values(), "parameters", "operations"], rows)
+    return table(["published", *columns.values(), "parameters", "operations"], rows)
 
 
 def _by_column(teacher: TeacherSpec) -> dict[str, float]:
@@ -144,8 +143,3 @@ def _size(size: SizeSpec | None) -> list[str]:
 
 def _share(value: float) -> str:
     return f"{value:.3f}"
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
-    return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)])

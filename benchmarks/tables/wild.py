@@ -2,36 +2,34 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import msgspec
 
+from benchmarks.tables.markdown import RESULTS, table
 from distill.mfa.wild.agreement import UnitWithHumans
 from distill.mfa.wild.figures import Figures, number
 from mf2_edge.facs import ACTION_UNIT_NAMES
 
-RESULTS = Path(__file__).parents[2] / "benchmarks" / "results" / "mfa-wild.json"
-
 
 def load_figures() -> Figures:
-    return msgspec.json.decode(RESULTS.read_bytes(), type=Figures)
+    return msgspec.json.decode((RESULTS / "mfa-wild.json").read_bytes(), type=Figures)
 
 
 def counts_table() -> str:
     """Faces by data set and split, and why they were chosen."""
     figures = load_figures()
     titles = {"fairface": "FairFace", "rafdb": "RAF-DB (basic)", "lfw": "LFW"}
-    rows = ["| pictures of | train | valid | all |", "|---|---|---|---|"]
+    rows = []
     for name, splits in figures.faces.items():
         train, valid = splits.get("train", 0), splits.get("valid", 0)
-        rows.append(f"| {titles[name]} | {train:,} | {valid:,} | {train + valid:,} |")
+        rows.append((titles[name], f"{train:,}", f"{valid:,}", f"{train + valid:,}"))
     train, valid = (
         sum(splits.get(split, 0) for splits in figures.faces.values())
         for split in ("train", "valid")
     )
-    rows.append(f"| all | {train:,} | {valid:,} | {train + valid:,} |")
+    rows.append(("all", f"{train:,}", f"{valid:,}", f"{train + valid:,}"))
     chosen = ", ".join(f"{reason} {count:,}" for reason, count in figures.chosen.items())
-    return "\n".join([*rows, "", f"Why they were chosen: {chosen}.", "", conditions(figures)])
+    head = ("pictures of", "train", "valid", "all")
+    return table(head, rows, f"Why they were chosen: {chosen}.", "", conditions(figures))
 
 
 def agreement_table() -> str:
@@ -83,47 +81,65 @@ def emotions_table() -> str:
     figures = load_figures()
     agreed, runner = figures.agreement, figures.runner_up
     rows = [
-        "| | n | the same | the same, or the runner-up |",
-        "|---|---|---|---|",
-        f"| coder A and B | {agreed.n:,} | {agreed.same_emotion:.1%}, κ "
-        f"{number(agreed.emotion_kappa)} | |",
-        f"| codings with a runner-up, and the other coder | {runner.n:,} "
-        f"| {runner.first / runner.n:.1%} | {(runner.first + runner.second) / runner.n:.1%} |",
+        (
+            "coder A and B",
+            f"{agreed.n:,}",
+            f"{agreed.same_emotion:.1%}, κ {number(agreed.emotion_kappa)}",
+            "",
+        ),
+        (
+            "codings with a runner-up, and the other coder",
+            f"{runner.n:,}",
+            f"{runner.first / runner.n:.1%}",
+            f"{(runner.first + runner.second) / runner.n:.1%}",
+        ),
+        *(
+            (
+                f"coder {one.coder} and RAF-DB's label",
+                f"{one.n:,}",
+                f"{one.first / one.n:.1%}",
+                f"{one.first_or_second / one.n:.1%}",
+            )
+            for one in figures.rafdb_labels
+        ),
     ]
-    rows += [
-        f"| coder {one.coder} and RAF-DB's label | {one.n:,} | {one.first / one.n:.1%} "
-        f"| {one.first_or_second / one.n:.1%} |"
-        for one in figures.rafdb_labels
-    ]
-    return "\n".join([*rows, "", conditions(figures)])
+    head = ("", "n", "the same", "the same, or the runner-up")
+    return table(head, rows, conditions(figures))
 
 
 def groups_table() -> str:
     """Two coders by FairFace's groups."""
     figures = load_figures()
-    rows = ["| | | n | F1 of units | same emotion |", "|---|---|---|---|---|"]
-    rows += [
-        f"| {one.label} | {one.group} | {one.n:,} | {number(one.positive)} "
-        f"| {one.same_emotion:.0%} |"
-        for one in figures.groups
-    ]
-    return "\n".join([*rows, "", conditions(figures)])
+    return table(
+        ("", "", "n", "F1 of units", "same emotion"),
+        (
+            (one.label, one.group, f"{one.n:,}", number(one.positive), f"{one.same_emotion:.0%}")
+            for one in figures.groups
+        ),
+        conditions(figures),
+    )
 
 
 def rates_table() -> str:
     """How often coder A saw what, in faces that were chosen without regard to it."""
     figures = load_figures()
     rates = figures.rates
-    rows = ["| unit | | decided | present | marked |", "|---|---|---|---|---|"]
-    rows += [
-        f"| {one.unit} | {ACTION_UNIT_NAMES[one.unit]} | {one.decided:,} "
-        f"| {one.present / one.decided:.1%} | {one.marked / one.decided:.1%} |"
-        for one in rates.units
-    ]
     emotions = ", ".join(f"{name} {count / rates.n:.1%}" for name, count in rates.emotions.items())
     hidden = ", ".join(f"{name} {count / rates.n:.1%}" for name, count in rates.hidden.items())
-    return "\n".join(
-        [*rows, "", f"Emotion: {emotions}. Hidden: {hidden}. n = {rates.n:,}.", conditions(figures)]
+    return table(
+        ("unit", "", "decided", "present", "marked"),
+        (
+            (
+                one.unit,
+                ACTION_UNIT_NAMES[one.unit],
+                f"{one.decided:,}",
+                f"{one.present / one.decided:.1%}",
+                f"{one.marked / one.decided:.1%}",
+            )
+            for one in rates.units
+        ),
+        f"Emotion: {emotions}. Hidden: {hidden}. n = {rates.n:,}.",
+        conditions(figures),
     )
 
 
