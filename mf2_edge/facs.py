@@ -8,7 +8,10 @@ lives in its manifest.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
+
+IntensityLevel = Literal["none", "slight", "marked"]
+"""FACS intensity: absent, A or B, C to E."""
 
 ACTION_UNIT_NAMES: Final[dict[str, str]] = {
     "AU1": "inner brow raiser",

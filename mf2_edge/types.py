@@ -12,10 +12,10 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from mf2_edge.facs import ACTION_UNIT_REGIONS
+from mf2_edge.facs import ACTION_UNIT_REGIONS, IntensityLevel
 
 if TYPE_CHECKING:
-    from mf2_edge.bundle.schema import LabelReliability
+    from mf2_edge.reliability import LabelReliability
 
 TaskKind = Literal["multi-class", "multi-label", "score", "likeness"]
 """One class of several, several labels at once, a number, or likeness to a sentence."""
@@ -24,9 +24,6 @@ TaskKind = Literal["multi-class", "multi-label", "score", "likeness"]
 PRESENT: Final = 0.5
 """The score from which on an Action Unit is present, a unit marked, a region visible, in every
 bundle."""
-
-IntensityLevel = Literal["none", "slight", "marked"]
-"""FACS intensity: absent, A or B, C to E."""
 
 
 class Status(StrEnum):

@@ -12,6 +12,9 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from mf2_edge.reliability import LabelReliability
+from mf2_edge.reliability import ReliabilityFigure as ReliabilityFigure
+
 HeadName = Literal["emotion", "action_units", "strength", "visibility"]
 Activation = Literal["softmax", "sigmoid"]
 ArtifactFormat = Literal["tflite", "executorch", "coreml", "onnx"]
@@ -336,30 +339,6 @@ class AccuracySpec(_Spec, frozen=True, kw_only=True):
     """Day of the measurement, ISO 8601."""
     machine: Text
     """What it ran on."""
-
-
-class ReliabilityFigure(_Spec, frozen=True, kw_only=True):
-    """How well one label was told on one set of faces."""
-
-    f1: Probability
-    """Of precision and recall, their harmonic mean."""
-    recall: Probability
-    """Part of the label's faces that were told so."""
-    n: Positive
-    """Faces judged."""
-    support: Count
-    """Faces that bear the label."""
-    data: Text
-    """Data set and part of it."""
-
-
-class LabelReliability(_Spec, frozen=True, kw_only=True):
-    """One label, on posed faces of a laboratory and on photographs of the world."""
-
-    laboratory: ReliabilityFigure | None = None
-    """Null where not measured."""
-    world: ReliabilityFigure | None = None
-    """Null where not measured."""
 
 
 class ReliabilitySpec(_Spec, frozen=True, kw_only=True):

@@ -71,17 +71,22 @@ def columns(style: Style, manifest: Manifest, units: Sequence[str]) -> list[str]
             *(_padded(label, blink="AU43") for label in units),
             *emotions,
         ]
+    return ["frame", "timestamp_ms", "track_id", *face_columns(manifest, units)]
+
+
+def face_columns(manifest: Manifest, units: Sequence[str]) -> list[str]:
+    """The columns about one face in this project's own style."""
     return [
-        *("frame", "timestamp_ms", "track_id", "status", "x", "y", "width", "height"),
+        *("status", "x", "y", "width", "height"),
         *("detection_score", "yaw", "pitch", "roll", "quality"),
         *("emotion", "emotion_score", "emotion_reason"),
-        *(f"emotion_{label}" for label in emotions),
-        *unit_columns(manifest, units),
+        *(f"emotion_{label}" for label in manifest.head("emotion").labels),
+        *_unit_columns(manifest, units),
     ]
 
 
-def unit_columns(manifest: Manifest, units: Sequence[str]) -> list[str]:
-    """The columns of this project's own style about Action Units, and the regions they lie in."""
+def _unit_columns(manifest: Manifest, units: Sequence[str]) -> list[str]:
+    """The columns about Action Units, and the regions they lie in."""
     kinds = ["", "_present"]
     kinds += ["_intensity"] if manifest.find_head("strength") else []
     kinds += ["_f1_laboratory", "_f1_world"] if manifest.reliability else []
@@ -93,8 +98,8 @@ def unit_columns(manifest: Manifest, units: Sequence[str]) -> list[str]:
     ]
 
 
-def unit_cells(state: FaceState) -> Row:
-    """The cells of `unit_columns`; what cannot be judged, or nobody measured, is missing."""
+def _unit_cells(state: FaceState) -> Row:
+    """The cells of `_unit_columns`; what cannot be judged or was not measured is missing."""
     row: Row = {}
     for label, unit in state.action_units.items():
         row[label] = round(unit.score, 4)
@@ -111,11 +116,18 @@ def unit_cells(state: FaceState) -> Row:
 
 
 def _native(frame: int, time_ms: float, state: FaceState) -> Row:
-    box, pose, emotion = state.box, state.head_pose, state.emotion
-    row: Row = {
+    time: Row = {
         "frame": frame,
         "timestamp_ms": round(time_ms, 3),
         "track_id": state.track_id or 0,
+    }
+    return time | face_cells(state)
+
+
+def face_cells(state: FaceState) -> Row:
+    """The cells of `face_columns`; those of unknown values are missing."""
+    box, pose, emotion = state.box, state.head_pose, state.emotion
+    row: Row = {
         "status": state.status.value,
         "x": round(box.x, 1),
         "y": round(box.y, 1),
@@ -131,7 +143,7 @@ def _native(frame: int, time_ms: float, state: FaceState) -> Row:
     if state.quality is not None:
         row["quality"] = round(state.quality.overall, 3)
     row |= {f"emotion_{label}": round(score, 4) for label, score in emotion.scores.items()}
-    return row | unit_cells(state)
+    return row | _unit_cells(state)
 
 
 def _openface(frame: int, time_ms: float, state: FaceState) -> Row:

@@ -1,4 +1,4 @@
-"""How results look: a table for people, JSON, JSON lines and CSV for programs."""
+"""Writers of results: a table for people, JSON, JSON lines and CSV for programs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TextIO
 
-from mf2_edge.cli.columns import unit_cells, unit_columns
+from mf2_edge.cli.columns import face_cells, face_columns
 from mf2_edge.types import Status
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class _Text:
         pass
 
     def faces(self, path: Path, faces: list[FaceState]) -> None:
-        count = {0: "nobody", 1: "1 face"}.get(len(faces), f"{len(faces)} faces")
+        count = {0: "no face", 1: "1 face"}.get(len(faces), f"{len(faces)} faces")
         print(f"{path}: {count}", file=self._out)
         for number, face in enumerate(faces, start=1):
             print("\n".join(f"  {line}" for line in _face_lines(number, face)), file=self._out)
@@ -105,28 +105,15 @@ class _Json(_JsonLines):
 
 class _Csv:
     def __init__(self, out: TextIO, manifest: Manifest, units: Sequence[str]) -> None:
-        self._csv = csv.writer(out, lineterminator="\n")
-        self._emotions = manifest.head("emotion").labels
-        self._units = unit_columns(manifest, units)
+        names = ("file", "face", *face_columns(manifest, units))
+        self._csv = csv.DictWriter(out, names, extrasaction="ignore", lineterminator="\n")
 
     def begin(self) -> None:
-        box = ("x", "y", "width", "height")
-        emotions = (f"emotion_{label}" for label in self._emotions)
-        head = ("file", "face", "status", *box, "detection_score")
-        answer = ("emotion", "emotion_score", "emotion_reason")
-        self._csv.writerow((*head, *answer, *emotions, *self._units))
+        self._csv.writeheader()
 
     def faces(self, path: Path, faces: list[FaceState]) -> None:
         for number, face in enumerate(faces, start=1):
-            box, emotion = face.box, face.emotion
-            row: list[object] = [str(path), number, face.status.value]
-            row += [f"{value:.1f}" for value in (box.x, box.y, box.width, box.height)]
-            row += [f"{face.detection_score:.4f}", emotion.label, f"{emotion.score:.4f}"]
-            row += [emotion.reason.value]
-            row += [f"{emotion.scores[label]:.4f}" for label in self._emotions]
-            cells = unit_cells(face)
-            row += [cells.get(column, "") for column in self._units]
-            self._csv.writerow(row)
+            self._csv.writerow({"file": str(path), "face": number} | face_cells(face))
 
     def failed(self, path: Path, error: str) -> None:
         pass  # told at the end, on stderr

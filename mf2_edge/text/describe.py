@@ -14,10 +14,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Literal
+from typing import Final, Literal
 
 from mf2_edge.errors import DescriptionError
-from mf2_edge.facs import ACTION_UNIT_MUSCLES, ACTION_UNIT_NAMES
+from mf2_edge.facs import ACTION_UNIT_MUSCLES, ACTION_UNIT_NAMES, IntensityLevel
 from mf2_edge.text import sentences
 from mf2_edge.text.consistency import Fit, judge
 from mf2_edge.text.phrases import Choice, capitalised, clause_list, list_of, with_article
@@ -33,9 +33,6 @@ from mf2_edge.text.wording import (
     Certainty,
     UnitWords,
 )
-
-if TYPE_CHECKING:
-    from mf2_edge.types import IntensityLevel
 
 GRAMMAR_VERSION: Final = "grammar-1"
 """Goes up whenever any text changes: a record's `model` says which grammar wrote it."""

@@ -315,13 +315,13 @@ export interface ProvenanceSpec {
   readonly created: string;
 }
 
-/** How well one label was told on one set of faces. */
+/** How well one label was predicted on one set of faces. */
 export interface ReliabilityFigure {
   /** Of precision and recall, their harmonic mean. */
   readonly f1: number;
-  /** Part of the label's faces that were told so. */
+  /** Part of the label's faces for which it was predicted. */
   readonly recall: number;
-  /** Faces judged. */
+  /** Faces evaluated. */
   readonly n: number;
   /** Faces that bear the label. */
   readonly support: number;

@@ -337,13 +337,13 @@ struct SizeSpec {
   std::int64_t multiply_adds = 0;
 };
 
-/** How well one label was told on one set of faces. */
+/** How well one label was predicted on one set of faces. */
 struct ReliabilityFigure {
   /** Of precision and recall, their harmonic mean. */
   double f1 = 0;
-  /** Part of the label's faces that were told so. */
+  /** Part of the label's faces for which it was predicted. */
   double recall = 0;
-  /** Faces judged. */
+  /** Faces evaluated. */
   std::int64_t n = 0;
   /** Faces that bear the label. */
   std::int64_t support = 0;

@@ -442,13 +442,13 @@ public struct SizeSpec: Equatable, Sendable {
     public let multiplyAdds: Int
 }
 
-/// How well one label was told on one set of faces.
+/// How well one label was predicted on one set of faces.
 public struct ReliabilityFigure: Equatable, Sendable {
     /// Of precision and recall, their harmonic mean.
     public let f1: Double
-    /// Part of the label's faces that were told so.
+    /// Part of the label's faces for which it was predicted.
     public let recall: Double
-    /// Faces judged.
+    /// Faces evaluated.
     public let n: Int
     /// Faces that bear the label.
     public let support: Int

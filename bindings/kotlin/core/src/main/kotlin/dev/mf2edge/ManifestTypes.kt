@@ -443,13 +443,13 @@ public data class SizeSpec(
     public val multiplyAdds: Long,
 )
 
-/** How well one label was told on one set of faces. */
+/** How well one label was predicted on one set of faces. */
 public data class ReliabilityFigure(
     /** Of precision and recall, their harmonic mean. */
     public val f1: Double,
-    /** Part of the label's faces that were told so. */
+    /** Part of the label's faces for which it was predicted. */
     public val recall: Double,
-    /** Faces judged. */
+    /** Faces evaluated. */
     public val n: Long,
     /** Faces that bear the label. */
     public val support: Long,
