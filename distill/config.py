@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from distill.extended_toml import read_extended
-from mf2_edge.bundle.schema import AlignmentSpec, PreprocessingSpec
+from mf2_edge.bundle.schema import AlignmentSpec, HeadName, PreprocessingSpec
 
 BACKBONES = ("mobilefacenet", "vit_b_16", "convnext_tiny", "efficientnet_lite0")
 """What `networks/backbones` can make: the face network; a ViT and CNNs that know ImageNet."""
@@ -58,7 +58,7 @@ class DatasetConfig(_Part, frozen=True, kw_only=True):
 
 Activation = Literal["prelu", "relu"]
 ExtraHead = Literal["strength", "visibility"]
-HEADS: Final = ("emotion", "action_units")
+HEADS: Final[tuple[HeadName, ...]] = ("emotion", "action_units")
 """Heads of every network, in the order of its outputs; the recipe's extra heads follow."""
 TEXT_WIDTH: Final = 384
 """Values of a text vector of the built-in encoder; `make_bank` refuses other widths."""
@@ -286,7 +286,7 @@ class Recipe(_Part, frozen=True, kw_only=True):
         return (*self.train.batch, *([self.folds.dataset] if self.folds else []), *blended)
 
     @property
-    def heads(self) -> tuple[str, ...]:
+    def heads(self) -> tuple[HeadName, ...]:
         """Names of the network's outputs, in order."""
         return (*HEADS, *self.network.heads)
 

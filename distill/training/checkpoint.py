@@ -23,7 +23,13 @@ from distill.networks.architectures import build_network
 from distill.networks.export_net import embedding_widths, export_network
 from distill.networks.network import FaceStateNet
 from distill.networks.size import network_size
-from mf2_edge.bundle.schema import AlignmentSpec, DataTerms, PreprocessingSpec, SizeSpec
+from mf2_edge.bundle.schema import (
+    AlignmentSpec,
+    DataTerms,
+    HeadName,
+    PreprocessingSpec,
+    SizeSpec,
+)
 from mf2_edge.extras import require
 from mf2_edge.io.atomic import replacing
 
@@ -51,7 +57,7 @@ class CheckpointError(ValueError):
 class Output:
     """A head of a network: `place` among its outputs, `labels` of its logits in order."""
 
-    name: str
+    name: HeadName
     place: int
     activation: Literal["softmax", "sigmoid"]
     labels: tuple[str, ...]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -106,7 +107,7 @@ def make_objective(
 
 
 def run_steps(
-    optimisation: Optimisation[nn.Module],
+    optimisation: Optimisation[Any],
     objective: Objective,
     sources: Sequence[FaceSource],
     steps: Steps,
