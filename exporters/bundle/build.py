@@ -112,7 +112,7 @@ def _export_artifacts(
     Those for a phone's own delegate are converted only.
     """
     exported: list[ExportedArtifact] = []
-    answers: dict[str, list[NDArray[np.float32]]] = {}
+    outputs_of: dict[str, list[NDArray[np.float32]]] = {}
     failed: dict[str, str] = {}
     for row, drafted in zip(request.formats, draft.artifacts, strict=True):
         try:
@@ -131,27 +131,27 @@ def _export_artifacts(
                 parity, outputs = check_parity(bundle, artifact, references[integers])
                 artifact = msgspec.structs.replace(artifact, parity=parity)
                 if integers:
-                    answers[artifact.file] = outputs
+                    outputs_of[artifact.file] = outputs
             exported.append(ExportedArtifact(artifact, conversion))
             progress.update()
         except ExportError as error:
             failed[drafted.file] = str(error)
     if failed:
         raise RefusedError([each.artifact.file for each in exported], failed)
-    return exported, compare_all(draft, answers)
+    return exported, compare_all(draft, outputs_of)
 
 
 def _integer_goldens(
     folder: Path, draft: Manifest, exported: list[ExportedArtifact]
 ) -> dict[str, list[NDArray[np.float32]]]:
-    """By format, what its first int8 artifact, which has passed, answers to the goldens' faces."""
-    answers: dict[str, list[NDArray[np.float32]]] = {}
+    """Outputs of the first int8 artifact of each format for the goldens' faces, by format."""
+    outputs_of: dict[str, list[NDArray[np.float32]]] = {}
     for artifact in (each.artifact for each in exported):
-        if artifact.precision == "int8" and artifact.format not in answers:
+        if artifact.precision == "int8" and artifact.format not in outputs_of:
             bundle = _write(folder, msgspec.structs.replace(draft, artifacts=(artifact,)))
             faces = golden_faces(draft.alignment)
-            answers[artifact.format] = run_artifact(bundle, artifact, faces)[0]
-    return answers
+            outputs_of[artifact.format] = run_artifact(bundle, artifact, faces)[0]
+    return outputs_of
 
 
 def _references(
@@ -159,7 +159,7 @@ def _references(
 ) -> dict[bool, Reference]:
     """What files are compared with, by whether they are of integers.
 
-    Raises PackError if int8 was asked for and nobody said where its integers are.
+    Raises PackError if int8 is requested and there is no network in integers.
     """
     floats = "the PyTorch network it was exported from, fp32"
     references = {False: make_reference(network, floats, faces, spec)}

@@ -43,18 +43,18 @@ def _commit() -> str:
     git = shutil.which("git")
     if git is None:
         return "unknown"
-    answers = []
+    found = []
     for question in (("rev-parse", "HEAD"), ("status", "--porcelain")):
-        asked = subprocess.run(  # noqa: S603  (a fixed command)
+        ran = subprocess.run(  # noqa: S603  (a fixed command)
             [git, "-C", str(Path(__file__).parent), *question],
             capture_output=True,
             text=True,
             check=False,
         )
-        if asked.returncode != 0:
+        if ran.returncode != 0:
             return "unknown"
-        answers.append(asked.stdout.strip())
-    commit, changes = answers
+        found.append(ran.stdout.strip())
+    commit, changes = found
     return f"{commit} with changes" if changes else commit
 
 

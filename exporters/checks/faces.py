@@ -1,4 +1,4 @@
-"""Aligned faces to compare artifacts on: real ones, and inputs that no camera gives."""
+"""Aligned faces to compare artifacts on: real ones, and extreme inputs."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from exporters.errors import ParityError
 
 MIN_FACES: Final = 256
-"""Fewer say too little about agreement."""
+"""Smallest number on which agreement is measured."""
 
 MAX_FACES: Final = 512
-"""More would only take longer."""
+"""Largest number that is compared, to bound the time."""
 
 SPLITS: Final = ("valid", "dev")
 """Splits of a store that are compared on; test data stays unseen."""

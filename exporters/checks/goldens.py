@@ -56,8 +56,8 @@ def write_goldens(
 ) -> None:
     """Record every stage on `golden_faces`, and align on `golden_frame`, in an `.npz` at `path`.
 
-    `integers`: by format, the logits that its int8 artifact gives for these faces, an array a head.
-    The first stands for formats that are not there.
+    integers: logits of the int8 artifact of each format for these faces, one array for each head.
+    The first is recorded for all other formats.
 
     Raises PackError if the portrait's face cannot be found, or the logits are not finite.
     """

@@ -19,7 +19,7 @@ FRAMES = 240
 def smooth_arrays(manifest: Manifest) -> dict[str, Any]:
     """Arrays `smooth/...` of the goldens, as `mf2_edge/verify.py` describes them.
 
-    Uneven times with a repeated frame and a gap; scores that rest, tremble, rise, fall and jump;
+    Uneven times with a repeated frame and a gap; scores that rest, jitter, rise, fall and jump;
     strength and visibility too where the network tells them, so that regions come and go.
     """
     rng = np.random.default_rng(0)
@@ -38,7 +38,7 @@ def smooth_arrays(manifest: Manifest) -> dict[str, Any]:
 
 
 def _scores(rng: np.random.Generator, count: int) -> NDArray[np.float64]:
-    """[t, count] in 0..1: levels that hold for a while, reached in ramps, with a tremble."""
+    """[t, count] in 0..1: levels that hold for a while, reached in ramps, with jitter."""
     levels = rng.uniform(0, 1, (FRAMES // 24 + 2, count))
     places = np.linspace(0, len(levels) - 1.001, FRAMES)
     share = np.clip(3 * (places % 1) - 2, 0, 1)[:, None]

@@ -1,4 +1,4 @@
-"""The gate: an artifact must give what the network gives it was exported from.
+"""Parity check: the outputs of an artifact must be those of the network it was exported from.
 
 The file itself runs, through the SDK's own runtime, on real faces and on extreme inputs, and both
 sides are compared as the user sees them: calibrated scores and decisions.
@@ -111,7 +111,7 @@ def run_network(
 
 
 def measure_parity(bundle: Bundle, artifact: ArtifactSpec, reference: Reference) -> ParitySpec:
-    """Run an artifact of a bundle on this machine and compare it with the network's answers.
+    """Run an artifact of a bundle on this machine and compare it with the network's outputs.
 
     Raises ParityError with the figures if it is not within `TOLERANCES`, or cannot run.
     """

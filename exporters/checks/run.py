@@ -36,8 +36,8 @@ def run_artifact(
     spec = bundle.manifest.preprocessing
     model = open_artifact(bundle, artifact)
     progress = tqdm(images, desc=artifact.file, unit="face", leave=False)
-    answers = [model.run(to_input(image, spec, artifact.layout)) for image in progress]
-    outputs = [np.concatenate(head) for head in zip(*answers, strict=True)]
+    results = [model.run(to_input(image, spec, artifact.layout)) for image in progress]
+    outputs = [np.concatenate(head) for head in zip(*results, strict=True)]
     return outputs, f"{model.name} on {here()}"
 
 
@@ -52,10 +52,10 @@ def _run_coreml(
         else:
             predict, engine = MilReference(package).run, NAME
         progress = tqdm(images, desc=artifact.file, unit="face", leave=False)
-        answers = [predict(image) for image in progress]
+        results = [predict(image) for image in progress]
     names = bundle.manifest.output_names
     try:
-        outputs = [np.concatenate([answer[name] for answer in answers]) for name in names]
+        outputs = [np.concatenate([result[name] for result in results]) for name in names]
     except KeyError as error:
         raise ParityError(f"{artifact.file} gives no output named {error}") from error
     return outputs, f"{engine} on {here()}"
@@ -70,8 +70,8 @@ def _core_ml(
     model = require("coremltools", extra="export").models.MLModel(str(package))
 
     def predict(image: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
-        answer: dict[str, NDArray[np.float32]] = model.predict({"image": Image.fromarray(image)})
-        return answer
+        result: dict[str, NDArray[np.float32]] = model.predict({"image": Image.fromarray(image)})
+        return result
 
     return predict
 

@@ -25,7 +25,7 @@ def export_executorch(source: ExportSource, path: Path) -> Operators:
 
 
 def export_executorch_coreml(source: ExportSource, path: Path) -> Operators:
-    """Write `source` as .pte for Core ML, for the iOS that `source.artifact` asks for.
+    """Write `source` as .pte for Core ML, for the iOS of `source.artifact`.
 
     Its precision is that of `source.artifact`; see `_export`.
     """
@@ -50,7 +50,7 @@ def export_executorch_vulkan(source: ExportSource, path: Path) -> Operators:
 def _export(source: ExportSource, path: Path, partitioner: Any, delegate: str) -> Operators:
     """Write `source` as .pte with input float32 [1, channels, height, width].
 
-    Outputs stand in the order of `source.outputs`.
+    Outputs are in the order of `source.outputs`.
 
     Raises DelegationError with the list of operators if any would run outside the delegate, unless
     `source.partial`; MissingExtraError without ExecuTorch.

@@ -1,4 +1,4 @@
-"""What a model file says of itself, in the formats that have a place for it."""
+"""Metadata inside model files, for the formats that can hold them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def file_metadata(manifest: Manifest) -> dict[str, str]:
     """Key and text: bundle, version, checkpoint, licence, labels a head, preprocessing.
 
     Lists and objects are JSON. The bundle's manifest holds the same and more. Its own hash cannot
-    stand here, since it holds this file's; the checkpoint's tells which network this is.
+    be here, since it holds this file's; the checkpoint's hash identifies the network.
     """
     preprocessing = {
         "color": manifest.input.color,

@@ -55,7 +55,7 @@ def _quantizing(node: fx.Node) -> Any:
 
 
 def _constant(network: nn.Module, argument: Any) -> Tensor | Any:
-    """The tensor that a node of the graph stands for; anything else is its own value."""
+    """The tensor of a `get_attr` node of the graph; any other argument unchanged."""
     if hasattr(argument, "target"):
         return reduce(getattr, str(argument.target).split("."), network)
     return argument

@@ -155,7 +155,7 @@ FORMATS: Final[dict[str, ExportFormat]] = {row.name: row for row in _ROWS}
 def choose_formats(names: Sequence[str], precision: str) -> tuple[ExportFormat, ...]:
     """The rows for FORMAT[/VARIANT][:PRECISION] names, `precision` being that of bare ones.
 
-    Raises PackError, which lists what there is, for one that does not exist or stands twice.
+    Raises PackError, which lists the formats, for an unknown name or one given twice.
     """
     held = ", ".join(FORMATS)
     chosen = []
@@ -170,5 +170,5 @@ def choose_formats(names: Sequence[str], precision: str) -> tuple[ExportFormat, 
                 f"expected some of {held}"
             )
     if len(set(map(id, chosen))) != len(chosen):
-        raise PackError(f"--to {' '.join(names)}: a file stands there twice; expected each once")
+        raise PackError(f"--to {' '.join(names)}: a file is named twice; expected each once")
     return tuple(chosen)

@@ -1,4 +1,4 @@
-"""What an exporter receives and what it returns."""
+"""Input and output of an exporter."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class ExportSource:
     manifest: Manifest
     """The bundle's, as far as it is known before the export."""
     artifact: ArtifactSpec
-    """The file that is asked for; size, hash and parity are not known yet."""
+    """The requested file; size, hash and parity are not known yet."""
     partial: bool = False
     """Whether operators may stay outside a delegate."""
 
@@ -52,10 +52,10 @@ class ExportSource:
 
 
 Operators: TypeAlias = Mapping[str, int]
-"""How often each operator stands in the exported file, by name."""
+"""Number of each operator in the exported file, by name."""
 
 Export: TypeAlias = Callable[[ExportSource, Path], Operators]
-"""Writes one model file and tells what is in it; raises ConversionError and writes nothing."""
+"""Writes one model file and returns its operators; on ConversionError nothing is written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class ExportFormat:
     """Distributions whose versions go to the manifest's provenance."""
     export: Export
     input: ModelInput = "tensor"
-    """Who normalises the pixels: the caller ("tensor") or the model itself ("image")."""
+    """What is normalised by the caller ("tensor") or by the model itself ("image")."""
     io_dtype: IoDtype = "float32"
     """Type of the numbers that go in and come out."""
     delegate: Delegate | None = None
@@ -80,7 +80,7 @@ class ExportFormat:
 
     @property
     def variant(self) -> str:
-        """What tells it from the plain file of its format and precision; mostly empty."""
+        """Name of the variant of its format and precision; empty for the plain file."""
         return self.delegate or ("int8-io" if self.io_dtype == "int8" else "")
 
     @property

@@ -1,6 +1,6 @@
 """What each operation of an ML program computes, as coremltools documents it (MIL ops).
 
-Only those that stand in the exports of this project. Floats are float32 in and out; the
+Only those that occur in the exports of this project. Floats are float32 in and out; the
 interpreter rounds what the program stores as float16.
 """
 
@@ -23,11 +23,11 @@ Inputs: TypeAlias = "Mapping[str, Value]"
 def execute(operation: str, inputs: Inputs) -> Tensor:
     """The result of an operation; raises UnknownOperatorError, which names it, if not in the table.
 
-    `inputs` holds a value for each parameter that the program gives.
+    inputs: the value of each parameter of the operation.
     """
     if operation not in OPERATORS:
         raise UnknownOperatorError(
-            f"the program uses {operation}; the interpreter knows {', '.join(sorted(OPERATORS))}. "
+            f"the program uses {operation}; expected one of {', '.join(sorted(OPERATORS))}. "
             "Add it to exporters/mil_reference/operators.py with a test against PyTorch"
         )
     return OPERATORS[operation](inputs)

@@ -54,7 +54,7 @@ class Program:
     image: str
     """Name of the one input."""
     is_rgb: bool
-    """Whether its channels stand in the order red, green, blue; else the other way round."""
+    """Whether its channels are in the order red, green, blue; else blue, green, red."""
     shape: tuple[int, ...]
     """(1, 3, height, width)."""
     constants: Mapping[str, Value]

@@ -159,7 +159,7 @@ def test_the_rest() -> None:
 
 
 def test_an_unknown_operation_is_named() -> None:
-    with pytest.raises(UnknownOperatorError, match=r"uses erf; the interpreter knows add, cast"):
+    with pytest.raises(UnknownOperatorError, match=r"uses erf; expected one of add, cast"):
         execute("erf", {})
     assert "erf" not in OPERATORS
 

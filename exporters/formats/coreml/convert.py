@@ -33,7 +33,7 @@ _MACOS: Final = {"15": "12.0", "16": "13.0", "17": "14.0", "18": "15.0"}
 def minimum_systems(ios: str, precision: Precision = "fp16") -> dict[str, str]:
     """Oldest systems for the deployment target `ios` (`17` or `17.0`).
 
-    Raises PackError if it is unknown, or does not know the operations of `precision`.
+    Raises PackError if it is unknown, or lacks the operations of `precision`.
     """
     major = ios.removesuffix(".0")
     if major not in _MACOS:
@@ -56,17 +56,17 @@ def export_coreml_fp32(source: ExportSource, path: Path) -> Operators:
 def export_coreml_int8(source: ExportSource, path: Path) -> Operators:
     """Write `source`, an integer network, as an ML program of integers (W8A8); see `_export`.
 
-    What stands between integers is float16. Raises ConversionError also if a layer reads floats
+    Values between integers are float16. Raises ConversionError also if a layer reads floats
     or its weights are stored as such.
     """
     return _export(source, path, "int8")
 
 
 def _export(source: ExportSource, path: Path, precision: Precision) -> Operators:
-    """Write `source` as `.mlpackage.zip` for the iOS that `source.artifact` asks for.
+    """Write `source` as `.mlpackage.zip` for the iOS of `source.artifact`.
 
     Input `image`: RGB pixels, height x width. Outputs: float32 logits [1, labels] by the heads'
-    names. Labels, licence, preprocessing, bundle and version stand in the model's metadata.
+    names. Labels, licence, preprocessing, bundle and version are in the model's metadata.
 
     Raises ConversionError if inputs, outputs or operators differ from the request,
     MissingExtraError without coremltools.

@@ -61,7 +61,7 @@ def unzip_package(path: Path, folder: Path) -> Path:
 
 
 def _manifest() -> bytes:
-    """The package's own table of contents, which coremltools gives random identifiers."""
+    """The package's table of contents; coremltools would write random identifiers."""
     items = {}
     for place, name, what in (
         (MODEL, "model.mlmodel", "CoreML Model Specification"),

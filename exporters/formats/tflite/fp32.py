@@ -1,4 +1,4 @@
-"""TFLite, for LiteRT: fp32, channels last, so that a phone hands over its pixels as they lie."""
+"""TFLite, for LiteRT: fp32, channels last, the layout of camera pixels."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from mf2_edge.io.atomic import replacing
 def export_tflite(source: ExportSource, path: Path) -> Operators:
     """Write `source` as float32 .tflite with input [1, height, width, channels].
 
-    Outputs stand in the order of `source.outputs` and their tensors bear these names. The stride-2
+    Outputs are in the order of `source.outputs` and their tensors have these names. The stride-2
     convolutions' padding is folded (SAME), and PReLU is the native operator.
 
     Raises ConversionError if PReLU or padding was left decomposed, MissingExtraError without
@@ -45,7 +45,7 @@ def export_tflite(source: ExportSource, path: Path) -> Operators:
         raise ConversionError(
             f"{path.name}: {fused} of {expected} PReLU became PRELU, operators are "
             f"{dict(operators)}; expected all of them and no PAD or TRANSPOSE. The converter "
-            "writes another pattern than tflite_graph.py knows: use the pinned litert-torch"
+            "writes a pattern that `fuse_prelu` does not match: use the pinned litert-torch"
         )
     with replacing(path) as partial:
         partial.write_bytes(write_with_metadata(model, source.manifest, source.outputs))

@@ -65,7 +65,7 @@ def write_graph(model: Any) -> bytes:
 
 
 def count_operators(model: Any) -> Counter[str]:
-    """How often each builtin operator stands in the graph, by its name in the schema."""
+    """Number of each builtin operator in the graph, by its name in the schema."""
     from ai_edge_litert import schema_py_generated as tfl
 
     names = {value: name for name, value in vars(tfl.BuiltinOperator).items() if name[0] != "_"}
@@ -75,7 +75,7 @@ def count_operators(model: Any) -> Counter[str]:
 def name_tensors(model: Any, inputs: tuple[str, ...], outputs: tuple[str, ...]) -> None:
     """Name the input and output tensors, and list the outputs in that order.
 
-    The signature keeps its own names for the outputs (`output_0`, ...), which tell the order.
+    The signature keeps its own names for the outputs (`output_0`, ...), which give the order.
     """
     graph, (signature,) = model.subgraphs[0], model.signatureDefs
     numbered = {_text(entry.name): int(entry.tensorIndex) for entry in signature.outputs}

@@ -2,8 +2,8 @@
 
 With float32 input and outputs, which browsers need, or int8 ones, for chips without floats.
 
-litert-torch folds integer weights to floats unless they stand in the pattern that its own quantizer
-knows, and then says nothing: so the weights are unfolded first, and the file is checked.
+litert-torch silently folds integer weights to floats unless they are in the pattern of its own
+quantizer, so the weights are unfolded first, and the file is checked.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def export_tflite_int8(source: ExportSource, path: Path) -> Operators:
     """Write `source`, an integer network, as .tflite with input [1, height, width, channels].
 
     Input and outputs are of `source.artifact.io_dtype`; int8 ones state their scale and zero point.
-    Outputs stand in the order of `source.outputs`, and their tensors bear these names.
+    Outputs are in the order of `source.outputs`, and their tensors have these names.
 
     Raises ConversionError if anything but input and output computes in floats, MissingExtraError
     without litert-torch.

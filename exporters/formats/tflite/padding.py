@@ -48,7 +48,7 @@ def fold_padding(model: Any) -> int:
 
 
 def _before(producer: dict[int, Any], operator: Any) -> Any:
-    """What writes an operator's first input; None where nobody does."""
+    """The operator that writes an operator's first input, or None."""
     return None if operator is None else producer.get(int(operator.inputs[0]))
 
 
