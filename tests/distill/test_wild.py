@@ -359,7 +359,9 @@ def test_prepared_faces_keep_distributions_and_what_is_unknown(
     np.testing.assert_allclose(store.votes[0], [0.425 / 0.925, 0.5 / 0.925], rtol=1e-6)
     assert np.isnan(store.votes[1]).all()
     assert store.majority.tolist() == [-1, -1]
-    expected = _floats([[1, np.nan, np.nan, np.nan], [0, 0, 0, np.nan]])
+    # Two coders contradict each other about AU6; one doubts AU23, which is absent for the other.
+    expected = _floats([[1, 0.5, 0.25, np.nan], [0, 0, 0, np.nan]])
+    assert store.coders.tolist() == [2, 1]
     np.testing.assert_array_equal(store.action_units, expected)
     assert [face.image for face in find_codes(store.names.tolist(), _FACES)] == [
         *("train/1.jpg", "train/2.jpg")
