@@ -106,7 +106,8 @@ def sampling_weights(
     coded, present = ~np.isnan(units).all(axis=1), units >= PRESENT
     rarity = (coded.sum() / np.maximum(present.sum(axis=0), 1)) ** power
     by_unit = np.minimum(np.maximum(1, (present * rarity).max(axis=1)), largest)
-    return np.where(known & coded, np.sqrt(by_emotion * by_unit), by_emotion * by_unit)
+    both = np.sqrt(by_emotion * by_unit)
+    return np.asarray(np.where(known & coded, both, by_emotion * by_unit), dtype=np.float64)
 
 
 @dataclass(frozen=True)
