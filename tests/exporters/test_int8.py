@@ -22,13 +22,14 @@ from exporters.formats.coreml.convert import _operators
 from exporters.formats.coreml.int8 import check_integers as check_coreml
 from exporters.formats.coreml.package import MODEL, unzip_package
 from exporters.formats.onnx.int8 import check_integers as check_onnx
-from exporters.formats.onnx.int8 import quantize_biases
+from exporters.formats.onnx.int8 import quantize_biases, to_unsigned
 from exporters.formats.pt2e import unfold_weights
 from exporters.formats.tflite.graph import count_operators, read_graph
 from exporters.formats.tflite.int8 import _check_integers
 from exporters.mil_reference.interpreter import MilReference
 from mf2_edge.bundle.loader import Bundle, load_bundle
 from mf2_edge.bundle.schema import ArtifactSpec
+from mf2_edge.runtime.onnx import OnnxRuntime
 from tests.helpers.exported import NAME, exported_fp32, exported_int8
 
 
@@ -111,7 +112,10 @@ def test_an_onnx_of_integers_computes_in_integers(bundle: Bundle) -> None:
     producer = {name: node for node in model.graph.node for name in node.output}
     for layer in layers:
         weight, bias = (stored[producer[name].input[0]] for name in layer.input[1:])
-        assert (weight.data_type, bias.data_type) == (onnx.TensorProto.INT8, onnx.TensorProto.INT32)
+        assert (weight.data_type, bias.data_type) == (
+            onnx.TensorProto.UINT8,
+            onnx.TensorProto.INT32,
+        )
     floats = onnx.load_from_string(bundle.read(bundle.select("onnx", "fp32")))
     count = sum(node.op_type in ("Conv", "Gemm") for node in floats.graph.node)
     assert len(layers) == count
@@ -121,6 +125,58 @@ def test_an_onnx_of_integers_computes_in_integers(bundle: Bundle) -> None:
         check_onnx(model, "file")
     with pytest.raises(ConversionError, match="in floats"):
         check_onnx(floats, "file")
+
+
+def _large_gemm() -> onnx.ModelProto:
+    """A layer of int8 in QDQ form whose products add up to more than 16 bits hold."""
+    weight = np.full((2, 64), 127, np.int8)
+    weight[1] = -127
+    constants = {
+        "scale": np.float32(1),
+        "zero": np.int8(-128),
+        "weight": weight,
+        "weight_scale": np.ones(2, np.float32),
+        "weight_zero": np.zeros(2, np.int8),
+        "bias": np.zeros(2, np.float32),
+        "answer_scale": np.float32(2**14),
+        "answer_zero": np.int8(0),
+    }
+    nodes = [
+        onnx.helper.make_node("QuantizeLinear", ["image", "scale", "zero"], ["q"]),
+        onnx.helper.make_node("DequantizeLinear", ["q", "scale", "zero"], ["x"]),
+        onnx.helper.make_node(
+            "DequantizeLinear", ["weight", "weight_scale", "weight_zero"], ["w"], axis=0
+        ),
+        onnx.helper.make_node("Gemm", ["x", "w", "bias"], ["y"], transB=1),
+        onnx.helper.make_node("QuantizeLinear", ["y", "answer_scale", "answer_zero"], ["a"]),
+        onnx.helper.make_node("DequantizeLinear", ["a", "answer_scale", "answer_zero"], ["sum"]),
+    ]
+    kind = onnx.TensorProto.FLOAT
+    graph = onnx.helper.make_graph(
+        nodes,
+        "large",
+        [onnx.helper.make_tensor_value_info("image", kind, [1, 64])],
+        [onnx.helper.make_tensor_value_info("sum", kind, [1, 2])],
+        [onnx.numpy_helper.from_array(np.asarray(v), k) for k, v in constants.items()],
+    )
+    opset = [onnx.helper.make_opsetid("", 20)]
+    return onnx.helper.make_model(graph, opset_imports=opset, ir_version=9)
+
+
+def test_an_onnx_of_integers_adds_without_saturation() -> None:
+    """As the arithmetic says: 64 products of 255 and 127 are 2,072,640, in the scale of answers.
+
+    With int8, VPMADDUBSW saturates each pair of products at 32,767, and half of the sum is lost.
+    """
+    model = _large_gemm()
+    assert quantize_biases(model) == 1
+    assert to_unsigned(model) == 5
+    assert to_unsigned(model) == 0
+    check_onnx(model, "file")
+    runtime = OnnxRuntime(model.SerializeToString())
+    (answer,) = runtime.run(np.full((1, 64), 255, np.float32))
+    whole = np.round(64 * 255 * 127 / 2**14) * 2**14
+    np.testing.assert_array_equal(answer, np.array([[whole, -whole]], np.float32))
 
 
 # Core ML

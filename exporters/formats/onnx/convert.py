@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from exporters.errors import ConversionError
 from exporters.formats.metadata import file_metadata
-from exporters.formats.onnx.int8 import check_integers, quantize_biases
+from exporters.formats.onnx.int8 import check_integers, quantize_biases, to_unsigned
 from exporters.formats.spec import ExportSource, Operators
 from mf2_edge.extras import require
 from mf2_edge.io.atomic import replacing
@@ -31,10 +31,11 @@ def export_onnx_int8(source: ExportSource, path: Path) -> Operators:
     """Write `source`, an integer network, as .onnx in QDQ form; see `_export`.
 
     Input and outputs are float32. Raises ConversionError also if a layer reads floats
-    or its weights are not int8.
+    or its weights are not uint8.
     """
     model = _export(source, path.name)
     quantize_biases(model)
+    to_unsigned(model)
     check_integers(model, path.name)
     _save(model, path)
     return Counter(node.op_type for node in model.graph.node)
