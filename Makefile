@@ -52,7 +52,8 @@ swift: $(DEV)/.installed ## the Swift binding compiled and tested, in a chroot t
 # Pictures of faces to compare decisions on; the sample picture and the goldens without.
 MF2_EDGE_FACES ?=
 
-arm: $(DEV)/.installed native ## every file on emulated ARM processors, into benchmarks/results/arm (hours)
+arm: NATIVE += g++-aarch64-linux-gnu
+arm: $(DEV)/.installed native ## every file on emulated ARM processors, into benchmarks/results/arm
 	MF2_EDGE_FACES="$(MF2_EDGE_FACES)" $(BIN)/python -m benchmarks.arm
 	MF2_EDGE_ARM=1 $(BIN)/python -m pytest tests/bindings/test_arm.py -rs
 

@@ -15,6 +15,8 @@ from typing import Any, Final
 
 import pytest
 
+from mf2_edge.bundle.loader import load_bundle
+from mf2_edge.export.snippet import snippet
 from tests.helpers.bindings.replay import (
     DETECTOR,
     ROOT,
@@ -156,8 +158,8 @@ def test_a_library_that_is_none_is_refused(model: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("built")
-def test_the_apple_layer_and_the_readme_fit_declarations_of_apple_s(tmp_path: Path) -> None:
-    """But for what shows SwiftUI, of which there are no declarations here."""
+def test_what_is_apple_s_fits_declarations_of_our_own(tmp_path: Path) -> None:
+    """The targets, the README but for SwiftUI, and the code that `mf2-edge export` hands out."""
     readme = (SWIFT / "README.md").read_text()
     programs = []
     for number, block in enumerate(re.findall(r"```swift\n(.*?)```", readme, re.DOTALL)):
@@ -165,6 +167,11 @@ def test_the_apple_layer_and_the_readme_fit_declarations_of_apple_s(tmp_path: Pa
             programs.append(tmp_path / f"block{number}.swift")
             programs[-1].write_text(block)
     assert len(programs) == 3
+    bundle = load_bundle("mf2-edge-m")
+    artifact = bundle.select("coreml")
+    name, text = snippet(bundle.manifest, artifact, artifact.file)
+    programs.append(tmp_path / name)
+    programs[-1].write_text(text)
     check = ("Tests/AppleStubs/check.sh", BUILD)
     done = run(*check, *programs, bind=(tmp_path,))
     assert done.returncode == 0, done.stderr

@@ -40,6 +40,7 @@ public final class MLMultiArray: NSObject {
 
 public final class MLFeatureValue: NSObject {
     public init(pixelBuffer: CVPixelBuffer) {}
+    public init(multiArray: MLMultiArray) {}
     public let multiArrayValue: MLMultiArray? = nil
 }
 
@@ -55,5 +56,6 @@ public final class MLDictionaryFeatureProvider: NSObject, MLFeatureProvider {
 public final class MLModel: NSObject {
     public let modelDescription = MLModelDescription()
     public init(contentsOf url: URL, configuration: MLModelConfiguration) throws {}
+    public init(contentsOf url: URL) throws {}
     public func prediction(from input: MLFeatureProvider) throws -> MLFeatureProvider { return input }
 }

@@ -1,7 +1,32 @@
-// Declarations of Vision as far as MF2EdgeApple uses them; they compute nothing (CoreGraphics.swift).
+// Declarations of Vision as far as MF2EdgeApple and the code of `mf2-edge export` use them; they compute
+// nothing (CoreGraphics.swift).
+import CoreML
 @_exported import CoreVideo
 
 public class VNRequest: NSObject {}
+
+public class VNObservation: NSObject {}
+
+public enum VNImageCropAndScaleOption: UInt, Sendable {
+    case centerCrop = 0
+    case scaleFit = 1
+    case scaleFill = 2
+}
+
+public final class VNCoreMLModel: NSObject {
+    public init(for model: MLModel) throws {}
+}
+
+public final class VNCoreMLFeatureValueObservation: VNObservation {
+    public let featureName: String = ""
+    public let featureValue = MLFeatureValue(multiArray: MLMultiArray())
+}
+
+public final class VNCoreMLRequest: VNRequest {
+    public init(model: VNCoreMLModel) {}
+    public var imageCropAndScaleOption: VNImageCropAndScaleOption = .centerCrop
+    public let results: [VNObservation]? = nil
+}
 
 public struct VNImageOption: RawRepresentable, Hashable, Sendable {
     public let rawValue: String
@@ -34,5 +59,6 @@ public final class VNDetectFaceLandmarksRequest: VNRequest {
 
 public final class VNImageRequestHandler: NSObject {
     public init(cgImage image: CGImage, options: [VNImageOption: Any] = [:]) {}
+    public init(cvPixelBuffer pixelBuffer: CVPixelBuffer, options: [VNImageOption: Any] = [:]) {}
     public func perform(_ requests: [VNRequest]) throws {}
 }
