@@ -131,7 +131,7 @@ def _rows(face: FaceState, *, compact: bool) -> list[_Row]:
         rows = rows or [_Row("", "no Action Unit present")]
     if face.status is not Status.OK:
         rows.append(_Row("", f"less reliable: {face.status.value}"))
-    if not judged:
+    if face.action_units and not judged:
         rows[:] = [_Row("", "cannot be judged: hidden, or no face")]
     elif len(judged) < len(face.action_units):
         hidden = [region for region, p in face.visibility.items() if p < PRESENT]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mf2_edge.io.draw import _arrange, _inside, draw
+from mf2_edge.io.draw import _arrange, _inside, _rows, draw
 from mf2_edge.types import ActionUnit, Box, Emotion, FaceState, Reason, Status
 
 UNITS = {
@@ -109,3 +109,20 @@ def test_panels_of_many_faces_cover_neither_faces_nor_each_other() -> None:
 def test_a_crowd_is_drawn_all_the_same() -> None:
     boxes = [Box(20 + 60 * (n % 20), 20 + 60 * (n // 20), 40, 40) for n in range(200)]
     assert changed(grey(1280, 720), [face(box) for box in boxes]).any()
+
+
+def test_a_panel_says_what_cannot_be_judged() -> None:
+    hidden = {label: ActionUnit("", 0.9, True, Reason.NOT_VISIBLE) for label in ("AU1", "AU12")}
+    seen = hidden | {"AU12": ActionUnit("lip corner puller", 0.9, True, Reason.CONFIDENT, 0.8)}
+    emotion = Emotion("neutral", "neutral", {"neutral": 1.0}, Reason.CONFIDENT)
+
+    def words(units: dict[str, ActionUnit], brows: float) -> list[tuple[str, str]]:
+        state = FaceState(
+            *(Box(0, 0, 9, 9), None, 1.0, emotion, units, Status.OK),
+            visibility={"brows": brows, "mouth": 0.9},
+        )
+        return [(row.label, row.words) for row in _rows(state, compact=False)][1:]
+
+    assert words(seen, 0.2) == [("AU12", "marked lip corner puller"), ("", "hidden: brows")]
+    assert words(hidden, 0.2) == [("", "cannot be judged: hidden, or no face")]
+    assert words({}, 0.9) == [("", "no Action Unit present")]
