@@ -207,7 +207,10 @@ def _figures(told: LabelReliability | None) -> dict[str, dict[str, float] | None
     if told is None:
         return None
     measured = {"laboratory": told.laboratory, "world": told.world}
-    return {where: one and {"f1": one.f1, "n": one.n} for where, one in measured.items()}
+    return {
+        where: None if one is None else {"f1": one.f1, "n": one.n}
+        for where, one in measured.items()
+    }
 
 
 @dataclass(frozen=True, slots=True)
