@@ -1,8 +1,9 @@
-"""The frame of a page that needs nothing from outside: one file, light and dark, no script."""
+"""The shell of every HTML page: one file, light and dark, no script, no request."""
 
 from __future__ import annotations
 
 from base64 import b64encode
+from collections.abc import Sequence
 from html import escape
 from typing import Final
 
@@ -69,20 +70,39 @@ def page(title: str, header: str, main: str, footer: str, style: str = "") -> st
     )
 
 
-def table(caption: str, head: list[str], rows: list[list[str]]) -> str:
-    """A table of text whose first column names its rows; it scrolls where it is too wide."""
+class Html(str):
+    """Text that is HTML already, as a cell of `table`."""
+
+    __slots__ = ()
+
+
+def table(
+    caption: str,
+    head: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    row_classes: Sequence[str] = (),
+) -> str:
+    """A table of text whose first column names its rows; it scrolls where it is too wide.
+
+    row_classes: the CSS class of each row; none if empty.
+    """
     top = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in head)
+    classes = [f' class="{escape(name)}"' for name in row_classes] or [""] * len(rows)
     body = "".join(
-        f'<tr><th scope="row">{escape(row[0])}</th>'
-        + "".join(f"<td>{escape(cell)}</td>" for cell in row[1:])
+        f'<tr{attribute}><th scope="row">{_cell(row[0])}</th>'
+        + "".join(f"<td>{_cell(cell)}</td>" for cell in row[1:])
         + "</tr>"
-        for row in rows
+        for row, attribute in zip(rows, classes, strict=True)
     )
     return (
         f'<div class="wide" role="region" tabindex="0" aria-label="{escape(caption)}">'
         f"<table><caption>{escape(caption)}</caption><thead><tr>{top}</tr></thead>"
         f"<tbody>{body}</tbody></table></div>"
     )
+
+
+def _cell(cell: str) -> str:
+    return cell if isinstance(cell, Html) else escape(cell)
 
 
 def jpeg_uri(jpeg: bytes) -> str:
