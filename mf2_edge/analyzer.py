@@ -1,6 +1,6 @@
-"""The analyzer: a frame in, the state of every face in it out.
+"""The analyzer: from a frame to the state of every face in it.
 
-`FaceStateAnalyzer` only strings the stages together, and each stays within reach by itself:
+`FaceStateAnalyzer` runs the stages in order; each can also be called by itself:
 `detector.detect`, `align`, `preprocess`, `runtime.run`, `decoder.decode`.
 """
 
@@ -46,7 +46,7 @@ class FaceStateAnalyzer:
     `YuNetDetector()`, whose options say how small, how many and how surely faces are found; where
     its faces carry no landmarks, BlazeFace finds them inside its boxes. `heads`
     are folders of heads for other tasks (`python -m exporters head`), which answer in
-    `FaceState.tasks`. `include_experimental` tells also the Action Units that the manifest calls
+    `FaceState.tasks`. `include_experimental` adds the Action Units that the manifest calls
     experimental, because they could not be shown reliable.
 
     Raises BundleError (ManifestError, ChecksumError) if the bundle cannot be used and
@@ -75,7 +75,7 @@ class FaceStateAnalyzer:
 
     @property
     def units(self) -> tuple[str, ...]:
-        """The Action Units that this analyzer tells, in the manifest's order."""
+        """The Action Units of the results, in the manifest's order."""
         return self.decoder.units
 
     def predict(
@@ -85,7 +85,7 @@ class FaceStateAnalyzer:
         color: ColorOrder = "bgr",
         boxes: Sequence[Box | tuple[float, float, float, float]] | NDArray[Any] | None = None,
     ) -> list[FaceState]:
-        """The state of every face in a frame, largest face first; `[]` when nobody is there.
+        """The state of every face in a frame, largest face first; `[]` without a face.
 
         `frame` is a uint8 array [H, W, 3] in the channel order `color`, a PIL image, or the path
         of an image file (both know their own colours and EXIF orientation). `boxes` (pixels of
@@ -130,7 +130,7 @@ class FaceStateAnalyzer:
         ]
 
     def analyze(self, image: NDArray[np.uint8], face: Detection) -> FaceState:
-        """One face of an RGB image; its landmarks are looked for if the detector gave none."""
+        """One face of an RGB image; its landmarks are searched for if the detector gave none."""
         if face.landmarks is None:
             found = self.landmark_finder.refine(image, face.box)
             face = Detection(face.box, face.score, found.landmarks if found else None)

@@ -33,7 +33,7 @@ class Status(StrEnum):
     UNALIGNED = "unaligned"
     """No landmarks were found: the crop was resized as it is, so the scores are less reliable."""
     SMALL = "small"
-    """Fewer source pixels than the manifest asks for: the scores are less reliable."""
+    """Fewer source pixels than the manifest requires: the scores are less reliable."""
 
 
 class Reason(StrEnum):
@@ -108,7 +108,7 @@ class Emotion:
     `scores` holds one calibrated probability a label and sums to 1. `label` is the reported
     answer, `raw_label` the network's; a single frame leaves them equal, smoothing over a stream
     may not. `reason` says why they differ or why the answer deserves less trust. `measured` maps
-    labels to how well they were told on faces that taught nothing, where the manifest says so.
+    labels to how well they were predicted on held-out faces, where the manifest says so.
     """
 
     label: str
@@ -133,7 +133,7 @@ class Emotion:
 
     @property
     def reliability(self) -> LabelReliability | None:
-        """How well `label` was told on faces that taught nothing; None where nobody measured it."""
+        """How well `label` was predicted on held-out faces; None where not measured."""
         return self.measured.get(self.label)
 
 
@@ -143,8 +143,8 @@ class ActionUnit:
 
     In a single frame it is `present` where `score` >= 0.5; a stream decides with hysteresis.
     `strength` is the probability that the unit is marked (FACS intensity C to E), None from a
-    network without that head. `reliability`: how well the unit was told on faces that taught
-    nothing, where the manifest says so.
+    network without that head. `reliability`: how well the unit was predicted on held-out
+    faces, where the manifest says so.
     """
 
     name: str
@@ -161,7 +161,7 @@ class ActionUnit:
 
     @property
     def intensity(self) -> float | None:
-        """How strong the unit is, 0 absent to 1 marked for sure; None where nobody can tell.
+        """How strong the unit is, 0 absent to 1 marked for sure; None where unknown.
 
         The mean of P(present) and of P(marked), which is taken to be P(present) at most.
         """
@@ -171,7 +171,7 @@ class ActionUnit:
 
     @property
     def level(self) -> IntensityLevel | None:
-        """The intensity in a word, which agrees with `present`; None where nobody can tell."""
+        """The intensity in a word, which agrees with `present`; None where unknown."""
         if self.strength is None:
             return None
         if not self.present:
@@ -193,12 +193,12 @@ class ActionUnit:
 
 
 def is_visible(unit: str, visibility: Mapping[str, float]) -> bool:
-    """Whether the region that shows a unit can be judged; yes where nobody says it is hidden."""
+    """Whether the region that shows a unit can be judged; true without the head `visibility`."""
     return visibility.get(ACTION_UNIT_REGIONS[unit], 1.0) >= PRESENT
 
 
 def nothing_visible(visibility: Mapping[str, float]) -> bool:
-    """Whether no region at all can be judged; no where nobody says."""
+    """Whether no region can be judged; false without the head `visibility`."""
     return bool(visibility) and max(visibility.values()) < PRESENT
 
 
@@ -215,7 +215,7 @@ def _figures(told: LabelReliability | None) -> dict[str, dict[str, float] | None
 
 @dataclass(frozen=True, slots=True)
 class TaskAnswer:
-    """What one head says of one face.
+    """The answer of one task head for one face.
 
     `scores`: of every label, a probability 0..1 (kinds "multi-class", where they sum to 1, and
     "multi-label"), a number in the unit of the labels that the head learned from ("score"), or the
@@ -271,7 +271,7 @@ class ActionUnitEvent:
     """One moment of an Action Unit's course in a stream (FACS: onset, apex, offset).
 
     `kind` is "onset" when it becomes present, "apex" where its score was highest, "offset" when it
-    is gone. Apex and offset are told together, at the end.
+    is gone. Apex and offset are reported together, at the end.
     """
 
     track_id: int

@@ -16,7 +16,7 @@ class Judged:
     name: str
     """Data set, part and metric."""
     value: float | None
-    """None where nobody measured the artifact, nor the network in its precision."""
+    """None where neither the artifact nor the network in its precision was measured."""
     points_lost: float | None
     """Teacher less artifact, in points of 100; None where the teacher was not measured so."""
 

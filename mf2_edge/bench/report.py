@@ -36,7 +36,7 @@ class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Latency(Part, frozen=True, kw_only=True):
-    """Times of many queries, ms; what a tool does not tell is null."""
+    """Times of many queries, ms; null where the tool does not report it."""
 
     p50: Milliseconds
     p90: Milliseconds | None = None
@@ -91,7 +91,7 @@ class Conditions(Part, frozen=True, kw_only=True):
     cpu_share: float | None = None
     """CPU time over elapsed time; well under the number of threads means that others ran."""
     noise: tuple[Text, ...] = ()
-    """Why the figures may be too high, if anything was seen."""
+    """Why the figures may be too high."""
 
 
 class Roofline(Part, frozen=True, kw_only=True):
@@ -141,7 +141,7 @@ class Report(Part, frozen=True, kw_only=True):
     complete: bool = True
     """False for what was measured before the phone vanished."""
     method: Text
-    """How the figures came about."""
+    """How the figures were obtained."""
     notes: tuple[Text, ...] = ()
 
 

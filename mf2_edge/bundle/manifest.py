@@ -189,7 +189,7 @@ def _file_contradictions(manifest: Manifest) -> Iterator[str]:
 
 
 def _variant(artifact: ArtifactSpec) -> str:
-    """What tells the artifacts of a bundle apart."""
+    """The properties in which artifacts of a bundle must differ."""
     io_dtype = "int8 inputs and outputs" if artifact.io_dtype == "int8" else None
     parts = (artifact.format, artifact.precision, io_dtype, artifact.delegate)
     return " ".join(part for part in parts if part)

@@ -351,7 +351,7 @@ class ReliabilitySpec(_Spec, frozen=True, kw_only=True):
 
 
 class TeacherSpec(_Spec, frozen=True, kw_only=True):
-    """The network that taught this one, so that what was lost on the way can be told."""
+    """The teacher network that this one was distilled from, with its own accuracy."""
 
     name: Text
     """Which network, and how it was read."""
@@ -367,7 +367,7 @@ class CardSpec(_Spec, frozen=True, kw_only=True):
     misuse: tuple[Text, ...]
     """What it must not be used for, among it what the law forbids."""
     limits: tuple[Text, ...]
-    """What it is not good at, and what nobody measured."""
+    """What it is not good at, and what was not measured."""
 
 
 class Manifest(_Spec, frozen=True, kw_only=True):
@@ -403,7 +403,7 @@ class Manifest(_Spec, frozen=True, kw_only=True):
     reliability: ReliabilitySpec | None = None
     """Label by label; null where not measured."""
     experimental: tuple[Text, ...] = ()
-    """Action Units that could not be shown reliable: told only on request."""
+    """Action Units that could not be shown reliable: reported only on request."""
     teacher: TeacherSpec | None = None
     """Null where not measured."""
     card: CardSpec | None = None

@@ -64,7 +64,7 @@ class _Text:
             print("\n".join(f"  {line}" for line in _face_lines(number, face)), file=self._out)
 
     def failed(self, path: Path, error: str) -> None:
-        pass  # told at the end, on stderr
+        pass  # reported at the end, on stderr
 
     def end(self) -> None:
         pass
@@ -116,7 +116,7 @@ class _Csv:
             self._csv.writerow({"file": str(path), "face": number} | face_cells(face))
 
     def failed(self, path: Path, error: str) -> None:
-        pass  # told at the end, on stderr
+        pass  # reported at the end, on stderr
 
     def end(self) -> None:
         pass
@@ -130,7 +130,7 @@ def info_text(info: dict[str, Any]) -> str:
         f"  sha256        {info['manifest_sha256']} (of the manifest)",
         f"  emotions      {', '.join(info['emotions'])}",
         f"  action units  {', '.join(info['action_units'])}",
-        f"  experimental  {', '.join(info['experimental']) or 'none'} (told with --experimental)",
+        f"  experimental  {', '.join(info['experimental']) or 'none'} (with --experimental)",
         f"  weights       {info['license']['name']}: {info['license']['summary']}",
     ]
     lines += [

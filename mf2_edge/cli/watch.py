@@ -1,4 +1,4 @@
-"""Watch: a video through a stream, and its results into files."""
+"""Runs a video through a stream and writes the results to files."""
 
 from __future__ import annotations
 
@@ -73,12 +73,12 @@ def watch(
 def _writers(
     source: VideoSource, outputs: Outputs, analyzer: FaceStateAnalyzer
 ) -> Iterator[Writer]:
-    told = (outputs.style, analyzer.bundle.manifest, analyzer.units)
+    given = (outputs.style, analyzer.bundle.manifest, analyzer.units)
     if outputs.parquet is not None:  # first: what it needs may not be installed
-        yield Parquet(outputs.parquet, *told)
+        yield Parquet(outputs.parquet, *given)
     if outputs.jsonl is not None:
         yield JsonLines(outputs.jsonl)
     if outputs.csv is not None:
-        yield Csv(outputs.csv, *told)
+        yield Csv(outputs.csv, *given)
     if outputs.annotate is not None:
         yield AnnotatedVideo(outputs.annotate, source.fps or _DEFAULT_FPS)

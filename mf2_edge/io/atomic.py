@@ -1,4 +1,4 @@
-"""Files that are at every moment absent, old or new, never half written."""
+"""Atomic writes: a file is at any time absent, old or new, never half written."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _ANYBODY: Final = 0o666
 def partial_of(path: Path) -> Path:
     """A new empty file in the folder of `path`, to be written and then given to `put_in_place`.
 
-    Its name is nobody else's, so two writers do not disturb each other and nothing that lies there
+    Its name is unique, so two writers do not disturb each other and nothing that lies there
     is followed or overwritten. The suffix is that of `path`, since some writers go by it; so is
     the mode, where `path` exists. Missing folders are made.
 

@@ -168,7 +168,7 @@ def _to_rgb(array: NDArray[np.uint8], color: ColorOrder) -> NDArray[np.uint8]:
 
 
 def _is_pil(frame: object) -> TypeGuard[Image.Image]:
-    """Whether it is a PIL image; if PIL is not loaded, nobody can have made one."""
+    """Whether it is a PIL image; without PIL loaded there is none."""
     module = sys.modules.get("PIL.Image")
     return module is not None and isinstance(frame, module.Image)
 

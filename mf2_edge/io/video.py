@@ -1,7 +1,7 @@
 """Frames with their times, from a video file, a camera or a network stream.
 
 Frames are read in a thread of its own, so that reading and inference overlap. A file waits until
-its frames are taken; a live source goes on, and the frames that nobody took in time are dropped and
+its frames are taken; a live source goes on, and frames that were not read in time are dropped and
 counted.
 """
 

@@ -58,7 +58,7 @@ class Scores:
 
 
 class Answers(NamedTuple):
-    """What the heads say of one face."""
+    """The results of all heads for one face."""
 
     emotion: Emotion
     action_units: Mapping[str, ActionUnit]
@@ -70,7 +70,7 @@ class Decoder:
 
     def __init__(self, manifest: Manifest, *, include_experimental: bool = False) -> None:
         self.units = manifest.units(include_experimental=include_experimental)
-        """The Action Units that `decode` tells, in the manifest's order."""
+        """The Action Units that `decode` returns, in the manifest's order."""
         calibration = manifest.calibration
         heads = {head.name: head for head in manifest.heads}
         self._labels = {name: head.labels for name, head in heads.items()}

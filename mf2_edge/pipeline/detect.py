@@ -38,10 +38,10 @@ BOX_IN_VIEW = (0.6, 0.45, 0.8)
 
 
 class FaceDetector(Protocol):
-    """What the analyzer asks of a detector; pass your own as `FaceStateAnalyzer(detector=...)`."""
+    """Interface of a face detector; pass your own as `FaceStateAnalyzer(detector=...)`."""
 
     def detect(self, frame: NDArray[np.uint8]) -> list[Detection]:
-        """Faces of an RGB frame [H, W, 3], in its pixels; `[]` when nobody is there."""
+        """Faces of an RGB frame [H, W, 3], in its pixels; `[]` without a face."""
         ...
 
 
@@ -49,7 +49,7 @@ class BlazeFaceDetector:
     """Any number of faces of an RGB frame, largest first.
 
     `search`: "single" looks at the whole frame once, for faces that fill about a sixth of it or
-    more. "adaptive" goes on to smaller and turned faces only while nobody was found, so that a
+    more. "adaptive" goes on to smaller and turned faces only while no face was found, so that a
     frame with a near face stays cheap. "exhaustive" looks for all of them.
     """
 

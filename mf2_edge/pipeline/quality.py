@@ -28,7 +28,7 @@ LOW: Final = 0.3
 def face_quality(aligned: NDArray[np.uint8], box: Box, pose: HeadPose | None) -> FaceQuality:
     """Quality of one face from its aligned picture [H, W, 3], RGB, and its box in source pixels.
 
-    Without a pose (no landmarks) the part `pose` is 0.5: nobody knows.
+    Without a pose (no landmarks) the part `pose` is 0.5, since it is unknown.
     """
     grey = cv2.cvtColor(aligned, cv2.COLOR_RGB2GRAY)
     mean, deviation = (float(values[0, 0]) for values in cv2.meanStdDev(grey))

@@ -89,7 +89,7 @@ class ReportData:
         faces: Sequence[FaceState],
         events: Iterable[ActionUnitEvent],
     ) -> None:
-        """A frame, BGR uint8 [H, W, 3], its time, its faces, and the events told with it."""
+        """A frame, BGR uint8 [H, W, 3], its time, its faces, and the events reported with it."""
         self.frames += 1
         self.frames_with_faces += bool(faces)
         self.duration_ms = max(self.duration_ms, timestamp_ms)

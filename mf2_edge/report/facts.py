@@ -1,4 +1,4 @@
-"""What a report says beside the faces: of the model and of what it cannot do."""
+"""The sections of a report about the model and its limits."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Facts:
 
 
 def model_section(facts: Facts) -> str:
-    """Which model answered, how fast, and what was measured on it."""
+    """The model, its speed here, and its measured accuracy."""
     info, manifest = facts.info, facts.manifest
     used = next(a for a in manifest.artifacts if a.file == info["artifact"])
     rows = [

@@ -89,7 +89,7 @@ def _units(data: ReportData, manifest: Manifest, person: Person, name: str) -> s
 
 
 def _reliability(manifest: Manifest, unit: str) -> str:
-    """How well the unit was told on faces that taught nothing, in a cell of a table."""
+    """How well the unit was predicted on held-out faces, as a table cell."""
     told = manifest.reliability_of(unit)
     figures = {} if told is None else {"world": told.world, "laboratory": told.laboratory}
     parts = [f"{one.f1:.2f} {kind} (n={one.n:,})" for kind, one in figures.items() if one]

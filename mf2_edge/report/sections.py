@@ -56,9 +56,9 @@ def _summary(data: ReportData, facts: Facts) -> str:
     if facts.error is not None:
         text += f'<p class="alert" role="note"><b>Incomplete.</b> {escape(facts.error)}</p>'
     if not data.people:
-        text += "<p>Nobody was found in this video.</p>"
+        text += "<p>No face was found in this video.</p>"
     if data.left_out or len(data.people) > MOST_SHOWN:
-        text += f"<p>Shown are the {MOST_SHOWN} who were seen longest.</p>"
+        text += f"<p>Shown are the {MOST_SHOWN} seen longest.</p>"
     words = f'<div><h2 id="summary-h">Summary</h2>{text}<dl class="tiles">{cells}</dl></div>'
     return (
         '<section id="summary" aria-labelledby="summary-h"><div class="hero">'

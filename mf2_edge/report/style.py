@@ -1,4 +1,4 @@
-"""How the page of a report looks: its style sheet, and a colour an emotion."""
+"""The style sheet of a report, and a colour for each emotion."""
 
 from __future__ import annotations
 
@@ -70,5 +70,5 @@ figcaption span { color: var(--soft); display: block; font-variant-numeric: tabu
 
 
 def colors(labels: list[str]) -> dict[str, str]:
-    """The custom property of each emotion; labels that nobody foresaw take one in turn."""
+    """The custom property of each emotion; unknown labels take one in turn."""
     return {label: _HUES.get(label, f"e{i % len(_HUES)}") for i, label in enumerate(labels)}

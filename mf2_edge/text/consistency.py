@@ -1,4 +1,4 @@
-"""Do the Action Units fit the emotion? Judged by the prototypes of `mf2_edge.facs`."""
+"""Whether the Action Units fit the emotion, by the prototypes of `mf2_edge.facs`."""
 
 from __future__ import annotations
 

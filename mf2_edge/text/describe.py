@@ -235,7 +235,7 @@ def _tell(
 
 
 def _sides(fit: Fit, facts: FaceFacts, choose: Choice) -> str:
-    """A caution where an emotion asks for one side of the face: units are known without sides."""
+    """A caution for one-sided emotions, since units are known without sides."""
     if not (fit.one_sided and fit.supporting):
         return ""
     return capitalised(choose("sides", sentences.ONE_SIDED).format(noun=facts.emotion))

@@ -13,8 +13,8 @@ Step by step, for one face, frame after frame; parameters are the manifest's `sm
    parameters of the units' scores. While a unit's smoothed region is below 0.5 the unit stays what
    it was, present or absent, and its reason is `not_visible`; so it is of the emotion while all
    regions are. A frame that alone says `not_visible` is `smoothed`.
-5. Becoming present is the onset; becoming absent the offset, told after the apex, the moment of the
-   highest smoothed score since the onset (the first of equal ones).
+5. Becoming present is the onset; becoming absent the offset, reported after the apex, which is
+   the time of the highest smoothed score since the onset (the first of equal ones).
 """
 
 from __future__ import annotations

@@ -112,7 +112,7 @@ export interface CardSpec {
   readonly intended_use: string;
   /** What it must not be used for, among it what the law forbids. */
   readonly misuse: readonly string[];
-  /** What it is not good at, and what nobody measured. */
+  /** What it is not good at, and what was not measured. */
   readonly limits: readonly string[];
 }
 
@@ -249,7 +249,7 @@ export interface Manifest {
   readonly accuracy: readonly AccuracySpec[];
   /** Label by label; null where not measured. */
   readonly reliability: ReliabilitySpec | null;
-  /** Action Units that could not be shown reliable: told only on request. */
+  /** Action Units that could not be shown reliable: reported only on request. */
   readonly experimental: readonly string[];
   /** Null where not measured. */
   readonly teacher: TeacherSpec | null;
@@ -359,7 +359,7 @@ export interface SmoothingSpec {
   readonly au_hysteresis: number;
 }
 
-/** The network that taught this one, so that what was lost on the way can be told. */
+/** The teacher network that this one was distilled from, with its own accuracy. */
 export interface TeacherSpec {
   /** Which network, and how it was read. */
   readonly name: string;

@@ -1,4 +1,4 @@
-"""What the cost model says of a bundle on a device that nobody has measured it on."""
+"""Estimates a bundle's latency on a device where it was not measured, by the cost model."""
 
 from __future__ import annotations
 

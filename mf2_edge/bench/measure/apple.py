@@ -1,6 +1,6 @@
 """Measure Core ML on an iPhone that is attached to a Mac.
 
-`xcrun devicectl` tells what is attached; coremltools' MLModelBenchmarker builds its runner app
+`xcrun devicectl` lists the attached devices; coremltools' MLModelBenchmarker builds its runner app
 with Xcode, sends it the model and times it there. It hands over every sample, so percentiles are
 our own.
 """
@@ -54,7 +54,7 @@ class Iphone(Part, frozen=True, kw_only=True):
 
 
 class Samples(Protocol):
-    """What is asked of MLModelBenchmarker."""
+    """The arguments of MLModelBenchmarker."""
 
     async def benchmark_load(self, iterations: int = 1) -> Any:
         """A measurement with `samples`, ms."""

@@ -31,7 +31,7 @@ class Phone(Part, frozen=True, kw_only=True):
     model: Annotated[str, Meta(min_length=1, max_length=80)]
     """As the system says it: `iPhone13,2`, `SM-S921B`."""
     soc: Text | None = None
-    """Where the system tells it: `Build.SOC_MODEL`."""
+    """`Build.SOC_MODEL`, where the system has it."""
     os_version: Text
     thermal_before: Thermal
     thermal_after: Thermal

@@ -57,7 +57,7 @@ def _read(path: Path) -> DeviceReport:
 
 
 def _info(phone: Phone, known: Device | None) -> DeviceInfo:
-    """Named after the known device; a phone that nobody listed bears its own model's name."""
+    """Named after the known device; an unknown phone bears its model's name."""
     system = f"{'iOS' if phone.platform == 'ios' else 'Android'} {phone.os_version}"
     if known is not None:
         return msgspec.structs.replace(known.info, os=system)

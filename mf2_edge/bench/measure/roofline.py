@@ -2,7 +2,7 @@
 
     python -m mf2_edge.bench.measure.roofline CPU,CPU,...
 
-prints `{"gflops": ..., "gbytes_s": ...}`: the best of several runs, since a limit is asked for.
+prints `{"gflops": ..., "gbytes_s": ...}`: the best of several runs, since it is a limit.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def _probe(cpus: tuple[int, ...], environment: dict[str, str]) -> dict[str, floa
 
 
 def _has_wide_registers() -> bool:
-    """Whether the processor has AVX-512 (as Linux tells it)."""
+    """Whether the processor has AVX-512 (from /proc/cpuinfo; Linux only)."""
     try:
         return " avx512f" in Path("/proc/cpuinfo").read_text()
     except OSError:

@@ -57,7 +57,7 @@ def lines_of(bundle: Bundle, reports: Sequence[Report]) -> list[Line]:
 
 
 def text_table(bundle: Bundle, reports: Sequence[Report]) -> str:
-    """The table, what its columns mean, and how each row came about."""
+    """The table, what its columns mean, and how each row was obtained."""
     lines = lines_of(bundle, reports)
     rows = [HEAD, *(line.cells for line in lines)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(HEAD))]

@@ -367,7 +367,7 @@ struct ReliabilitySpec {
   Keyed<LabelReliability> action_units;
 };
 
-/** The network that taught this one, so that what was lost on the way can be told. */
+/** The teacher network that this one was distilled from, with its own accuracy. */
 struct TeacherSpec {
   /** Which network, and how it was read. */
   std::string name;
@@ -381,7 +381,7 @@ struct CardSpec {
   std::string intended_use;
   /** What it must not be used for, among it what the law forbids. */
   std::vector<std::string> misuse;
-  /** What it is not good at, and what nobody measured. */
+  /** What it is not good at, and what was not measured. */
   std::vector<std::string> limits;
 };
 
@@ -416,7 +416,7 @@ struct Manifest {
   std::vector<AccuracySpec> accuracy;
   /** Label by label; null where not measured. */
   std::optional<ReliabilitySpec> reliability;
-  /** Action Units that could not be shown reliable: told only on request. */
+  /** Action Units that could not be shown reliable: reported only on request. */
   std::vector<std::string> experimental;
   /** Null where not measured. */
   std::optional<TeacherSpec> teacher;

@@ -472,7 +472,7 @@ public struct ReliabilitySpec: Equatable, Sendable {
     public let actionUnits: OrderedMap<LabelReliability>
 }
 
-/// The network that taught this one, so that what was lost on the way can be told.
+/// The teacher network that this one was distilled from, with its own accuracy.
 public struct TeacherSpec: Equatable, Sendable {
     /// Which network, and how it was read.
     public let name: String
@@ -486,7 +486,7 @@ public struct CardSpec: Equatable, Sendable {
     public let intendedUse: String
     /// What it must not be used for, among it what the law forbids.
     public let misuse: [String]
-    /// What it is not good at, and what nobody measured.
+    /// What it is not good at, and what was not measured.
     public let limits: [String]
 }
 
@@ -521,7 +521,7 @@ public struct Manifest: Equatable, Sendable {
     public let accuracy: [AccuracySpec]
     /// Label by label; null where not measured.
     public let reliability: ReliabilitySpec?
-    /// Action Units that could not be shown reliable: told only on request.
+    /// Action Units that could not be shown reliable: reported only on request.
     public let experimental: [String]
     /// Null where not measured.
     public let teacher: TeacherSpec?

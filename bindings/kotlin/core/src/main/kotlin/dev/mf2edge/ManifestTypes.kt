@@ -473,7 +473,7 @@ public data class ReliabilitySpec(
     public val actionUnits: Map<String, LabelReliability>,
 )
 
-/** The network that taught this one, so that what was lost on the way can be told. */
+/** The teacher network that this one was distilled from, with its own accuracy. */
 public data class TeacherSpec(
     /** Which network, and how it was read. */
     public val name: String,
@@ -487,7 +487,7 @@ public data class CardSpec(
     public val intendedUse: String,
     /** What it must not be used for, among it what the law forbids. */
     public val misuse: List<String>,
-    /** What it is not good at, and what nobody measured. */
+    /** What it is not good at, and what was not measured. */
     public val limits: List<String>,
 )
 
@@ -522,7 +522,7 @@ public data class Manifest(
     public val accuracy: List<AccuracySpec>,
     /** Label by label; null where not measured. */
     public val reliability: ReliabilitySpec?,
-    /** Action Units that could not be shown reliable: told only on request. */
+    /** Action Units that could not be shown reliable: reported only on request. */
     public val experimental: List<String>,
     /** Null where not measured. */
     public val teacher: TeacherSpec?,
