@@ -15,7 +15,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from benchmarks.tables import latency, models, product, training, wild
+from benchmarks.tables import detection, latency, models, product, training, wild
 from distill.evaluation.reports import tables
 from mf2_edge.io.atomic import replacing
 
@@ -58,6 +58,7 @@ TABLES: dict[str, tuple[str, Callable[[], str]]] = {
     "peers": ("docs/bench.md", latency.peers_table),
     "cost-model": ("docs/bench.md", latency.cost_model_table),
     "detector": ("docs/detector.md", product.detector_table),
+    "detection-price": ("docs/detector.md", detection.price_table),
     "mfa-faults": ("docs/mfa.md", training.mfa_faults_table),
     "wild-counts": ("docs/mfa-wild.md", wild.counts_table),
     "wild-agreement": ("docs/mfa-wild.md", wild.agreement_table),
