@@ -89,5 +89,6 @@ def _recolour(face: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.u
     else:
         pixels = (pixels - 128) * rng.uniform(0.65, 1.3) + 128 + rng.uniform(-30, 30)
     if rng.random() < NOISE:
-        pixels = pixels + rng.normal(0, rng.uniform(2, 10), pixels.shape[:2])[..., None]
+        noise = rng.normal(0, rng.uniform(2, 10), pixels.shape[:2])
+        pixels += noise[..., None].astype(np.float32)
     return np.asarray(pixels.clip(0, 255), dtype=np.uint8)
