@@ -75,13 +75,12 @@ def _state(
     scores = dict(zip(manifest.head("emotion").labels, emotions, strict=True))
     best = max(scores, key=scores.__getitem__)
     labels = manifest.head("action_units").labels
+    marked: list[float | None] = [None] * len(labels) if strengths is None else [*strengths]
     shown = {
         label: ActionUnit(
             ACTION_UNIT_NAMES[label], score, score >= PRESENT, Reason.CONFIDENT, strength
         )
-        for label, score, strength in zip(
-            labels, units, strengths or [None] * len(labels), strict=True
-        )
+        for label, score, strength in zip(labels, units, marked, strict=True)
     }
     head = manifest.find_head("visibility")
     regions = dict(zip(head.labels if head and visibility else (), visibility, strict=True))
