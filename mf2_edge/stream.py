@@ -44,6 +44,10 @@ class FrameAnalyzer(Protocol):
     detector: FaceDetector
 
     @property
+    def units(self) -> tuple[str, ...]:
+        """The Action Units of the results, in the manifest's order."""
+
+    @property
     def landmark_finder(self) -> BlazeFaceDetector:
         """Finds the landmarks of a face that a detector gave without them."""
 

@@ -73,7 +73,8 @@ class Bundle:
 
     def files(self) -> list[Path]:
         """Where the files of the bundle lie, none of them checked."""
-        listed = (*self.manifest.artifacts, *self.manifest.goldens)
+        listed: list[ArtifactSpec | FileSpec]
+        listed = [*self.manifest.artifacts, *self.manifest.goldens]
         return [self.path / name for name in (MANIFEST, "LICENSE", *(f.file for f in listed))]
 
     def info(self) -> dict[str, Any]:

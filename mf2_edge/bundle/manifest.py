@@ -183,9 +183,9 @@ def _file_contradictions(manifest: Manifest) -> Iterator[str]:
     variants = Counter(map(_variant, manifest.artifacts))
     for variant in sorted(variant for variant, count in variants.items() if count > 1):
         yield f"$.artifacts: {variant} more than once; expected one file of a kind"
-    for each in (*manifest.artifacts, *manifest.goldens):
-        if _leaves(each.file):
-            yield f"`{each.file}` is not a path inside the bundle"
+    artifacts = [artifact.file for artifact in manifest.artifacts]
+    files = artifacts + [golden.file for golden in manifest.goldens]
+    yield from (f"`{file}` is not a path inside the bundle" for file in files if _leaves(file))
 
 
 def _variant(artifact: ArtifactSpec) -> str:

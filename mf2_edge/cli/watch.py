@@ -15,9 +15,8 @@ from mf2_edge.cli.columns import Style
 from mf2_edge.cli.watch_files import Csv, FrameResult, JsonLines, Parquet, Writer
 
 if TYPE_CHECKING:
-    from mf2_edge.analyzer import FaceStateAnalyzer
     from mf2_edge.io.video import VideoSource
-    from mf2_edge.stream import FaceStateStream
+    from mf2_edge.stream import FaceStateStream, FrameAnalyzer
 
 _DEFAULT_FPS: Final = 25.0
 
@@ -70,9 +69,7 @@ def watch(
         stats.missing = source.missing
 
 
-def _writers(
-    source: VideoSource, outputs: Outputs, analyzer: FaceStateAnalyzer
-) -> Iterator[Writer]:
+def _writers(source: VideoSource, outputs: Outputs, analyzer: FrameAnalyzer) -> Iterator[Writer]:
     given = (outputs.style, analyzer.bundle.manifest, analyzer.units)
     if outputs.parquet is not None:  # first: what it needs may not be installed
         yield Parquet(outputs.parquet, *given)

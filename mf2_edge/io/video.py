@@ -58,8 +58,9 @@ class VideoSource:
         is_camera = not self._on_disk and self.name.isdecimal()
         self.live = not self._on_disk and (is_camera or scheme.lower() in LIVE_SCHEMES)
         if self._on_disk:
-            _check_file(Path(source))
-            self._capture = cv2.VideoCapture(file_name(Path(source)))
+            path = Path(self.name)
+            _check_file(path)
+            self._capture = cv2.VideoCapture(file_name(path))
         else:
             self._capture = cv2.VideoCapture(int(self.name) if is_camera else self.name)
         if not self._capture.isOpened():
