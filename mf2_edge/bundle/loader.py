@@ -16,6 +16,7 @@ from mf2_edge.bundle.manifest import parse_manifest
 from mf2_edge.bundle.schema import Manifest
 from mf2_edge.errors import BundleError, ChecksumError
 from mf2_edge.facs import ACTION_UNIT_NAMES
+from mf2_edge.io.regular import open_regular
 
 if TYPE_CHECKING:
     from mf2_edge.bundle.schema import ArtifactFormat, ArtifactSpec, FileSpec, Precision
@@ -51,7 +52,7 @@ class Bundle:
         path = self._inside(file.file)
         try:
             # One byte more than expected is enough to know, whatever the size of the file.
-            with path.open("rb") as stream:
+            with open_regular(path) as stream:
                 data = stream.read(file.bytes + 1)
         except OSError as error:
             raise BundleError(
@@ -140,7 +141,8 @@ def load_bundle(name_or_path: str | Path | None = None) -> Bundle:
     folder = _SHIPPED / DEFAULT_BUNDLE if name_or_path is None else _folder(name_or_path)
     file = folder / MANIFEST
     try:
-        data = file.read_bytes()
+        with open_regular(file) as stream:
+            data = stream.read()
     except OSError as error:
         raise BundleError(
             f"{file}: cannot be read ({error.strerror}); expected a bundle's folder, or one of the "

@@ -157,6 +157,9 @@ def _contradictions(manifest: Manifest) -> Iterator[str]:
     yield from _label_contradictions(manifest)
     yield from _input_contradictions(manifest)
     yield from _file_contradictions(manifest)
+    # Patterns of Python let a line break pass at the end.
+    if any(text.endswith("\n") for text in (manifest.name, manifest.version)):
+        yield "$.name, $.version: end with a line break; expected letters, digits and ._+-"
 
 
 def _input_contradictions(manifest: Manifest) -> Iterator[str]:
@@ -251,5 +254,5 @@ def _label_contradictions(manifest: Manifest) -> Iterator[str]:
 def _leaves(file: str) -> bool:
     """Whether a path is anything but a plain relative path with forward slashes."""
     parts = file.split("/")
-    forbidden = any(c in file for c in "\\:\0")
+    forbidden = any(c in file for c in "\\:\0\n")
     return forbidden or any(part in ("", ".", "..") for part in parts)

@@ -30,6 +30,10 @@ PositiveNumber = Annotated[float, Meta(gt=0)]
 Probability = Annotated[float, Meta(ge=0, le=1)]
 Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 Text = Annotated[str, Meta(min_length=1)]
+Name = Annotated[str, Meta(pattern="^[A-Za-z0-9][A-Za-z0-9._+-]*$")]
+"""What is safe in file names, shells and the source code of any language."""
+FilePath = Annotated[str, Meta(pattern="^[A-Za-z0-9][A-Za-z0-9._+/-]*$")]
+"""Names with forward slashes between them."""
 
 
 class _Spec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -223,7 +227,7 @@ class ParitySpec(_Spec, frozen=True, kw_only=True):
 class ArtifactSpec(_Spec, frozen=True, kw_only=True):
     """One exported model file."""
 
-    file: Text
+    file: FilePath
     """Path inside the bundle, with forward slashes."""
     format: ArtifactFormat
     """Which runtime reads it."""
@@ -257,7 +261,7 @@ class ArtifactSpec(_Spec, frozen=True, kw_only=True):
 class FileSpec(_Spec, frozen=True, kw_only=True):
     """A file of the bundle that is not a model, such as goldens."""
 
-    file: Text
+    file: FilePath
     """Path inside the bundle, with forward slashes."""
     bytes: Positive
     """Size of the file."""
@@ -375,9 +379,9 @@ class Manifest(_Spec, frozen=True, kw_only=True):
 
     schema_version: Annotated[str, Meta(pattern=r"^\d+\.\d+$")]
     """`MAJOR.MINOR` of this schema."""
-    name: Text
+    name: Name
     """Name of the bundle; the name of its folder."""
-    version: Text
+    version: Name
     """Version of the weights."""
     description: Text
     """What it is, in a sentence."""

@@ -6,11 +6,13 @@ face: detection and alignment are the app's, as `manifest.json` and `align.py` s
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Final
+
+from mf2_edge.errors import BundleError
 
 if TYPE_CHECKING:
     from mf2_edge.bundle.schema import ArtifactFormat, ArtifactSpec, Layout, Manifest
@@ -52,12 +54,16 @@ def code_name(artifact: ArtifactSpec) -> str:
 def snippet(manifest: Manifest, artifact: ArtifactSpec, file: str) -> tuple[str, str]:
     """File name and text of the code for an artifact that lies in the app as `file`."""
     template, name, row = _TEMPLATES[artifact.format]
-    is_kotlin = name.endswith(".kt")
+    language = Path(name).suffix
+    if not re.fullmatch(r"[\w.+-]+", file, re.ASCII):
+        raise BundleError(
+            f"{file!r}: not a file name that is safe in code; expected [A-Za-z0-9._+-]"
+        )
     emotion, action_units = manifest.head("emotion"), manifest.head("action_units")
     mean, std = manifest.preprocessing.mean, manifest.preprocessing.std
     values: dict[str, str | int] = {
-        "title": f"{manifest.name} {manifest.version}: {_line(manifest.description)}",
-        "license": f"{manifest.license.name}: {_line(manifest.license.summary)}",
+        "title": _line(f"{manifest.name} {manifest.version}: {manifest.description}"),
+        "license": _line(f"{manifest.license.name}: {manifest.license.summary}"),
         "file": file,
         "stem": Path(file).stem,
         "width": manifest.input.width,
@@ -66,15 +72,15 @@ def snippet(manifest: Manifest, artifact: ArtifactSpec, file: str) -> tuple[str,
         "std": _row(map(repr, std)),
         "mean_f": _row(f"{value!r}f" for value in mean),
         "std_f": _row(f"{value!r}f" for value in std),
-        "emotions": _row(_text(label, is_kotlin) for label in emotion.labels),
+        "emotions": _row(_text(label, language) for label in emotion.labels),
         "temperature": repr(manifest.calibration.emotion.temperature),
         "emotion_output": emotion.output,
         "au_output": action_units.output,
-        "units": _units(manifest, row, is_kotlin),
+        "units": _units(manifest, row, language),
         "layout": artifact.layout,
         **_LAYOUTS[artifact.layout],
     }
-    if is_kotlin:
+    if language == ".kt":
         values["classes"] = (_FOLDER / "classes.kt").read_text(encoding="utf-8").rstrip()
         values["decode"] = _fill("decode.kt", values).rstrip()
     return name, _fill(template, values)
@@ -84,20 +90,33 @@ def _fill(template: str, values: dict[str, str | int]) -> str:
     return _Snippet((_FOLDER / template).read_text(encoding="utf-8")).substitute(values)
 
 
-def _units(manifest: Manifest, row: str, is_kotlin: bool) -> str:
+def _units(manifest: Manifest, row: str, language: str) -> str:
     """A line a unit: label, scale, bias."""
     lines = []
     for label in manifest.head("action_units").labels:
         fit = manifest.calibration.action_units[label]
         numbers = (repr(float(n)) for n in (fit.scale, fit.bias))
-        lines.append(f"{row}({_row([_text(label, is_kotlin), *numbers])}),")
+        lines.append(f"{row}({_row([_text(label, language), *numbers])}),")
     return "\n".join(lines)
 
 
-def _text(label: str, is_kotlin: bool) -> str:
-    """A string literal."""
-    literal = json.dumps(label, ensure_ascii=False)
-    return literal.replace("$", "\\$") if is_kotlin else literal
+def _text(label: str, language: str) -> str:
+    """A string literal of the language whose files end so: .kt, .swift or .py."""
+    special = '\\"$' if language == ".kt" else '\\"'
+    return f'"{"".join(_letter(letter, special, language) for letter in label)}"'
+
+
+def _letter(letter: str, special: str, language: str) -> str:
+    if letter in special:
+        return f"\\{letter}"
+    if letter.isprintable():
+        return letter
+    if language == ".swift":
+        return f"\\u{{{ord(letter):x}}}"
+    if language == ".py":
+        return f"\\U{ord(letter):08x}"
+    units = letter.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[i : i + 2].hex()}" for i in range(0, len(units), 2))
 
 
 def _row(parts: Iterable[str]) -> str:
@@ -105,5 +124,5 @@ def _row(parts: Iterable[str]) -> str:
 
 
 def _line(text: str) -> str:
-    """A text without line breaks, for a comment."""
-    return " ".join(text.split())
+    """A text for a comment, without what could end it or turn its direction."""
+    return "".join(letter for letter in " ".join(text.split()) if letter.isprintable())

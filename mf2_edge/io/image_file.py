@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mf2_edge.errors import ImageFileError
+from mf2_edge.io.regular import open_regular
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -17,7 +18,13 @@ if TYPE_CHECKING:
 IMAGE_SUFFIXES: Final = frozenset(
     (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 )
-"""What a folder is searched for; a file that is named itself may be anything that Pillow reads."""
+"""What a folder is searched for; a file that is named itself may have any suffix."""
+
+FORMATS: Final = ("JPEG", "MPO", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "HEIF")
+"""Pillow's names of what is read. It knows others, and runs Ghostscript for EPS."""
+
+LONGEST_SIDE: Final = 65_535
+"""Pixels, as in JPEG. Longer ones are few pixels wide, and cost far more than they show."""
 
 _EXIF_ORIENTATION: Final = 0x0112
 _STRIP_PIXELS: Final = 1 << 22
@@ -39,7 +46,8 @@ def read_image(path: str | Path) -> NDArray[np.uint8]:
     """An image file as uint8 RGB [H, W, 3], its EXIF orientation applied.
 
     Of animations the first picture; transparency lies on white. Pillow's guard against
-    decompression bombs bounds the size at about 179 megapixels (some 1.3 GB while reading).
+    decompression bombs bounds the size at about 179 megapixels (some 1.3 GB while reading), and no
+    side may exceed `LONGEST_SIDE`. Only `FORMATS` are read, whatever the file is called.
 
     Raises ImageFileError if the file is missing, truncated, too large, or not an image.
     """
@@ -47,19 +55,20 @@ def read_image(path: str | Path) -> NDArray[np.uint8]:
 
     path = Path(path)
     try:
-        if path.is_dir():
-            raise ImageFileError(f"{path}: is a folder; expected an image file")
+        Image.init()
+        known = [name for name in FORMATS if name in Image.OPEN]
         with warnings.catch_warnings():
             # Pillow warns from 89 megapixels on; phones take such photographs.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(path) as image:
+            with open_regular(path) as stream, Image.open(stream, formats=known) as image:
+                _check_sides(path, image)
                 array = to_rgb_array(image)
     except FileNotFoundError as error:
         raise ImageFileError(f"{path}: no such file") from error
     except UnidentifiedImageError as error:
         raise ImageFileError(
             f"{path}: is not an image that Pillow reads{_advice(path)}; expected "
-            "JPEG, PNG, WebP, TIFF, BMP or GIF"
+            "JPEG, PNG, WebP, TIFF, BMP, GIF or AVIF"
         ) from error
     except Image.DecompressionBombError as error:
         limit = 2 * (Image.MAX_IMAGE_PIXELS or 0) // 1_000_000
@@ -68,7 +77,13 @@ def read_image(path: str | Path) -> NDArray[np.uint8]:
         ) from error
     except PermissionError as error:
         raise ImageFileError(f"{path}: may not be read ({error.strerror})") from error
-    except (MemoryError, ImageFileError):
+    except IsADirectoryError as error:
+        raise ImageFileError(f"{path}: is a folder; expected an image file") from error
+    except MemoryError as error:
+        raise ImageFileError(
+            f"{path}: does not fit into memory; expected a smaller picture: scale it down first"
+        ) from error
+    except ImageFileError:
         raise
     except Exception as error:
         # Pillow's decoders let through whatever a damaged file makes them stumble over:
@@ -76,10 +91,20 @@ def read_image(path: str | Path) -> NDArray[np.uint8]:
         raise ImageFileError(
             f"{path}: truncated or damaged ({error}); expected a complete image file"
         ) from error
-    if min(array.shape[:2]) < 2:
-        height, width = array.shape[:2]
-        raise ImageFileError(f"{path}: {width} x {height} px; expected sides of at least 2 px")
     return array
+
+
+def _check_sides(path: Path, image: Image.Image) -> None:
+    """Before a pixel is decoded."""
+    if max(image.size) > LONGEST_SIDE:
+        raise ImageFileError(
+            f"{path}: {image.width} x {image.height} px; expected sides of at most "
+            f"{LONGEST_SIDE:,} px: cut it into parts first"
+        )
+    if min(image.size) < 2:
+        raise ImageFileError(
+            f"{path}: {image.width} x {image.height} px; expected sides of at least 2 px"
+        )
 
 
 def to_rgb_array(image: Image.Image) -> NDArray[np.uint8]:

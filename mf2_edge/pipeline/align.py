@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 Border = Literal["replicate", "black"]
 
+LARGEST_PADDED: Final = 1 << 24
+"""Pixels up to which an incomplete block is completed in memory."""
+
 _CV2_BORDER: Final = {"replicate": cv2.BORDER_REPLICATE, "black": cv2.BORDER_CONSTANT}
 
 
@@ -120,9 +123,23 @@ def _reduce(window: NDArray[np.uint8], step: int, border: Border) -> NDArray[np.
     """Mean of `step` x `step` blocks; a last incomplete block is completed by the border."""
     height, width = window.shape[:2]
     below, right = -height % step, -width % step
+    if (height + below) * (width + right) > LARGEST_PADDED and min(height, width) < step:
+        return _reduce_unpadded(window, step, border)
     if below or right:
         window = np.asarray(
             cv2.copyMakeBorder(window, 0, below, 0, right, _CV2_BORDER[border]), dtype=np.uint8
         )
     size = (window.shape[1] // step, window.shape[0] // step)
     return np.asarray(cv2.resize(window, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+def _reduce_unpadded(window: NDArray[np.uint8], step: int, border: Border) -> NDArray[np.uint8]:
+    """The same where blocks are far larger than the window, in memory of the window's size."""
+    sums = window.astype(np.float64)
+    for axis in (0, 1):
+        length = sums.shape[axis]
+        last = np.take(sums, [-1], axis) * (-length % step if border == "replicate" else 0)
+        sums = np.add.reduceat(sums, np.arange(0, length, step), axis)
+        end = (slice(None),) * axis + (slice(-1, None),)
+        sums[end] += last
+    return np.rint(sums / float(step) ** 2).astype(np.uint8)

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from mf2_edge.bundle.loader import Bundle
 
 MIN_FRAMES: Final = 10
+MAX_NOT_NEUTRAL: Final = 0.6
+"""Median score of another emotion from which on a face is not at rest."""
 MAX_FRAMES: Final = 1800
 """Frames that a recorder keeps, the latest: a minute at 30 frames a second."""
 
@@ -117,21 +119,31 @@ class NeutralRecorder:
         return not poor
 
     def baseline(self) -> Baseline:
-        """Medians of what was collected; raises BaselineError with fewer than 10 frames."""
+        """Medians of what was collected.
+
+        Raises BaselineError with fewer than 10 frames, and for a face that shows an emotion.
+        """
         if len(self._states) < MIN_FRAMES:
             raise BaselineError(
                 f"{len(self._states)} usable frames of a resting face; expected {MIN_FRAMES} or "
                 "more: look into the camera for a few seconds, in good light"
             )
         first, manifest = self._states[0], self._bundle.manifest
+        emotions = {
+            label: float(np.median([state.emotion.scores[label] for state in self._states]))
+            for label in first.emotion.scores
+        }
+        shown = max((e for e in emotions if e != "neutral"), key=lambda e: emotions[e], default="")
+        if shown and emotions[shown] > max(MAX_NOT_NEUTRAL, emotions.get("neutral", 0.0)):
+            raise BaselineError(
+                f"the face shows {shown} ({emotions[shown]:.2f}), which would be taken for "
+                "its rest; expected a resting face: relax it and record again"
+            )
         return Baseline(
             bundle=manifest.name,
             bundle_sha256=self._bundle.manifest_sha256,
             frames=len(self._states),
-            emotions={
-                label: float(np.median([state.emotion.scores[label] for state in self._states]))
-                for label in first.emotion.scores
-            },
+            emotions=emotions,
             action_units={
                 label: float(np.median([s.action_units[label].score for s in self._states]))
                 for label in first.action_units

@@ -20,6 +20,21 @@ bool is_version(const std::string& text) {
          std::all_of(minor + 1, text.end(), is_digit);
 }
 
+static bool is_letter(char letter) {
+  return is_digit(letter) || (letter >= 'A' && letter <= 'Z') || (letter >= 'a' && letter <= 'z');
+}
+
+bool is_file_path(const std::string& text) {
+  return !text.empty() && is_letter(text.front()) &&
+         std::all_of(text.begin(), text.end(), [](char letter) {
+           return is_letter(letter) || std::string("._+/-").find(letter) != std::string::npos;
+         });
+}
+
+bool is_name(const std::string& text) {
+  return is_file_path(text) && text.find('/') == std::string::npos;
+}
+
 void refuse(const std::string& what, const std::string& at) {
   throw ManifestError(what + " - at `" + at + "`");
 }

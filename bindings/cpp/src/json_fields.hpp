@@ -49,6 +49,8 @@ struct Limits {
 
 bool is_sha256(const std::string& text);
 bool is_version(const std::string& text);
+bool is_name(const std::string& text);
+bool is_file_path(const std::string& text);
 
 [[noreturn]] void refuse(const std::string& what, const std::string& at);
 

@@ -303,7 +303,7 @@ void read(const Json& json, const std::string& at, AccuracySpec& made, const Lim
 
 void read(const Json& json, const std::string& at, ArtifactSpec& made, const Limits&) {
   Fields fields(json, at);
-  fields.required("file", made.file, Limits::letters(1));
+  fields.required("file", made.file, Limits::pattern(is_file_path, "^[A-Za-z0-9][A-Za-z0-9._+/-]*$"));
   fields.required("format", made.format);
   fields.required("precision", made.precision);
   fields.required("layout", made.layout);
@@ -320,7 +320,7 @@ void read(const Json& json, const std::string& at, ArtifactSpec& made, const Lim
 
 void read(const Json& json, const std::string& at, FileSpec& made, const Limits&) {
   Fields fields(json, at);
-  fields.required("file", made.file, Limits::letters(1));
+  fields.required("file", made.file, Limits::pattern(is_file_path, "^[A-Za-z0-9][A-Za-z0-9._+/-]*$"));
   fields.required("bytes", made.bytes, Limits::above(0));
   fields.required("sha256", made.sha256, Limits::pattern(is_sha256, "^[0-9a-f]{64}$"));
   fields.close();
@@ -387,8 +387,8 @@ void read(const Json& json, const std::string& at, CardSpec& made, const Limits&
 void read(const Json& json, const std::string& at, Manifest& made, const Limits&) {
   Fields fields(json, at);
   fields.required("schema_version", made.schema_version, Limits::pattern(is_version, "^\\d+\\.\\d+$"));
-  fields.required("name", made.name, Limits::letters(1));
-  fields.required("version", made.version, Limits::letters(1));
+  fields.required("name", made.name, Limits::pattern(is_name, "^[A-Za-z0-9][A-Za-z0-9._+-]*$"));
+  fields.required("version", made.version, Limits::pattern(is_name, "^[A-Za-z0-9][A-Za-z0-9._+-]*$"));
   fields.required("description", made.description, Limits::letters(1));
   fields.required("license", made.license);
   fields.required("input", made.input);

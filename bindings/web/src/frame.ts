@@ -35,13 +35,15 @@ let canvas: OffscreenCanvas | undefined;
 
 /** The pixels of a message, in the worker. */
 export function toFrame(message: FrameMessage): Frame {
-  if (message instanceof ImageData) return message;
+  if (message instanceof ImageData) return onWhite(message);
   const { width, height } = message;
   canvas ??= new OffscreenCanvas(width, height);
   if (canvas.width !== width || canvas.height !== height) {
     [canvas.width, canvas.height] = [width, height];
   }
   const context = canvas.getContext("2d", { willReadFrequently: true })!;
+  context.fillStyle = "white"; // what is transparent lies on white, never on the frame before
+  context.fillRect(0, 0, width, height);
   context.drawImage(message, 0, 0);
   message.close();
   return context.getImageData(0, 0, width, height);
@@ -81,6 +83,18 @@ function checkPixels(source: ImageData): ImageData {
     );
   }
   return source;
+}
+
+/** The pixels of a copy with its alpha laid on white, rounded to the nearest. */
+function onWhite(message: ImageData): ImageData {
+  const { data } = message;
+  for (let i = 0; i < data.length; i += 4) {
+    const alpha = data[i + 3]!;
+    if (alpha === 255) continue;
+    for (let c = i; c < i + 3; c++) data[c] = (data[c]! * alpha + 255 * (255 - alpha)) / 255;
+    data[i + 3] = 255;
+  }
+  return message;
 }
 
 function copyOf({ data, width, height }: ImageData): ImageData {

@@ -302,7 +302,7 @@ extension AccuracySpec {
 extension ArtifactSpec {
     static func read(_ json: Json) throws -> ArtifactSpec {
         let fields: Fields = try json.fields()
-        let file: String = try fields.required("file").text(least: 1)
+        let file: String = try fields.required("file").text(pattern: #"^[A-Za-z0-9][A-Za-z0-9._+/-]*$"#)
         let format: ArtifactFormat = try fields.required("format").choice(ArtifactFormat.self)
         let precision: Precision = try fields.required("precision").choice(Precision.self)
         let layout: TensorLayout = try fields.required("layout").choice(TensorLayout.self)
@@ -335,7 +335,7 @@ extension ArtifactSpec {
 extension FileSpec {
     static func read(_ json: Json) throws -> FileSpec {
         let fields: Fields = try json.fields()
-        let file: String = try fields.required("file").text(least: 1)
+        let file: String = try fields.required("file").text(pattern: #"^[A-Za-z0-9][A-Za-z0-9._+/-]*$"#)
         let bytes: Int = try fields.required("bytes").whole(above: 0)
         let sha256: String = try fields.required("sha256").text(pattern: #"^[0-9a-f]{64}$"#)
         try fields.close()
@@ -460,8 +460,8 @@ extension Manifest {
     static func read(_ json: Json) throws -> Manifest {
         let fields: Fields = try json.fields()
         let schemaVersion: String = try fields.required("schema_version").text(pattern: #"^\d+\.\d+$"#)
-        let name: String = try fields.required("name").text(least: 1)
-        let version: String = try fields.required("version").text(least: 1)
+        let name: String = try fields.required("name").text(pattern: #"^[A-Za-z0-9][A-Za-z0-9._+-]*$"#)
+        let version: String = try fields.required("version").text(pattern: #"^[A-Za-z0-9][A-Za-z0-9._+-]*$"#)
         let description: String = try fields.required("description").text(least: 1)
         let license: LicenseSpec = try fields.required("license").read(LicenseSpec.read)
         let input: InputSpec = try fields.required("input").read(InputSpec.read)

@@ -161,7 +161,7 @@ internal fun Json.accuracySpec(): AccuracySpec = struct {
 
 internal fun Json.artifactSpec(): ArtifactSpec = struct {
     ArtifactSpec(
-        file = required("file") { text(least = 1) },
+        file = required("file") { text(pattern = Regex("[A-Za-z0-9][A-Za-z0-9._+/-]*")) },
         format = required("format") { choice(ArtifactFormat.entries, ArtifactFormat::key) },
         precision = required("precision") { choice(Precision.entries, Precision::key) },
         layout = required("layout") { choice(Layout.entries, Layout::key) },
@@ -178,7 +178,7 @@ internal fun Json.artifactSpec(): ArtifactSpec = struct {
 
 internal fun Json.fileSpec(): FileSpec = struct {
     FileSpec(
-        file = required("file") { text(least = 1) },
+        file = required("file") { text(pattern = Regex("[A-Za-z0-9][A-Za-z0-9._+/-]*")) },
         bytes = required("bytes") { whole(above = 0) },
         sha256 = required("sha256") { text(pattern = Regex("[0-9a-f]{64}")) },
     )
@@ -245,8 +245,8 @@ internal fun Json.cardSpec(): CardSpec = struct {
 internal fun Json.manifest(): Manifest = struct {
     Manifest(
         schemaVersion = required("schema_version") { text(pattern = Regex("\\d+\\.\\d+")) },
-        name = required("name") { text(least = 1) },
-        version = required("version") { text(least = 1) },
+        name = required("name") { text(pattern = Regex("[A-Za-z0-9][A-Za-z0-9._+-]*")) },
+        version = required("version") { text(pattern = Regex("[A-Za-z0-9][A-Za-z0-9._+-]*")) },
         description = required("description") { text(least = 1) },
         license = required("license") { licenseSpec() },
         input = required("input") { inputSpec() },
