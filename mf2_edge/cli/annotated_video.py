@@ -54,7 +54,8 @@ class AnnotatedVideo:
                 return
             self._show_until(self._due + 1)
             self._video.release()
-            if not _is_video(self._partial):  # OpenCV says nothing where the disk is full
+            # OpenCV says nothing where the disk is full.
+            if not _holds(self._partial, self._written):
                 raise OutputError(f"{self._path}: cannot be written; is there room on the disk?")
             with writing(self._path):
                 put_in_place(self._partial, self._path)
@@ -80,9 +81,11 @@ class AnnotatedVideo:
         return video
 
 
-def _is_video(path: Path) -> bool:
+def _holds(path: Path, frames: int) -> bool:
+    """Whether a video can be read and is about as long as what was written."""
     capture = cv2.VideoCapture(file_name(path))
     try:
-        return bool(capture.isOpened() and capture.read()[0])
+        count = capture.get(cv2.CAP_PROP_FRAME_COUNT)
+        return bool(capture.isOpened() and capture.read()[0]) and count >= 0.95 * frames - 1
     finally:
         capture.release()

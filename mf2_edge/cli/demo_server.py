@@ -11,6 +11,7 @@ import json
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import BoundedSemaphore
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
@@ -22,6 +23,9 @@ HOST: Final = "127.0.0.1"
 PAGE: Final = Path(__file__).parents[1] / "demo_page"
 """The page that ships with the package."""
 
+CONNECTIONS: Final = 64
+_NOWHERE: Final = ".not-served"
+
 _NEEDED: Final = ("index.html", "demo.js", "assets/worker.js")
 
 _HEADERS: Final = {
@@ -30,6 +34,8 @@ _HEADERS: Final = {
     "Cross-Origin-Embedder-Policy": "require-corp",
     "Cross-Origin-Resource-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Content-Security-Policy": "frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
     "Cache-Control": "no-cache",
 }
 
@@ -63,7 +69,7 @@ def open_server(page: Path, port: int) -> ThreadingHTTPServer:
     files, choices = _models()
     handler = partial(_Handler, directory=str(page), files=files, choices=choices)
     try:
-        return ThreadingHTTPServer((HOST, port), handler)
+        return _Server((HOST, port), handler)
     except (OSError, OverflowError) as error:
         raise DemoError(
             f"port {port} cannot be opened ({error}); choose another with --port, or 0 for any "
@@ -89,8 +95,32 @@ def _models() -> tuple[dict[str, Path], bytes]:
     return files, json.dumps(choices).encode()
 
 
+class _Server(ThreadingHTTPServer):
+    """At most `CONNECTIONS` at a time; the next one waits, or is closed."""
+
+    def __init__(self, *arguments: Any) -> None:
+        self._free = BoundedSemaphore(CONNECTIONS)
+        super().__init__(*arguments)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Serve in a thread of its own, unless all are taken."""
+        if self._free.acquire(timeout=1):
+            super().process_request(request, client_address)
+        else:
+            self.shutdown_request(request)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """Make room at the end."""
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._free.release()
+
+
 class _Handler(SimpleHTTPRequestHandler):
     """Files of the page and of the models, with the headers above; no folder lists, no log."""
+
+    timeout = 10  # seconds that a client may be silent
 
     # Not those of the system, which may call a script text.
     extensions_map = {  # noqa: RUF012
@@ -108,6 +138,16 @@ class _Handler(SimpleHTTPRequestHandler):
         self._files, self._choices = files, choices
         super().__init__(*request, directory=directory)
 
+    def parse_request(self) -> bool:
+        """Refuse another name than this machine's: a page could rebind its own to this address."""
+        if not super().parse_request():
+            return False
+        name = self.headers.get("Host", HOST).rpartition("]")[2].partition(":")[0].lower()
+        if name not in (HOST, "localhost"):
+            self.send_error(403, "expected the address of this machine as Host")
+            return False
+        return True
+
     def do_GET(self) -> None:
         if urlsplit(self.path).path != "/models/models.json":
             super().do_GET()
@@ -120,7 +160,16 @@ class _Handler(SimpleHTTPRequestHandler):
 
     def translate_path(self, path: str) -> str:
         model = self._files.get(unquote(urlsplit(path).path))
-        return str(model) if model else super().translate_path(path)
+        if model:
+            return str(model)
+        root = Path(self.directory).resolve()
+        try:
+            wanted = Path(super().translate_path(path)).resolve()
+            inside = wanted.relative_to(root).parts
+        except ValueError:  # out of the folder through a link, or no path at all
+            return str(root / _NOWHERE)
+        hidden = any(part.startswith(".") for part in inside)
+        return str(root / _NOWHERE if hidden else wanted)
 
     def end_headers(self) -> None:
         for name, value in _HEADERS.items():

@@ -25,7 +25,9 @@ from typing import TYPE_CHECKING
 from mf2_edge import __version__
 from mf2_edge.bench.options import add_arguments as _bench_arguments
 from mf2_edge.cli import demo_command, export_command, report_command, watch_command
-from mf2_edge.errors import Mf2EdgeError
+from mf2_edge.cli.output import shown
+from mf2_edge.cli.process import ended_by_signals, take_closed_streams
+from mf2_edge.errors import Mf2EdgeError, OutputError
 
 if TYPE_CHECKING:
     from mf2_edge.analyzer import FaceStateAnalyzer
@@ -48,25 +50,41 @@ class Command:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line; returns the exit code. argparse exits by itself on wrong usage."""
+    take_closed_streams()
     arguments = _parser().parse_args(argv)
     if isinstance(sys.stdout, io.TextIOWrapper):
         # File names need not be text; what cannot be encoded is written as an escape.
-        sys.stdout.reconfigure(errors="backslashreplace")
+        told = vars(arguments)
+        for_programs = told.get("form", "text") != "text" or told.get("json") is True
+        encoding = "utf-8" if for_programs else None
+        sys.stdout.reconfigure(encoding=encoding, errors="backslashreplace")
     run: Callable[[argparse.Namespace], int] = arguments.run
     try:
-        code = run(arguments)
-        sys.stdout.flush()
-        return code
+        if sys.stdout is None:
+            raise OutputError("stdout is closed; expected a place for results, such as /dev/null")
+        with ended_by_signals():
+            code = run(arguments)
+            sys.stdout.flush()
+            return code
     except Mf2EdgeError as error:
-        print(f"mf2-edge: {error}", file=sys.stderr)
+        print(f"mf2-edge: {shown(str(error))}", file=sys.stderr)
         return _EXIT_USAGE
     except BrokenPipeError:
-        # The reader, such as `head`, has seen enough. Python would complain again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        # The reader, such as `head`, has seen enough.
+        _discard_stdout()
         return 0
+    except OSError as error:
+        print(f"mf2-edge: {shown(str(error))}", file=sys.stderr)
+        _discard_stdout()
+        return _EXIT_USAGE
     except KeyboardInterrupt:
         print("mf2-edge: interrupted", file=sys.stderr)
         return _EXIT_INTERRUPTED
+
+
+def _discard_stdout() -> None:
+    """What is still to be written goes nowhere: Python would complain again at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -178,7 +196,7 @@ def _predict(arguments: argparse.Namespace) -> int:
     if failures:
         print(f"mf2-edge: {len(failures)} of the inputs could not be read:", file=sys.stderr)
         for failure in failures:
-            print(f"  {failure}", file=sys.stderr)
+            print(f"  {shown(failure)}", file=sys.stderr)
     return _EXIT_INPUT if failures else 0
 
 
@@ -243,7 +261,7 @@ def _verify(arguments: argparse.Namespace) -> int:
     print(f"{bundle.manifest.name} {bundle.manifest.version}  {bundle.path}")
     width = max(len(check.name) for check in checks)
     for check in checks:
-        print(f"  {check.outcome:<8}{check.name:<{width}}  {check.detail}")
+        print(shown(f"  {check.outcome:<8}{check.name:<{width}}  {check.detail}"))
     failed = sum(check.outcome is Outcome.FAILED for check in checks)
     if failed:
         print(f"mf2-edge: {failed} of {len(checks)} checks failed", file=sys.stderr)

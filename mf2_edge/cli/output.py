@@ -21,6 +21,14 @@ _BAR: Final = 20
 """Characters of a full bar."""
 
 
+def shown(text: str) -> str:
+    """A text for a terminal: what could steer it, a line break among it, becomes an escape."""
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode()
+        for letter in text
+    )
+
+
 class ResultWriter(Protocol):
     """Writes the results of one run, file by file."""
 
@@ -59,7 +67,7 @@ class _Text:
 
     def faces(self, path: Path, faces: list[FaceState]) -> None:
         count = {0: "no face", 1: "1 face"}.get(len(faces), f"{len(faces)} faces")
-        print(f"{path}: {count}", file=self._out)
+        print(f"{shown(str(path))}: {count}", file=self._out)
         for number, face in enumerate(faces, start=1):
             print("\n".join(f"  {line}" for line in _face_lines(number, face)), file=self._out)
 
@@ -114,9 +122,11 @@ class _Csv:
     def faces(self, path: Path, faces: list[FaceState]) -> None:
         for number, face in enumerate(faces, start=1):
             self._csv.writerow({"file": str(path), "face": number} | face_cells(face))
+        if not faces:
+            self._csv.writerow({"file": str(path), "face": 0, "status": "no_face"})
 
-    def failed(self, path: Path, error: str) -> None:
-        pass  # reported at the end, on stderr
+    def failed(self, path: Path, error: str) -> None:  # noqa: ARG002 - reported on stderr
+        self._csv.writerow({"file": str(path), "face": 0, "status": "unreadable"})
 
     def end(self) -> None:
         pass
@@ -154,7 +164,7 @@ def info_text(info: dict[str, Any]) -> str:
             f"{measured['value']:.4g}{_interval(measured)} ({measured['precision']}; "
             f"n={measured['n']}; {measured['protocol']})"
         )
-    return "\n".join(lines)
+    return "\n".join(map(shown, lines))
 
 
 def _interval(measured: dict[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -41,10 +42,10 @@ def predict_files(
 ) -> list[str]:
     """Analyse files and folders, writing results to `out` (stdout) as they come.
 
-    Folders are searched with all below them for image files. Results come in the order of
-    `paths`, folders sorted. `workers` files are analysed at a time, each by an analyzer of its own.
-    More than one file shows a progress bar on stderr. `annotate` is a folder, made if need be, for
-    the annotated pictures: a JPEG a photograph, in the same subfolders.
+    Folders are searched with all below them for image files, but for what is hidden. Results come
+    in the order of `paths`, folders sorted. `workers` files are analysed at a time, each by an
+    analyzer of its own. More than one file shows a progress bar on stderr. `annotate` is a folder,
+    made if need be, for the annotated pictures: a JPEG a photograph, in the same subfolders.
 
     Returns a line for every input that could not be read. Raises OutputError, before a photograph
     is read, where an annotated picture would overwrite one of them or cannot be written.
@@ -72,15 +73,17 @@ def predict_files(
         total=len(sources), unit=" photos", disable=len(sources) < 2, file=sys.stderr
     ) as progress:
         results.begin()
-        for source, answer in zip(sources, answers, strict=True):
-            with progress.external_write_mode():
-                if isinstance(answer, ImageFileError):
-                    failures.append(str(answer))
-                    results.failed(source.path, str(answer))
-                else:
-                    results.faces(source.path, answer)
-            progress.update()
-        results.end()
+        try:
+            for source, answer in zip(sources, answers, strict=True):
+                with progress.external_write_mode():
+                    if isinstance(answer, ImageFileError):
+                        failures.append(str(answer))
+                        results.failed(source.path, str(answer))
+                    else:
+                        results.faces(source.path, answer)
+                progress.update()
+        finally:  # JSON stays valid after Ctrl-C
+            results.end()
     return failures
 
 
@@ -116,9 +119,13 @@ def _find(paths: Sequence[Path]) -> tuple[list[Source], list[str]]:
 
 
 def _images_below(folder: Path) -> Iterator[Path]:
-    for file in folder.rglob("*"):
-        if file.suffix.lower() in IMAGE_SUFFIXES and not file.name.startswith("."):
-            yield file
+    """Image files, but none that is hidden or lies in a hidden folder, such as `.venv`."""
+    for place, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in names:
+            file = Path(place, name)
+            if file.suffix.lower() in IMAGE_SUFFIXES and not name.startswith("."):
+                yield file
 
 
 def _unused(path: Path, taken: dict[Path, int]) -> Path:

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from PIL import Image
 
 IMAGE_SUFFIXES: Final = frozenset(
-    (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+    (
+        *(".apng", ".avif", ".avifs", ".bmp", ".gif", ".heic", ".heif", ".jfif", ".jpe"),
+        *(".jpeg", ".jpg", ".mpo", ".png", ".tif", ".tiff", ".webp"),
+    )
 )
 """What a folder is searched for; a file that is named itself may have any suffix."""
 

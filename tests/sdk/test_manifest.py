@@ -155,7 +155,7 @@ def test_paths_that_leave_the_folder_are_refused(file: str, part: str) -> None:
     raw = manifest_dict()
     raw["goldens"] = [{"file": "g.npz", "bytes": 1, "sha256": "0" * 64}]
     raw[part][0]["file"] = file
-    with pytest.raises(ManifestError, match="not a path inside the bundle|matching regex"):
+    with pytest.raises(ManifestError, match=r"not a path inside the bundle|matching regex"):
         parse(raw)
 
 
