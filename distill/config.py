@@ -196,6 +196,9 @@ class DistillationConfig(_Part, frozen=True, kw_only=True):
 
     share: float
     """Of the teacher's outputs in each head's loss, 0..1; the labels have the rest."""
+    heads: tuple[str, ...] = ("emotion",)
+    """Heads that a bundle teaches. A bundle that ships has seen every subject with human FACS
+    codes: a network that learns Action Units from it is not measured honestly on a fold."""
     relation: Relation = "dist"
     """Loss between emotion logits: DIST, or the Kullback-Leibler divergence."""
     embedding: float = 0.0
@@ -253,7 +256,7 @@ class Recipe(_Part, frozen=True, kw_only=True):
     folds: FoldConfig | None = None
     """Without it nothing is measured on unseen FACS-coded subjects."""
     teacher: str | None = None
-    """An ensemble's TOML file, or a bundle's name or folder, whose emotions alone are learned."""
+    """An ensemble's TOML file, or a bundle's name or folder."""
     distillation: DistillationConfig | None = None
     """How the teacher is learned from; needed with a teacher."""
     qat: QatConfig | None = None

@@ -1,13 +1,12 @@
 """A bundle as a teacher: its exported file is run, no checkpoint is needed.
 
-It teaches emotion alone, and its embedding where its file returns it. A file that ships has seen
-every subject with human FACS codes: a network that learned its Action Units would not be measured
-honestly on the subjects of a fold.
+It teaches the heads that the recipe names (`distillation.heads`), and its embedding where its file
+returns it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,11 +29,13 @@ class BundleTeacher:
 
     analyzer: FaceStateAnalyzer
     normalised: PreprocessingSpec
+    heads: Mapping[str, int]
+    """Position among the outputs of each head that is to be learned, by name."""
     embedding: int | None
     """Position of the embedding among the outputs, if it is to be learned."""
 
     def __call__(self, batch: Batch) -> TeacherOutputs:
-        """Emotion logits of each face, and its embedding."""
+        """Logits of each face, by head, and its embedding."""
         images = batch.images
         mean, std = (
             torch.tensor(values).view(3, 1, 1)
@@ -43,8 +44,9 @@ class BundleTeacher:
         pixels = (images.detach().float().cpu() * std + mean).round().clamp(0, 255)
         faces = pixels.to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy()
         outputs = [self.analyzer.runtime.run(self.analyzer.preprocess(face)) for face in faces]
-        emotion = self.analyzer.bundle.manifest.head("emotion").output
-        logits = {"emotion": _stacked(outputs, emotion, images.device)}
+        logits = {
+            name: _stacked(outputs, place, images.device) for name, place in self.heads.items()
+        }
         if self.embedding is None:
             return TeacherOutputs(logits)
         embedding = _stacked(outputs, self.embedding, images.device)
@@ -59,21 +61,27 @@ def _stacked(outputs: Sequence[Sequence[NDArray[Any]]], place: int, device: torc
 def open_bundle_teacher(recipe: Recipe) -> BundleTeacher:
     """The bundle that a recipe names as its teacher, by name or folder.
 
-    Raises ConfigError if its faces or emotions are not the recipe's, or it does not return the
-    embedding that the recipe is to learn; BundleError if it is not there or damaged.
+    Raises ConfigError if its faces or the labels of a head are not the recipe's, or it does not
+    return the embedding that the recipe is to learn; BundleError if it is not there or damaged.
     """
     analyzer = FaceStateAnalyzer(recipe.teacher, num_threads=1)
     manifest = analyzer.bundle.manifest
-    theirs = (manifest.alignment, manifest.head("emotion").labels)
-    for what, own, found in zip(
-        ("alignment", "emotions"), (recipe.alignment, recipe.emotions), theirs, strict=True
-    ):
-        if own != found:
-            raise ConfigError(
-                f"the teacher {manifest.name} and {recipe.name} differ in {what}: a bundle teaches "
-                "recipes that share alignment and emotions with it"
-            )
-    return BundleTeacher(analyzer, recipe.preprocessing, _embedding(recipe, manifest))
+    if recipe.alignment != manifest.alignment:
+        raise ConfigError(_difference(recipe, manifest, "alignment"))
+    heads = {head.name: head for head in manifest.heads}
+    places: dict[str, int] = {}
+    for name in recipe.distillation.heads if recipe.distillation is not None else ():
+        if name not in heads or heads[name].labels != recipe.labels(name):
+            raise ConfigError(_difference(recipe, manifest, f"labels of {name}"))
+        places[name] = heads[name].output
+    return BundleTeacher(analyzer, recipe.preprocessing, places, _embedding(recipe, manifest))
+
+
+def _difference(recipe: Recipe, manifest: Manifest, what: str) -> str:
+    return (
+        f"the teacher {manifest.name} and {recipe.name} differ in {what}: a bundle teaches recipes "
+        "that share alignment and labels with it"
+    )
 
 
 def _embedding(recipe: Recipe, manifest: Manifest) -> int | None:

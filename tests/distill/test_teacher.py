@@ -156,7 +156,7 @@ def test_a_bundle_of_other_emotions_cannot_teach() -> None:
         distillation=DistillationConfig(share=0.5),
         emotions=("neutral", "fear"),
     )
-    with pytest.raises(ConfigError, match=r"mf2-edge-base and \S+ differ in emotions"):
+    with pytest.raises(ConfigError, match=r"mf2-edge-base and \S+ differ in labels of emotion"):
         open_bundle_teacher(recipe)
 
 
