@@ -188,7 +188,7 @@ def _file_contradictions(manifest: Manifest) -> Iterator[str]:
         yield f"$.artifacts: {variant} more than once; expected one file of a kind"
     artifacts = [artifact.file for artifact in manifest.artifacts]
     files = artifacts + [golden.file for golden in manifest.goldens]
-    yield from (f"`{file}` is not a path inside the bundle" for file in files if _leaves(file))
+    yield from (f"`{file}` is not a path inside the bundle" for file in files if leaves(file))
 
 
 def _variant(artifact: ArtifactSpec) -> str:
@@ -251,7 +251,7 @@ def _label_contradictions(manifest: Manifest) -> Iterator[str]:
             yield f"$.{part}: {odd} are no labels of the head"
 
 
-def _leaves(file: str) -> bool:
+def leaves(file: str) -> bool:
     """Whether a path is anything but a plain relative path with forward slashes."""
     parts = file.split("/")
     forbidden = any(c in file for c in "\\:\0\n")

@@ -5,7 +5,7 @@ The bundle's files stay as they are, byte for byte, so nothing that they were va
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -15,7 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mf2_edge.bundle.head_schema import TaskCalibration, TaskHeadSpec
+from mf2_edge.bundle.manifest import leaves
 from mf2_edge.errors import BundleError, ChecksumError, ManifestError
+from mf2_edge.io.regular import open_regular
 from mf2_edge.pipeline.activations import sigmoid, softmax
 from mf2_edge.runtime.select import open_model
 from mf2_edge.types import TaskAnswer
@@ -46,7 +48,7 @@ class TaskHead:
                 f"{path}: no {kind} file, but {held}; make one with `python -m exporters head`"
             )
         data = _read(path / file.file)
-        if sha256(data).hexdigest() != file.sha256:
+        if len(data) != file.bytes or sha256(data).hexdigest() != file.sha256:
             raise ChecksumError(f"{path / file.file}: not the bytes that {HEAD} records")
         self._outputs = [
             embedding.output
@@ -66,9 +68,30 @@ class TaskHead:
 def read_head(folder: Path) -> TaskHeadSpec:
     """The `head.json` of a folder; raises BundleError if it is missing, ManifestError if wrong."""
     try:
-        return msgspec.json.decode(_read(folder / HEAD), type=TaskHeadSpec)
-    except msgspec.MsgspecError as error:
+        spec = msgspec.json.decode(_read(folder / HEAD), type=TaskHeadSpec)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise ManifestError(f"{folder / HEAD}: {error}; make the head again") from error
+    problems = list(_contradictions(spec))
+    if problems:
+        raise ManifestError(f"{folder / HEAD}: {'; '.join(problems)}; make the head again")
+    return spec
+
+
+def _contradictions(spec: TaskHeadSpec) -> Iterator[str]:
+    """Parts of a head that disagree, as a manifest's are told."""
+    if not spec.labels or len(set(spec.labels)) < len(spec.labels):
+        yield "$.labels: expected different labels, at least one"
+    fitted = spec.calibration
+    parts = (fitted.multi_class, fitted.multi_label, fitted.score, fitted.likeness)
+    if sum(part is not None for part in parts) != 1:
+        yield "$.calibration: expected exactly one kind"
+    if fitted.multi_label is not None and set(fitted.multi_label) != set(spec.labels):
+        yield "$.calibration.multi_label: expected one entry a label"
+    if fitted.likeness is not None and len(fitted.likeness.quantiles) < 2:
+        yield "$.calibration.likeness.quantiles: expected at least two"
+    for file in spec.files:
+        if leaves(file.file):
+            yield f"`{file.file}` is not a path inside the head"
 
 
 def to_answers(
@@ -116,6 +139,7 @@ def _check(spec: TaskHeadSpec, bundle: Bundle, folder: Path) -> None:
 
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        with open_regular(path) as stream:
+            return stream.read()
     except OSError as error:
         raise BundleError(f"{path}: cannot be read ({error.strerror}); expected a head") from error
