@@ -106,7 +106,9 @@ class FaceStateStream:
         tracks, gone = self._tracker.update(image, timestamp_ms)
         self._last_ms = timestamp_ms
         for track_id in gone:
-            self._events.extend(self._people.pop(track_id).smoother.close(timestamp_ms))
+            person = self._people.pop(track_id, None)  # none where its only inference failed
+            if person is not None:
+                self._events.extend(person.smoother.close(timestamp_ms))
         states = [self._read(image, track, timestamp_ms) for track in tracks]
         return sorted(states, key=lambda state: state.box.area, reverse=True)
 
@@ -128,9 +130,13 @@ class FaceStateStream:
         return state
 
     def _check_time(self, timestamp_ms: float) -> None:
-        if not isfinite(timestamp_ms):
+        try:
+            finite = isfinite(timestamp_ms)
+        except (TypeError, OverflowError):
+            finite = False
+        if not finite:
             raise TimestampError(
-                f"timestamp_ms is {timestamp_ms}; expected a finite number of milliseconds"
+                f"timestamp_ms is {timestamp_ms!r}; expected a finite number of milliseconds"
             )
         if self._last_ms is not None and timestamp_ms < self._last_ms:
             raise TimestampError(

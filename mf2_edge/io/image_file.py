@@ -23,7 +23,17 @@ IMAGE_SUFFIXES: Final = frozenset(
 )
 """What a folder is searched for; a file that is named itself may have any suffix."""
 
-FORMATS: Final = ("JPEG", "MPO", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "HEIF")
+FORMATS: Final[tuple[str, ...]] = (
+    "JPEG",
+    "MPO",
+    "PNG",
+    "WEBP",
+    "TIFF",
+    "BMP",
+    "GIF",
+    "AVIF",
+    "HEIF",
+)
 """Pillow's names of what is read. It knows others, and runs Ghostscript for EPS."""
 
 LONGEST_SIDE: Final = 65_535
