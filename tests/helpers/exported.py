@@ -158,12 +158,12 @@ def lively_network(recipe: Recipe, seed: int) -> FaceStateNet:
     faces = synthetic_faces(112, 112).images[:16].astype(np.float32)
     with torch.inference_mode():
         inputs = torch.from_numpy((faces - 127.5) / 128).permute(0, 3, 1, 2)
-        for branch, logits in zip(
-            (network.emotion, network.action_units), network(inputs), strict=True
-        ):
+        heads = [network.emotion.head, network.action_units.head]
+        heads += [network.get_submodule(name) for name in network.extra]
+        for head, logits in zip(heads, network(inputs), strict=True):
             spread = logits.std(dim=0, keepdim=True)
-            branch.head.weight.data *= 2 / spread.T
-            branch.head.bias.data = (branch.head.bias - logits.mean(dim=0)) * 2 / spread[0]
+            head.weight.data *= 2 / spread.T
+            head.bias.data = (head.bias - logits.mean(dim=0)) * 2 / spread[0]
     return network
 
 
