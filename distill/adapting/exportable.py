@@ -11,7 +11,12 @@ from distill.adapting.heads import load_head
 from distill.adapting.task_heads import DFNOnVectors, LikenessOnVectors
 from distill.adapting.text_head import is_text_head, load_text_head
 from distill.training.checkpoint import CheckpointError
-from mf2_edge.bundle.head_schema import LikenessCalibration, TaskCalibration, TaskHeadSpec
+from mf2_edge.bundle.head_schema import (
+    HEAD_SCHEMA_VERSION,
+    LikenessCalibration,
+    TaskCalibration,
+    TaskHeadSpec,
+)
 
 
 def open_head(path: Path, trained_with: Path) -> tuple[nn.Module, TaskHeadSpec]:
@@ -33,7 +38,7 @@ def open_head(path: Path, trained_with: Path) -> tuple[nn.Module, TaskHeadSpec]:
             quantiles=text.card.quantiles, fitted_on=f"{text.card.faces} of {text.card.reference}"
         )
         spec = TaskHeadSpec(
-            schema_version="1.0",
+            schema_version=HEAD_SCHEMA_VERSION,
             task=text.card.task,
             kind="likeness",
             labels=(text.card.sentence,),
@@ -47,7 +52,7 @@ def open_head(path: Path, trained_with: Path) -> tuple[nn.Module, TaskHeadSpec]:
     trained = load_head(path, trained_with)
     card = trained.card
     spec = TaskHeadSpec(
-        schema_version="1.0",
+        schema_version=HEAD_SCHEMA_VERSION,
         task=card.task,
         kind=card.kind,
         labels=card.labels,

@@ -6,7 +6,7 @@ their outputs, and give the head's outputs.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 from mf2_edge.bundle.schema import (
     ActionUnitCalibration,
@@ -20,6 +20,8 @@ from mf2_edge.bundle.schema import (
     _Spec,
 )
 from mf2_edge.types import TaskKind
+
+HEAD_SCHEMA_VERSION: Final = "2.0"
 
 
 class ScoreCalibration(_Spec, frozen=True, kw_only=True):
