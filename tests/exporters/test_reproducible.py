@@ -20,7 +20,7 @@ from mf2_edge.errors import BundleError, RuntimeUnavailableError
 from mf2_edge.export.artifact import export_artifact
 from mf2_edge.runtime.select import choose_artifact, runs_here
 from mf2_edge.verify import Outcome, verify_bundle
-from tests.helpers.make_tiny_bundle import FOLDER, manifest_dict
+from tests.helpers.make_tiny_bundle import FOLDER, HEADS, manifest_dict
 
 
 class Small(nn.Module):
@@ -33,11 +33,11 @@ class Small(nn.Module):
             *(nn.Conv2d(3, 8, 3, stride=4), nn.ReLU(), nn.Conv2d(8, 8, 3, groups=8)),
             *(nn.Conv2d(8, 8, 26, groups=8), nn.Flatten()),
         )
-        self.emotion, self.action_units = nn.Linear(8, 8), nn.Linear(8, 17)
+        self.heads = nn.ModuleList(nn.Linear(8, len(labels)) for labels in HEADS.values())
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         face = self.trunk(x)
-        return self.emotion(face), self.action_units(face)
+        return tuple(head(face) for head in self.heads)
 
 
 def source_of(name: str, network: nn.Module | None = None) -> ExportSource:
