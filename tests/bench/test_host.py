@@ -17,7 +17,7 @@ from mf2_edge.bench.measure.machine import energy_between, noise
 from mf2_edge.bench.render.page import page
 from mf2_edge.bench.report import Report, read_report
 from mf2_edge.bundle.loader import load_bundle
-from tests.helpers.make_tiny_bundle import FOLDER, SIZE
+from tests.helpers.make_tiny_bundle import FOLDER, HEADS, SIZE
 
 
 @pytest.fixture(scope="module")
@@ -105,11 +105,12 @@ def test_work_is_that_of_the_file() -> None:
     bundle = load_bundle(FOLDER)
     artifact = bundle.select("tflite")
     work = read_work(bundle.read(artifact), source="tiny")
-    # One mean over the picture, then two linear layers from 3 colours to 8 and 17 labels.
-    assert (work.operators, work.plain) == (3, 2)
-    assert (work.dense_macs, work.depthwise_macs) == (3 * (8 + 17), 0)
-    assert work.moved == 3 * SIZE * SIZE + 3 + 2 * 3 + 8 + 17
-    assert work.weights == 2 + (3 + 1) * (8 + 17)
+    # One mean over the picture, then a linear layer from 3 colours to the labels of each head.
+    heads, labels = len(HEADS), sum(map(len, HEADS.values()))
+    assert (work.operators, work.plain) == (1 + heads, heads)
+    assert (work.dense_macs, work.depthwise_macs) == (3 * labels, 0)
+    assert work.moved == 3 * SIZE * SIZE + 3 + heads * 3 + labels
+    assert work.weights == 2 + (3 + 1) * labels
     with pytest.raises(ValueError, match=r"x\.pte: not a \.tflite file"):
         read_work(b"1234ET12 and more", source="x.pte")
     with pytest.raises(ValueError, match="x: "):

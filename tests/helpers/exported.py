@@ -102,7 +102,9 @@ def exported_int8() -> Path:
     )
     # As a network that has learned the text space.
     distillation = DistillationConfig(share=0.5, text=1.0)
-    recipe = msgspec.structs.replace(recipe, network=settings, distillation=distillation)
+    recipe = msgspec.structs.replace(
+        recipe, network=settings, teacher="distill/configs/mf2.toml", distillation=distillation
+    )
     network = lively_network(recipe, seed=0)
     save_network(network, recipe, "toy", folder / "network.pt")
     simulated = prepare(network, (2, 3, 112, 112))
