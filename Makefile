@@ -33,7 +33,7 @@ browser:
 	@missing=""; for pair in chromium:chromium node:nodejs npm:npm; do \
 		command -v $${pair%:*} >/dev/null || missing="$$missing $${pair#*:}"; done; \
 	if [ -n "$$missing" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-		apt-get update -qq && apt-get install -y -qq $$missing >/dev/null || \
+		apt-get update -qq && apt-get install -y -qq --no-install-recommends $$missing >/dev/null || \
 		echo "could not install:$$missing" >&2; fi
 
 # libusb: the metadata reader of tflite-support loads it.
@@ -43,7 +43,7 @@ native:
 	@missing=""; for package in $(NATIVE); do \
 		dpkg -s $$package >/dev/null 2>&1 || missing="$$missing $$package"; done; \
 	if [ -n "$$missing" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-		apt-get update -qq && apt-get install -y -qq $$missing >/dev/null || \
+		apt-get update -qq && apt-get install -y -qq --no-install-recommends $$missing >/dev/null || \
 		echo "could not install:$$missing" >&2; fi
 
 swift: $(DEV)/.installed ## the Swift binding compiled and tested, in a chroot that is made once (Debian, root)
