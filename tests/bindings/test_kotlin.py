@@ -117,6 +117,8 @@ def test_every_head_is_decoded_and_smoothed_as_in_python(replayed: Replayed) -> 
     check_heads(replayed[0]["heads"])
 
 
+@needs_kotlin
+@pytest.mark.slow
 def test_a_stream_is_told_as_in_python(replayed: Replayed) -> None:
     check_stream(replayed[0]["stream"])
 
