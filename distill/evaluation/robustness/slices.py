@@ -80,8 +80,8 @@ def _run_all(
     The first is the face as it is. NaN where a condition does not apply to a face.
     """
     artifact = open_file(which)
-    heads = artifact.analyzer.bundle.manifest.heads
-    width = sum(len(head.labels) for head in heads) + 1
+    manifest = artifact.analyzer.bundle.manifest
+    width = len(manifest.head("emotion").labels) + len(manifest.head("action_units").labels) + 1
     conditions = [(condition.name, condition.what) for condition in CONDITIONS]
     key = fingerprint(
         artifact.analyzer.artifact.sha256,
