@@ -72,7 +72,7 @@ class BundleScorer:
     """A bundle, through the analyzer that ships."""
 
     def __init__(self, bundle: str | None) -> None:
-        self._analyzer = FaceStateAnalyzer(bundle)
+        self._analyzer = FaceStateAnalyzer(bundle, include_experimental=True)
         manifest = self._analyzer.bundle.manifest
         artifact = self._analyzer.artifact
         self.emotions = manifest.head("emotion").labels

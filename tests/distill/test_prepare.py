@@ -29,9 +29,10 @@ from tests.helpers.tiny_training import RECIPE
 
 def _prepared(folder: Path, reader: str, **changes: object) -> tuple[Recipe, FaceStore]:
     data = {reader: DatasetConfig(reader=reader, root=str(folder / "set"), terms="-", title="T")}
-    recipe = msgspec.structs.replace(
-        load_recipe(RECIPE), runs=str(folder / "runs"), data=data, **changes
-    )
+    shipped, replace = load_recipe(RECIPE), msgspec.structs.replace
+    alone = replace(shipped.train, batch={reader: 1})
+    runs = str(folder / "runs")
+    recipe = replace(shipped, runs=runs, data=data, train=alone, folds=None, **changes)
     prepare(recipe, workers=1)
     return recipe, load_store(recipe.cache_folder / reader)
 
