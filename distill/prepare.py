@@ -109,14 +109,14 @@ def _labels(
     # not looked for: unknown, not absent.
     unlisted = np.array([face.coded is None for face in faces])
     coded[np.ix_(unlisted, ~(coded == 1).any(axis=0))] = np.nan
-    labels = {
+    labels: dict[str, NDArray[Any]] = {
         "names": np.array([face.identity for face in faces]),
         "splits": np.array([split_of(face, dataset, recipe.seed) for face in faces]),
         "subjects": np.array([face.subject or "" for face in faces]),
         "votes": votes,
         "majority": winner,
         "action_units": coded,
-        "coders": (~np.isnan(coded).all(axis=1)).astype(np.int64),
+        "coders": np.asarray(~np.isnan(coded).all(axis=1), np.int64),
     }
     if dataset.reader == "wild":
         labels |= _soft_labels(faces, recipe)

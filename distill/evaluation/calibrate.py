@@ -107,11 +107,11 @@ def coded_faces(
             titles.append(f"{part.title} validation")
     if not logits:
         return np.empty(0, np.float32), np.empty(0, bool), "no held-out face"
-    values, labels, sure = (np.concatenate(each) for each in (logits, truth, twice))
+    values, present, sure = np.concatenate(logits), np.concatenate(truth), np.concatenate(twice)
     where = " and ".join(titles)
-    if labels[sure].sum() >= LEAST_POSITIVES and not labels[sure].all():
-        return values[sure], labels[sure], f"{where}, coded twice"
-    return values, labels, where
+    if present[sure].sum() >= LEAST_POSITIVES and not present[sure].all():
+        return values[sure], present[sure], f"{where}, coded twice"
+    return values, present, where
 
 
 def fit_temperature(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> float:

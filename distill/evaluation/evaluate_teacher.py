@@ -42,7 +42,7 @@ def evaluate_teacher(path: Path, out: Path) -> list[TeacherMetrics]:
     config = load_ensemble(path)
     members = load_members(config, path.parent)
     torch.set_num_threads(members[0].threads)
-    alone = [EnsembleConfig(**_fields(config, member.name)) for member in members]
+    alone = [msgspec.structs.replace(config, name=member.name) for member in members]
     figures = [
         _measure(each, chosen, seen)
         for seen in (ONCE, config.views)
@@ -122,10 +122,6 @@ def checkpoint_sums(members: Sequence[Recipe]) -> dict[str, str]:
         )
     ]
     return {str(path): sha256(path.read_bytes()).hexdigest() for path in paths}
-
-
-def _fields(config: EnsembleConfig, name: str) -> dict[str, object]:
-    return {**msgspec.structs.asdict(config), "name": name}
 
 
 def table(figures: Sequence[TeacherMetrics]) -> Iterator[str]:

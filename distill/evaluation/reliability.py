@@ -10,12 +10,8 @@ from distill.evaluation.calibrate import HeldOut, is_present
 from distill.evaluation.conditions import hard_labels
 from distill.evaluation.metrics.scores import f1
 from distill.evaluation.protocols.out_of_fold import Folds, out_of_fold
-from mf2_edge.bundle.schema import (
-    CalibrationSpec,
-    LabelReliability,
-    ReliabilityFigure,
-    ReliabilitySpec,
-)
+from mf2_edge.bundle.schema import CalibrationSpec, ReliabilitySpec
+from mf2_edge.reliability import LabelReliability, ReliabilityFigure
 
 
 def measure_reliability(

@@ -85,7 +85,8 @@ def _recolour(face: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.u
     if light < OVER_EXPOSURE:
         pixels *= rng.uniform(1.2, 1.9)
     elif light < OVER_EXPOSURE + GAMMA:
-        pixels = 255 * (pixels.clip(0, 255) / 255) ** rng.uniform(0.5, 2.2)
+        gamma = np.float32(rng.uniform(0.5, 2.2))
+        pixels = np.asarray(255 * (pixels.clip(0, 255) / 255) ** gamma, np.float32)
     else:
         pixels = (pixels - 128) * rng.uniform(0.65, 1.3) + 128 + rng.uniform(-30, 30)
     if rng.random() < NOISE:

@@ -163,7 +163,7 @@ def _batch(recipe: Recipe, faces: Sequence[tuple[Face, tuple[int, ...]]], place:
         augment(face.image, size.width, size.height, np.random.default_rng(seed))
         for face, seed in faces
     ]
-    stack = {
+    stack: dict[str, Tensor] = {
         head: torch.from_numpy(np.stack([face.targets[head] for face, _ in faces]))
         for head in recipe.heads
     }

@@ -24,7 +24,7 @@ def build_network(recipe: Recipe, backbone: Backbone | None = None) -> FaceState
             return build_network(recipe, make_backbone(recipe, None))
     settings = recipe.network
     emotions, units = len(recipe.emotions), len(recipe.action_units)
-    extra = {head: len(recipe.labels(head)) for head in settings.heads}
+    extra: dict[str, int] = {head: len(recipe.labels(head)) for head in settings.heads}
     network: FaceStateNet
     match settings.architecture:
         case "student":

@@ -154,7 +154,7 @@ def _fill(network: FaceStateNet, graph: _Graph, manifest: Manifest) -> None:
 
 def _find_outputs(graph: _Graph, manifest: Manifest) -> dict[str, int]:
     """The output tensor of each head."""
-    found = {}
+    found: dict[str, int] = {}
     for head in manifest.heads:
         tensor = graph.outputs[head.output]
         if graph.width(tensor) != len(head.labels):

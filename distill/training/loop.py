@@ -178,9 +178,9 @@ def learning_rate(recipe: Recipe, parameter: str) -> float:
 
 def training_key(recipe: Recipe, fold: int | None) -> str:
     """What a training rests on, as a hash; threads, and how often it is saved, change nothing."""
-    names = ("emotions", "action_units", "alignment", "preprocessing", "margin", "network")
-    names += ("texts", "unseen", "training_seed", "seed", "folds", "distillation")
-    rests_on = {name: getattr(recipe, name) for name in names}
+    faces = ("emotions", "action_units", "alignment", "preprocessing", "margin", "network")
+    training = ("texts", "unseen", "training_seed", "seed", "folds", "distillation")
+    rests_on = {name: getattr(recipe, name) for name in (*faces, *training)}
     rests_on["blend"] = {name: data.blend for name, data in recipe.data.items()}
     often = msgspec.structs.replace(recipe.train, checkpoint_every=0, evaluate_every=0)
     content = [rests_on, often, fold, teacher_key(recipe, fold)]

@@ -50,7 +50,9 @@ class Objective:
             taught = self.teacher(batch) if self.teacher is not None else None
             outputs, features = self._forward(network, batch.images)
         logits = {head: outputs[place].float() for place, head in enumerate(self.recipe.heads)}
-        found = {head: self._head_loss(head, logits[head], batch, taught) for head in logits}
+        found: dict[str, Tensor] = {
+            head: self._head_loss(head, logits[head], batch, taught) for head in logits
+        }
         if features is not None and taught is not None and self.recipe.distillation is not None:
             found["distillation"] = distillation_loss(features, taught, self.recipe.distillation)
         if self.language is not None and isinstance(network, MF2) and features is not None:

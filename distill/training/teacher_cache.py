@@ -44,7 +44,8 @@ class CachedTeacher:
                 f"the teacher's outputs for face {row} of {name or 'shards'} were not kept: set "
                 "distillation.cached to false, or train on prepared data sets alone"
             )
-        return found[head][row]
+        logits: NDArray[np.float32] = found[head][row]
+        return logits
 
 
 def cache_outputs(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from distill.evaluation.metrics.intervals import WILSON
 from distill.evaluation.reports import tables
-from distill.evaluation.reports.schema import Evaluation
+from distill.evaluation.reports.schema import Evaluation as Evaluation
 from exporters.bundle.metadata import decode_file
 from exporters.bundle.model_card import FAIRNESS, LIMITS
 from exporters.errors import PackError

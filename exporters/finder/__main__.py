@@ -121,6 +121,7 @@ def _portrait(size: tuple[int, int]) -> NDArray[np.uint8]:
 
     path = Path(mf2_edge.__file__).parent / "samples" / "astronaut.jpg"
     image = cv2.imread(str(path), cv2.IMREAD_COLOR_RGB)
+    assert image is not None  # the sample comes with the package
     return np.asarray(cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA), np.uint8)
 
 

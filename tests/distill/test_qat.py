@@ -100,7 +100,7 @@ def test_no_steps_calibrate_the_ranges_and_leave_the_weights(recipe: Recipe) -> 
     rows = store.rows("train")
     floats, integers = (
         predict(load_trained(ranges, precision), ranges, store, rows)["emotion"]
-        for precision in ("fp32", "int8")  # type: ignore[misc]
+        for precision in ("fp32", "int8")
     )
     assert correlation(torch.from_numpy(floats), torch.from_numpy(integers)) > 0.95
     assert (floats != integers).any()

@@ -9,6 +9,7 @@ from functools import cache
 from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import cast
 from unittest.mock import patch
 
 import msgspec
@@ -161,7 +162,7 @@ def lively_network(recipe: Recipe, seed: int) -> FaceStateNet:
     with torch.inference_mode():
         inputs = torch.from_numpy((faces - 127.5) / 128).permute(0, 3, 1, 2)
         heads = [network.emotion.head, network.action_units.head]
-        heads += [network.get_submodule(name) for name in network.extra]
+        heads += [cast("nn.Linear", network.get_submodule(name)) for name in network.extra]
         for head, logits in zip(heads, network(inputs), strict=True):
             spread = logits.std(dim=0, keepdim=True)
             head.weight.data *= 2 / spread.T

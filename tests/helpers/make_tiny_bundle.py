@@ -43,7 +43,7 @@ SHOWN = [unit for unit in UNITS if unit not in EXPERIMENTAL]
 def weights() -> dict[str, NDArray[np.float32]]:
     """Matrices [labels, 3] and biases [labels] of all heads, the same at every call."""
     generator = np.random.default_rng(7)
-    made = {}
+    made: dict[str, NDArray[np.float32]] = {}
     for name, labels in HEADS.items():
         made[name] = generator.normal(size=(len(labels), 3)).astype(np.float32)
         made[f"{name}_bias"] = generator.normal(size=len(labels)).astype(np.float32)

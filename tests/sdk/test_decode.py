@@ -173,6 +173,7 @@ def test_intensity_and_level_come_from_presence_and_strength() -> None:
     units = {"AU12": 3.0, "AU6": 3.0, "AU4": -3.0}
     told = decoder().decode(outputs({}, units, {"AU12": 3.0, "AU6": -3.0, "AU4": 9.0}))
     smile, cheeks, frown = (told.action_units[label] for label in ("AU12", "AU6", "AU4"))
+    assert smile.strength is not None
     assert smile.strength == pytest.approx(1 / (1 + math.exp(-(1.2 * 3 - 0.4))))
     assert smile.intensity == pytest.approx((smile.score + smile.strength) / 2)
     assert (smile.level, cheeks.level, frown.level) == ("marked", "slight", "none")
