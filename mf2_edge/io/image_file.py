@@ -69,7 +69,7 @@ def read_image(path: str | Path) -> NDArray[np.uint8]:
     path = Path(path)
     try:
         Image.init()
-        known = [name for name in FORMATS if name in Image.OPEN]
+        known: list[str] = [name for name in FORMATS if name in Image.OPEN]
         with warnings.catch_warnings():
             # Pillow warns from 89 megapixels on; phones take such photographs.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)

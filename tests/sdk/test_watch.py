@@ -212,7 +212,7 @@ def test_parquet_holds_what_the_csv_holds(
         for row in table.to_pylist()
     ]
     assert cells == told
-    score = {"native": "detection_score", "openface": "AU12_r", "pyfeat": "FaceScore"}[style]
+    score = {"native": "detection_score", "openface": "AU12_c", "pyfeat": "FaceScore"}[style]
     empty = [row for row in table.to_pylist() if row[score] is None]
     if style == "native":
         assert empty == []

@@ -157,7 +157,7 @@ def test_a_place_where_nothing_can_be_written_is_named(
     option: str, film: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     place = film / f"out.{OUTPUTS[option.strip('-')]}"  # a file is no folder
-    assert main(["watch", str(film), option, str(place)]) == 1
+    assert main(["watch", str(film), option, str(place)]) == 2
     assert f"mf2-edge: {place}: cannot be written" in capsys.readouterr().err
 
 
