@@ -27,7 +27,7 @@ internal class OneEuro(private val spec: OneEuroSpec, private val together: Bool
         val recent = before.zip(x) { mean, each -> mean + share * (each - mean) }
         val factor = 2 * PI * spec.speedCutoffHz / unit
         val speeds = x.zip(recent) { each, mean -> abs(each - mean) * factor }
-        val fastest = speeds.max()
+        val fastest = speeds.maxOrNull() ?: 0.0
         val smoothed = value.mapIndexed { i, each ->
             val speed = if (together) fastest else speeds[i]
             each + gain(spec.minCutoffHz + spec.beta * speed, seconds) * (x[i] - each)
