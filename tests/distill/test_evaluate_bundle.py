@@ -251,10 +251,10 @@ def test_what_is_not_here_is_left_out_and_said(setup: Setup, tmp_path: Path) -> 
     found = load_evaluation(out)
     assert found.slices == ()
     assert found.recipe is None
-    assert len(found.left_out) == 5  # raters and slices of two data sets, figures of the recipe
-    assert all("no data set at" in line for line in found.left_out[:4])
-    assert "distill train" in found.left_out[4]
-    assert len(found.emotions) == 3
+    assert len(found.left_out) == 7  # raters and slices of three data sets, figures of the recipe
+    assert all("no data set at" in line for line in found.left_out[:6])
+    assert "never-trained/calibration.json: run `python -m distill calibrate`" in found.left_out[6]
+    assert len(found.emotions) == 4
 
 
 @pytest.mark.parametrize(
