@@ -93,8 +93,8 @@ def test_the_evaluations_are_of_the_files_that_ship(name: str) -> None:
     for measured in found:
         assert shipped.get(measured.artifact) == measured.sha256
         assert measured.version == manifest.version
-    # The recipe's out-of-fold figures, where it has some, are of numbers, not of a file: one file has
-    # to tell them.
+    # The recipe's out-of-fold figures, where it has some, are those of a precision, not of a file:
+    # one file has to state them.
     has_folds = any("folds by subject" in figure.split for figure in manifest.accuracy)
     numbers = {artifact.file: artifact.precision for artifact in manifest.artifacts}
     whole = {numbers[measured.artifact] for measured in found if measured.left_out == ()}
