@@ -11,10 +11,13 @@ import numpy as np
 
 from distill.config import Recipe, load_recipe
 from distill.datasets.wild import load_codes
+from distill.datasets.wild.split import split_of
 
 RECIPE = Path(__file__).parents[2] / "distill" / "configs" / "mf2-edge-base.toml"
 CODED = 60
 """Faces of MFA-wild in the miniature, half of them coded twice."""
+HELD_OUT = 10
+"""Faces coded twice that are held out for validation."""
 
 
 def tiny_recipe(folder: Path) -> Recipe:
@@ -65,7 +68,9 @@ def _wild(root: Path, rng: np.random.Generator) -> None:
     codes = [code for code in load_codes() if code.set == "fairface"]
     twice = [code for code in codes if code.coder_b is not None]
     once = [code for code in codes if code.coder_b is None]
-    for code in (*twice[: CODED // 2], *once[: CODED // 2]):
+    held_out = [code for code in twice if split_of(code.set, code.image) == "valid"]
+    taught = [code for code in twice if split_of(code.set, code.image) == "train"]
+    for code in (*held_out[:HELD_OUT], *taught[: CODED // 2 - HELD_OUT], *once[: CODED // 2]):
         _picture(root / code.name, 100, rng)
 
 
