@@ -221,13 +221,14 @@ private func replayAnswers(_ goldens: Arrays, _ manifest: Manifest) throws -> [[
         let told = decoder.decode(logits.map { floats($0, i) }, .ok, nil)
         var units: [String: Any] = [:]
         for (label, unit) in told.actionUnits {
-            let world: Double? = unit.reliability?.world?.f1
+            var world: Any = NSNull()
+            if let f1 = unit.reliability?.world?.f1 { world = f1 }
             units[label] = [
                 "present": unit.present,
                 "reason": unit.reason.rawValue,
                 "intensity": unit.intensity ?? -1,
                 "level": unit.level?.rawValue ?? "",
-                "world": world.map { $0 as Any } ?? NSNull(),
+                "world": world,
             ] as [String: Any]
         }
         var visibility: [String: Any] = [:]
