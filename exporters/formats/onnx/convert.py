@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from exporters.errors import ConversionError
 from exporters.formats.metadata import file_metadata
-from exporters.formats.onnx.int8 import check_integers, quantize_biases, to_unsigned
+from exporters.formats.onnx.int8 import (
+    check_integers,
+    quantize_biases,
+    round_additions,
+    to_unsigned,
+)
 from exporters.formats.spec import ExportSource, Operators
 from mf2_edge.extras import require
 from mf2_edge.io.atomic import replacing
@@ -36,6 +41,7 @@ def export_onnx_int8(source: ExportSource, path: Path) -> Operators:
     model = _export(source, path.name)
     quantize_biases(model)
     to_unsigned(model)
+    round_additions(model)
     check_integers(model, path.name)
     _save(model, path)
     return Counter(node.op_type for node in model.graph.node)

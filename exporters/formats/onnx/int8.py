@@ -7,6 +7,10 @@ that the sum has), so this makes them so.
 Weights and activations are stored as uint8. Its kernels for int8 weights on x86 without VNNI add
 pairs of products in 16 bits, which saturate (the instruction VPMADDUBSW): logits were off by up to
 3.2. Those for uint8 on both sides add in 32 bits, on every processor.
+
+Additions are (a - zero) * scale / sum_scale of both inputs, rounded: on x86 in float32, halves to
+the even, on ARM in fixed point, halves up. One sum that comes out differently changes most logits
+by a step, so the scales of what is added are rounded until no sum comes near a half.
 """
 
 from __future__ import annotations
@@ -15,12 +19,17 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from exporters.errors import ConversionError
 
 _LAYERS: Final = ("Conv", "Gemm")
 _MOVES: Final = ("Pad", "Reshape", "Relu", "Add")
 _QUANTIZERS: Final = ("QuantizeLinear", "DequantizeLinear")
+_DIVISIONS: Final = 1023
+"""The ratios scale / sum_scale are multiples of 1 / 1023. That number is odd, so that no sum of two
+whole multiples is a half: the nearest is 1 / 2046 away. ARM's multipliers of 21 bits err by a half
+of that at most (255 * 2 / 2**21), float32 by less."""
 
 
 def quantize_biases(model: Any) -> int:
@@ -81,6 +90,56 @@ def to_unsigned(model: Any) -> int:
     del graph.value_info[:]  # their types are those of before
     _drop_unread(graph)
     return count
+
+
+def round_additions(model: Any) -> int:
+    """Let each Add read its inputs by scales that are multiples of the sum's / 1023, in place.
+
+    Its inputs get a DequantizeLinear of their own, since other layers read them by the old scale.
+    Returns how many additions there are. Raises ConversionError if one is not between integers.
+    """
+    from onnx import helper, numpy_helper
+
+    graph = model.graph
+    stored = {entry.name: entry for entry in graph.initializer}
+    producer = {name: node for node in graph.node for name in node.output}
+    reader = {name: node for node in graph.node for name in node.input}
+    additions = [node for node in graph.node if node.op_type == "Add"]
+    for number, addition in enumerate(additions):
+        after = reader[addition.output[0]]
+        if after.op_type == "Relu":
+            after = reader[after.output[0]]
+        before = [producer.get(name) for name in addition.input]
+        if after.op_type != "QuantizeLinear" or None in before:
+            raise ConversionError(f"{addition.name} adds floats; expected integers")
+        whole = numpy_helper.to_array(stored[after.input[1]])
+        for place, source in enumerate(before):
+            assert source is not None
+            scale = numpy_helper.to_array(stored[source.input[1]])
+            name = f"addition_{number}_{place}"
+            rounded = _rounded(scale, whole, addition.name)
+            graph.initializer.append(numpy_helper.from_array(rounded, f"{name}_scale"))
+            inputs = [source.input[0], f"{name}_scale", source.input[2]]
+            node = helper.make_node("DequantizeLinear", inputs, [name], f"{name}_dequantize")
+            graph.node.insert(list(graph.node).index(addition), node)
+            addition.input[place] = name
+    read = {name for node in graph.node for name in node.input}
+    for node in [n for n in graph.node if n.op_type == "DequantizeLinear"]:
+        if node.output[0] not in read and node.output[0] not in {o.name for o in graph.output}:
+            graph.node.remove(node)
+    _drop_unread(graph)
+    return len(additions)
+
+
+def _rounded(
+    scale: NDArray[np.float32], whole: NDArray[np.float32], name: str
+) -> NDArray[np.float32]:
+    """The scale nearest to `scale` whose ratio to `whole` is a multiple of 1 / 1023."""
+    nearest = round(float(scale) / float(whole) * _DIVISIONS)
+    if not 0 < nearest < 2 * _DIVISIONS:
+        ratio = nearest / _DIVISIONS
+        raise ConversionError(f"{name}: an input's scale is {ratio:.3g} of the sum's")
+    return np.asarray(nearest / _DIVISIONS * float(whole), np.float32)
 
 
 def _is_int8(entry: Any) -> bool:
