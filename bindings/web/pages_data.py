@@ -24,6 +24,7 @@ from mf2_edge import FaceStateAnalyzer
 from mf2_edge.bundle.loader import MANIFEST, load_bundle
 from mf2_edge.bundle.schema import Manifest
 from mf2_edge.io.image_file import read_image
+from mf2_edge.pipeline.detect import BlazeFaceDetector
 from mf2_edge.tracking.series import smooth_series
 from mf2_edge.verify import GOLDEN_NAMES
 
@@ -68,7 +69,7 @@ def lay_out(folder: Path) -> Expected:
     write_pictures(folder, "crops", crops)
     frames = film()
     write_pictures(folder, "film", list(frames.values()), list(frames))
-    analyzer = FaceStateAnalyzer()
+    analyzer = FaceStateAnalyzer(detector=BlazeFaceDetector())  # what the bindings have
     states = analyzer.predict_crops(crops, color="rgb")
     stream = analyzer.stream()
     seen = [stream.update(frame, moment, color="rgb") for moment, frame in frames.items()]

@@ -39,6 +39,7 @@ from mf2_edge.bundle.loader import load_bundle
 from mf2_edge.bundle.schema import Manifest
 from mf2_edge.io.atomic import replacing
 from mf2_edge.pipeline.decode import Decoder
+from mf2_edge.pipeline.detect import BlazeFaceDetector
 from mf2_edge.runtime.select import RuntimeName
 from mf2_edge.verify import GOLDEN_NAMES
 
@@ -70,10 +71,7 @@ def lay_out(folder: Path, runtime: RuntimeName = "auto") -> list[dict[str, Any]]
     with (folder / "crops.bin").open("wb") as stream:
         for crop in crops:
             stream.write(struct.pack("<ii", crop.shape[1], crop.shape[0]) + crop.tobytes())
-    return [
-        state.to_dict()
-        for state in FaceStateAnalyzer(runtime=runtime).predict_crops(crops, color="rgb")
-    ]
+    return [state.to_dict() for state in analyzer(runtime).predict_crops(crops, color="rgb")]
 
 
 def _lay_out_smooth(folder: Path, manifest: Manifest) -> None:
@@ -129,6 +127,11 @@ def check_heads(found: dict[str, Any]) -> None:
     assert len(found["answers"]) == len(outputs[0])
     assert found["answers"][-1]["reason"] == "not_visible"
     assert reasons >= {"confident", "low_confidence", "not_visible"}
+
+
+def analyzer(runtime: RuntimeName = "auto") -> FaceStateAnalyzer:
+    """The SDK's, with the detector that the bindings have."""
+    return FaceStateAnalyzer(runtime=runtime, detector=BlazeFaceDetector())
 
 
 def copy_model(folder: Path) -> Path:
@@ -196,7 +199,7 @@ def check_stream(moments: list[dict[str, Any]]) -> None:
     """A binding's stream is told as the SDK's: a face moves, is away for three frames, returns."""
     with np.load(STAGE_GOLDENS, allow_pickle=False) as archive:
         portrait = archive["frame"]
-    stream = FaceStateAnalyzer().stream()
+    stream = analyzer().stream()
     for t, ours in enumerate(moments):
         frame = portrait[2 * t : 2 * t + 290, 4 * t : 4 * t + 270]
         states = stream.update(frame * (t not in range(6, 9)), t * 40.0, color="rgb")
