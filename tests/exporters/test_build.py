@@ -99,7 +99,9 @@ def test_the_bundle_holds_what_it_should(bundle: Bundle) -> None:
 @pytest.mark.parametrize("runtime", ["litert", "executorch"])
 def test_the_bundle_answers_as_the_network_does(bundle: Bundle, runtime: Any) -> None:
     # The first face of the goldens is this very face, cut out by what BlazeFace finds.
-    analyzer = FaceStateAnalyzer(bundle, runtime=runtime, detector=BlazeFaceDetector())
+    analyzer = FaceStateAnalyzer(
+        bundle, runtime=runtime, include_experimental=True, detector=BlazeFaceDetector()
+    )
     (face,) = analyzer.predict(PORTRAIT)
     with np.load(bundle.path / "goldens.npz") as goldens:
         expected = dict(zip(face.emotion.scores, goldens["emotion_scores"][0], strict=True))
