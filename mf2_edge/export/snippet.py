@@ -91,12 +91,15 @@ def _fill(template: str, values: dict[str, str | int]) -> str:
 
 
 def _units(manifest: Manifest, row: str, language: str) -> str:
-    """A line a unit: label, scale, bias."""
+    """A line a unit, but for the experimental ones: label, place in the output, scale, bias."""
+    shown = manifest.units(include_experimental=False)
     lines = []
-    for label in manifest.head("action_units").labels:
+    for index, label in enumerate(manifest.head("action_units").labels):
+        if label not in shown:
+            continue
         fit = manifest.calibration.action_units[label]
         numbers = (repr(float(n)) for n in (fit.scale, fit.bias))
-        lines.append(f"{row}({_row([_text(label, language), *numbers])}),")
+        lines.append(f"{row}({_row([_text(label, language), str(index), *numbers])}),")
     return "\n".join(lines)
 
 

@@ -133,7 +133,7 @@ def test_a_bundle_returns_the_embedding_that_a_recipe_learns() -> None:
 
 @pytest.mark.parametrize(
     ("teacher", "width", "message"),
-    [("mf2-edge-base", 512, "returns none"), ("mf2-edge-m", 64, "returns one of 512 values")],
+    [("mf2-edge-open", 512, "returns none"), ("mf2-edge-m", 64, "returns one of 512 values")],
 )
 def test_a_bundle_without_that_embedding_cannot_teach_it(
     teacher: str, width: int, message: str

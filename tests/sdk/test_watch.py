@@ -156,9 +156,14 @@ def test_rows_have_the_columns_of_their_style(style: Style) -> None:
     [state] = alone(scene((120, 40)))
     [row] = rows(style, 2, 80.0, [state])
     known = columns(style, manifest, tuple(state.action_units))
-    # Of a network that does not tell strength the columns of intensity are there, and empty.
+    # Columns of what a network does not tell (intensity) or was not measured on are there, and empty.
     told = [unit.intensity for unit in state.action_units.values()]
     empty = {name for name in known if name.endswith("_r")} if None in told else set()
+    for label in known:
+        unit, _, where = label.partition("_f1_")
+        measured = manifest.reliability_of(unit)
+        if where and getattr(measured, where, None) is None:
+            empty.add(label)
     assert set(row) == set(known) - empty
     kinds = {"text": str, "integer": int, "number": float}
     assert {name: type(cell) for name, cell in row.items()} == {

@@ -15,8 +15,8 @@ struct FaceState {
 final class FaceStateModel {
     private static let emotions: [String] = [%emotions]
     private static let temperature = %temperature
-    /// Label, scale, bias.
-    private static let units: [(String, Double, Double)] = [
+    /// Label, place in the output, scale, bias.
+    private static let units: [(String, Int, Double, Double)] = [
 %units
     ]
 
@@ -45,9 +45,8 @@ final class FaceStateModel {
         let highest = emotion.max() ?? 0
         let powers = emotion.map { exp(($0 - highest) / Self.temperature) }
         let sum = powers.reduce(0, +)
-        let scores = units.enumerated().map { index, logit -> (String, (score: Double, present: Bool)) in
-            let (label, scale, bias) = Self.units[index]
-            let score = 1 / (1 + exp(-(scale * logit + bias)))
+        let scores = Self.units.map { label, index, scale, bias -> (String, (score: Double, present: Bool)) in
+            let score = 1 / (1 + exp(-(scale * units[index] + bias)))
             return (label, (score: score, present: score >= 0.5))
         }
         return FaceState(

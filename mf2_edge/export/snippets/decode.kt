@@ -13,14 +13,14 @@
     private fun decode(emotion: FloatArray, units: FloatArray): FaceState {
         val highest = emotion.max()
         val powers = emotion.map { exp((it - highest) / TEMPERATURE) }
-        val states = UNITS.mapIndexed { index, unit ->
-            val score = 1 / (1 + exp(-(unit.scale * units[index] + unit.bias)))
+        val states = UNITS.associate { unit ->
+            val score = 1 / (1 + exp(-(unit.scale * units[unit.index] + unit.bias)))
             unit.label to UnitState(score, score >= 0.5)
         }
-        return FaceState(EMOTIONS.zip(powers.map { it / powers.sum() }).toMap(), states.toMap())
+        return FaceState(EMOTIONS.zip(powers.map { it / powers.sum() }).toMap(), states)
     }
 
-    private class Calibration(val label: String, val scale: Double, val bias: Double)
+    private class Calibration(val label: String, val index: Int, val scale: Double, val bias: Double)
 
     private companion object {
         const val WIDTH = %width
