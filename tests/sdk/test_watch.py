@@ -156,7 +156,7 @@ def test_rows_have_the_columns_of_their_style(style: Style) -> None:
     [state] = alone(scene((120, 40)))
     [row] = rows(style, 2, 80.0, [state])
     known = columns(style, manifest, tuple(state.action_units))
-    # Columns of what a network does not tell (intensity) or was not measured on are there, and empty.
+    # Columns of what the network does not tell, or was not measured on, are there and empty.
     told = [unit.intensity for unit in state.action_units.values()]
     empty = {name for name in known if name.endswith("_r")} if None in told else set()
     for label in known:
