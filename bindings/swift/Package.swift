@@ -20,8 +20,7 @@ let package = Package(
         .target(name: "MF2EdgeBench", dependencies: ["MF2Edge"]),
         .testTarget(
             name: "MF2EdgeTests",
-            dependencies: ["MF2Edge", "MF2EdgeBench"],
-            exclude: ["Fixtures"]
+            dependencies: ["MF2Edge", "MF2EdgeBench"]
         ),
         // The repository's tests run it: every stage against the goldens, and real faces.
         .executableTarget(

@@ -1,15 +1,16 @@
 """The goldens for the Swift tests, which read no .npz: one flat file and its table of contents.
 
-    python -m bindings.swift.fixtures [--check]
+    python -m bindings.swift.fixtures
 
-writes Tests/MF2EdgeTests/Fixtures/goldens.bin (little-endian, C order) and goldens.json: for each
-array its shape, its kind ("u8", "f32" or "f64") and its place in bytes; the manifest of the default
-bundle, and the cases of bindings/manifests.py as changes of the text before. The preprocessed input
-is kept of one face, to stay small. `--check` writes nothing and exits with 1 if a file is stale.
+writes into Tests/Fixtures, which git ignores, goldens.bin (little-endian, C order) and
+goldens.json: for each array its shape, its kind ("u8", "f32" or "f64") and its place in bytes; and
+manifests.json, the manifest of the default bundle and the cases of bindings/manifests.py as changes
+of it. They are made anew from the bundle that ships before the package is tested.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,10 +21,10 @@ from numpy.typing import NDArray
 
 from bindings.goldens import PATH
 from bindings.manifests import manifest_cases
-from bindings.schema_types import write_or_check
 from mf2_edge.bundle.loader import MANIFEST, load_bundle
+from mf2_edge.io.atomic import replacing
 
-FOLDER: Final = Path(__file__).parent / "Tests" / "MF2EdgeTests" / "Fixtures"
+FOLDER: Final = Path(__file__).parent / "Tests" / "Fixtures"
 KINDS: Final = {"uint8": "u8", "bool": "u8", "float32": "f32", "float64": "f64", "int64": "f64"}
 LAYOUTS: Final = {"u8": "|u1", "f32": "<f4", "f64": "<f8"}
 
@@ -84,16 +85,24 @@ def _alike(one: str, other: str) -> int:
 
 
 def main() -> int:
-    """Write the files, or say which are stale; returns the exit code."""
+    """Run the command; returns the exit code."""
+    argparse.ArgumentParser(description=__doc__).parse_args()
+    write()
+    return 0
+
+
+def write() -> None:
+    """Write the files into FOLDER."""
     data, contents = flat()
-    return write_or_check(
-        __doc__,
-        {
-            FOLDER / "goldens.bin": lambda: data,
-            FOLDER / "goldens.json": lambda: contents,
-            FOLDER / "manifests.json": cases,
-        },
-    )
+    files = {
+        "goldens.bin": data,
+        "goldens.json": contents.encode(),
+        "manifests.json": cases().encode(),
+    }
+    FOLDER.mkdir(exist_ok=True)
+    for name, made in files.items():
+        with replacing(FOLDER / name) as partial:
+            partial.write_bytes(made)
 
 
 if __name__ == "__main__":

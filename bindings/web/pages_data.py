@@ -225,8 +225,9 @@ def _garbage(folder: Path) -> None:
 
 def _lose_a_label(folder: Path) -> None:
     def change(raw: dict[str, Any]) -> None:
-        label = raw["heads"][1]["labels"].pop()
-        del raw["calibration"]["action_units"][label]
+        for head in raw["heads"]:
+            if head["name"] in ("action_units", "strength"):  # they have the same labels
+                del raw["calibration"][head["name"]][head["labels"].pop()]
 
     _edit(folder, change)
 

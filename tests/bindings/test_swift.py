@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import tree_sitter_swift
 from tree_sitter import Language, Node, Parser
@@ -18,6 +19,7 @@ from bindings.manifests import manifest_cases
 from bindings.swift import fixtures
 from bindings.swift import generate_types as types
 from mf2_edge.bench.measure.device_report import device_report_schema
+from mf2_edge.bundle.loader import load_bundle
 from mf2_edge.cli.main import main as mf2_edge_main
 
 SWIFT = Path(types.__file__).parent
@@ -54,27 +56,25 @@ def test_what_is_no_swift_is_found() -> None:
 def test_generated_files_are_current() -> None:
     assert (types.FOLDER / "ManifestTypes.swift").read_text() == types.types()
     assert (types.FOLDER / "ManifestReaders.swift").read_text() == types.readers()
-    data, contents = fixtures.flat()
-    assert (fixtures.FOLDER / "goldens.bin").read_bytes() == data
-    assert (fixtures.FOLDER / "goldens.json").read_text() == contents
-    assert (fixtures.FOLDER / "manifests.json").read_text() == fixtures.cases()
 
 
-def test_a_check_of_the_fixtures_writes_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_the_fixtures_are_of_the_bundle_that_ships(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fixtures, "FOLDER", tmp_path)
-    monkeypatch.setattr("sys.argv", ["fixtures", "--check"])
-    assert fixtures.main() == 1
-    assert list(tmp_path.iterdir()) == []
-    assert "goldens.bin: stale" in capsys.readouterr().err
+    monkeypatch.setattr(fixtures, "FOLDER", tmp_path / "Fixtures")
     monkeypatch.setattr("sys.argv", ["fixtures"])
     assert fixtures.main() == 0
-    assert (tmp_path / "goldens.bin").read_bytes() == fixtures.flat()[0]
+    data = (tmp_path / "Fixtures" / "goldens.bin").read_bytes()
+    contents = json.loads((tmp_path / "Fixtures" / "goldens.json").read_text())
+    with np.load(load_bundle(None).path / "goldens.npz", allow_pickle=False) as goldens:
+        logits = goldens["emotion_logits"]
+    entry = contents["emotion_logits"]
+    assert (entry["shape"], entry["kind"]) == (list(logits.shape), "f32")
+    assert data[entry["at"] :][: logits.nbytes] == logits.tobytes()
 
 
 def test_the_cases_of_manifests_are_kept_whole() -> None:
-    stored = json.loads((fixtures.FOLDER / "manifests.json").read_text())
+    stored = json.loads(fixtures.cases())
     texts = [text.encode() for text in stored["texts"]]
     for row, case in zip(stored["cases"], manifest_cases(), strict=True):
         text = texts[row["of"]]

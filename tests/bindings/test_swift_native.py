@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import pytest
 
+from bindings.swift import fixtures
 from mf2_edge.bundle.loader import load_bundle
 from mf2_edge.export.snippet import snippet
 from tests.helpers.bindings.replay import (
@@ -74,6 +75,7 @@ def run(*command: str | Path, bind: tuple[Path, ...] = ()) -> Done:
 @pytest.fixture(scope="module")
 def built() -> None:
     """Package, tests and replay, compiled; skips where there is no compiler."""
+    fixtures.write()
     done = run("swift", "build", "--build-tests", *OPTIONS)
     if done.returncode == CANNOT:
         pytest.skip(done.stderr.strip())

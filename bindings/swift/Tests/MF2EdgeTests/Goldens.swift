@@ -3,10 +3,11 @@ import XCTest
 
 @testable import MF2Edge
 
-/// Files of `python -m bindings.swift.fixtures`.
+/// Files of `python -m bindings.swift.fixtures`, which runs before these tests.
 private let folder: URL = URL(fileURLWithPath: #filePath)
     .deletingLastPathComponent()
-    .appendingPathComponent("Fixtures")
+    .appendingPathComponent("../Fixtures")
+    .standardized
 
 /// The bundle that ships with the repository.
 let shippedBundle: URL = URL(fileURLWithPath: #filePath)
