@@ -9,6 +9,8 @@ CONFIGS := distill/configs
 FACES ?= 1000000
 EPOCHS ?= 10
 CORES := $(shell nproc)
+# Of a run of the tests; each takes 2 to 3 GB.
+PROCESSES ?= $(shell n=$$(nproc); echo $$((n < 4 ? n : 4)))
 BUNDLES := $(notdir $(patsubst %/manifest.json,%,$(wildcard mf2_edge/bundles/*/manifest.json)))
 # Of an environment with the extra `pseudo`: `make peers` then times Face Landmarker as well.
 LANDMARKER_PYTHON ?=
@@ -17,16 +19,19 @@ LANDMARKER_PYTHON ?=
 TRAINING := OMP_NUM_THREADS=1 MALLOC_MMAP_MAX_=0 MALLOC_TOP_PAD_=100000000 \
 	MALLOC_TRIM_THRESHOLD_=1000000000000
 
-.PHONY: help predict test browser native swift arm lint format bench peers audit demo wheel train evaluate scale export clean
+.PHONY: help predict test test-quick browser native swift arm lint format bench peers audit demo wheel train evaluate scale export clean
 
 help: ## what can be made
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-9s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
 
 predict: $(SDK)/.installed ## the state of the face in PHOTO, with the shipped model
 	$(SDK)/bin/mf2-edge predict $(PHOTO) --annotate annotated
 
 test: $(DEV)/.installed lint browser native ## everything: lint, types, import rules, the whole test suite
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(PROCESSES) --durations=25
+
+test-quick: $(DEV)/.installed ## the tests that need no converter, compiler, browser or training run
+	$(BIN)/python -m pytest -n $(PROCESSES) -m "not slow" --ignore=tests/exporters -q
 
 # Debian's packages, where they are missing and can be installed; else the tests of pages skip.
 browser:
@@ -37,7 +42,7 @@ browser:
 		echo "could not install:$$missing" >&2; fi
 
 # libusb: the metadata reader of tflite-support loads it.
-NATIVE := cmake g++ nlohmann-json3-dev libstb-dev default-jdk-headless junit5 libjna-java libusb-1.0-0
+NATIVE := cmake g++ ccache nlohmann-json3-dev libstb-dev default-jdk-headless junit5 libjna-java libusb-1.0-0
 
 native:
 	@missing=""; for package in $(NATIVE); do \

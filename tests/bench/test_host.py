@@ -34,6 +34,7 @@ def reports(written: Path) -> tuple[Report, ...]:
     return msgspec.json.decode((written / "all.json").read_bytes(), type=tuple[Report, ...])
 
 
+@pytest.mark.slow
 def test_each_engine_is_measured_pinned_and_whole(reports: tuple[Report, ...]) -> None:
     assert [r.model.format for r in reports] == ["tflite", "executorch"]
     for report in reports:
@@ -55,6 +56,7 @@ def test_each_engine_is_measured_pinned_and_whole(reports: tuple[Report, ...]) -
         assert report.roofline.limit in ("arithmetic", "memory")
 
 
+@pytest.mark.slow
 def test_files_lie_by_device_and_bear_the_bundles_hash(
     written: Path, reports: tuple[Report, ...]
 ) -> None:
@@ -73,6 +75,7 @@ def test_a_report_of_something_else_is_refused(tmp_path: Path) -> None:
         read_report(tmp_path / "none.json")
 
 
+@pytest.mark.slow
 def test_the_page_needs_no_network_and_can_be_read_aloud(
     written: Path, reports: tuple[Report, ...]
 ) -> None:

@@ -182,6 +182,7 @@ def visit(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 
 @needs_browser
+@pytest.mark.slow
 def test_the_served_page_analyses_the_camera(visit: dict[str, Any]) -> None:
     demo = visit["demo"]
     assert visit["isolated"] is True
@@ -193,6 +194,7 @@ def test_the_served_page_analyses_the_camera(visit: dict[str, Any]) -> None:
 
 
 @needs_browser
+@pytest.mark.slow
 def test_nothing_leaves_the_machine(visit: dict[str, Any]) -> None:
     assert visit["demo"]["requests"] == []  # once it runs, not even its own server is asked
     assert visit["sent"] == "TypeError"  # the page's policy

@@ -55,6 +55,7 @@ def test_the_lock_file_names_no_host() -> None:
 
 
 @needs_browser
+@pytest.mark.slow
 def test_every_stage_reproduces_its_goldens(answers: Answers) -> None:
     stages = check.conformance(answers)["stages"]
     assert {stage["outcome"] for stage in stages.values()} == {"passed"}, stages
@@ -64,6 +65,7 @@ def test_every_stage_reproduces_its_goldens(answers: Answers) -> None:
 
 
 @needs_browser
+@pytest.mark.slow
 def test_the_types_of_errors_of_manifests(answers: Answers) -> None:
     refused = [verdict for verdict in answers.pages["manifests"] if verdict is not None]
     assert len(refused) > 200
@@ -72,6 +74,7 @@ def test_the_types_of_errors_of_manifests(answers: Answers) -> None:
 
 
 @needs_browser
+@pytest.mark.slow
 def test_real_faces_get_the_same_decisions_as_in_python(answers: Answers) -> None:
     if REAL_FACES.exists():
         assert len(answers.expected.crops) == CROPS
@@ -82,6 +85,7 @@ def test_real_faces_get_the_same_decisions_as_in_python(answers: Answers) -> Non
 
 
 @needs_browser
+@pytest.mark.slow
 def test_the_portrait_in_every_form(answers: Answers) -> None:
     forms = dict(answers.pages["portrait"])
     assert forms.pop("nobody") == []
@@ -93,6 +97,7 @@ def test_the_portrait_in_every_form(answers: Answers) -> None:
 
 
 @needs_browser
+@pytest.mark.slow
 def test_a_film_gives_the_same_states_and_events_as_in_python(answers: Answers) -> None:
     film = answers.pages["film"]
     tracks = [[state["track_id"] for state in states] for states in film["states"]]
@@ -112,6 +117,7 @@ def test_a_film_gives_the_same_states_and_events_as_in_python(answers: Answers) 
 
 
 @needs_browser
+@pytest.mark.slow
 def test_the_known_face_in_the_camera(answers: Answers) -> None:
     for loop in ("loop", "loop_threads"):
         [face] = answers.pages[loop]["faces"]
@@ -121,6 +127,7 @@ def test_the_known_face_in_the_camera(answers: Answers) -> None:
 
 
 @needs_browser
+@pytest.mark.slow
 def test_the_page_goes_on_while_the_worker_works(answers: Answers) -> None:
     loop = answers.pages["loop"]
     # A page that did the work itself would pause as long as a frame takes.
@@ -128,6 +135,7 @@ def test_the_page_goes_on_while_the_worker_works(answers: Answers) -> None:
 
 
 @needs_browser
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("mistake", "answer"),
     [
@@ -163,6 +171,7 @@ def test_bad_input_gets_a_typed_error(answers: Answers, mistake: str, answer: st
 
 
 @needs_browser
+@pytest.mark.slow
 def test_the_demo_page(answers: Answers) -> None:
     demo = answers.pages["demo"]
     assert demo["errors"] == answers.pages["errors"] == []
@@ -181,11 +190,13 @@ def test_the_demo_page(answers: Answers) -> None:
 
 
 @needs_browser
+@pytest.mark.slow
 def test_the_demo_asks_the_network_for_nothing_once_it_runs(answers: Answers) -> None:
     assert answers.pages["demo"]["requests"] == []
 
 
 @needs_browser
+@pytest.mark.slow
 def test_a_camera_that_is_denied_absent_or_unplugged(answers: Answers) -> None:
     assert answers.pages["denied"]["title"] == "The camera is blocked"
     assert answers.pages["none"]["title"] == "No camera found"
@@ -198,11 +209,13 @@ def test_a_camera_that_is_denied_absent_or_unplugged(answers: Answers) -> None:
 
 
 @needs_browser
+@pytest.mark.slow
 def test_the_quick_start_shows_a_face(answers: Answers) -> None:
     assert answers.pages["quick_start"] == "happiness: AU6 AU12 AU25"
 
 
 @needs_browser
+@pytest.mark.slow
 def test_our_own_code_is_small_and_shakes_down(answers: Answers) -> None:
     sizes = answers.pages["sizes"]
     assert 10_000 < sizes["page"] + sizes["worker"] < 60_000
@@ -210,6 +223,7 @@ def test_our_own_code_is_small_and_shakes_down(answers: Answers) -> None:
 
 
 @needs_browser
+@pytest.mark.slow
 def test_the_code_compiles_strictly(answers: Answers, tmp_path: Path) -> None:
     """The demo, the tests' page and the README's TypeScript, against the package as it ships."""
     for number, block in enumerate(quick_start.blocks("ts")):

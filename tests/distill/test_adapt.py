@@ -25,6 +25,8 @@ from mf2_edge.pipeline.detect import BlazeFaceDetector
 from tests.helpers.dataset_trees import SAMPLE
 from tests.helpers.tiny_teacher import stripes, write_picture, write_teacher
 
+pytestmark = pytest.mark.slow
+
 PICTURES = 60
 
 
@@ -62,7 +64,6 @@ def results(folder: Path, task: str) -> dict[str, AccuracySpec]:
     return {result.metric: result for result in found}
 
 
-@pytest.mark.slow
 def test_three_tasks_beside_one_another(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     backbone = file_digest(folder / "mf2.pt")
     direction = table(

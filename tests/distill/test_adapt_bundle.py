@@ -31,6 +31,8 @@ from tests.helpers.dataset_trees import SAMPLE
 from tests.helpers.exported import exported_fp32, exported_int8
 from tests.helpers.tiny_teacher import prepared_teacher, stripes, write_picture
 
+pytestmark = pytest.mark.slow
+
 PICTURES = 60
 
 

@@ -25,6 +25,8 @@ from distill.training.init import start_network
 from distill.training.loop import train
 from tests.helpers.tiny_training import RECIPE, tiny_recipe
 
+pytestmark = pytest.mark.slow
+
 LITE = "efficientnet_lite0"
 CONFIGS = Path(RECIPE).parent
 STAGES = {

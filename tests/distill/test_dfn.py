@@ -23,6 +23,8 @@ from mf2_edge.bundle.head_schema import TaskCalibration
 from mf2_edge.bundle.schema import ActionUnitCalibration, EmotionCalibration
 from tests.helpers.tiny_teacher import stripes, write_teacher
 
+pytestmark = pytest.mark.slow
+
 FACES = 60
 SHORT = Schedule(least_steps=60, most_steps=60, batch=32)
 LAYOUT = Layout((3, 4, 5), 6, 8)

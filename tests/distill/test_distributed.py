@@ -21,6 +21,8 @@ from distill.training.loop import train
 from distill.training.run_log import RunLog
 from tests.helpers.tiny_training import tiny_recipe, write_recipe
 
+pytestmark = pytest.mark.slow
+
 replace = msgspec.structs.replace
 
 

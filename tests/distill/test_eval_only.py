@@ -18,6 +18,8 @@ from distill.training.checkpoint import Checkpoint, load_network
 from distill.training.loop import train
 from tests.helpers.tiny_training import RECIPE, tiny_recipe
 
+pytestmark = pytest.mark.slow
+
 replace = msgspec.structs.replace
 EVALUATED = ("rafdb", "ckplus")
 

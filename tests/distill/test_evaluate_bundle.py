@@ -32,6 +32,8 @@ from mf2_edge.bundle.schema import CalibrationSpec, EmotionCalibration
 from tests.helpers.make_tiny_bundle import FOLDER as BUNDLE
 from tests.helpers.tiny_training import tiny_recipe, write_recipe
 
+pytestmark = pytest.mark.slow
+
 Job = tuple[ArtifactFile, Path, LabelledFace]
 Result = tuple[NDArray[np.float32], int]
 

@@ -26,6 +26,8 @@ from tests.helpers.dataset_trees import SAMPLE, disfa_labels, write_text
 from tests.helpers.make_tiny_bundle import FOLDER as BUNDLE
 from tests.helpers.tiny_training import tiny_recipe
 
+pytestmark = pytest.mark.slow
+
 SUBJECTS = ("SN001", "SN006", "SN003")  # one of each fold
 FRAMES = 6
 
@@ -153,7 +155,6 @@ def test_a_trained_network_is_measured_like_a_bundle(tmp_path: Path) -> None:
     assert "learned from the training part" in of_all.protocol  # its recipe names RAF-DB
 
 
-@pytest.mark.slow
 def test_a_killed_run_goes_on_and_ends_the_same(tmp_path: Path) -> None:
     root = tmp_path / "affectnet"
     rng = np.random.default_rng(0)

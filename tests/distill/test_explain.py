@@ -14,6 +14,8 @@ from distill.explain import CAPTION, COLUMNS, TILE, explain
 from mf2_edge.errors import FrameError
 from tests.helpers.tiny_teacher import write_teacher
 
+pytestmark = pytest.mark.slow
+
 ASTRONAUT = Path(mf2_edge.__file__).parent / "samples" / "astronaut.jpg"
 
 

@@ -9,6 +9,8 @@ import pytest
 
 from distill.faces.resumable import fill_rows, fingerprint, remove_rows
 
+pytestmark = pytest.mark.slow
+
 
 def test_rows_that_are_done_are_not_done_again(tmp_path: Path) -> None:
     asked = []

@@ -15,6 +15,8 @@ from distill.mfa.request.prices import load_quote
 from distill.training.throughput import Throughput
 from tests.helpers.mfa.faces import Place, make_place
 
+pytestmark = pytest.mark.slow
+
 FACES, EPOCHS = 1_000_000, 3
 
 

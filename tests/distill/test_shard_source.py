@@ -33,6 +33,8 @@ from distill.training.sources import load_source
 from tests.helpers.shard_server import serve
 from tests.helpers.tiny_training import tiny_recipe, write_recipe
 
+pytestmark = pytest.mark.slow
+
 replace = msgspec.structs.replace
 SIZE = 12  # records a shard: an epoch of several shards, the last of them short
 

@@ -44,6 +44,8 @@ from distill.training.teacher_cache import CachedTeacher
 from mf2_edge import FaceStateAnalyzer
 from tests.helpers.tiny_training import RECIPE, tiny_recipe, write_recipe
 
+pytestmark = pytest.mark.slow
+
 ONCE = ViewConfig(scales=(1.0,), mirrored=False)
 CPU = torch.device("cpu")
 replace = msgspec.structs.replace

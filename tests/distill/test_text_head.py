@@ -22,6 +22,8 @@ from distill.training.checkpoint import CheckpointError, save_network
 from tests.helpers.mfa.records import write_cache
 from tests.helpers.tiny_teacher import write_teacher
 
+pytestmark = pytest.mark.slow
+
 FACES = 40
 SENTENCE = "a person who smiles"
 

@@ -35,6 +35,8 @@ from distill.training.sources import load_source, subject_folds, training_source
 from mf2_edge.bundle.schema import CalibrationSpec, ReliabilitySpec
 from tests.helpers.tiny_training import RECIPE, tiny_recipe, write_recipe
 
+pytestmark = pytest.mark.slow
+
 replace = msgspec.structs.replace
 
 

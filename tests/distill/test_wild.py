@@ -37,6 +37,8 @@ from distill.prepare import split_of as recipe_split_of
 from mf2_edge.facs import ACTION_UNIT_NAMES
 from tests.helpers.wild import coding_of, face_of, write_face
 
+pytestmark = pytest.mark.slow
+
 CONFIGS = Path(__file__).parents[2] / "distill" / "configs"
 PICTURES = Path(__file__).parents[3] / "shared" / "data" / "fairface_coded.tar"
 SMILE = coding_of({6: 1, 12: 2, 25: 2}, [23], emotion="happiness", strength=3, text="A smile.")

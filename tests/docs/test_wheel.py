@@ -38,6 +38,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build_wheel(tmp_path_factory.mktemp("wheel"))
 
 
+@pytest.mark.slow
 def test_it_holds_the_product_and_nothing_else(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     top = {name.split("/")[0] for name in names}
@@ -46,6 +47,7 @@ def test_it_holds_the_product_and_nothing_else(wheel: Path) -> None:
         assert f"mf2_edge/{needed}" in names
 
 
+@pytest.mark.slow
 def test_it_holds_all_four_bundles_in_less_than_45_megabytes(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     for bundle in BUNDLES:

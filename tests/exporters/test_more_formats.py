@@ -33,6 +33,8 @@ from mf2_edge.runtime.select import choose_artifact, open_artifact
 from mf2_edge.verify import Outcome, verify_bundle
 from tests.helpers.exported import exported_fp32, exported_more
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 PORTRAIT = Path(mf2_edge.__file__).parent / "samples" / "astronaut.jpg"
 STORE = ROOT / "runs" / "cache" / "rafdb"

@@ -22,6 +22,8 @@ from mf2_edge.runtime.select import choose_artifact, runs_here
 from mf2_edge.verify import Outcome, verify_bundle
 from tests.helpers.make_tiny_bundle import FOLDER, HEADS, manifest_dict
 
+pytestmark = pytest.mark.slow
+
 
 class Small(nn.Module):
     """One layer of each kind that edge networks have."""

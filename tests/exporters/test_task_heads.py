@@ -29,6 +29,8 @@ from tests.helpers.exported import exported_fp32, exported_int8
 from tests.helpers.make_tiny_bundle import FOLDER as TINY
 from tests.helpers.tiny_teacher import write_teacher
 
+pytestmark = pytest.mark.slow
+
 LABELS = ("bright", "dark")
 
 

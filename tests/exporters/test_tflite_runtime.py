@@ -22,6 +22,8 @@ from mf2_edge.pipeline.preprocess import to_input
 from mf2_edge.runtime.select import open_artifact
 from tests.helpers.exported import exported_int8
 
+pytestmark = pytest.mark.slow
+
 PACKAGES = (
     ["tflite-runtime==2.14.0", "numpy<2", "flatbuffers>=2"],
     ["--no-deps", "tflite-support==0.4.4"],  # its metadata module needs none of the others
@@ -90,7 +92,6 @@ def tflite_of(bundle: Bundle, kind: str) -> ArtifactSpec:
     )
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["fp32 float32", "int8 float32", "int8 int8"])
 def test_tflite_runtime_answers_as_litert_does(
     python: Path, bundle: Bundle, kind: str, tmp_path: Path
@@ -112,7 +113,6 @@ def test_tflite_runtime_answers_as_litert_does(
                 assert np.corrcoef(found[name].ravel(), there.ravel())[0, 1] > 0.95
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["fp32 float32", "int8 float32", "int8 int8"])
 def test_the_metadata_is_what_tflite_support_reads(python: Path, bundle: Bundle, kind: str) -> None:
     manifest = bundle.manifest

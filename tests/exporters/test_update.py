@@ -21,6 +21,8 @@ from mf2_edge.bundle.schema import SizeSpec
 from tests.helpers.exported import NAME, VERSION, exported_fp32
 from tests.helpers.make_tiny_bundle import FOLDER as TINY
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "benchmarks" / "results"
 RECIPES = ROOT / "distill" / "configs"

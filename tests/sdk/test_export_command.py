@@ -96,6 +96,7 @@ def test_no_converter_is_needed(tmp_path: Path) -> None:
     assert ran.stdout.splitlines()[-1] == "[]"
 
 
+@pytest.mark.slow
 def test_python_code_answers_as_the_sdk_does(more: Bundle, tmp_path: Path) -> None:
     assert export(more.path, "onnx", tmp_path) == 0
     with np.load(more.path / "goldens.npz") as goldens:
@@ -115,6 +116,7 @@ def test_python_code_answers_as_the_sdk_does(more: Bundle, tmp_path: Path) -> No
         assert units[label] == [pytest.approx(state.score, abs=1e-4), state.present]
 
 
+@pytest.mark.slow
 def test_code_holds_the_numbers_of_the_manifest(more: Bundle) -> None:
     manifest = more.manifest
     tiny = load_bundle(FOLDER)
@@ -135,6 +137,7 @@ def test_code_holds_the_numbers_of_the_manifest(more: Bundle) -> None:
         assert ("MEAN" in text) == (artifact.input == "tensor")
 
 
+@pytest.mark.slow
 def test_kotlin_follows_the_layout_of_the_artifact(more: Bundle) -> None:
     _, last = snippet(more.manifest, more.select("tflite"), "m.tflite")
     assert "normalised(pixels[it / 3], it.mod(3))" in last
@@ -144,6 +147,7 @@ def test_kotlin_follows_the_layout_of_the_artifact(more: Bundle) -> None:
     assert "longArrayOf(1, 3, HEIGHT.toLong(), WIDTH.toLong())" in first
 
 
+@pytest.mark.slow
 def test_an_mlpackage_is_unpacked_for_xcode(more: Bundle, tmp_path: Path, capsys: Captured) -> None:
     package = tmp_path / "mf2-edge-base-fp16.mlpackage"
     for _ in range(2):  # the second time it replaces what is there

@@ -27,6 +27,7 @@ def analyzer() -> FaceStateAnalyzer:
     return FaceStateAnalyzer()
 
 
+@pytest.mark.slow
 def test_emotion_on_held_out_rafdb_is_as_good_as_the_manifest_says(
     analyzer: FaceStateAnalyzer,
 ) -> None:

@@ -38,6 +38,7 @@ def gathered() -> ReportData:
     return ReportData(load_bundle(FOLDER).manifest, UNITS, fps=25)
 
 
+@pytest.mark.slow
 def test_an_hour_takes_the_room_of_a_second_and_keeps_its_means() -> None:
     data = gathered()
     frames = 90_000
@@ -128,6 +129,7 @@ addEventListener("load", () => {
 });</script>%s</body>"""
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("chromium") is None, reason="no chromium to look with")
 def test_a_browser_shows_it_narrow_and_wide_light_and_dark(page: str, tmp_path: Path) -> None:
     frames = (
