@@ -1,0 +1,69 @@
+"""What a visitor meets first: versions that agree, workflows and examples that run."""
+
+from __future__ import annotations
+
+import json
+import re
+import runpy
+import sys
+from pathlib import Path
+
+import pytest
+
+import mf2_edge
+from tests.helpers.clips import clip
+
+ROOT = Path(__file__).parents[2]
+PORTRAIT = ROOT / "mf2_edge" / "samples" / "astronaut.jpg"
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+
+
+def test_the_versions_agree() -> None:
+    version = mf2_edge.__version__
+    changelog = re.findall(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    cited = re.search(r"^version: (\S+)$", (ROOT / "CITATION.cff").read_text(), re.MULTILINE)
+    cmake = re.search(
+        r"project\(mf2_edge VERSION (\S+)", (ROOT / "bindings/cpp/CMakeLists.txt").read_text()
+    )
+    assert cited is not None
+    assert cmake is not None
+    web = json.loads((ROOT / "bindings/web/package.json").read_text())["version"]
+    assert [changelog[0], cited[1], cmake[1], web] == [version] * 4
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_workflows_run_what_is_there(path: Path) -> None:
+    text = path.read_text()
+    folders = set(re.findall(r"working-directory: (\S+)", text))
+    assert all((ROOT / folder).is_dir() for folder in folders)
+    scripts = set(re.findall(r"(\.ci/\w+)", text))
+    assert all((ROOT / script).is_file() for script in scripts)
+    assert "\t" not in text
+
+
+def _run(monkeypatch: pytest.MonkeyPatch, name: str, *arguments: object) -> None:
+    monkeypatch.setattr(sys, "argv", [name, *map(str, arguments)])
+    runpy.run_path(str(ROOT / "examples" / name), run_name="__main__")
+
+
+def test_the_example_of_a_picture(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _run(monkeypatch, "photo.py", PORTRAIT)
+    said = capsys.readouterr().out
+    assert said.startswith("happiness (0.9")
+    assert "AU6 AU12 AU25" in said
+
+
+def test_the_example_of_a_camera(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    _run(monkeypatch, "camera.py", clip(tmp_path / "film.mp4", frames=15))
+    assert re.search(r"^\d\.\d\d s  face 1  AU12 onset$", capsys.readouterr().out, re.MULTILINE)
+
+
+def test_the_example_of_crops(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _run(monkeypatch, "crops.py", PORTRAIT)
+    assert ": happiness (0.9" in capsys.readouterr().out
