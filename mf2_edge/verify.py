@@ -42,7 +42,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from hashlib import file_digest
 from io import BytesIO
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from zipfile import BadZipFile
 
@@ -51,6 +53,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mf2_edge.errors import BundleError, Mf2EdgeError
+from mf2_edge.io.regular import open_regular
 from mf2_edge.pipeline.align import align
 from mf2_edge.pipeline.decode import Decoder
 from mf2_edge.pipeline.preprocess import to_input
@@ -69,6 +72,8 @@ GOLDEN_NAMES: Final[dict[HeadName, str]] = {
     "visibility": "visibility",
 }
 """What the arrays of a head are called: `au_logits`, `au_scores`."""
+SUMS: Final = "SHA256SUMS"
+"""Of an exported folder: what lists its files."""
 _ARRAYS = ("aligned", "preprocess")
 _ALIGN = ("frame", "frame/landmarks", "frame/aligned", "tolerance/align")
 _SMOOTH = ("smooth/timestamps_ms", "smooth/label", "smooth/present", "tolerance/smooth")
@@ -97,17 +102,45 @@ def verify_bundle(bundle: Bundle) -> list[Check]:
     manifest = bundle.manifest
     listed: list[ArtifactSpec | FileSpec] = [*manifest.artifacts, *manifest.goldens]
     files = [_check_file(bundle, file) for file in listed]
+    if (bundle.path / SUMS).is_file():
+        files.append(_check_sums(bundle.path))
     if not manifest.goldens:
         return [*files, Check("goldens", Outcome.SKIPPED, "the bundle holds none")]
     return files + [check for golden in manifest.goldens for check in _replay(bundle, golden)]
 
 
 def _check_file(bundle: Bundle, file: ArtifactSpec | FileSpec) -> Check:
+    package = bundle.path / file.file.removesuffix(".zip")
+    if package.suffix == ".mlpackage" and package.is_dir() and (bundle.path / SUMS).is_file():
+        return Check(file.file, Outcome.SKIPPED, f"unpacked; {SUMS} has its files")
     try:
         bundle.read(file)
     except BundleError as error:
         return Check(file.file, Outcome.FAILED, str(error))
     return Check(file.file, Outcome.OK, f"{file.bytes:,} bytes, sha256 {file.sha256[:12]}...")
+
+
+def _check_sums(folder: Path) -> Check:
+    """The files of an exported folder against its list, as `sha256sum --check` does."""
+    lines = (folder / SUMS).read_text(encoding="utf-8", errors="replace").splitlines()
+    wrong = []
+    for line in lines:
+        digest, _, name = line.partition("  ")
+        path = (folder / name).resolve()
+        try:
+            if not path.is_relative_to(folder):
+                raise BundleError("leads out of the folder")
+            with open_regular(path) as stream:
+                found = file_digest(stream, "sha256").hexdigest()
+        except (OSError, ValueError, BundleError) as error:
+            wrong.append(f"{name} ({getattr(error, 'strerror', None) or error})")
+            continue
+        if found != digest:
+            wrong.append(f"{name} (sha256 differs)")
+    if wrong or not lines:
+        what = "; ".join(wrong[:3]) or "empty"
+        return Check(SUMS, Outcome.FAILED, f"{len(wrong)} of {len(lines)} files differ: {what}")
+    return Check(SUMS, Outcome.OK, f"{len(lines)} files")
 
 
 def _replay(bundle: Bundle, golden: FileSpec) -> Iterator[Check]:

@@ -1,5 +1,21 @@
 // swift-tools-version:5.9
+import Foundation
 import PackageDescription
+
+// `mf2-edge export` hands out the library without its tests.
+let tested = FileManager.default.fileExists(atPath: Context.packageDirectory + "/Tests")
+let tests: [Target] = [
+    .testTarget(
+        name: "MF2EdgeTests",
+        dependencies: ["MF2Edge", "MF2EdgeBench"]
+    ),
+    // The repository's tests run it: every stage against the goldens, and real faces.
+    .executableTarget(
+        name: "Replay",
+        dependencies: ["MF2Edge", "MF2EdgeLiteRT"],
+        path: "Tests/Replay"
+    ),
+]
 
 let package = Package(
     name: "MF2Edge",
@@ -18,15 +34,5 @@ let package = Package(
         // LiteRT by its shared library, which is loaded when a program asks for it.
         .target(name: "MF2EdgeLiteRT", dependencies: ["MF2Edge"]),
         .target(name: "MF2EdgeBench", dependencies: ["MF2Edge"]),
-        .testTarget(
-            name: "MF2EdgeTests",
-            dependencies: ["MF2Edge", "MF2EdgeBench"]
-        ),
-        // The repository's tests run it: every stage against the goldens, and real faces.
-        .executableTarget(
-            name: "Replay",
-            dependencies: ["MF2Edge", "MF2EdgeLiteRT"],
-            path: "Tests/Replay"
-        ),
-    ]
+    ] + (tested ? tests : [])
 )

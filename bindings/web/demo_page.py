@@ -17,11 +17,16 @@ from mf2_edge.cli.demo_server import PAGE
 
 BUILT: Final = Path(__file__).parent / "dist" / "demo"
 FILES: Final = ("index.html", "style.css", "demo.js", "assets/worker.js")
+LIBRARY: Final = "mf2-edge.js"
 WASM: Final = "assets/wasm/litert_wasm"
 
 
 def copy_page(built: Path, out: Path) -> None:
-    """Write the page in `built` (dist/demo) to the folder `out`, which is made anew."""
+    """Write the page in `built` (dist/demo) to the folder `out`, which is made anew.
+
+    With it the library for pages without a bundler, which `mf2-edge export --platform web` hands
+    out with the page's assets.
+    """
     shutil.rmtree(out, ignore_errors=True)
     copies = {file: file for file in FILES}
     copies[f"{WASM}_compat_internal.wasm"] = f"{WASM}_compat_internal.wasm"
@@ -32,6 +37,7 @@ def copy_page(built: Path, out: Path) -> None:
         (out / target).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(built / source, out / target)
     shutil.copytree(built / "assets" / "detector", out / "assets" / "detector")
+    shutil.copyfile(built.parent / "lib" / LIBRARY, out / LIBRARY)
 
 
 def main() -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from mf2_edge.bundle.loader import load_bundle
-from mf2_edge.export.artifact import export_artifact
+from mf2_edge.export.artifact import Choice, export_bundle
 
 HERE: Final = Path(__file__).parent
 PAGE: Final = HERE / "README.md"
@@ -22,7 +22,7 @@ def blocks(language: str) -> list[str]:
 
 def lay_out_quick_start(app: Path) -> Path:
     """The folder `app` that the quick start ends with; returns it."""
-    export_artifact(load_bundle(None), "tflite", app / "model")
+    export_bundle(load_bundle(None), app / "model", Choice(platform="web", code=False))
     shutil.copytree(HERE / "dist" / "lib", app / "mf2-edge")
     [page] = blocks("html")
     (app / "index.html").write_text(page)

@@ -12,16 +12,25 @@ from pathlib import Path
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of the command, all but those that every command on bundles has."""
     parser.add_argument(
-        "--format", required=True, choices=("pte", "mlpackage", "tflite", "onnx"), dest="kind"
-    )
+        "--platform", choices=("ios", "android", "web", "cpp", "python"),
+        help="whose app (default: ios of an mlpackage, python of an onnx, else android)",
+    )  # fmt: skip
     parser.add_argument(
-        "--precision", choices=("fp32", "fp16", "int8"), help="(default: the first in the bundle)"
-    )
+        "--format", nargs="+", choices=("pte", "mlpackage", "tflite", "onnx"), dest="kinds",
+        default=(), help="one or more (default: mlpackage for ios, else tflite)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--precision", choices=("fp32", "fp16", "int8"),
+        help="(default: for ios, android and web the smallest file; else the first in the bundle)",
+    )  # fmt: skip
     parser.add_argument(
         "--delegate", choices=("coreml", "vulkan"),
         help="of a pte, instead of XNNPACK, which runs on every CPU",
     )  # fmt: skip
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="made if need be")
+    parser.add_argument(
+        "--no-code", dest="code", action="store_false", help="the model alone, without DIR/code"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -32,13 +41,20 @@ def run(arguments: argparse.Namespace) -> int:
     """
     from mf2_edge.bundle.loader import load_bundle
     from mf2_edge.errors import BundleError, Mf2EdgeError
-    from mf2_edge.export.artifact import export_artifact
+    from mf2_edge.export.artifact import Choice, export_bundle
 
+    if not arguments.kinds and arguments.platform is None:
+        raise BundleError("nothing says what to export; expected --platform or --format, or both")
     bundle = load_bundle(arguments.bundle)
+    choice = Choice(
+        kinds=tuple(dict.fromkeys(arguments.kinds)),
+        platform=arguments.platform,
+        precision=arguments.precision,
+        delegate=arguments.delegate,
+        code=arguments.code,
+    )
     try:
-        written = export_artifact(
-            bundle, arguments.kind, arguments.out, arguments.precision, arguments.delegate
-        )
+        written = export_bundle(bundle, arguments.out, choice)
     except Mf2EdgeError:
         raise
     except OSError as error:

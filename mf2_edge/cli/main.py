@@ -171,6 +171,15 @@ def _info_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="as one JSON object")
 
 
+def _verify_arguments(parser: argparse.ArgumentParser) -> None:
+    named = parser.add_mutually_exclusive_group()
+    named.add_argument(
+        "folder", nargs="?", metavar="FOLDER",
+        help="name or folder of a bundle, or what `export` wrote (default: the one that ships)",
+    )  # fmt: skip
+    named.add_argument("--bundle", help="the same")
+
+
 def _export_arguments(parser: argparse.ArgumentParser) -> None:
     _bundle_argument(parser)
     export_command.add_arguments(parser)
@@ -255,7 +264,7 @@ def _verify(arguments: argparse.Namespace) -> int:
     from mf2_edge.bundle.loader import load_bundle
     from mf2_edge.verify import Outcome, verify_bundle
 
-    bundle = load_bundle(arguments.bundle)
+    bundle = load_bundle(arguments.folder or arguments.bundle)
     with _quiet_native_logs():
         checks = verify_bundle(bundle)
     print(f"{bundle.manifest.name} {bundle.manifest.version}  {bundle.path}")
@@ -310,7 +319,7 @@ COMMANDS: tuple[Command, ...] = (
         demo_command.run,
     ),
     Command("info", "Describe a bundle: labels, licence, accuracy.", _info_arguments, _info),
-    Command("verify", "Check a bundle's files and replay its goldens.", _bundle_argument, _verify),
+    Command("verify", "Check a bundle's files and replay its goldens.", _verify_arguments, _verify),
     Command(
         "export", "Copy a model out for an app, with code.", _export_arguments, export_command.run
     ),

@@ -1,108 +1,137 @@
-"""Hands an artifact of a bundle to an app: the model, its labels, its licence, and code to paste.
+"""Writes artifacts of a bundle to a folder that an app takes as it is.
 
-Bundles hold models that are converted and compared already, so this only checks and copies.
+Bundles hold models that are converted and compared already, so this only checks and copies. The
+folder is a bundle of its own, which the SDK and every binding open and `mf2-edge verify` checks:
+
+    manifest.json         that of the bundle, with the exported artifacts alone
+    MODEL                 each as the platform's tools take it: an `.mlpackage` is unpacked
+    goldens.npz           recorded results of each stage
+    labels.json           labels of each head in the order of its logits
+    LICENSE, NOTICE       of the weights; of what else is in the folder
+    blazeface_short_range the face detector, where the platform's binding reads it from here
+    SHA256SUMS            of all files, as `sha256sum --check` reads it
+    code/                 the binding of the platform, and a file that opens the model with it
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 from zipfile import BadZipFile, ZipFile
 
+import msgspec
+
 from mf2_edge.bundle.loader import MANIFEST, Bundle
+from mf2_edge.bundle.manifest import dump_manifest
 from mf2_edge.errors import BundleError
-from mf2_edge.export.snippet import code_name, snippet
+from mf2_edge.export.code import binding_files, copy_files, example
+from mf2_edge.export.platforms import PLATFORMS, choose_export, choose_platform, source_folder
 from mf2_edge.facs import ACTION_UNIT_NAMES
 from mf2_edge.io.atomic import replacing
 from mf2_edge.io.outputs import check_outputs
 
 if TYPE_CHECKING:
-    from mf2_edge.bundle.schema import ArtifactFormat, ArtifactSpec, Delegate, Manifest, Precision
+    from mf2_edge.bundle.schema import Delegate, Manifest, Precision
 
-FORMATS: Final[dict[str, ArtifactFormat]] = {
-    "pte": "executorch",
-    "mlpackage": "coreml",
-    "tflite": "tflite",
-    "onnx": "onnx",
-}
-"""By the suffix that developers know a format by."""
+SUMS: Final = "SHA256SUMS"
+CODE: Final = "code"
+_DETECTORS: Final = Path(__file__).parents[1] / "detectors"
 
 
-def export_artifact(
-    bundle: Bundle,
-    kind: str,
-    folder: Path,
-    precision: Precision | None = None,
-    delegate: Delegate | None = None,
-) -> list[Path]:
-    """Copy the artifact of `kind` (a key of `FORMATS`) into `folder`; returns what was written.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """What to export of a bundle, and for whom. None of each is chosen by the platform."""
 
-    The model as the platform's tools take it (an `.mlpackage` is unpacked), `labels.json`, the
-    manifest, the weights' `LICENSE` if the bundle holds one, and a source file that runs the
-    model. Files of these names that lie there are replaced. None takes the first precision listed.
-    Models with int8 inputs and outputs are not handed out: the code fills them with floats.
+    kinds: tuple[str, ...] = ()
+    """Formats, keys of `FORMATS`."""
+    platform: str | None = None
+    """A key of `PLATFORMS`."""
+    precision: Precision | None = None
+    delegate: Delegate | None = None
+    code: bool = True
+    """Whether to write `code/`."""
 
-    Raises BundleError, which lists what there is, if the bundle holds no such artifact;
-    ChecksumError if it is damaged; OutputError or another OSError if the folder cannot be written.
+
+def export_bundle(bundle: Bundle, folder: Path, choice: Choice) -> list[Path]:
+    """Write the artifacts chosen into `folder`, as above; returns the files and folders written.
+
+    Files of these names that lie there are replaced.
+
+    Raises BundleError, which lists what there is, if the bundle holds no such artifact, or the
+    platform's binding does not run it; ChecksumError if a file is damaged; OutputError or another
+    OSError if the folder cannot be written.
     """
-    artifact = _select(bundle, kind, precision, delegate)
-    names = (Path(artifact.file).name, "labels.json", MANIFEST, "LICENSE", code_name(artifact))
-    check_outputs((folder / name for name in names), bundle.files())
-    data = bundle.read(artifact)
-    if kind == "mlpackage":
-        model = _unpack(data, artifact.file, folder)
-    else:
-        model = folder / Path(artifact.file).name
-        _write(model, data)
-    labels, card = folder / "labels.json", folder / MANIFEST
-    _write(labels, _labels(bundle.manifest).encode())
-    _write(card, (bundle.path / MANIFEST).read_bytes())
-    name, code = snippet(bundle.manifest, artifact, model.name)
-    _write(folder / name, code.encode())
-    written = [model, labels, card, folder / name]
+    platform = choose_platform(choice.platform, choice.kinds)
+    kinds = choice.kinds or PLATFORMS[platform].formats[:1]
+    artifacts = [
+        choose_export(bundle.manifest, kind, platform, choice.precision, choice.delegate)
+        for kind in kinds
+    ]
+    manifest = msgspec.structs.replace(
+        bundle.manifest,
+        artifacts=tuple(msgspec.structs.replace(a, file=Path(a.file).name) for a in artifacts),
+    )
+    texts = _texts(bundle, manifest)
+    copies = _copies(platform)
+    if choice.code:
+        name, code = example(manifest, artifacts[0], platform)
+        texts[f"{CODE}/{name}"] = code.encode()
+        copies |= {f"{CODE}/{name}": path for name, path in binding_files(platform).items()}
+    models = {Path(each.file).name: bundle.read(each) for each in artifacts}
+    goldens = {each.file: bundle.read(each) for each in manifest.goldens}
+    check_outputs((folder / name for name in (*models, *texts, *copies, SUMS)), bundle.files())
+
+    written: list[str] = []
+    for name, data in models.items():
+        if name.endswith(".mlpackage.zip"):
+            written += _unpack(data, name, folder)
+        else:
+            _write(folder / name, data)
+            written.append(name)
+    for name, data in {**goldens, **texts}.items():
+        _write(folder / name, data)
+    copy_files(copies, folder)
+    listed = [*written, *goldens, *texts, *copies]
+    _write(folder / SUMS, _sums(folder, listed))
+    return [folder / top for top in dict.fromkeys(Path(name).parts[0] for name in [*listed, SUMS])]
+
+
+def _texts(bundle: Bundle, manifest: Manifest) -> dict[str, bytes]:
+    texts = {
+        MANIFEST: dump_manifest(manifest),
+        "labels.json": _labels(manifest).encode(),
+        "NOTICE": source_folder("NOTICE").read_bytes(),
+    }
     if (bundle.path / "LICENSE").is_file():
-        _write(folder / "LICENSE", (bundle.path / "LICENSE").read_bytes())
-        written.append(folder / "LICENSE")
-    return written
+        texts["LICENSE"] = (bundle.path / "LICENSE").read_bytes()
+    return texts
 
 
-def _select(
-    bundle: Bundle, kind: str, precision: Precision | None, delegate: Delegate | None
-) -> ArtifactSpec:
-    names = {form: name for name, form in FORMATS.items()}
-    artifacts = [a for a in bundle.manifest.artifacts if a.io_dtype == "float32"]
-    for artifact in artifacts:
-        fits = (names[artifact.format], artifact.delegate) == (kind, delegate)
-        if fits and precision in (None, artifact.precision):
-            return artifact
-    held = ", ".join(
-        f"{names[a.format]} {a.precision}{f' for {a.delegate}' if a.delegate else ''}"
-        for a in artifacts
-    )
-    raise BundleError(
-        f"bundle {bundle.manifest.name} {bundle.manifest.version} holds no {kind}"
-        f"{f' for {delegate}' if delegate else ''}"
-        f"{f' of precision {precision}' if precision else ''}; it holds: {held}. Choose one of "
-        "these, or another bundle; docs/export.md of the repository tells how one is made"
-    )
+def _copies(platform: str) -> dict[str, Path]:
+    detector = PLATFORMS[platform].detector
+    if detector is None:
+        return {}
+    return {f"{detector}/{path.name}": path for path in sorted((_DETECTORS / detector).iterdir())}
 
 
 def _labels(manifest: Manifest) -> str:
     """Labels of each output in the order of its logits, Action Units with their FACS names."""
+    labels: dict[str, object] = {head.name: list(head.labels) for head in manifest.heads}
     units = manifest.head("action_units").labels
-    labels = {
-        "emotion": list(manifest.head("emotion").labels),
-        "action_units": {label: ACTION_UNIT_NAMES[label] for label in units},
-    }
+    labels["action_units"] = {label: ACTION_UNIT_NAMES[label] for label in units}
+    labels["experimental"] = list(manifest.experimental)
     return json.dumps(labels, indent=2, ensure_ascii=False) + "\n"
 
 
-def _unpack(data: bytes, file: str, folder: Path) -> Path:
+def _unpack(data: bytes, file: str, folder: Path) -> list[str]:
     """Unzip the one folder that an archive holds; it takes the place of an older one."""
-    package = folder / Path(file).name.removesuffix(".zip")
+    package = folder / file.removesuffix(".zip")
     if package.exists() and not (package / "Manifest.json").is_file():
         raise BundleError(f"{package} exists and is no .mlpackage; expected another folder")
     folder.mkdir(parents=True, exist_ok=True)
@@ -116,7 +145,13 @@ def _unpack(data: bytes, file: str, folder: Path) -> Path:
         if package.exists():
             package.rename(Path(staging) / "old")
         (Path(staging) / package.name).rename(package)
-    return package
+    found = (path for path in sorted(package.rglob("*")) if path.is_file())
+    return [path.relative_to(folder).as_posix() for path in found]
+
+
+def _sums(folder: Path, names: Sequence[str]) -> bytes:
+    lines = (f"{sha256((folder / name).read_bytes()).hexdigest()}  {name}\n" for name in names)
+    return "".join(sorted(lines, key=lambda line: line[66:])).encode()
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -229,8 +229,8 @@ def test_the_quick_start_ends_at_a_face(tmp_path: Path) -> None:
     _run("cmake", "--build", build, "-j", "2")
     _run("cmake", "--install", build, "--prefix", installed)
     model = tmp_path / "model"
-    assert mf2_edge_main(["export", "--format", "tflite", "--out", str(model)]) == 0
-    shutil.copytree(DETECTOR, model / DETECTOR.name)
+    assert mf2_edge_main(["export", "--platform", "cpp", "--out", str(model)]) == 0
+    _run("cmake", "-S", model / "code", "-B", tmp_path / "code")  # it is whole
     _run("cmake", "-S", CPP / "examples", "-B", photo, f"-DCMAKE_PREFIX_PATH={installed}")
     _run("cmake", "--build", photo)
     said = _run(photo / "photo", PORTRAIT, model)

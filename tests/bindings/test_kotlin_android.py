@@ -163,7 +163,8 @@ def test_gradle_files_name_what_there_is() -> None:
         assert used <= aliases, file
     settings = (KOTLIN / "settings.gradle.kts").read_text()
     [include] = re.findall(r"^include\((.*)\)$", settings, re.MULTILINE)
-    for module in re.findall(r'":(\w+)"', include):
+    [apps] = re.findall(r"listOf\((.*?)\)", settings)
+    for module in re.findall(r'":(\w+)"', include) + re.findall(r'"(\w+)"', apps):
         assert (KOTLIN / module / "build.gradle.kts").exists(), module
         assert (KOTLIN / module / "src" / "main" / "kotlin").is_dir(), module
     for path in re.findall(r'Directory\.\w+\("(.*?)"\)', _text("sample") + _text("bench")):

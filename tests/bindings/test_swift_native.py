@@ -17,7 +17,7 @@ import pytest
 
 from bindings.swift import fixtures
 from mf2_edge.bundle.loader import load_bundle
-from mf2_edge.export.snippet import snippet
+from mf2_edge.export.code import example
 from tests.helpers.bindings.replay import (
     DETECTOR,
     ROOT,
@@ -171,7 +171,7 @@ def test_what_is_apple_s_fits_declarations_of_our_own(tmp_path: Path) -> None:
     assert len(programs) == 3
     bundle = load_bundle("mf2-edge-m")
     artifact = bundle.select("coreml")
-    name, text = snippet(bundle.manifest, artifact, artifact.file)
+    name, text = example(bundle.manifest, artifact, "ios")
     programs.append(tmp_path / name)
     programs[-1].write_text(text)
     check = ("Tests/AppleStubs/check.sh", BUILD)

@@ -17,7 +17,7 @@ from exporters.formats.spec import ExportSource
 from mf2_edge.bundle.loader import Bundle, load_bundle
 from mf2_edge.bundle.schema import ArtifactSpec, Manifest
 from mf2_edge.errors import BundleError, RuntimeUnavailableError
-from mf2_edge.export.artifact import export_artifact
+from mf2_edge.export.artifact import Choice, export_bundle
 from mf2_edge.runtime.select import choose_artifact, runs_here
 from mf2_edge.verify import Outcome, verify_bundle
 from tests.helpers.make_tiny_bundle import FOLDER, HEADS, manifest_dict
@@ -133,7 +133,7 @@ def test_no_runtime_here_takes_it(phones_first: Bundle) -> None:
 
 
 def test_export_hands_it_out_when_asked(phones_first: Bundle, tmp_path: Path) -> None:
-    written = export_artifact(phones_first, "pte", tmp_path, delegate="vulkan")
+    written = export_bundle(phones_first, tmp_path, Choice(kinds=("pte",), delegate="vulkan"))
     assert written[0].name == "tiny.pte"
     with pytest.raises(BundleError, match="no pte for coreml; it holds: pte fp32 for vulkan"):
-        export_artifact(phones_first, "pte", tmp_path, delegate="coreml")
+        export_bundle(phones_first, tmp_path, Choice(kinds=("pte",), delegate="coreml"))

@@ -1,70 +1,116 @@
-"""`mf2-edge export`: a model out of a bundle, with code that runs it."""
+"""`mf2-edge export`: a folder that an app takes as it is."""
 
 from __future__ import annotations
 
 import json
-import re
 import shutil
 import subprocess
 import sys
+from hashlib import sha256
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from mf2_edge.bundle.loader import Bundle, load_bundle
+import mf2_edge
+from mf2_edge.analyzer import FaceStateAnalyzer
+from mf2_edge.bundle.loader import load_bundle
 from mf2_edge.cli.main import main
-from mf2_edge.export.snippet import snippet
-from mf2_edge.pipeline.decode import Decoder
-from mf2_edge.verify import GOLDEN_NAMES
-from tests.helpers.exported import exported_more
+from mf2_edge.export.code import example
+from mf2_edge.export.platforms import PLATFORMS, choose_export
 from tests.helpers.make_tiny_bundle import EMOTIONS, FOLDER, UNITS
+
+ASTRONAUT = Path(mf2_edge.__file__).parent / "samples" / "astronaut.jpg"
 
 Captured = pytest.CaptureFixture[str]
 
-
-@pytest.fixture(scope="module")
-def more() -> Bundle:
-    return load_bundle(exported_more())
+ALWAYS = {"labels.json", "manifest.json", "goldens.npz", "NOTICE", "SHA256SUMS"}
 
 
-def export(bundle: Path, kind: str, out: Path, *more: str) -> int:
-    return main(["export", "--bundle", str(bundle), "--format", kind, "--out", str(out), *more])
+def export(bundle: str | Path, out: Path, *more: str) -> int:
+    return main(["export", "--bundle", str(bundle), "--out", str(out), *more])
 
 
-@pytest.mark.parametrize("kind", ["tflite", "pte"])
-def test_what_is_written_and_listed(kind: str, tmp_path: Path, capsys: Captured) -> None:
+def sums(folder: Path) -> dict[str, str]:
+    lines = (folder / "SHA256SUMS").read_text().splitlines()
+    return {name: digest for digest, name in (line.split("  ") for line in lines)}
+
+
+@pytest.mark.parametrize(
+    ("platform", "own"),
+    [
+        ("android", {"tiny.tflite", "blazeface_short_range", "code"}),
+        ("cpp", {"tiny.tflite", "blazeface_short_range", "code"}),
+        ("python", {"tiny.tflite", "code"}),
+    ],
+)
+def test_a_folder_is_whole_and_verified(
+    platform: str, own: set[str], tmp_path: Path, capsys: Captured
+) -> None:
     out = tmp_path / "new" / "app"
-    assert export(FOLDER, kind, out) == 0
+    assert export(FOLDER, out, "--platform", platform) == 0
     told = capsys.readouterr()
-    names = {f"tiny.{kind}", "labels.json", "manifest.json", "FaceState.kt"}
-    assert {path.name for path in out.iterdir()} == names
-    assert {Path(line).name for line in told.out.splitlines()} == names
+    assert {path.name for path in out.iterdir()} == ALWAYS | own
+    assert {Path(line).name for line in told.out.splitlines()} == ALWAYS | own
     assert "weights under Apache-2.0" in told.err
-    assert (out / f"tiny.{kind}").read_bytes() == (FOLDER / f"tiny.{kind}").read_bytes()
+    files = {p.relative_to(out).as_posix(): p for p in out.rglob("*") if p.is_file()}
+    listed = sums(out)
+    assert set(listed) == set(files) - {"SHA256SUMS"}
+    assert all(sha256(files[name].read_bytes()).hexdigest() == listed[name] for name in listed)
+    assert main(["verify", str(out)]) == 0
+    assert "FAILED" not in capsys.readouterr().out
     labels = json.loads((out / "labels.json").read_text())
     assert labels["emotion"] == EMOTIONS
     assert list(labels["action_units"]) == UNITS
     assert labels["action_units"]["AU12"] == "lip corner puller"
+    for name in files:  # no test, no generator, nothing built
+        assert not {"tests", "test", "Tests", "stubs", "build"} & set(Path(name).parts)
+        assert Path(name).suffix not in {".py", ".pyc"} or name == "code/face_state.py"
+
+
+def test_what_was_changed_or_lost_is_told(tmp_path: Path, capsys: Captured) -> None:
+    assert export(FOLDER, tmp_path, "--platform", "android") == 0
+    labels, notice = tmp_path / "labels.json", tmp_path / "NOTICE"
+    labels.write_text(labels.read_text().replace("AU12", "AU13"))
+    notice.unlink()
+    capsys.readouterr()
+    assert main(["verify", str(tmp_path)]) == 1
+    told = capsys.readouterr().out
+    assert "labels.json (sha256 differs)" in told
+    assert "NOTICE (No such file or directory)" in told
+
+
+def test_several_formats_share_a_folder(tmp_path: Path) -> None:
+    assert export(FOLDER, tmp_path, "--format", "pte", "tflite", "--no-code") == 0
+    assert not (tmp_path / "code").exists()
+    manifest = load_bundle(tmp_path).manifest
+    assert [artifact.file for artifact in manifest.artifacts] == ["tiny.pte", "tiny.tflite"]
+    assert FaceStateAnalyzer(tmp_path).predict(ASTRONAUT)
 
 
 def test_the_licence_of_the_weights_goes_along(tmp_path: Path) -> None:
     assert main(["export", "--format", "pte", "--out", str(tmp_path)]) == 0
     assert "non-commercial" in (tmp_path / "LICENSE").read_text()
+    assert "BlazeFace" in (tmp_path / "NOTICE").read_text()
+    assert "Apache License" in (tmp_path / "code" / "mf2-edge" / "LICENSE").read_text()
 
 
 @pytest.mark.parametrize(
-    ("kind", "more", "message"),
+    ("more", "message"),
     [
-        ("mlpackage", (), "holds no mlpackage; it holds: tflite fp32, pte fp32"),
-        ("onnx", (), "holds no onnx; it holds"),
-        ("tflite", ("--precision", "int8"), "no tflite of precision int8; it holds: tflite fp32"),
+        (("--platform", "ios"), "holds no mlpackage; it holds: tflite fp32, pte fp32"),
+        (("--format", "onnx"), "holds no onnx; it holds"),
+        (
+            ("--format", "tflite", "--precision", "int8"),
+            "no tflite of precision int8; it holds: tflite fp32",
+        ),
+        (("--format", "pte", "--platform", "web"), "the binding for web runs tflite, not pte"),
+        ((), "expected --platform or --format"),
     ],
 )
 def test_what_is_not_there_is_told_with_what_is(
-    kind: str, more: tuple[str, ...], message: str, tmp_path: Path, capsys: Captured
+    more: tuple[str, ...], message: str, tmp_path: Path, capsys: Captured
 ) -> None:
-    assert export(FOLDER, kind, tmp_path / "app", *more) == 2
+    assert export(FOLDER, tmp_path / "app", *more) == 2
     assert message in capsys.readouterr().err
     assert not (tmp_path / "app").exists()
 
@@ -74,14 +120,14 @@ def test_a_damaged_model_is_not_handed_on(tmp_path: Path, capsys: Captured) -> N
     data = bytearray((damaged / "tiny.tflite").read_bytes())
     data[-1] ^= 1
     (damaged / "tiny.tflite").write_bytes(data)
-    assert export(damaged, "tflite", tmp_path / "app") == 2
+    assert export(damaged, tmp_path / "app", "--format", "tflite") == 2
     assert "sha256" in capsys.readouterr().err
     assert not (tmp_path / "app").exists()
 
 
 def test_a_folder_that_cannot_be_written(tmp_path: Path, capsys: Captured) -> None:
     (tmp_path / "file").write_text("")
-    assert export(FOLDER, "tflite", tmp_path / "file") == 2
+    assert export(FOLDER, tmp_path / "file", "--format", "tflite") == 2
     assert "cannot be written" in capsys.readouterr().err
 
 
@@ -96,71 +142,52 @@ def test_no_converter_is_needed(tmp_path: Path) -> None:
     assert ran.stdout.splitlines()[-1] == "[]"
 
 
-@pytest.mark.slow
-def test_python_code_answers_as_the_sdk_does(more: Bundle, tmp_path: Path) -> None:
-    assert export(more.path, "onnx", tmp_path) == 0
-    with np.load(more.path / "goldens.npz") as goldens:
-        np.save(tmp_path / "face.npy", goldens["aligned"][0])
-        heads = sorted(more.manifest.heads, key=lambda head: head.output)
-        logits = [goldens[f"{GOLDEN_NAMES[head.name]}_logits"][:1] for head in heads]
-    program = "import json, numpy; from face_state import *\n"
-    program += "print(json.dumps(face_state(numpy.load('face.npy'))))"
-    ran = subprocess.run(
-        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True
-    )
-    emotion, units = json.loads(ran.stdout)
-    expected, states, _ = Decoder(more.manifest).decode(logits)
-    assert emotion == pytest.approx(dict(expected.scores), abs=1e-4)
-    assert list(units) == list(states)
-    for label, state in states.items():
-        assert units[label] == [pytest.approx(state.score, abs=1e-4), state.present]
+def test_the_python_code_answers_as_the_sdk_does(tmp_path: Path) -> None:
+    assert main(["export", "--platform", "python", "--out", str(tmp_path)]) == 0
+    program = [sys.executable, str(tmp_path / "code" / "face_state.py"), str(ASTRONAUT)]
+    ran = subprocess.run(program, capture_output=True, text=True, check=True)
+    [face] = FaceStateAnalyzer().predict(ASTRONAUT)
+    units = [unit for unit, state in face.action_units.items() if state.present]
+    expected = f"{face.emotion.label} {face.emotion.score:.2f} {' '.join(units)}"
+    assert ran.stdout.splitlines() == [f"{ASTRONAUT}: {expected}"]
 
 
-@pytest.mark.slow
-def test_code_holds_the_numbers_of_the_manifest(more: Bundle) -> None:
-    manifest = more.manifest
-    tiny = load_bundle(FOLDER)
-    artifacts = [(more, a) for a in more.manifest.artifacts]
-    artifacts += [(tiny, a) for a in tiny.manifest.artifacts]
-    for bundle, artifact in artifacts:
-        manifest = bundle.manifest
-        _, text = snippet(manifest, artifact, "model.file")
-        assert re.findall(r"%\w+", text) == [], f"{artifact.format}: a value was forgotten"
-        assert ", ".join(f'"{label}"' for label in manifest.head("emotion").labels) in text
-        rows = re.findall(r'\("(AU\d+)", ([^()]+)\)', text)
-        assert [label for label, _ in rows] == list(manifest.head("action_units").labels)
-        for label, numbers in rows:
-            fit = manifest.calibration.action_units[label]
-            found = [float(number) for number in numbers.split(",")]
-            assert found == [fit.scale, fit.bias]
-        assert repr(manifest.calibration.emotion.temperature) in text
-        assert ("MEAN" in text) == (artifact.input == "tensor")
+def test_a_phone_gets_the_smallest_file_and_a_desk_the_first() -> None:
+    manifest = load_bundle("mf2-edge-base").manifest
+    of_format = [a for a in manifest.artifacts if a.format == "tflite"]
+    assert choose_export(manifest, "tflite", "python") == of_format[0]
+    for platform in ("android", "web"):
+        chosen = choose_export(manifest, "tflite", platform)
+        assert chosen == min(of_format, key=lambda artifact: artifact.bytes)
+    assert choose_export(manifest, "tflite", "android", precision="fp32").precision == "fp32"
 
 
-@pytest.mark.slow
-def test_kotlin_follows_the_layout_of_the_artifact(more: Bundle) -> None:
-    _, last = snippet(more.manifest, more.select("tflite"), "m.tflite")
-    assert "normalised(pixels[it / 3], it.mod(3))" in last
-    tiny = load_bundle(FOLDER)
-    _, first = snippet(tiny.manifest, tiny.select("executorch"), "m.pte")
-    assert "normalised(pixels[it.mod(area)], it / area)" in first
-    assert "longArrayOf(1, 3, HEIGHT.toLong(), WIDTH.toLong())" in first
+@pytest.mark.parametrize("name", ["ios", "android", "web", "cpp", "python"])
+def test_every_platform_has_code_for_all_that_it_runs(name: str) -> None:
+    bundle = load_bundle("mf2-edge-base")
+    for kind in PLATFORMS[name].formats:
+        artifact = choose_export(bundle.manifest, kind, name)
+        _, code = example(bundle.manifest, artifact, name)
+        assert bundle.manifest.license.name in code
+        assert "research" in code
 
 
-@pytest.mark.slow
-def test_an_mlpackage_is_unpacked_for_xcode(more: Bundle, tmp_path: Path, capsys: Captured) -> None:
+def test_an_mlpackage_is_unpacked_for_xcode(tmp_path: Path, capsys: Captured) -> None:
     package = tmp_path / "mf2-edge-base-fp16.mlpackage"
     for _ in range(2):  # the second time it replaces what is there
-        assert export(more.path, "mlpackage", tmp_path) == 0
+        assert export("mf2-edge-base", tmp_path, "--platform", "ios") == 0
         assert (package / "Manifest.json").is_file()
         assert (package / "Data" / "com.apple.CoreML" / "weights" / "weight.bin").is_file()
-    assert {path.name for path in tmp_path.iterdir()} == {
-        package.name, "labels.json", "manifest.json", "FaceState.swift", "LICENSE"
-    }  # fmt: skip
-    assert 'forResource: "mf2-edge-base-fp16"' in (tmp_path / "FaceState.swift").read_text()
+    assert {path.name for path in tmp_path.iterdir()} == ALWAYS | {package.name, "LICENSE", "code"}
+    assert 'forResource: "mf2-edge-base-fp16"' in (tmp_path / "code/FaceState.swift").read_text()
+    assert (tmp_path / "code" / "MF2Edge" / "Package.swift").is_file()
+    assert main(["verify", str(tmp_path)]) == 0
+    weights = package / "Data" / "com.apple.CoreML" / "weights" / "weight.bin"
+    weights.write_bytes(weights.read_bytes()[:-1])
+    assert main(["verify", str(tmp_path)]) == 1
     shutil.rmtree(package)
     package.mkdir()
     (package / "thesis.txt").write_text("years of work")
-    assert export(more.path, "mlpackage", tmp_path) == 2
+    assert export("mf2-edge-base", tmp_path, "--platform", "ios") == 2
     assert "is no .mlpackage" in capsys.readouterr().err
     assert (package / "thesis.txt").exists()

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import ast
 import os
 import struct
 import zlib
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
@@ -17,7 +17,7 @@ from PIL import EpsImagePlugin, Image
 from mf2_edge.bundle.loader import load_bundle
 from mf2_edge.bundle.manifest import dump_manifest, parse_manifest
 from mf2_edge.errors import BaselineError, BundleError, ImageFileError, ManifestError
-from mf2_edge.export.snippet import snippet
+from mf2_edge.export.code import example
 from mf2_edge.io import image_file
 from mf2_edge.io.image_file import read_image
 from mf2_edge.pipeline.align import Border, _reduce, _reduce_unpadded, warp
@@ -126,33 +126,39 @@ def test_names_of_files_are_plain(text: str) -> None:
 EVIL = 'a"b\\ ${x} \\(y)\u2028\n\x01\u202e*/ import os'
 
 
-@pytest.mark.parametrize("kind", ["tflite", "executorch", "coreml", "onnx"])
-def test_no_value_leaves_its_comment_or_string_in_code(kind: str) -> None:
+@pytest.mark.parametrize(
+    ("platform", "kind"),
+    [
+        ("android", "tflite"),
+        ("ios", "coreml"),
+        ("web", "tflite"),
+        ("cpp", "tflite"),
+        ("python", "onnx"),
+    ],
+)
+def test_no_value_leaves_its_comment_in_code(platform: str, kind: str) -> None:
     manifest = load_bundle(FOLDER).manifest
-    licence = msgspec.structs.replace(manifest.license, name=EVIL, summary=EVIL)
-    emotion, *heads = manifest.heads
-    emotion = msgspec.structs.replace(emotion, labels=(EVIL, *emotion.labels[1:]))
+    text = f"{EVIL} --> -- >"
     evil = msgspec.structs.replace(
         manifest,
-        name=EVIL,
-        version=EVIL,
-        description=EVIL,
-        license=licence,
-        heads=(emotion, *heads),
+        name=text,
+        version=text,
+        description=text,
+        license=msgspec.structs.replace(manifest.license, name=text, summary=text),
     )
     artifact = msgspec.structs.replace(manifest.artifacts[0], format=kind)
-    name, code = snippet(evil, artifact, "m.bin")
-    plain = snippet(manifest, artifact, "m.bin")[1]
-    assert len(code.splitlines()) == len(plain.splitlines())
+    name, code = example(evil, artifact, platform)
+    plain = example(manifest, artifact, platform)[1]
     assert not set(code) - {"\n"} & set("\x01\u2028\u202e")
-    if name.endswith(".py"):
-        tree = ast.parse(code)
-        assert EVIL in {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
-    else:
-        assert '"a\\"b\\\\' in code
-        assert ("\\${x}" in code) == name.endswith(".kt")
-    with pytest.raises(BundleError, match="safe in code"):
-        snippet(manifest, artifact, 'm".bin')
+    changed = [line for line in code.splitlines() if line not in plain.splitlines()]
+    assert len(code.splitlines()) == len(plain.splitlines())
+    for line in changed:
+        if name.endswith(".html"):
+            body = line.removeprefix("<!-- ").removesuffix(" -->")
+            assert line == f"<!-- {body} -->"
+            assert not {"--", ">"} & {*body, *map("".join, pairwise(body))}
+        else:
+            assert line.startswith(("// ", "# "))
 
 
 def test_a_smile_is_not_taken_for_a_resting_face() -> None:

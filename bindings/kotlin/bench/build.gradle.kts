@@ -39,7 +39,6 @@ androidComponents {
         val export = tasks.register<ExportBundle>("export${name}Bundle") {
             formats = listOf("tflite", "pte")
             bundle = providers.gradleProperty("mf2edge.bundle")
-            detector = layout.projectDirectory.dir("../../../mf2_edge/detectors/blazeface_short_range")
             photo = layout.projectDirectory.file("../../../mf2_edge/samples/astronaut.jpg")
         }
         variant.sources.assets?.addGeneratedSourceDirectory(export, ExportBundle::assets)

@@ -24,7 +24,6 @@ androidComponents {
         val export = tasks.register<ExportBundle>("export${name}Bundle") {
             formats = listOf("tflite")
             bundle = providers.gradleProperty("mf2edge.bundle")
-            detector = layout.projectDirectory.dir("../../../mf2_edge/detectors/blazeface_short_range")
         }
         variant.sources.assets?.addGeneratedSourceDirectory(export, ExportBundle::assets)
     }

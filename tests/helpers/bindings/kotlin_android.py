@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any, Final
 from xml.etree import ElementTree
 
+from mf2_edge.bundle.loader import load_bundle
+from mf2_edge.export.code import example
 from tests.helpers.bindings.kotlin_compiler import BUILD, JNA, JUNIT, KOTLIN, STRICT, compile_kotlin
 
 RESOURCES: Final = KOTLIN / "sample" / "src" / "main" / "res"
@@ -69,7 +71,7 @@ def _main(module: str) -> list[Path]:
 
 
 def _generated() -> list[Path]:
-    """R of the sample, BuildConfig of the bench, the README's blocks."""
+    """R of the sample, BuildConfig of the bench, the README's blocks, what `export` hands out."""
     strings = ElementTree.parse(RESOURCES / "values" / "strings.xml").getroot()
     layouts = sorted((RESOURCES / "layout").glob("*.xml"))
     ids = [
@@ -93,6 +95,11 @@ def _generated() -> list[Path]:
     texts["BuildConfig"] = f"package dev.mf2edge.bench\nobject BuildConfig {{ {fields} }}"
     for i, block in enumerate(readme_blocks("kotlin")):
         texts[f"Readme{i}"] = block
+    bundle = load_bundle("mf2-edge-m")
+    for form in ("tflite", "executorch"):
+        _, code = example(bundle.manifest, bundle.select(form), "android")
+        comment, _, rest = code.partition("import ")
+        texts[f"Exported{form}"] = f"{comment}package exported.{form}\nimport {rest}"
     folder = BUILD / "generated"
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in texts.items():

@@ -6,7 +6,6 @@ import org.gradle.api.file.RegularFileProperty
 import org.gradle.api.provider.ListProperty
 import org.gradle.api.provider.Property
 import org.gradle.api.tasks.Input
-import org.gradle.api.tasks.InputDirectory
 import org.gradle.api.tasks.InputFile
 import org.gradle.api.tasks.Optional
 import org.gradle.api.tasks.OutputDirectory
@@ -17,8 +16,8 @@ import org.gradle.process.ExecOperations
 import org.gradle.work.DisableCachingByDefault
 
 /**
- * Fills an app's assets: what `mf2-edge export` hands out and the face detector, in `mf2-edge`, and a
- * photo. `mf2-edge` is the SDK's command, to be found on PATH.
+ * Fills an app's assets: what `mf2-edge export` hands out, in `mf2-edge`, and a photo. `mf2-edge` is the
+ * SDK's command, to be found on PATH.
  */
 @DisableCachingByDefault(because = "the command and its bundle are no inputs that Gradle sees")
 abstract class ExportBundle : DefaultTask() {
@@ -30,10 +29,6 @@ abstract class ExportBundle : DefaultTask() {
     @get:Input
     @get:Optional
     abstract val bundle: Property<String>
-
-    @get:InputDirectory
-    @get:PathSensitive(PathSensitivity.RELATIVE)
-    abstract val detector: DirectoryProperty
 
     @get:InputFile
     @get:Optional
@@ -57,15 +52,9 @@ abstract class ExportBundle : DefaultTask() {
     fun export() {
         files.delete { delete(assets) }
         val folder = assets.get().dir("mf2-edge")
-        for (format in formats.get()) {
-            val chosen = bundle.orNull?.let { listOf("--bundle", it) }.orEmpty()
-            val command = listOf("mf2-edge", "export", "--format", format, "--out", "$folder") + chosen
-            processes.exec { commandLine(command) }
-        }
-        files.copy {
-            from(detector)
-            into(folder.dir("blazeface_short_range"))
-        }
+        val chosen = bundle.orNull?.let { listOf("--bundle", it) }.orEmpty()
+        val options = listOf("--platform", "android", "--no-code", "--out", "$folder", "--format")
+        processes.exec { commandLine(listOf("mf2-edge", "export") + chosen + options + formats.get()) }
         if (!photo.isPresent) return
         files.copy {
             from(photo)
