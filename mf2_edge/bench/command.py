@@ -15,6 +15,7 @@ from mf2_edge.errors import Mf2EdgeError
 
 if TYPE_CHECKING:
     from mf2_edge.bench.estimate.devices import Device
+    from mf2_edge.bench.render.table import Result
     from mf2_edge.bench.report import Report
     from mf2_edge.bundle.loader import Bundle
     from mf2_edge.bundle.schema import ArtifactSpec
@@ -44,26 +45,76 @@ def run(arguments: argparse.Namespace) -> int:
 
     Raises Mf2EdgeError for everything that the user can put right.
     """
+    from mf2_edge.bench.errors import BenchError, NoEstimateError
     from mf2_edge.bench.estimate.devices import HOST, find_device
     from mf2_edge.bench.measure.device_report import device_report_schema
-    from mf2_edge.bundle.loader import load_bundle
+    from mf2_edge.bench.render.table import Result
     from mf2_edge.io.outputs import check_outputs
 
     if arguments.schema:
         print(json.dumps(device_report_schema(), indent=1))
         return 0
-    name = arguments.device or HOST
-    device = None if name == HOST else find_device(name)
+    names = arguments.devices or [HOST]
+    devices = {name: None if name == HOST else find_device(name) for name in names}
     if arguments.errors:
-        return _print_errors(device)
-    bundle = load_bundle(arguments.bundle)
-    artifacts = _choose(bundle, arguments)
+        return _print_errors([device for device in devices.values() if device is not None])
+    if arguments.imported is not None and (len(devices) > 1 or len(arguments.bundles or ()) > 1):
+        raise BenchError("--import reads the report of one device and one bundle; give one of each")
+    chosen = _chosen(arguments, local=HOST in devices)
     outputs = filter(None, (arguments.json, arguments.html))
     read = filter(None, (arguments.imported, arguments.runner))
-    check_outputs(outputs, [*read, *bundle.files()])
-    reports = _reports(arguments, bundle, artifacts, device)
-    _keep(arguments, bundle, reports, device)
-    return 0 if all(report.complete for report in reports) else _EXIT_CUT_SHORT
+    files = [file for bundle, _ in chosen for file in bundle.files()]
+    check_outputs(outputs, [*read, *files])
+    results: list[Result] = []
+    refused: list[NoEstimateError] = []
+    for name, device in devices.items():
+        for bundle, artifacts in chosen:
+            try:
+                reports = _reports(arguments, bundle, artifacts, name, device)
+            except NoEstimateError as error:
+                refused.append(error)
+                continue
+            results.append(Result(bundle, reports, _missing(artifacts, reports, device)))
+    if not results:
+        raise refused[0]
+    _keep(arguments, results, [str(error) for error in refused])
+    whole = all(report.complete for result in results for report in result.reports)
+    return 0 if whole else _EXIT_CUT_SHORT
+
+
+def _chosen(
+    arguments: argparse.Namespace, *, local: bool
+) -> list[tuple[Bundle, list[ArtifactSpec]]]:
+    """The bundles asked for with their artifacts of the format and precision asked for.
+
+    A bundle without any is left out as long as another has some.
+    """
+    from mf2_edge.bundle.loader import list_bundles, load_bundle
+    from mf2_edge.errors import BundleError
+
+    asked = arguments.bundles
+    if asked is None:
+        asked = [None] if local or arguments.imported is not None else list_bundles()
+    found, lacking = [], []
+    for bundle in map(load_bundle, asked):
+        try:
+            found.append((bundle, _choose(bundle, arguments)))
+        except BundleError as error:
+            lacking.append(error)
+    if not found:
+        raise lacking[0]
+    return found
+
+
+def _missing(
+    artifacts: list[ArtifactSpec], reports: tuple[Report, ...], device: Device | None
+) -> tuple[str, ...]:
+    """Files of which an estimate says nothing, a line each."""
+    from mf2_edge.bench.estimate.estimate import without_estimate
+
+    if device is None or any(report.provenance != "estimated" for report in reports):
+        return ()
+    return tuple(without_estimate(artifacts, device))
 
 
 def _choose(bundle: Bundle, arguments: argparse.Namespace) -> list[ArtifactSpec]:
@@ -87,6 +138,7 @@ def _reports(
     arguments: argparse.Namespace,
     bundle: Bundle,
     artifacts: list[ArtifactSpec],
+    name: str,
     device: Device | None,
 ) -> tuple[Report, ...]:
     from mf2_edge.bench.errors import BenchError
@@ -97,11 +149,11 @@ def _reports(
     effort = QUICK if arguments.quick else FULL
     if arguments.imported is not None:
         # `iphone` and the like stand for whichever phone wrote the report.
-        asked = None if _takes_any(arguments.device) else device
+        asked = None if _takes_any(name) else device
         return import_report(arguments.imported, bundle, asked)
     if device is None:
         return measure_host(bundle, artifacts, arguments.threads, effort)
-    measured = _attached(arguments, bundle, artifacts, device)
+    measured = _attached(arguments, bundle, artifacts, name, device)
     if measured is not None:
         return measured
     if arguments.require_measured:
@@ -116,6 +168,7 @@ def _attached(
     arguments: argparse.Namespace,
     bundle: Bundle,
     artifacts: list[ArtifactSpec],
+    name: str,
     device: Device,
 ) -> tuple[Report, ...] | None:
     """Measured on the attached phone; None if there is none of the platform."""
@@ -128,7 +181,7 @@ def _attached(
     effort = QUICK if arguments.quick else FULL
     if device.platform == "android" and (phone := attached_phone(arguments.serial)) is not None:
         info = phone.info()
-        _check_model(arguments.device, device, info.name, info.model)
+        _check_model(name, device, info.name, info.model)
         if arguments.runner is None:
             raise BenchError(
                 f"{info.model} is attached; give --runner benchmark_model (LiteRT) or "
@@ -139,7 +192,7 @@ def _attached(
             threads=arguments.threads, queries=effort.queries, rounds=min(effort.rounds, 8),
         )  # fmt: skip
     if device.platform == "ios" and (iphone := attached_iphone()) is not None:
-        _check_model(arguments.device, device, iphone.info.name, iphone.info.model)
+        _check_model(name, device, iphone.info.name, iphone.info.model)
         return measure_iphone(iphone, bundle, artifacts, effort.queries)
     return None
 
@@ -155,47 +208,43 @@ def _check_model(asked: str, device: Device, found: str, model: str) -> None:
         )
 
 
-def _takes_any(asked: str | None) -> bool:
-    from mf2_edge.bench.estimate.devices import ANY_OF
+def _takes_any(asked: str) -> bool:
+    from mf2_edge.bench.estimate.devices import ANY_OF, HOST
 
-    return asked is None or asked.lower() in ANY_OF
+    return asked == HOST or asked.lower() in ANY_OF
 
 
-def _keep(
-    arguments: argparse.Namespace,
-    bundle: Bundle,
-    reports: tuple[Report, ...],
-    device: Device | None,
-) -> None:
+def _keep(arguments: argparse.Namespace, results: list[Result], refused: list[str]) -> None:
     from mf2_edge.bench.estimate.published import published_figures
     from mf2_edge.bench.render.page import write_page
     from mf2_edge.bench.render.table import published_table, text_table
     from mf2_edge.bench.report import save_reports, write_reports
 
-    kinds = {(report.model.format, report.model.precision) for report in reports}
+    reports = tuple(report for result in results for report in result.reports)
+    kinds = {(each.device.name, each.model.format, each.model.precision) for each in reports}
     published = [
         figure
         for figure in published_figures()
-        if device is not None
-        and figure.device == device.name
-        and (figure.format, figure.precision) in kinds
+        if (figure.device, figure.format, figure.precision) in kinds
     ]
-    print(text_table(bundle, reports))
+    print("\n\n".join(text_table(result) for result in results))
+    for line in refused:
+        print(f"\n{line}")
     if published:
         print("\n" + published_table(published))
     if arguments.json is not None:
         write_reports(arguments.json, reports)
     if arguments.html is not None:
-        write_page(arguments.html, bundle, reports, published)
+        write_page(arguments.html, results, published)
     if arguments.save is not None:
         for path in save_reports(arguments.save, reports):
             print(f"mf2-edge: wrote {path}", file=sys.stderr)
 
 
-def _print_errors(device: Device | None) -> int:
+def _print_errors(devices: list[Device]) -> int:
     from mf2_edge.bench.estimate.devices import known_devices
     from mf2_edge.bench.estimate.estimate import left_out_table
 
-    tables = map(left_out_table, known_devices() if device is None else (device,))
+    tables = map(left_out_table, devices or known_devices())
     print("\n\n".join(filter(None, tables)) or "no cost model: nothing published to fit on")
     return 0

@@ -13,6 +13,10 @@ class UnknownDeviceError(BenchError):
     """A device of a name that the bench does not know."""
 
 
+class NoEstimateError(BenchError):
+    """Nothing published fits, or the network is too far from those that were published."""
+
+
 class ReportError(BenchError):
     """A report file cannot be read, is of something else, or contradicts itself or the bundle."""
 

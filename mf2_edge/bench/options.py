@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Final
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """All of `mf2-edge bench` and `python -m mf2_edge.bench`."""
     parser.add_argument(
-        "--device", metavar="NAME",
-        help="host (the default), iphone, iphone-15-pro, pixel-8, galaxy-s24, rpi5, ...; an "
+        "--device", metavar="NAME", nargs="+", dest="devices",
+        help="one or more: host (the default), iphone, iphone-13, galaxy-s24, rpi5, ...; an "
         "unknown name lists all",
     )  # fmt: skip
-    parser.add_argument("--bundle", help="name or folder of a bundle (default: the one that ships)")
-    parser.add_argument("--format", choices=("tflite", "executorch", "coreml", "onnx"))
+    parser.add_argument(
+        "--bundle", nargs="+", dest="bundles",
+        help="names or folders of bundles (default: the one that `predict` takes on this machine, "
+        "all that ship on another device)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--format", type=lambda text: _FORMATS.get(text, text),
+        choices=("tflite", "executorch", "coreml", "onnx"), help="or pte, or mlpackage",
+    )  # fmt: skip
     parser.add_argument("--precision", choices=("fp32", "fp16", "int8"))
     parser.add_argument("--threads", type=_positive, default=1, help="(default: 1)")
     parser.add_argument("--quick", action="store_true", help="64 queries instead of 1,024 or 60 s")
@@ -41,6 +49,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--schema", action="store_true", help="print the JSON Schema of reports to --import"
     )
+
+
+_FORMATS: Final = {"pte": "executorch", "mlpackage": "coreml"}
+"""By suffix, as `mf2-edge export` names them."""
 
 
 def _positive(text: str) -> int:

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import msgspec
 import numpy as np
 import pytest
 
 from mf2_edge.bench.command import main
-from mf2_edge.bench.errors import BenchError, UnknownDeviceError
-from mf2_edge.bench.estimate.cost_model import FEATURES, features, figures_of, fit_cost_model
+from mf2_edge.bench.errors import BenchError, NoEstimateError, UnknownDeviceError
+from mf2_edge.bench.estimate.cost_model import (
+    FARTHEST,
+    FEATURES,
+    features,
+    figures_of,
+    fit_cost_model,
+)
 from mf2_edge.bench.estimate.devices import find_device, known_devices
 from mf2_edge.bench.estimate.estimate import estimate
+from mf2_edge.bench.estimate.graph_work import Work
 from mf2_edge.bench.estimate.published import Figure, published_figures, reference_workload
-from mf2_edge.bundle.loader import load_bundle
+from mf2_edge.bench.report import Report
+from mf2_edge.bundle.loader import list_bundles, load_bundle
 
 KINDS = sorted(
     kind
@@ -56,7 +65,7 @@ def test_a_model_that_is_wrong_makes_no_estimates(monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize("kind", KINDS, ids="-".join)
 def test_the_interval_covers_the_networks_that_were_left_out(kind: tuple[str, ...]) -> None:
     fitted = fit_cost_model(figures_of(*kind))  # type: ignore[arg-type]
-    middle, low, high = fitted.predict(next(iter(reference_workload().values())))
+    middle, low, high = fitted.predict(reference_workload()[fitted.left_out[0].network])
     factor = high / middle
     assert low == pytest.approx(middle / factor)
     within = [
@@ -120,11 +129,81 @@ def test_an_estimate_says_so_and_how_to_measure(capsys: pytest.CaptureFixture[st
         assert (report.load_ms, report.peak_memory_mb, report.stages) == (None, None, {})
         assert any(note.startswith("to measure: ") for note in report.notes)
         assert "median error" in report.method
-    assert main(["--device", "galaxy-s24"]) == 0
+    assert main(["--device", "galaxy-s24", "--bundle", "mf2-edge-base"]) == 0
     table = capsys.readouterr().out.splitlines()
     rows = [line for line in table[2:] if re.match(r"(tflite|coreml|executorch|onnx) +\w+ ", line)]
     assert rows
     assert all(row.endswith("estimated") and "~" in row for row in rows)
+
+
+def test_several_devices_show_all_bundles_and_no_file_that_is_not_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page, told = tmp_path / "page.html", tmp_path / "reports.json"
+    command = ["--device", "iphone-13", "galaxy-s24", "--html", str(page), "--json", str(told)]
+    assert main(command) == 0
+    reports = msgspec.json.decode(told.read_bytes(), type=tuple[Report, ...])
+    assert {report.device.name for report in reports} == {"iphone-13", "galaxy-s24"}
+    shipped = {a.file for name in list_bundles() for a in load_bundle(name).manifest.artifacts}
+    assert {report.model.file for report in reports} <= shipped
+    out = capsys.readouterr().out
+    for name in list_bundles():  # estimated, or said why not
+        assert name in out
+    html = page.read_text()
+    for device in ("iPhone 13", "Samsung Galaxy S24"):
+        assert f"<h2>{device}</h2>" in html
+    assert "<svg" in html
+
+
+@pytest.mark.parametrize(
+    ("wish", "said"),
+    [
+        (["--precision", "int8"], "int8 of mf2-edge-m; there is one for coreml fp16"),
+        (["--format", "pte"], "no cost model for executorch"),
+    ],
+)
+def test_what_is_asked_for_is_not_replaced(
+    wish: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--device", "iphone", "--bundle", "mf2-edge-m", *wish]) == 2
+    told = capsys.readouterr()
+    assert said in told.err
+    assert told.out == ""
+
+
+@pytest.mark.parametrize("kind", FLOATS, ids="-".join)
+def test_beyond_the_fitted_range_the_interval_widens_and_then_there_is_none(
+    kind: tuple[str, ...],
+) -> None:
+    fitted = fit_cost_model(figures_of(*kind))  # type: ignore[arg-type]
+    works = [reference_workload()[figure.network] for figure in figures_of(*kind)]  # type: ignore[arg-type]
+    inside = min(works, key=lambda work: fitted.predict(work)[0])
+    widths = []
+    for part in (1, 2, 5):
+        beyond = Work(
+            **{name: max(1, getattr(inside, name) // part) for name in Work.__struct_fields__}
+        )
+        ms, low, high = fitted.predict(beyond)
+        assert 0 < low < ms < high
+        widths.append(high / low)
+    assert widths == sorted(widths)
+    assert widths[0] == pytest.approx(fitted.factor**2)
+    assert widths[-1] > 2 * widths[0]
+    assert fitted.reach(inside) == 1
+    huge = msgspec.structs.replace(inside, dense_macs=10**13)
+    assert fitted.reach(huge) > FARTHEST
+    ms, low, high = fitted.predict(huge)
+    assert high > ms
+
+
+def test_a_network_too_far_away_has_no_estimate(monkeypatch: pytest.MonkeyPatch) -> None:
+    bundle = load_bundle(None)
+    work = next(iter(reference_workload().values()))
+    far = msgspec.structs.replace(work, dense_macs=10**13)
+    monkeypatch.setattr("mf2_edge.bench.estimate.estimate.network_work", lambda bundle: far)
+    monkeypatch.setattr("mf2_edge.bench.estimate.estimate._work", lambda *_: far)
+    with pytest.raises(NoEstimateError, match="times beyond those fitted on in dense"):
+        estimate(bundle, bundle.manifest.artifacts, find_device("galaxy-s24"))
 
 
 def test_an_estimate_can_be_refused(capsys: pytest.CaptureFixture[str]) -> None:

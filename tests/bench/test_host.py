@@ -15,6 +15,7 @@ from mf2_edge.bench.errors import ReportError
 from mf2_edge.bench.estimate.graph_work import read_work
 from mf2_edge.bench.measure.machine import energy_between, noise
 from mf2_edge.bench.render.page import page
+from mf2_edge.bench.render.table import Result
 from mf2_edge.bench.report import Report, read_report
 from mf2_edge.bundle.loader import load_bundle
 from tests.helpers.make_tiny_bundle import FOLDER, HEADS, SIZE
@@ -83,12 +84,12 @@ def test_the_page_needs_no_network_and_can_be_read_aloud(
     assert not re.search("https?:", html)
     assert "<script" not in html
     assert "prefers-color-scheme: dark" in html
-    assert html.count('scope="col"') == 13
-    assert 'role="img" aria-labelledby="front-t front-d"' in html
-    assert "tflite fp32:" in html.split('<desc id="front-d">')[1].split("</desc>")[0]
+    assert html.count('scope="col"') == 12 + html.count('class="accuracy"') * 3
+    assert 'role="img" aria-labelledby="front0-t front0-d"' in html
+    assert "tflite fp32:" in html.split('<desc id="front0-d">')[1].split("</desc>")[0]
     # Nothing of a report gets into the page as markup.
     odd = msgspec.structs.replace(reports[0], method="<script>alert(1)</script>")
-    assert "<script" not in page(load_bundle(FOLDER), [odd])
+    assert "<script" not in page([Result(load_bundle(FOLDER), (odd,))])
 
 
 def test_wrong_wishes_are_told_apart(capsys: pytest.CaptureFixture[str]) -> None:

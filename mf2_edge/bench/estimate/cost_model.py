@@ -33,6 +33,9 @@ COVERAGE: Final = 0.9
 FEWEST: Final = 8
 """Figures of a device below which nothing is fitted."""
 
+FARTHEST: Final = 10.0
+"""Times beyond the fitted range, in any feature, from which on there is no estimate."""
+
 WORST: Final = 0.25
 """Median error, with a network left out, above which a model makes no estimates."""
 
@@ -75,9 +78,31 @@ class CostModel:
         return self.median_error <= WORST
 
     def predict(self, work: Work) -> tuple[float, float, float]:
-        """The estimate in ms, and the interval of COVERAGE around it."""
-        ms = float(features(work) @ self.coefficients)
-        return ms, ms / self.factor, ms * self.factor
+        """The estimate in ms, and an interval around it: of COVERAGE inside the fitted range.
+
+        Beyond it the interval reaches from the line as it goes on to the line held at the edge of
+        the range, and to work in proportion from there on, each with the largest left-out error:
+        doing a part of the work takes at least that part of the time.
+        """
+        found = features(work)
+        ms = float(found @ self.coefficients)
+        if not self.outside(work):
+            return ms, ms / self.factor, ms * self.factor
+        edge = float(np.clip(found, self.smallest, self.largest) @ self.coefficients)
+        below, times = self._beyond(found)
+        factor = self.factor_of(1.0)
+        return ms, min(ms, edge / below) / factor, max(ms, edge, edge * times) * factor
+
+    def reach(self, work: Work) -> float:
+        """How many times beyond the fitted range a network is, in its worst feature; 1 inside."""
+        return max(self._beyond(features(work)))
+
+    def _beyond(self, found: NDArray[np.float64]) -> tuple[float, float]:
+        """Times below the smallest and above the largest; of a feature that is not there, none."""
+        there = found > 0
+        below = float((self.smallest[there] / found[there]).max())
+        known = self.largest > 0
+        return max(1.0, below), max(1.0, float((found[known] / self.largest[known]).max()))
 
     def outside(self, work: Work) -> list[str]:
         """Features of a network that none of those fitted on had, smaller or larger."""
@@ -92,13 +117,14 @@ class CostModel:
 
     @property
     def factor(self) -> float:
-        """By which a further network may be off, either way.
+        """By which a further network of the fitted range may be off, either way."""
+        return self.factor_of(COVERAGE)
 
-        The left-out error of rank ceil(COVERAGE * (n + 1)), or the largest where there are fewer.
-        """
+    def factor_of(self, coverage: float) -> float:
+        """The left-out error of rank ceil(coverage * (n + 1)), or the largest one."""
         ratios = (abs(log(each.predicted_ms / each.published_ms)) for each in self.left_out)
         errors = sorted(ratios)
-        return exp(errors[min(ceil(COVERAGE * (len(errors) + 1)), len(errors)) - 1])
+        return exp(errors[min(ceil(coverage * (len(errors) + 1)), len(errors)) - 1])
 
 
 def features(work: Work) -> NDArray[np.float64]:

@@ -6,16 +6,17 @@ from collections.abc import Sequence
 from typing import Final
 
 from mf2_edge.bench.accuracy import model_of
-from mf2_edge.bench.errors import BenchError
+from mf2_edge.bench.errors import BenchError, NoEstimateError
 from mf2_edge.bench.estimate.cost_model import (
     COVERAGE,
+    FARTHEST,
     FEWEST,
     WORST,
     CostModel,
     figures_of,
     fit_cost_model,
 )
-from mf2_edge.bench.estimate.devices import Device
+from mf2_edge.bench.estimate.devices import Device, Platform
 from mf2_edge.bench.estimate.graph_work import Work, network_work, read_work
 from mf2_edge.bench.estimate.published import published_figures
 from mf2_edge.bench.report import Latency, Model, Report, today
@@ -30,23 +31,37 @@ HOW_TO: Final = {
 }
 """The way to a measured figure, by platform."""
 
+RUN_BY: Final[dict[Platform, tuple[ArtifactFormat, ...]]] = {
+    "ios": ("coreml", "executorch"),
+    "android": ("tflite", "executorch"),
+    "linux": ("tflite", "executorch", "onnx"),
+}
+"""Formats that a platform's binding runs."""
+
 
 def estimate(
     bundle: Bundle, artifacts: Sequence[ArtifactSpec], device: Device
 ) -> tuple[Report, ...]:
     """An estimate for each of `artifacts` for whose kind `device` has published figures.
 
-    A bundle without any file of the kinds that were published gets an estimate for its network,
-    which says that there is no such file.
-
-    Raises BenchError if nothing was published for the device, or the bundle has no .tflite, from
+    Raises NoEstimateError if nothing was published for the device, for none of the kinds of the
+    artifacts, or only of networks far from this one; BenchError if the bundle has no .tflite, from
     which the work of the network is read.
     """
     kinds = _kinds(device)
     if not kinds:
-        raise BenchError(
+        raise NoEstimateError(
             f"{device.model}: no estimate: it takes {FEWEST} published figures and a cost model "
             f"whose median error is {WORST:.0%} at most; {HOW_TO[device.platform]}"
+        )
+    matching = [a for a in artifacts if (a.format, a.precision) in kinds]
+    if not matching:
+        run = [a for a in artifacts if a.format in RUN_BY[device.platform]] or artifacts
+        asked = ", ".join(f"{a.format} {a.precision}" for a in run)
+        known = ", ".join(f"{kind} {precision}" for kind, precision in kinds)
+        raise NoEstimateError(
+            f"{device.model}: no cost model for {asked} of {bundle.manifest.name}; there is one "
+            f"for {known}. For a figure: {HOW_TO[device.platform]}"
         )
     work = network_work(bundle)
     if work is None:
@@ -54,33 +69,17 @@ def estimate(
             f"bundle {bundle.manifest.name} holds no .tflite, from which the work of its network "
             "is read; export one with `python -m exporters ... --to tflite`"
         )
-    matching = [a for a in artifacts if (a.format, a.precision) in kinds]
-    if matching:
-        return tuple(
-            _estimate(device, model_of(bundle, a), _work(bundle, a, work)) for a in matching
-        )
-    if artifacts and len(artifacts) < len(bundle.manifest.artifacts):
-        asked = ", ".join(f"{a.format} {a.precision}" for a in artifacts)
-        known = ", ".join(f"{kind} {precision}" for kind, precision in kinds)
-        raise BenchError(
-            f"{device.model}: no cost model for {asked}; there is one for {known}. "
-            f"For a figure: {HOW_TO[device.platform]}"
-        )
-    manifest = bundle.manifest
-    return tuple(
-        _estimate(
-            device,
-            Model(
-                bundle=manifest.name,
-                version=manifest.version,
-                bundle_sha256=bundle.manifest_sha256,
-                format=kind,
-                precision=precision,
-            ),
-            work,
-        )
-        for kind, precision in kinds
-    )
+    return tuple(_estimate(device, model_of(bundle, a), _work(bundle, a, work)) for a in matching)
+
+
+def without_estimate(artifacts: Sequence[ArtifactSpec], device: Device) -> list[str]:
+    """Files of formats that run on the device for which there is no estimate."""
+    kinds = _kinds(device)
+    return [
+        f"{a.file}: no cost model for {a.format} {a.precision} on {device.model}"
+        for a in artifacts
+        if a.format in RUN_BY[device.platform] and (a.format, a.precision) not in kinds
+    ]
 
 
 def _kinds(device: Device) -> list[tuple[ArtifactFormat, Precision]]:
@@ -109,12 +108,21 @@ def _work(bundle: Bundle, artifact: ArtifactSpec, network: Work) -> Work:
 def _estimate(device: Device, model: Model, work: Work) -> Report:
     figures = figures_of(device.name, model.format, model.precision)
     fitted = fit_cost_model(figures)
+    if (reach := fitted.reach(work)) > FARTHEST:
+        raise NoEstimateError(
+            f"{device.model}: no estimate for {model.file}: its network is {reach:.0f} times "
+            f"beyond those fitted on in {', '.join(fitted.outside(work))}; "
+            f"{HOW_TO[device.platform]}"
+        )
     ms, low, high = fitted.predict(work)
     notes = [f"to measure: {HOW_TO[device.platform]}"]
-    if model.file is None:
-        notes.append(f"the bundle holds no {model.format} {model.precision} file yet")
+    interval = f"{COVERAGE:.0%} interval"
     if outside := fitted.outside(work):
-        notes.append(f"beyond the networks fitted on in: {', '.join(outside)}")
+        interval = "interval widened"
+        notes.append(
+            f"up to {reach:.1f} times beyond the networks fitted on, in {', '.join(outside)}: the "
+            "interval reaches from the line to work in proportion, with the largest error"
+        )
     worst = max(fitted.left_out, key=lambda each: each.error)
     return Report(
         provenance="estimated",
@@ -126,7 +134,7 @@ def _estimate(device: Device, model: Model, work: Work) -> Report:
         network=Latency(p50=round(ms, 3), low=round(low, 3), high=round(high, 3)),
         method=f"cost model on {len(figures)} published networks; with one left out its median "
         f"error is {fitted.median_error:.0%}, its largest {worst.error:.0%} ({worst.network}); "
-        f"{COVERAGE:.0%} interval",
+        f"{interval}",
         notes=tuple(notes),
     )
 

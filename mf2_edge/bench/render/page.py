@@ -10,14 +10,13 @@ from typing import Final
 from mf2_edge.bench.errors import ReportError
 from mf2_edge.bench.estimate.published import Figure
 from mf2_edge.bench.render.pareto import front_svg
-from mf2_edge.bench.render.table import HEAD, lines_of, row_notes
-from mf2_edge.bench.report import Report
-from mf2_edge.bundle.loader import Bundle
+from mf2_edge.bench.render.table import FIGURES, HEAD, Result, row_notes
 from mf2_edge.io.atomic import replacing
 from mf2_edge.report import html
 
 _STYLE: Final = """
 th, td { white-space: nowrap; }
+li { overflow-wrap: anywhere; }
 svg { width: 100%; max-width: 52rem; height: auto; font-size: 12px; fill: var(--ink); }
 .axis, .bar, .front { fill: none; stroke: var(--soft); }
 .grid { stroke: var(--line); }
@@ -25,47 +24,83 @@ svg { width: 100%; max-width: 52rem; height: auto; font-size: 12px; fill: var(--
 .mark { fill: var(--accent); stroke: var(--accent); stroke-width: 2; }
 .mark.hollow { fill: var(--card); }
 .estimated td { font-style: italic; }
+.accuracy tbody th { white-space: normal; min-width: 14rem; }
 """
 
 
-def write_page(
-    path: Path, bundle: Bundle, reports: Sequence[Report], published: Sequence[Figure] = ()
-) -> None:
-    """Write the page; `published` are figures of other networks on the device, for comparison.
+def write_page(path: Path, results: Sequence[Result], published: Sequence[Figure] = ()) -> None:
+    """Write the page; `published` are figures of other networks on the devices, for comparison.
 
     Raises ReportError if the file cannot be written.
     """
     try:
         with replacing(path) as partial:
-            partial.write_text(page(bundle, reports, published), encoding="utf-8")
+            partial.write_text(page(results, published), encoding="utf-8")
     except OSError as error:
         raise ReportError(f"{path}: cannot be written ({error.strerror or error})") from error
 
 
-def page(bundle: Bundle, reports: Sequence[Report], published: Sequence[Figure] = ()) -> str:
-    """The HTML."""
-    lines = lines_of(bundle, reports)
-    device, model = reports[0].device, reports[0].model
-    title = f"{model.bundle} {model.version} on {device.model}"
-    names = "; ".join(judged.name for judged in lines[0].judged) or "none in the manifest"
+def page(results: Sequence[Result], published: Sequence[Figure] = ()) -> str:
+    """The HTML: a section a device with all bundles, then accuracy, a row a metric."""
+    devices: dict[str, list[Result]] = {}
+    for result in results:
+        devices.setdefault(result.reports[0].device.model, []).append(result)
+    title = f"Latency on {' and '.join(devices)}"
+    main = "".join(_device(n, *told) for n, told in enumerate(devices.items()))
+    main += _accuracy(results) + _published(published)
+    bundles = {result.bundle.manifest.name: result.bundle for result in results}
+    footer = "".join(
+        f"<p>{escape(name)} {escape(bundle.manifest.version)}: manifest sha256 "
+        f'<span class="code">{bundle.manifest_sha256}</span>.</p>'
+        for name, bundle in bundles.items()
+    )
+    return html.page(title, f"<h1>{escape(title)}</h1>", main, footer, _STYLE)
+
+
+def _device(number: int, name: str, results: Sequence[Result]) -> str:
+    lines = [line for result in results for line in result.lines()]
     figures = html.table(
-        f"Accuracy and points lost, in this order: {names}",
-        HEAD,
-        [line.cells for line in lines],
+        "The network alone, one face, batch 1",
+        ("bundle", *HEAD[:FIGURES], "provenance"),
+        [(line.report.model.bundle, *line.cells[:FIGURES], line.cells[-1]) for line in lines],
         [line.report.provenance for line in lines],
     )
-    notes = "\n".join(f"<li>{escape(n)}</li>" for line in lines for n in row_notes(line.report))
-    main = f"""<section>{figures}</section>
-<section><h2>Accuracy and latency</h2>
+    notes = [
+        f"{line.report.model.bundle} {note}" for line in lines for note in row_notes(line.report)
+    ]
+    notes += [note for result in results for note in result.missing]
+    told = "\n".join(f"<li>{escape(note)}</li>" for note in notes)
+    return f"""<section><h2>{escape(name)}</h2>
+{figures}
+<h3>Accuracy and latency</h3>
 <p>Filled: measured. Hollow, with a bar for the interval: estimated, not measured.</p>
-{front_svg(lines)}</section>
-<section><h2>How each row was obtained</h2>
-<ul>
-{notes}
-</ul></section>
-{_published(published)}"""
-    footer = f"<p>Bundle manifest sha256 {model.bundle_sha256}.</p>"
-    return html.page(title, f"<h1>{escape(title)}</h1>", main, footer, _STYLE)
+{front_svg(lines, f"front{number}")}
+<details><summary>How each row was obtained</summary><ul>
+{told}
+</ul></details></section>
+"""
+
+
+def _accuracy(results: Sequence[Result]) -> str:
+    """A row a metric, a column a kind of file, points lost against the teacher in brackets."""
+    columns: dict[str, dict[str, str]] = {}
+    metrics: dict[str, None] = {}
+    for line in (line for result in results for line in result.lines()):
+        model = line.report.model
+        name = f"{model.bundle} {model.format} {model.precision}"
+        for judged in line.judged:
+            metrics[judged.name] = None
+            if judged.value is not None:
+                lost = "" if judged.points_lost is None else f" ({judged.points_lost:+.1f})"
+                columns.setdefault(name, {})[judged.name] = f"{judged.value:.3f}{lost}"
+    if not columns:
+        return "<section><h2>Accuracy</h2><p>None in the manifests.</p></section>"
+    table = html.table(
+        "As measured, from the manifests; in brackets the points lost against the teacher",
+        ("metric", *columns),
+        [(metric, *(told.get(metric, "-") for told in columns.values())) for metric in metrics],
+    )
+    return f'<section class="accuracy"><h2>Accuracy</h2>{table}</section>'
 
 
 def _published(figures: Sequence[Figure]) -> str:
@@ -74,6 +109,7 @@ def _published(figures: Sequence[Figure]) -> str:
     rows = [
         [
             f.network,
+            f.device,
             f"{f.format} {f.precision}",
             f.compute_unit,
             f"{f.ms:g}",
@@ -82,8 +118,8 @@ def _published(figures: Sequence[Figure]) -> str:
         ]
         for f in figures
     ]
-    head = ("network@pixels", "kind", "unit", "ms", "provenance", "source")
+    head = ("network@pixels", "device", "kind", "unit", "ms", "provenance", "source")
     table = html.table(
         "Published by others; the cost model is fitted on those whose graph was made", head, rows
     )
-    return f"<section><h2>Other networks on this device</h2>{table}</section>"
+    return f"<section><h2>Other networks</h2>{table}</section>"

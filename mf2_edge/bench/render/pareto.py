@@ -1,7 +1,8 @@
-"""The accuracy/latency front as an inline SVG: p50 across, the first accuracy figure up."""
+"""The accuracy/latency front as an inline SVG: p50 across, one accuracy figure up."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from html import escape
 from math import ceil, floor, log10
@@ -25,17 +26,20 @@ SHAPES: Final = {
 """What is known by measuring is filled; an estimate is hollow, with a bar for its interval."""
 
 
-def front_svg(lines: Sequence[Line]) -> str:
-    """The picture, or a sentence that says why there is none.
+def front_svg(lines: Sequence[Line], name: str = "front") -> str:
+    """The picture, or a sentence that says why there is none; `name` begins its ids.
 
-    Readable without colour: points bear names, estimates are hollow.
+    The accuracy is that which most rows have. Readable without colour: points bear names, estimates
+    are hollow.
     """
-    shown = [line for line in lines if _point(line) is not None]
-    if not shown:
+    held = Counter(
+        judged.name for line in lines for judged in line.judged if judged.value is not None
+    )
+    axis = held.most_common(1)[0][0] if held else ""
+    points = [(line, *point) for line in lines if (point := _point(line, axis)) is not None]
+    if not points:
         return "<p>No picture: no row has both a latency and a measured accuracy.</p>"
-    axis = shown[0].judged[0].name
-    points = [(line, *point) for line in shown if (point := _point(line)) is not None]
-    low, high = _decades(shown)
+    low, high = _decades([line for line, *_ in points])
     bottom, top = _bounds([accuracy for *_, accuracy in points])
 
     def x(ms: float) -> float:
@@ -50,9 +54,9 @@ def front_svg(lines: Sequence[Line]) -> str:
         for line, ms, accuracy in points
     )
     parts = [
-        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-labelledby="front-t front-d">',
-        '<title id="front-t">Accuracy against latency</title>',
-        f'<desc id="front-d">{escape(told)}</desc>',
+        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-labelledby="{name}-t {name}-d">',
+        f'<title id="{name}-t">Accuracy against latency</title>',
+        f'<desc id="{name}-d">{escape(told)}</desc>',
         *_axes(low, high, bottom, top, axis, x, y),
     ]
     best = sorted(points, key=lambda point: (point[1], -point[2]))
@@ -65,9 +69,9 @@ def front_svg(lines: Sequence[Line]) -> str:
     return "\n".join([*parts, "</svg>"])
 
 
-def _point(line: Line) -> tuple[float, float] | None:
+def _point(line: Line, axis: str) -> tuple[float, float] | None:
     latency = line.report.network
-    accuracy = line.judged[0].value if line.judged else None
+    accuracy = next((judged.value for judged in line.judged if judged.name == axis), None)
     if latency is None or latency.p50 <= 0 or accuracy is None:
         return None
     return latency.p50, accuracy
@@ -90,7 +94,8 @@ def _bounds(values: Sequence[float]) -> tuple[float, float]:
 
 
 def _label(line: Line) -> str:
-    return f"{line.report.model.format} {line.report.model.precision}"
+    model = line.report.model
+    return f"{model.bundle} {model.format} {model.precision}"
 
 
 def _axes(
@@ -130,7 +135,7 @@ def _mark(line: Line, x: float, y: float, scale: Scale) -> list[str]:
         parts.append(f'<rect class="mark" x="{x - 5:.1f}" y="{y - 5:.1f}" width="10" height="10"/>')
     else:
         parts.append(f'<circle class="mark {shape}" cx="{x:.1f}" cy="{y:.1f}" r="6"/>')
-    parts.append(
-        f'<text class="name" x="{x + 10:.1f}" y="{y - 8:.1f}">{escape(_label(line))}</text>'
-    )
+    left = x > WIDTH * 0.6  # there the name would leave the picture
+    place = f'x="{x - 10:.1f}" text-anchor="end"' if left else f'x="{x + 10:.1f}"'
+    parts.append(f'<text class="name" {place} y="{y - 8:.1f}">{escape(_label(line))}</text>')
     return parts

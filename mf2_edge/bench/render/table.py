@@ -16,7 +16,24 @@ HEAD: Final = (
     "peak MB", "file MB", "accuracy", "points lost", "provenance",
 )  # fmt: skip
 
+FIGURES: Final = HEAD.index("accuracy")
+"""How many columns come before those of accuracy."""
+
 NOT_MEASURED: Final = "not measured"
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What the bench has of one bundle on one device."""
+
+    bundle: Bundle
+    reports: tuple[Report, ...]
+    missing: tuple[str, ...] = ()
+    """Files that run there and of which nothing is known, a line each."""
+
+    def lines(self) -> list[Line]:
+        """A line a report."""
+        return lines_of(self.bundle, self.reports)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,30 +73,32 @@ def lines_of(bundle: Bundle, reports: Sequence[Report]) -> list[Line]:
     return [Line(r, accuracy_of(bundle.manifest, r.model.file, r.model.precision)) for r in reports]
 
 
-def text_table(bundle: Bundle, reports: Sequence[Report]) -> str:
+def text_table(result: Result) -> str:
     """The table, what its columns mean, and how each row was obtained."""
-    lines = lines_of(bundle, reports)
+    lines = result.lines()
     rows = [HEAD, *(line.cells for line in lines)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(HEAD))]
     text = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
-    first = reports[0]
+    first = result.reports[0]
     text.insert(0, f"{first.device.model}, {first.model.bundle} {first.model.version}")
     text.append("")
     if lines[0].judged:
         names = "; ".join(judged.name for judged in lines[0].judged)
         text.append(f"accuracy, points lost: {names}")
-        teacher = bundle.manifest.teacher
+        teacher = result.bundle.manifest.teacher
         text.append(f"points lost against: {teacher.name if teacher else 'no teacher measured'}")
     for line in lines:
         text += row_notes(line.report)
+    text += result.missing
     return "\n".join(text)
 
 
 def published_table(figures: Sequence[Figure]) -> str:
     """Latencies of other networks on the device, as others published them."""
-    lines = ["other networks on this device, published by others (network@pixels, ms, source):"]
+    lines = ["other networks, published by others (network@pixels, device, ms, source):"]
     lines += [
-        f"  {f.network:<26}{f.format} {f.precision}, {f.compute_unit:<6}{f.ms:>8.3f}  {f.source}"
+        f"  {f.network:<26}{f.device}, {f.format} {f.precision}, {f.compute_unit:<6}{f.ms:>8.3f}  "
+        f"{f.source}"
         for f in figures
     ]
     return "\n".join(lines)
