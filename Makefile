@@ -62,15 +62,20 @@ arm: $(DEV)/.installed native ## every file on emulated ARM processors, into ben
 	MF2_EDGE_FACES="$(MF2_EDGE_FACES)" $(BIN)/python -m benchmarks.arm
 	MF2_EDGE_ARM=1 $(BIN)/python -m pytest tests/bindings/test_arm.py -rs
 
-lint: $(DEV)/.installed ## ruff, mypy (strict), import rules
+CPP := $(filter-out %manifest_types.hpp %manifest_types.cpp, \
+	$(wildcard $(foreach end,c h cpp hpp,bindings/cpp/*/*.$(end) bindings/cpp/*/*/*.$(end))))
+
+lint: $(DEV)/.installed ## ruff, clang-format, mypy (strict), import rules
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/clang-format --dry-run --Werror $(CPP)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-format: $(DEV)/.installed ## let ruff rewrite the code
+format: $(DEV)/.installed ## let ruff and clang-format rewrite the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	$(BIN)/clang-format -i $(CPP)
 
 bench: $(DEV)/.installed ## latency of every file and stage, on this machine; updates the README
 	$(BIN)/python -m pytest benchmarks --benchmark-enable --benchmark-only \

@@ -51,7 +51,7 @@ typedef enum mf2_edge_search {
 
 /* All zero, or a null pointer in its place, is the default. */
 typedef struct mf2_edge_options {
-  const char* detector;  /* folder of BlazeFace; null: blazeface_short_range in the bundle's folder */
+  const char* detector;  /* of BlazeFace; null: blazeface_short_range in the bundle's folder */
   const char* litert;    /* path of libLiteRt; null: MF2_EDGE_LITERT, or the library path */
   const char* precision; /* "fp32", "fp16", "int8"; null: the first of the format listed */
   int32_t search;        /* mf2_edge_search */
@@ -62,7 +62,7 @@ typedef struct mf2_edge_options {
 
 typedef struct mf2_edge_frame {
   const uint8_t* pixels;
-  size_t size;    /* bytes behind `pixels` */
+  size_t size; /* bytes behind `pixels` */
   int32_t width;
   int32_t height;
   size_t stride;  /* bytes from row to row; 0: no gaps */
@@ -113,7 +113,7 @@ typedef struct mf2_edge_face {
   mf2_edge_box box;
   double detection_score;
   int32_t has_landmarks;
-  mf2_edge_point landmarks[6]; /* right eye, left eye, nose tip, mouth centre, right ear, left ear */
+  mf2_edge_point landmarks[6]; /* eyes, nose tip, mouth centre, ears; right ones first */
   const char* status;          /* "ok", "unaligned", "small" */
   const char* emotion;
   double emotion_score;
@@ -143,12 +143,11 @@ mf2_edge_status mf2_edge_predict(const mf2_edge_analyzer* analyzer, const mf2_ed
 /* The one face at `box`, whose six landmarks the caller knows. */
 mf2_edge_status mf2_edge_predict_aligned(const mf2_edge_analyzer* analyzer,
                                          const mf2_edge_frame* frame, const mf2_edge_box* box,
-                                         const mf2_edge_point landmarks[6],
-                                         mf2_edge_faces** faces);
+                                         const mf2_edge_point landmarks[6], mf2_edge_faces** faces);
 
 /* The one face that a crop shows. */
-mf2_edge_status mf2_edge_predict_crop(const mf2_edge_analyzer* analyzer,
-                                      const mf2_edge_frame* crop, mf2_edge_faces** faces);
+mf2_edge_status mf2_edge_predict_crop(const mf2_edge_analyzer* analyzer, const mf2_edge_frame* crop,
+                                      mf2_edge_faces** faces);
 
 /*
  * The faces of one scene over time: numbered, smoothed, with events. One thread at a time may use a

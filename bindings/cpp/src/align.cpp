@@ -42,9 +42,7 @@ Span span_of(const std::array<double, 4>& seen, int length, int step) {
 }
 
 /** To the nearest integer, halves to the even, as the default rounding mode has it. */
-std::uint8_t rounded(float value) {
-  return std::uint8_t(std::clamp(std::lrint(value), 0L, 255L));
-}
+std::uint8_t rounded(float value) { return std::uint8_t(std::clamp(std::lrint(value), 0L, 255L)); }
 
 /** Adds a row to the sums of its blocks. */
 void add_row(const std::uint8_t* row, int width, int step, Outside outside,
@@ -112,7 +110,8 @@ const std::uint8_t* pixel_at(const Window& window, int x, int y, Outside outside
 
 Neighbours neighbours_of(const Window& window, int left, int top, Outside outside) {
   if (left >= 0 && top >= 0 && left + 1 < window.width && top + 1 < window.height) {
-    const std::uint8_t* at = window.pixels + std::size_t(top) * window.stride + std::size_t(left) * 3;
+    const std::uint8_t* at =
+        window.pixels + std::size_t(top) * window.stride + std::size_t(left) * 3;
     return {at, at + 3, at + window.stride, at + window.stride + 3};
   }
   return {pixel_at(window, left, top, outside), pixel_at(window, left + 1, top, outside),

@@ -118,8 +118,7 @@ FaceState FaceStateAnalyzer::predict_crop(const Frame& crop) const {
 FaceState FaceStateAnalyzer::analyze(const Image& image, const Detection& face) const {
   const Manifest& manifest = bundle_.manifest();
   const AlignmentSpec& spec = manifest.alignment;
-  const bool small =
-      std::min(face.box.width, face.box.height) < manifest.decoding.min_face_size;
+  const bool small = std::min(face.box.width, face.box.height) < manifest.decoding.min_face_size;
   const bool aligns = usable(face.landmarks);
   const Status status = !aligns ? Status::unaligned : small ? Status::small : Status::ok;
   const Image aligned =
@@ -131,8 +130,15 @@ FaceState FaceStateAnalyzer::analyze(const Image& image, const Detection& face) 
   const FaceQuality quality = face_quality(aligned, face.box, pose);
   const bool poor = quality.overall < kLowQuality;
   Answers told = decoder_.decode(model_->run(input), status, poor);
-  return {face.box, face.landmarks, face.score, std::move(told.emotion),
-          std::move(told.action_units), status, pose, quality, std::nullopt,
+  return {face.box,
+          face.landmarks,
+          face.score,
+          std::move(told.emotion),
+          std::move(told.action_units),
+          status,
+          pose,
+          quality,
+          std::nullopt,
           std::move(told.visibility)};
 }
 

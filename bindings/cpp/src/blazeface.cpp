@@ -61,7 +61,9 @@ static std::vector<Point> anchors_of(const DetectorSpec& spec) {
   std::vector<Point> anchors;
   for (const AnchorLayer& layer : spec.anchor_layers) {
     const std::int64_t cells = spec.input_size / layer.stride;
-    const auto centre = [&](std::int64_t cell) { return (double(cell) + 0.5) * double(layer.stride) - 0.5; };
+    const auto centre = [&](std::int64_t cell) {
+      return (double(cell) + 0.5) * double(layer.stride) - 0.5;
+    };
     for (std::int64_t row = 0; row < cells; ++row) {
       for (std::int64_t column = 0; column < cells; ++column) {
         anchors.insert(anchors.end(), std::size_t(layer.per_cell), {centre(column), centre(row)});
@@ -91,9 +93,9 @@ BlazeFace::BlazeFace(std::shared_ptr<LiteRt> engine, const std::filesystem::path
   if (sorted != std::vector<std::size_t>{0, 1, 2, 3, 4, 5}) {
     throw BundleError("detector.json: expected the six landmarks, each once, as keypoints");
   }
-  model_ = open_tflite(std::move(engine),
-                       read_checked(folder / spec_.file, spec_.sha256, kLargestFile), spec_.file,
-                       threads);
+  model_ =
+      open_tflite(std::move(engine), read_checked(folder / spec_.file, spec_.sha256, kLargestFile),
+                  spec_.file, threads);
 }
 
 std::vector<Detection> BlazeFace::run(const Image& view, double min_score) {

@@ -205,8 +205,8 @@ mf2_edge_status mf2_edge_predict_aligned(const mf2_edge_analyzer* analyzer,
   });
 }
 
-mf2_edge_status mf2_edge_predict_crop(const mf2_edge_analyzer* analyzer,
-                                      const mf2_edge_frame* crop, mf2_edge_faces** faces) {
+mf2_edge_status mf2_edge_predict_crop(const mf2_edge_analyzer* analyzer, const mf2_edge_frame* crop,
+                                      mf2_edge_faces** faces) {
   return predicted(analyzer, faces, [&](const FaceStateAnalyzer& ready) {
     return std::vector<FaceState>{ready.predict_crop(checked(crop))};
   });

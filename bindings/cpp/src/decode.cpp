@@ -12,8 +12,8 @@ const char* to_string(Status status) {
 }
 
 const char* to_string(Reason reason) {
-  static constexpr const char* kNames[] = {"confident", "low_confidence", "unaligned",
-                                           "face_too_small", "low_quality", "not_visible",
+  static constexpr const char* kNames[] = {"confident",      "low_confidence", "unaligned",
+                                           "face_too_small", "low_quality",    "not_visible",
                                            "smoothed"};
   return kNames[int(reason)];
 }

@@ -78,9 +78,8 @@ std::vector<Views> rounds_of(const Image& image, Search search) {
   const Point middle{(image.width - 1) / 2.0, (image.height - 1) / 2.0};
   std::vector<Views> rounds = {{{middle, longer}}};
   if (search == Search::single) return rounds;
-  rounds.push_back({{middle, longer, kPi / 2},
-                    {middle, longer, 3 * kPi / 2},
-                    {middle, longer, kPi}});
+  rounds.push_back(
+      {{middle, longer, kPi / 2}, {middle, longer, 3 * kPi / 2}, {middle, longer, kPi}});
   const double smallest = kMinFace * longer / kFaceInTile;
   const double largest = std::max(std::min(shorter, 0.6 * longer), smallest);
   const int sizes = 1 + int(std::ceil(std::log(smallest / largest) / std::log(kTileRatio)));
@@ -116,8 +115,8 @@ std::vector<Detection> look(BlazeFace& network, const Image& image, const View& 
 }
 
 std::optional<Detection> nearest(const std::vector<Detection>& faces, const Box& box) {
-  const auto found = std::min_element(
-      faces.begin(), faces.end(), [&box](const Detection& a, const Detection& b) {
+  const auto found =
+      std::min_element(faces.begin(), faces.end(), [&box](const Detection& a, const Detection& b) {
         return distance(a.box, box) < distance(b.box, box);
       });
   return found == faces.end() ? std::nullopt : std::optional(*found);
@@ -187,8 +186,7 @@ std::optional<Detection> BlazeFaceDetector::follow(const Image& image,
 std::optional<Detection> BlazeFaceDetector::refine(const Image& image, const Box& box) const {
   for (double part : kBoxInView) {
     const View view{centre_of(box), std::max(box.width, box.height) / part};
-    const auto face =
-        nearest(look(*network_, image, view, network_->spec().min_score_in_box), box);
+    const auto face = nearest(look(*network_, image, view, network_->spec().min_score_in_box), box);
     if (!face) continue;
     const auto closer = look_closer(*network_, image, *face);
     return closer ? closer : face;

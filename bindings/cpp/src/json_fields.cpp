@@ -16,8 +16,7 @@ bool is_version(const std::string& text) {
   const auto dot = text.find('.');
   if (dot == std::string::npos || dot == 0 || dot + 1 == text.size()) return false;
   const auto minor = text.begin() + std::ptrdiff_t(dot);
-  return std::all_of(text.begin(), minor, is_digit) &&
-         std::all_of(minor + 1, text.end(), is_digit);
+  return std::all_of(text.begin(), minor, is_digit) && std::all_of(minor + 1, text.end(), is_digit);
 }
 
 static bool is_letter(char letter) {

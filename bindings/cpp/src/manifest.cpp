@@ -22,8 +22,8 @@ static void check_version(const Json& json) {
   const std::string ours = std::string(kSchemaVersion).substr(0, 1);
   if (major == ours) return;
   const bool newer = major.size() > ours.size() || major > ours;
-  refuse("schema " + text + ", this release reads " + ours + ".x: " +
-             (newer ? "update mf2-edge" : "export the model again"),
+  refuse("schema " + text + ", this release reads " + ours +
+             ".x: " + (newer ? "update mf2-edge" : "export the model again"),
          "$.schema_version");
 }
 

@@ -31,8 +31,8 @@ Outputs Model::run(const std::vector<float>& input) {
 void check_outputs(const Model& model, const Manifest& manifest, const ArtifactSpec& artifact) {
   const int width = int(manifest.input.width), height = int(manifest.input.height);
   const bool last = artifact.layout == Layout::NHWC;
-  const std::vector<int> taken = last ? std::vector<int>{1, height, width, 3}
-                                      : std::vector<int>{1, 3, height, width};
+  const std::vector<int> taken =
+      last ? std::vector<int>{1, height, width, 3} : std::vector<int>{1, 3, height, width};
   if (model.input_shape() != taken) {
     throw ManifestError(artifact.file + " does not take the manifest's input");
   }

@@ -60,8 +60,7 @@ std::vector<int> shape_of(const et::Result<et::TensorInfo>& found, const std::st
 
 class PteModel : public Model {
  public:
-  PteModel(std::string bytes, const std::string& name)
-      : bytes_(std::move(bytes)), loader_(bytes_) {
+  PteModel(std::string bytes, const std::string& name) : bytes_(std::move(bytes)), loader_(bytes_) {
     const auto check = [&name](et::Error error, const char* step) {
       if (error != et::Error::Ok) {
         throw BundleError(name + ": ExecuTorch cannot " + step + " (error " +
@@ -111,7 +110,8 @@ class PteModel : public Model {
     Outputs found;
     for (std::size_t i = 0; i < output_shapes_.size(); ++i) {
       const et::EValue& value = method_->get_output(i);
-      if (!value.isTensor() || std::size_t(value.toTensor().numel()) != size_of(output_shapes_[i])) {
+      if (!value.isTensor() ||
+          std::size_t(value.toTensor().numel()) != size_of(output_shapes_[i])) {
         throw InferenceError("output " + std::to_string(i) + " of the model is of another size");
       }
       const float* numbers = value.toTensor().const_data_ptr<float>();
@@ -150,7 +150,8 @@ std::unique_ptr<Model> open_pte(std::string bytes, const std::string& name) {
 namespace mf2_edge {
 
 std::unique_ptr<Model> open_pte(std::string, const std::string& name) {
-  throw RuntimeUnavailableError(name + " runs on ExecuTorch, and this library was built without it; "
+  throw RuntimeUnavailableError(name +
+                                " runs on ExecuTorch, and this library was built without it; "
                                 "build it with -DMF2_EDGE_EXECUTORCH=ON, or take a .tflite");
 }
 

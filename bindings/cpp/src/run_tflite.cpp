@@ -95,7 +95,8 @@ std::vector<int> shape_of(const litert::TensorType& type, const std::string& nam
   std::vector<int> shape(type.layout.dimensions, type.layout.dimensions + rank);
   const bool sized = std::all_of(shape.begin(), shape.end(), [](int axis) { return axis > 0; });
   if (type.element != litert::kFloat32 || !sized) {
-    throw BundleError(name + ": a tensor is not float32 of a fixed size; export it with float32 tensors");
+    throw BundleError(name +
+                      ": a tensor is not float32 of a fixed size; export it with float32 tensors");
   }
   return shape;
 }
@@ -152,9 +153,9 @@ void TfliteModel::find_tensors(const std::string& name) {
     shapes.push_back(shape_of(type, name));
     check(call.GetCompiledModelOutputBufferRequirements(compiled_, 0, i, &needs), "size an output");
     litert::Buffer buffer = nullptr;
-    check(call.CreateManagedTensorBufferFromRequirements(engine_->environment, &type, needs,
-                                                         &buffer),
-          "make room for an output");
+    check(
+        call.CreateManagedTensorBufferFromRequirements(engine_->environment, &type, needs, &buffer),
+        "make room for an output");
     outputs_.push_back(buffer);
   }
   const char* key = nullptr;

@@ -90,7 +90,8 @@ std::vector<FaceState> FaceStateStream::update(const Frame& frame, double timest
   }
   if (scene.last_ms && timestamp_ms < *scene.last_ms) {
     throw TimestampError("timestamp_ms went back from " + std::to_string(*scene.last_ms) + " to " +
-                         std::to_string(timestamp_ms) + "; expected frames in order: drop the late "
+                         std::to_string(timestamp_ms) +
+                         "; expected frames in order: drop the late "
                          "one, or reset the stream for another scene");
   }
   const Image image = to_image(frame);
@@ -104,7 +105,8 @@ std::vector<FaceState> FaceStateStream::update(const Frame& frame, double timest
   }
   std::vector<FaceState> states;
   for (const Track& track : found.faces) {
-    Person& person = scene.people.try_emplace(track.id, analyzer_.bundle().manifest()).first->second;
+    Person& person =
+        scene.people.try_emplace(track.id, analyzer_.bundle().manifest()).first->second;
     const Detection face = person.smooth(track.face(), timestamp_ms);
     SmoothedState smoothed = person.smoother.update(analyzer_.analyze(image, face), timestamp_ms);
     smoothed.state.track_id = track.id;

@@ -134,7 +134,8 @@ int main(int count, char** arguments) {
   if (count < 2) return 2;
   expect(mf2_edge_open(NULL, NULL, &analyzer), MF2_EDGE_INVALID_ARGUMENT, "no bundle");
   expect(mf2_edge_open("/nowhere", NULL, &analyzer), MF2_EDGE_BUNDLE_ERROR, "a bundle nowhere");
-  expect(mf2_edge_open(arguments[1], &nothing, &analyzer), MF2_EDGE_RUNTIME_UNAVAILABLE, "no LiteRT");
+  expect(mf2_edge_open(arguments[1], &nothing, &analyzer), MF2_EDGE_RUNTIME_UNAVAILABLE,
+         "no LiteRT");
   expect(mf2_edge_open(arguments[1], &odd, &analyzer), MF2_EDGE_INVALID_ARGUMENT, "precision fp8");
   expect(mf2_edge_open(arguments[1], &other, &analyzer), MF2_EDGE_INVALID_ARGUMENT, "format onnx");
   expect(mf2_edge_open(arguments[1], &program, &analyzer), MF2_EDGE_RUNTIME_UNAVAILABLE,

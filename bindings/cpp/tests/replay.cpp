@@ -120,7 +120,8 @@ static Json replay_preprocess(const fs::path& goldens, const PreprocessingSpec& 
 }
 
 /** The recorded array of a precision, where it has one of its own. */
-static fs::path of_precision(const fs::path& goldens, const std::string& name, Precision precision) {
+static fs::path of_precision(const fs::path& goldens, const std::string& name,
+                             Precision precision) {
   const fs::path own = goldens / name / (std::string(to_string(precision)) + ".npy");
   return fs::exists(own) ? own : goldens / (name + ".npy");
 }
@@ -165,7 +166,7 @@ static Json replay_run(const fs::path& goldens, const Bundle& bundle) {
       for (const HeadSpec& head : manifest.heads) {
         const std::string name = golden_name(head.name) + "_logits";
         each.compare(outputs[std::size_t(head.output)],
-                      read_npy(of_precision(goldens, name, artifact.precision)), i);
+                     read_npy(of_precision(goldens, name, artifact.precision)), i);
       }
     }
     // Of several files the one that comes nearest to what it is allowed.
@@ -254,12 +255,15 @@ static Json replay_smooth(const fs::path& folder, const Manifest& manifest) {
 static Json to_json(const FaceState& face) {
   Json units = Json::object();
   for (const ActionUnit& unit : face.action_units) {
-    units[unit.label] = {{"score", unit.score}, {"present", unit.present},
-                         {"reason", to_string(unit.reason)}};
+    units[unit.label] = {
+        {"score", unit.score}, {"present", unit.present}, {"reason", to_string(unit.reason)}};
   }
-  return {{"emotion", face.emotion.label}, {"score", face.emotion.score},
-          {"reason", to_string(face.emotion.reason)}, {"status", to_string(face.status)},
-          {"quality", face.quality.overall}, {"action_units", units}};
+  return {{"emotion", face.emotion.label},
+          {"score", face.emotion.score},
+          {"reason", to_string(face.emotion.reason)},
+          {"status", to_string(face.status)},
+          {"quality", face.quality.overall},
+          {"action_units", units}};
 }
 
 /** What each face says once its heads are decoded, intensity, visibility and reasons included. */
@@ -277,14 +281,17 @@ static Json replay_answers(const fs::path& goldens, const Manifest& manifest) {
     Json units = Json::object(), regions = Json::object();
     for (const ActionUnit& unit : told.action_units) {
       const auto& world = unit.reliability ? unit.reliability->world : std::nullopt;
-      units[unit.label] = {{"present", unit.present}, {"reason", to_string(unit.reason)},
+      units[unit.label] = {{"present", unit.present},
+                           {"reason", to_string(unit.reason)},
                            {"intensity", unit.intensity().value()},
                            {"level", to_string(unit.level().value())},
                            {"world", world ? Json(world->f1) : Json()}};
     }
     for (const auto& [label, score] : told.visibility) regions[label] = score;
-    answers.push_back({{"emotion", told.emotion.label}, {"reason", to_string(told.emotion.reason)},
-                       {"action_units", units}, {"visibility", regions}});
+    answers.push_back({{"emotion", told.emotion.label},
+                       {"reason", to_string(told.emotion.reason)},
+                       {"action_units", units},
+                       {"visibility", regions}});
   }
   return answers;
 }
@@ -328,8 +335,10 @@ static Json replay_stream(const fs::path& stages, const FaceStateAnalyzer& analy
       faces.back()["x"] = face.box.x;
     }
     for (const ActionUnitEvent& event : stream.take_events()) {
-      events.push_back({{"label", event.label}, {"kind", kinds[int(event.kind)]},
-                        {"score", event.score}, {"track_id", event.track_id}});
+      events.push_back({{"label", event.label},
+                        {"kind", kinds[int(event.kind)]},
+                        {"score", event.score},
+                        {"track_id", event.track_id}});
     }
     moments.push_back({{"faces", faces}, {"events", events}});
   }
