@@ -33,11 +33,14 @@ if TYPE_CHECKING:
     from mf2_edge.errors import RuntimeUnavailableError as RuntimeUnavailableError
     from mf2_edge.errors import TimestampError as TimestampError
     from mf2_edge.errors import VideoError as VideoError
+    from mf2_edge.io.draw import draw as draw
+    from mf2_edge.io.video import VideoSource as VideoSource
     from mf2_edge.parallel import predict_many as predict_many
     from mf2_edge.pipeline.detect import BlazeFaceDetector as BlazeFaceDetector
     from mf2_edge.pipeline.detect import FaceDetector as FaceDetector
     from mf2_edge.pipeline.finder import YuNetDetector as YuNetDetector
     from mf2_edge.stream import FaceStateStream as FaceStateStream
+    from mf2_edge.table import to_pandas as to_pandas
     from mf2_edge.tracking.baseline import Baseline as Baseline
     from mf2_edge.tracking.baseline import NeutralRecorder as NeutralRecorder
     from mf2_edge.tracking.baseline import RunningRest as RunningRest
@@ -60,6 +63,8 @@ if TYPE_CHECKING:
 _EXPORTS: Final[dict[str, tuple[str, ...]]] = {
     "analyzer": ("FaceStateAnalyzer",),
     "bundle.loader": ("Bundle", "list_bundles", "load_bundle"),
+    "io.draw": ("draw",),
+    "io.video": ("VideoSource",),
     "parallel": ("predict_many",),
     "pipeline.detect": ("BlazeFaceDetector", "FaceDetector"),
     "pipeline.finder": ("YuNetDetector",),
@@ -83,6 +88,7 @@ _EXPORTS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "tracking.baseline": ("Baseline", "NeutralRecorder", "RunningRest", "load_baseline"),
     "stream": ("FaceStateStream",),
+    "table": ("to_pandas",),
     "types": (
         "ActionUnit",
         "ActionUnitEvent",

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from mf2_edge.bundle.loader import Bundle, load_bundle
 from mf2_edge.errors import FrameError
-from mf2_edge.io.frames import ColorOrder, check_boxes, check_crop, check_frame
+from mf2_edge.io.frames import ColorOrder, ImageLike, check_boxes, check_crop, check_frame
 from mf2_edge.pipeline.align import align, resize_crop
 from mf2_edge.pipeline.decode import Decoder
 from mf2_edge.pipeline.detect import BlazeFaceDetector, FaceDetector
@@ -30,8 +30,6 @@ from mf2_edge.runtime.select import RuntimeName, choose_artifact, open_artifact
 from mf2_edge.types import Box, Detection, FaceState, Landmarks, Reason, Status
 
 if TYPE_CHECKING:
-    from PIL import Image
-
     from mf2_edge.bundle.schema import Precision
     from mf2_edge.stream import FaceStateStream
     from mf2_edge.tracking.baseline import Baseline
@@ -80,7 +78,7 @@ class FaceStateAnalyzer:
 
     def predict(
         self,
-        frame: NDArray[np.uint8] | Image.Image | str | Path,
+        frame: ImageLike,
         *,
         color: ColorOrder = "bgr",
         boxes: Sequence[Box | tuple[float, float, float, float]] | NDArray[Any] | None = None,
@@ -102,7 +100,7 @@ class FaceStateAnalyzer:
 
     def predict_crops(
         self,
-        crops: Iterable[NDArray[np.uint8] | Image.Image | str | Path],
+        crops: Iterable[ImageLike],
         *,
         color: ColorOrder = "bgr",
         align: bool = True,

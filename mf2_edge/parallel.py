@@ -8,21 +8,14 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sized
 from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any, TypeVar
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any, TypeVar
 
 from mf2_edge.analyzer import FaceStateAnalyzer
-from mf2_edge.io.frames import ColorOrder
+from mf2_edge.io.frames import ColorOrder, ImageLike
 from mf2_edge.types import FaceState
-
-if TYPE_CHECKING:
-    from PIL import Image
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
@@ -36,24 +29,32 @@ def default_workers() -> int:
 
 
 def predict_many(
-    frames: Iterable[NDArray[np.uint8] | Image.Image | str | Path],
+    frames: Iterable[ImageLike],
     *,
     color: ColorOrder = "bgr",
     workers: int | None = None,
+    progress: bool = False,
     **options: Any,
 ) -> Iterator[list[FaceState]]:
     """`FaceStateAnalyzer(**options).predict` of each frame, in order, on `workers` cores (all).
 
     At most twice as many frames as workers are taken ahead of the answer that is waited for.
+    `progress` shows a bar on stderr, with an end where `frames` has a length.
 
     Raises ValueError for less than one worker, else as the analyzer and its `predict`.
     """
-    return map_ordered(
+    answers = map_ordered(
         lambda analyzer, frame: analyzer.predict(frame, color=color),
         frames,
         lambda: FaceStateAnalyzer(**options),
         default_workers() if workers is None else workers,
     )
+    if not progress:
+        return answers
+    from tqdm import tqdm
+
+    total = len(frames) if isinstance(frames, Sized) else None
+    return iter(tqdm(answers, total=total, unit=" frames"))
 
 
 def map_ordered(

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mf2_edge.errors import TimestampError
-from mf2_edge.io.frames import ColorOrder, check_frame
+from mf2_edge.io.frames import ColorOrder, ImageLike, check_frame
 from mf2_edge.pipeline.finder import YuNetDetector
 from mf2_edge.tracking.baseline import Baseline
 from mf2_edge.tracking.one_euro import OneEuro
@@ -25,10 +25,6 @@ from mf2_edge.tracking.tracker import Track, Tracker
 from mf2_edge.types import ActionUnitEvent, Box, Detection, FaceState, Landmarks, Point
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from PIL import Image
-
     from mf2_edge.bundle.loader import Bundle
     from mf2_edge.bundle.schema import Manifest
     from mf2_edge.pipeline.detect import BlazeFaceDetector, FaceDetector
@@ -89,7 +85,7 @@ class FaceStateStream:
 
     def update(
         self,
-        frame: NDArray[np.uint8] | Image.Image | str | Path,
+        frame: ImageLike,
         timestamp_ms: float,
         *,
         color: ColorOrder = "bgr",

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
+from html import escape
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -126,6 +127,9 @@ class Emotion:
         answer = (self.label, self.raw_label, dict(self.scores), self.reason)
         return Emotion, (*answer, dict(self.measured))
 
+    def __repr__(self) -> str:
+        return f"<Emotion {self.label} {self.score:.2f}{_doubt(self.reason)}>"
+
     @property
     def score(self) -> float:
         """Probability of `label`, 0..1."""
@@ -153,6 +157,10 @@ class ActionUnit:
     reason: Reason
     strength: float | None = None
     reliability: LabelReliability | None = None
+
+    def __repr__(self) -> str:
+        decided = "present" if self.present else "absent"
+        return f"<ActionUnit {self.name} {self.score:.2f}, {decided}{_doubt(self.reason)}>"
 
     @property
     def can_be_judged(self) -> bool:
@@ -190,6 +198,11 @@ class ActionUnit:
             "level": self.level,
             "reliability": _figures(self.reliability),
         }
+
+
+def _doubt(reason: Reason) -> str:
+    """What a short text adds to an answer that deserves less trust."""
+    return "" if reason is Reason.CONFIDENT else f", {reason.value}"
 
 
 def is_visible(unit: str, visibility: Mapping[str, float]) -> bool:
@@ -316,6 +329,32 @@ class FaceState:
         found = (self.box, self.landmarks, self.detection_score)
         seen = (self.head_pose, self.quality, self.track_id, dict(self.visibility))
         return FaceState, (*found, self.emotion, units, self.status, tasks, *seen)
+
+    def __repr__(self) -> str:
+        box, emotion = self.box, self.emotion
+        where = f"{box.width:.0f} x {box.height:.0f} px at ({box.x:.0f}, {box.y:.0f})"
+        shown = " ".join((f"{emotion.label} {emotion.score:.2f}", *self.present_units))
+        return f"<FaceState {shown}, {where}{_doubt(emotion.reason)}>"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the emotion and the units, each with its score."""
+        rows = [(self.emotion.label, self.emotion.score, "emotion", self.emotion.reason)]
+        for label, unit in self.action_units.items():
+            decided = "present" if unit.present else "absent"
+            rows.append((f"{label} {unit.name}", unit.score, decided, unit.reason))
+        body = "".join(
+            f"<tr><td>{escape(name)}</td><td>{score:.2f}</td><td>{decided}</td>"
+            f"<td>{reason.value}</td></tr>"
+            for name, score, decided, reason in rows
+        )
+        head = "<tr><th></th><th>score</th><th></th><th>reason</th></tr>"
+        return f"<table><caption>{escape(repr(self))}</caption>{head}{body}</table>"
+
+    @property
+    def present_units(self) -> tuple[str, ...]:
+        """Labels of the Action Units that are present and can be judged, in order."""
+        units = self.action_units.items()
+        return tuple(label for label, unit in units if unit.present and unit.can_be_judged)
 
     def describe(self, level: Literal["au", "emotion", "face"] = "face", seed: int = 0) -> str:
         """This state in English: its units, its emotion, or both together.

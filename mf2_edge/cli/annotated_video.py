@@ -38,7 +38,7 @@ class AnnotatedVideo:
     def write(self, result: FrameResult) -> None:
         """Draw a frame, and write those whose time is over."""
         rgb = np.ascontiguousarray(result.frame[..., ::-1])
-        picture = np.asarray(draw(rgb, result.states), np.uint8)[..., ::-1]
+        picture = np.asarray(draw(rgb, result.states, color="rgb"), np.uint8)[..., ::-1]
         if self._video is None:
             self._video = self._open(picture)
         if (picture.shape[1], picture.shape[0]) != self._size:

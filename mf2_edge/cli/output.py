@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TextIO
 
-from mf2_edge.cli.columns import face_cells, face_columns
+from mf2_edge.columns import face_cells, face_columns
 from mf2_edge.types import Status
 
 if TYPE_CHECKING:

@@ -99,7 +99,7 @@ def _analyse(
     if annotate is not None:
         from mf2_edge.io.draw import draw
 
-        _save_jpeg(draw(image, faces), annotate / source.picture)
+        _save_jpeg(draw(image, faces, color="rgb"), annotate / source.picture)
     return faces
 
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 from tqdm import tqdm
 
 from mf2_edge.cli.annotated_video import AnnotatedVideo
-from mf2_edge.cli.columns import Style
 from mf2_edge.cli.watch_files import Csv, FrameResult, JsonLines, Parquet, Writer
+from mf2_edge.columns import Style
 
 if TYPE_CHECKING:
     from mf2_edge.io.video import VideoSource

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from mf2_edge.cli.columns import Row, Style, columns, kind, rows
+from mf2_edge.columns import Row, Style, columns, kind, rows
 from mf2_edge.errors import Mf2EdgeError, OutputError
 from mf2_edge.extras import require
 from mf2_edge.io.atomic import partial_of, put_in_place

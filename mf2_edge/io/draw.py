@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from mf2_edge.io.frames import ColorOrder, ImageLike, check_frame
 from mf2_edge.types import PRESENT, Status
 
 if TYPE_CHECKING:
@@ -62,12 +61,13 @@ class _Placed:
     cost: float
 
 
-def draw(frame: NDArray[np.uint8], faces: Sequence[FaceState]) -> Image.Image:
-    """The RGB frame [H, W, 3] with every face's box, emotion and present AUs, as an RGB picture.
+def draw(frame: ImageLike, faces: Sequence[FaceState], *, color: ColorOrder = "bgr") -> Image.Image:
+    """The frame with every face's box, emotion and present AUs, as an RGB picture.
 
-    The picture has the size of the frame, or is enlarged to 720 px on its longer side.
+    `frame` and `color` are those of `FaceStateAnalyzer.predict`, which raises the same errors. The
+    picture has the size of the frame, or is enlarged to 720 px on its longer side.
     """
-    picture = Image.fromarray(np.ascontiguousarray(frame))
+    picture = Image.fromarray(check_frame(frame, color))
     zoom = max(1.0, _LEGIBLE_SIDE / max(picture.size))
     if zoom > 1:
         size = (round(picture.width * zoom), round(picture.height * zoom))

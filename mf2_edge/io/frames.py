@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeGuard
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeGuard
 
 import cv2
 import numpy as np
@@ -21,9 +21,15 @@ from mf2_edge.types import Box
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["ColorOrder", "check_boxes", "check_crop", "check_frame", "read_image"]
+__all__ = ["ColorOrder", "ImageLike", "check_boxes", "check_crop", "check_frame", "read_image"]
 
 ColorOrder = Literal["bgr", "rgb"]
+
+ImageLike: TypeAlias = "NDArray[Any] | Image.Image | str | Path"
+"""A picture as callers have it: an array, as OpenCV and others type theirs, a PIL image, or a file.
+
+Arrays are checked to be uint8 [H, W, 3] when they are used, since no type says so.
+"""
 
 _SMALLEST_SIDE = 2
 

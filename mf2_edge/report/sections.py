@@ -72,7 +72,7 @@ def _poster(data: ReportData) -> str:
     from mf2_edge.io.draw import draw
 
     _, image, faces = data.poster
-    picture = np.asarray(draw(np.ascontiguousarray(image[..., ::-1]), faces))[..., ::-1]
+    picture = np.asarray(draw(image, faces))[..., ::-1]
     scale = min(1.0, 960 / max(picture.shape[:2]))
     size = (round(picture.shape[1] * scale), round(picture.shape[0] * scale))
     small = cv2.resize(np.ascontiguousarray(picture), size, interpolation=cv2.INTER_AREA)

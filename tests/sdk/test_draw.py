@@ -26,7 +26,7 @@ def grey(width: int, height: int) -> NDArray[np.uint8]:
 
 def changed(frame: NDArray[np.uint8], faces: list[FaceState]) -> NDArray[np.bool_]:
     """Where the picture of a frame that needs no enlarging was drawn on."""
-    drawn = np.asarray(draw(frame, faces))
+    drawn = np.asarray(draw(frame, faces, color="rgb"))
     assert drawn.shape == frame.shape
     return np.asarray((drawn != frame).any(axis=2))
 

@@ -19,8 +19,8 @@ from pyarrow import parquet
 
 from mf2_edge import FaceState, FaceStateAnalyzer, VideoError
 from mf2_edge.bundle.loader import load_bundle
-from mf2_edge.cli.columns import STYLES, Style, columns, kind, rows
 from mf2_edge.cli.main import main
+from mf2_edge.columns import STYLES, Style, columns, kind, rows
 from mf2_edge.io.video import VideoSource
 from mf2_edge.types import ActionUnit, Box, Emotion, Reason, Status
 from tests.helpers.clips import FPS, clip, cut_off, play_as_camera
