@@ -84,6 +84,7 @@ TABLES: dict[str, tuple[str, Callable[[], str]]] = {
     "stream": ("docs/stream.md", product.stream_table),
     "fuzz": ("CONTRIBUTING.md", product.fuzz_table),
     "shipped": ("docs/models.md", models.shipped_table),
+    "exported": ("docs/models.md", models.exported_table),
     "published": ("docs/models.md", models.published_table),
     "parity": ("docs/export.md", models.parity_table),
     "emotions": ("docs/evaluation.md", product.evaluation_table(tables.emotions_table)),

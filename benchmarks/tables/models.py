@@ -6,10 +6,13 @@ import tomllib
 from collections.abc import Iterable
 from pathlib import Path
 
+import mf2_edge
 from benchmarks.tables.markdown import RESULTS, table
 from distill.evaluation.reports.schema import EmotionReport, Evaluation, load_evaluation
 from mf2_edge.bundle.loader import list_bundles, load_bundle
 from mf2_edge.bundle.schema import AccuracySpec, SizeSpec, TeacherSpec
+from mf2_edge.errors import BundleError
+from mf2_edge.export.platforms import PLATFORMS, SUFFIXES, choose_export
 
 PUBLISHED = Path(__file__).parent / "published.toml"
 
@@ -53,6 +56,26 @@ def shipped_table() -> str:
         rows.append([artifact.file, *size, *lost, _share(_calibration_error(evaluation))])
     conditions = sorted({f"{each.date}, {each.machine}" for each in measured})
     return table(head, rows, f"measured-host: {'; '.join(conditions)}")
+
+
+def exported_table() -> str:
+    """A row a bundle: what `mf2-edge export --platform` takes of it, from the manifests."""
+    detectors = Path(mf2_edge.__file__).parent / "detectors"
+    rows = []
+    for name in list_bundles():
+        manifest, cells = load_bundle(name).manifest, []
+        for platform, told in PLATFORMS.items():
+            try:
+                chosen = choose_export(manifest, told.formats[0], platform)
+            except BundleError:
+                cells.append("-")
+                continue
+            beside = list((detectors / told.detector).iterdir()) if told.detector else []
+            whole = chosen.bytes + sum(path.stat().st_size for path in beside)
+            kind = f"{SUFFIXES[chosen.format]} {chosen.precision}"
+            cells.append(f"{kind}, {chosen.bytes / 1e6:.2f} ({whole / 1e6:.2f})")
+        rows.append([name, *cells])
+    return table(["", *PLATFORMS], rows)
 
 
 def parity_table() -> str:

@@ -35,7 +35,12 @@ def versions() -> dict[str, str]:
 
 def readme_blocks(language: str) -> list[str]:
     """The README's fenced blocks of a language."""
-    return re.findall(rf"^```{language}\n(.*?)^```", README.read_text(), re.DOTALL | re.MULTILINE)
+    return fenced_blocks(README, language)
+
+
+def fenced_blocks(page: Path, language: str) -> list[str]:
+    """A page's fenced blocks of a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE)
 
 
 def core_jar() -> Path:
@@ -100,6 +105,9 @@ def _generated() -> list[Path]:
         _, code = example(bundle.manifest, bundle.select(form), "android")
         comment, _, rest = code.partition("import ")
         texts[f"Exported{form}"] = f"{comment}package exported.{form}\nimport {rest}"
+    [lines] = fenced_blocks(KOTLIN.parents[1] / "README.md", "kotlin")
+    parameters = "context: android.content.Context, bitmap: android.graphics.Bitmap"
+    texts["ReadmeLines"] = f"package exported.tflite\nfun lines({parameters}) {{\n{lines}}}"
     folder = BUILD / "generated"
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in texts.items():
