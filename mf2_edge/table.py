@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 
-def to_pandas(results: Iterable[FaceState] | Iterable[Iterable[FaceState]]) -> DataFrame:
+def to_pandas(results: Iterable[FaceState | Iterable[FaceState]]) -> DataFrame:
     """A row a face; results are those of `predict`, or of many frames, as of `predict_many`.
 
     `frame` counts frames from 0, `face` the faces of each; a frame without a face has no row. A

@@ -42,7 +42,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from hashlib import file_digest
+from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -131,7 +131,7 @@ def _check_sums(folder: Path) -> Check:
             if not path.is_relative_to(folder):
                 raise BundleError("leads out of the folder")
             with open_regular(path) as stream:
-                found = file_digest(stream, "sha256").hexdigest()
+                found = sha256(stream.read()).hexdigest()
         except (OSError, ValueError, BundleError) as error:
             wrong.append(f"{name} ({getattr(error, 'strerror', None) or error})")
             continue
