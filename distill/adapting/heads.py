@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,12 +9,10 @@ import msgspec
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from distill.adapting.frozen import network_digest
 from distill.adapting.user_labels import Kind
 from distill.networks.dfn import DFN
-from distill.networks.features import FeatureNet
 from distill.networks.layout import Layout
 from distill.training.checkpoint import CheckpointError, save_atomically
 from mf2_edge.bundle.head_schema import TaskCalibration
@@ -90,17 +87,3 @@ def empty_dfn(card: HeadCard) -> DFN:
     blank = torch.ones(card.layout.width)
     with torch.random.fork_rng(devices=[]):
         return DFN(card.layout, len(card.labels), blank, blank, card.width)
-
-
-@torch.inference_mode()
-def read_tasks(
-    network: FeatureNet, heads: Mapping[str, Head], x: Tensor
-) -> dict[str, NDArray[np.float64]]:
-    """One reading of the faces (N, 3, 112, 112), then every head's answers, [N, labels] each."""
-    reading = network.read(x)
-    return {
-        task: head.answers(
-            head.dfn(reading.stages, reading.tokens[:, : head.card.layout.units]).numpy()
-        )
-        for task, head in heads.items()
-    }

@@ -45,11 +45,6 @@ def fade(network: nn.Module, keep: float) -> None:
         child.faded = keep == 0
 
 
-def has_slopes(network: nn.Module) -> bool:
-    """Whether an activation has slopes, fading or not."""
-    return any(isinstance(module, (nn.PReLU, FadingPReLU)) for module in network.modules())
-
-
 def to_relu(network: nn.Module) -> None:
     """Put ReLU in the place of every PReLU, fading or not."""
     sloping = [*_activations(network, nn.PReLU), *_activations(network, FadingPReLU)]

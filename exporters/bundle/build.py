@@ -162,18 +162,21 @@ def _references(
     Raises PackError if int8 is requested and there is no network in integers.
     """
     floats = "the PyTorch network it was exported from, fp32"
-    references = {False: make_reference(network, floats, faces, spec)}
-    if any(row.precision == "int8" for row in request.formats):
-        if request.integers is None or not request.integers.is_file():
-            raise PackError(
-                f"int8 needs the network in integers, and there is no {request.integers}: make it "
-                "with `python -m distill quantize`, or say where it is with --integers"
-            )
-        from distill.training.checkpoint import load_integers
+    if not any(row.precision == "int8" for row in request.formats):
+        return {False: make_reference(network, floats, faces, spec)}
+    if request.integers is None or not request.integers.is_file():
+        raise PackError(
+            f"int8 needs the network in integers, and there is no {request.integers}: make it "
+            "with `python -m distill quantize`, or say where it is with --integers"
+        )
+    from distill.training.checkpoint import load_integers
 
-        words = "the PyTorch network of 8-bit integers it was exported from"
-        references[True] = make_reference(load_integers(request.integers), words, faces, spec)
-    return references
+    integers = load_integers(request.integers)  # refused before minutes are spent on comparisons
+    words = "the PyTorch network of 8-bit integers it was exported from"
+    return {
+        False: make_reference(network, floats, faces, spec),
+        True: make_reference(integers, words, faces, spec),
+    }
 
 
 def _faces(store: Path | None, width: int, height: int) -> FaceSet:

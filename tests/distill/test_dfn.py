@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from distill.adapting.frozen import file_digest, open_frozen
-from distill.adapting.heads import Head, HeadCard, load_head, read_tasks, save_head
+from distill.adapting.heads import Head, HeadCard, load_head, save_head
 from distill.adapting.hidden import HiddenStates, hidden_states
 from distill.adapting.task_metrics import concordance, pearson
 from distill.adapting.train_dfn import FaceOrder, Schedule, Task, predict_dfn, train_dfn
@@ -21,6 +21,7 @@ from distill.networks.layout import Layout
 from distill.training.checkpoint import CheckpointError
 from mf2_edge.bundle.head_schema import TaskCalibration
 from mf2_edge.bundle.schema import ActionUnitCalibration, EmotionCalibration
+from tests.helpers.heads import read_tasks
 from tests.helpers.tiny_teacher import stripes, write_teacher
 
 pytestmark = pytest.mark.slow

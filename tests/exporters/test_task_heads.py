@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch.nn import functional as F  # noqa: N812  (the field's name for it)
 
 from distill.adapting.frozen import file_digest, open_frozen
-from distill.adapting.heads import Head, HeadCard, read_tasks, save_head
+from distill.adapting.heads import Head, HeadCard, save_head
 from distill.adapting.hidden import hidden_states
 from distill.adapting.text_head import TextCard, TextHead, save_text_head
 from distill.adapting.text_space import open_text_space
@@ -26,6 +26,7 @@ from mf2_edge import Bundle, BundleError, ChecksumError, FaceState, FaceStateAna
 from mf2_edge.bundle.head_schema import TaskCalibration
 from mf2_edge.bundle.schema import EmotionCalibration
 from tests.helpers.exported import exported_fp32, exported_int8
+from tests.helpers.heads import read_tasks
 from tests.helpers.make_tiny_bundle import FOLDER as TINY
 from tests.helpers.tiny_teacher import write_teacher
 

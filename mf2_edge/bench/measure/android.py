@@ -78,7 +78,7 @@ def measure_android(
         _push(phone, runner, bundle, chosen)
         for _ in range(rounds):
             for each in measured:
-                text = _turn(phone, each.artifact, runner, threads, -(-queries // rounds))
+                text = _turn(phone, each.artifact, threads, -(-queries // rounds))
                 each.turns.append(read_turn(text, each.artifact.format))
         after = phone.thermal()
         phone.run("shell", "rm", "-rf", _FOLDER)
@@ -159,8 +159,7 @@ def _push(phone: Phone, runner: Path, bundle: Bundle, artifacts: list[ArtifactSp
         phone.push(bundle.path_of(artifact), f"{_FOLDER}/{Path(artifact.file).name}")
 
 
-def _turn(phone: Phone, artifact: ArtifactSpec, runner: Path, threads: int, queries: int) -> str:
-    del runner
+def _turn(phone: Phone, artifact: ArtifactSpec, threads: int, queries: int) -> str:
     model = f"{_FOLDER}/{Path(artifact.file).name}"
     if artifact.format == "executorch":
         options = [
