@@ -42,7 +42,7 @@ browser:
 		echo "could not install:$$missing" >&2; fi
 
 # libusb: the metadata reader of tflite-support loads it.
-NATIVE := cmake g++ ccache nlohmann-json3-dev libstb-dev default-jdk-headless junit5 libjna-java libusb-1.0-0
+NATIVE := cmake g++ nlohmann-json3-dev libstb-dev default-jdk-headless junit5 libjna-java libusb-1.0-0
 
 native:
 	@missing=""; for package in $(NATIVE); do \
