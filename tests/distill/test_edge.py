@@ -40,6 +40,8 @@ from distill.training.teacher import find_teacher
 from tests.helpers.exported import lively_network
 from tests.helpers.tiny_training import RECIPE, tiny_recipe, write_recipe
 
+pytestmark = pytest.mark.slow
+
 ONCE = ViewConfig(scales=(1.0,), mirrored=False)
 replace = msgspec.structs.replace
 

@@ -29,6 +29,8 @@ from distill.training.sources import training_sources
 from tests.helpers.tiny_teacher import prepared_teacher
 from tests.helpers.tiny_training import RECIPE, write_recipe
 
+pytestmark = pytest.mark.slow
+
 TEACHER = RECIPE.with_name("mf2.toml")
 CONFIG = TextConfig(
     store="", sources=("template",), levels=("au", "emotion", "face"), texts=16, weight=0.2

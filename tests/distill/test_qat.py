@@ -28,6 +28,8 @@ from distill.training.trained import load_trained, shipped_precisions
 from tests.helpers.exported import lively_network
 from tests.helpers.tiny_training import tiny_recipe, write_recipe
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = QatConfig(steps=4, lr=1e-3, warmup=1, free_ranges=0.5, checkpoint_every=1)
 replace = msgspec.structs.replace
 

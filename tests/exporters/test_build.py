@@ -46,6 +46,8 @@ from tests.helpers.exported import (
     toy_recipe,
 )
 
+pytestmark = pytest.mark.slow
+
 PORTRAIT = Path(mf2_edge.__file__).parent / "samples" / "astronaut.jpg"
 
 

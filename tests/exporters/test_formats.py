@@ -25,6 +25,8 @@ from exporters.formats.tflite.graph import count_operators, fuse_prelu, read_gra
 from mf2_edge.bundle.loader import Bundle, load_bundle
 from tests.helpers.exported import exported_fp32
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def bundle() -> Bundle:

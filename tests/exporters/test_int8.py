@@ -36,6 +36,8 @@ from mf2_edge.bundle.schema import ArtifactSpec
 from mf2_edge.runtime.onnx import OnnxRuntime
 from tests.helpers.exported import NAME, exported_fp32, exported_int8
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def bundle() -> Bundle:

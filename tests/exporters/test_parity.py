@@ -28,6 +28,8 @@ from mf2_edge.bundle.loader import Bundle, load_bundle
 from mf2_edge.bundle.schema import ArtifactSpec
 from tests.helpers.exported import exported_fp32, write_store
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def bundle() -> Bundle:
