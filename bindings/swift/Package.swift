@@ -17,6 +17,15 @@ let tests: [Target] = [
     ),
 ]
 
+// Xcode puts it into an app's privacy report; no other system knows it.
+#if os(macOS)
+let privacy: [Resource] = [.copy("PrivacyInfo.xcprivacy")]
+let left: [String] = []
+#else
+let privacy: [Resource] = []
+let left = ["PrivacyInfo.xcprivacy"]
+#endif
+
 let package = Package(
     name: "MF2Edge",
     platforms: [.iOS(.v15), .macOS(.v12)],
@@ -30,7 +39,7 @@ let package = Package(
         // Foundation alone: builds on Linux, too.
         .target(name: "MF2Edge"),
         // Core ML, Vision and AVFoundation; empty where they are not.
-        .target(name: "MF2EdgeApple", dependencies: ["MF2Edge"]),
+        .target(name: "MF2EdgeApple", dependencies: ["MF2Edge"], exclude: left, resources: privacy),
         // LiteRT by its shared library, which is loaded when a program asks for it.
         .target(name: "MF2EdgeLiteRT", dependencies: ["MF2Edge"]),
         .target(name: "MF2EdgeBench", dependencies: ["MF2Edge"]),

@@ -235,6 +235,13 @@ def test_the_quick_start_ends_at_a_face(tmp_path: Path) -> None:
     _run("cmake", "--build", photo)
     said = _run(photo / "photo", PORTRAIT, model)
     assert "happiness" in said
+    if shutil.which("pkg-config"):
+        moved = installed.rename(tmp_path / "moved")
+        [found] = moved.rglob("mf2_edge.pc")
+        flags = _run("pkg-config", "--cflags", "--libs", found).split()
+        linked = tmp_path / "linked"
+        _run("g++", "-std=c++17", CPP / "examples" / "photo.cpp", "-o", linked, *flags)
+        assert _run(linked, PORTRAIT, model) == said
     assert "AU12 lip corner puller" in said
 
 

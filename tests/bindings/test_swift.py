@@ -6,6 +6,7 @@ No Swift compiler is needed for these; test_swift_native.py compiles the package
 from __future__ import annotations
 
 import json
+import plistlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -151,3 +152,34 @@ def test_the_quick_start_is_swift_and_its_export_runs(
     assert mf2_edge_main(words) == 0
     [package] = tmp_path.rglob("*.mlpackage")
     assert (package.parent / "manifest.json").is_file()
+
+
+def _targets(manifest: str) -> dict[str, tuple[str, ...]]:
+    """Library targets of a Package.swift with what they depend on, and its products."""
+    parts = r'\.(target|library)\(\s*name: "(\w+)",?\s*(?:(?:dependencies|targets): (\[[^]]*\]))?'
+    found = re.findall(parts, manifest)
+    return {f"{kind} {name}": tuple(re.findall(r'"(\w+)"', rest)) for kind, name, rest in found}
+
+
+def test_the_package_at_the_root_is_that_of_the_binding() -> None:
+    root = SWIFT.parents[1] / "Package.swift"
+    text, own = root.read_text(), (SWIFT / "Package.swift").read_text()
+    assert broken(text.encode()) == []
+    assert _targets(text) == _targets(own)
+    assert len(_targets(text)) == 8
+    paths = re.findall(r'path: sources \+ "(\w+)"', text)
+    assert sorted(paths) == sorted(p.name for p in SOURCES.iterdir())
+    assert re.findall(r"platforms: .*", text) == re.findall(r"platforms: .*", own)
+    assert text.splitlines()[0] == own.splitlines()[0]
+
+
+def test_the_privacy_manifest_says_that_nothing_is_collected() -> None:
+    told = plistlib.loads((SOURCES / "MF2EdgeApple" / "PrivacyInfo.xcprivacy").read_bytes())
+    assert told["NSPrivacyTracking"] is False
+    assert told["NSPrivacyCollectedDataTypes"] == told["NSPrivacyTrackingDomains"] == []
+    # Of the interfaces that need a reason, the sources use none.
+    needing = (
+        r"UserDefaults|systemUptime|mach_absolute_time|volumeAvailable|attributesOfItem|\bstat\("
+    )
+    assert told["NSPrivacyAccessedAPITypes"] == []
+    assert not [p.name for p in SOURCES.rglob("*.swift") if re.search(needing, p.read_text())]

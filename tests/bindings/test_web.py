@@ -224,6 +224,25 @@ def test_our_own_code_is_small_and_shakes_down(answers: Answers) -> None:
 
 @needs_browser
 @pytest.mark.slow
+def test_what_npm_packs_is_the_library_with_its_licence(answers: Answers) -> None:
+    assert answers.pages  # built
+    command = ["npm", "pack", "--dry-run", "--json", "--ignore-scripts"]
+    done = subprocess.run(command, cwd=HERE, capture_output=True, text=True, check=True)
+    [packed] = json.loads(done.stdout)
+    names = {file["path"] for file in packed["files"]}
+    top = {"LICENSE", "NOTICE", "README.md", "package.json"}
+    library = {"index.js", "index.d.ts", "mf2-edge.js", "assets/worker.js"}
+    assert names >= top | {f"dist/lib/{name}" for name in library}
+    assert {name.split("/")[0] for name in names} == top | {"dist"}
+    assert not any("models" in name or name.startswith("dist/demo") for name in names)
+    told = json.loads((HERE / "package.json").read_text())
+    entries = [each for each in told["exports"].values() if isinstance(each, dict)]
+    for path in (told["main"], told["types"], *(p for each in entries for p in each.values())):
+        assert path.removeprefix("./") in names
+
+
+@needs_browser
+@pytest.mark.slow
 def test_the_code_compiles_strictly(answers: Answers, tmp_path: Path) -> None:
     """The demo, the tests' page and the README's TypeScript, against the package as it ships."""
     for number, block in enumerate(quick_start.blocks("ts")):

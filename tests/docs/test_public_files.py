@@ -27,8 +27,14 @@ def test_the_versions_agree() -> None:
     )
     assert cited is not None
     assert cmake is not None
+    kotlin = re.search(
+        r'^    version = "(\S+)"$',
+        (ROOT / "bindings/kotlin/build.gradle.kts").read_text(),
+        re.MULTILINE,
+    )
+    assert kotlin is not None
     web = json.loads((ROOT / "bindings/web/package.json").read_text())["version"]
-    assert [changelog[0], cited[1], cmake[1], web] == [version] * 4
+    assert [changelog[0], cited[1], cmake[1], kotlin[1], web] == [version] * 5
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)

@@ -1,5 +1,6 @@
 plugins {
     alias(libs.plugins.android.library)
+    `maven-publish`
 }
 
 android {
@@ -7,6 +8,12 @@ android {
     compileSdk = 36
     defaultConfig {
         minSdk = 26
+        consumerProguardFiles("consumer-rules.pro")
+    }
+    publishing {
+        singleVariant("release") {
+            withSourcesJar()
+        }
     }
     compileOptions {
         sourceCompatibility = JavaVersion.VERSION_17
@@ -16,6 +23,12 @@ android {
 
 kotlin {
     explicitApi()
+}
+
+publishing {
+    publications.register<MavenPublication>("release") {
+        afterEvaluate { from(components["release"]) }
+    }
 }
 
 dependencies {

@@ -1,6 +1,17 @@
 plugins {
     `java-library`
+    `maven-publish`
     alias(libs.plugins.kotlin.jvm)
+}
+
+java {
+    withSourcesJar()
+}
+
+publishing {
+    publications.create<MavenPublication>("release") {
+        from(components["java"])
+    }
 }
 
 kotlin {

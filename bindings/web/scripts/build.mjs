@@ -11,6 +11,8 @@ const [assets, modules] = [join(lib, "assets"), join(here, "node_modules")];
 const product = join(here, "../../mf2_edge");
 
 rmSync(join(here, "dist"), { recursive: true, force: true });
+// npm takes no file from above the package's folder.
+for (const file of ["LICENSE", "NOTICE"]) cpSync(join(here, "../..", file), join(here, file));
 execFileSync(process.execPath, [join(modules, "typescript/bin/tsc"), "-p", here], { stdio: "inherit" });
 
 const bundled = { bundle: true, minify: true, target: "es2022", logLevel: "warning" };
