@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from threading import Lock
+from typing import Any, Final
+from weakref import WeakSet
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,11 +14,14 @@ from mf2_edge.errors import BundleError, InferenceError
 from mf2_edge.extras import require
 from mf2_edge.runtime.base import check_input, check_threads, finite
 
+_LOADING: Final = Lock()
+
 
 class ExecuTorchRuntime:
     """A .pte program on ExecuTorch. Safe to share between threads: calls take turns.
 
-    ExecuTorch has one thread pool a process, so the last `num_threads` set holds for all.
+    ExecuTorch has one thread pool a process, and programs keep the pool that they were loaded with.
+    So the first `num_threads` holds for all programs that are open at a time; another warns.
     """
 
     name = "executorch"
@@ -26,13 +32,15 @@ class ExecuTorchRuntime:
         engine = require("executorch.runtime", extra="executorch")
         library = require("executorch.extension.pybindings._portable_lib", extra="executorch")
         self._torch = require("torch", extra="executorch")
-        library._unsafe_reset_threadpool(num_threads)
-        try:
-            # Methods do not keep their program alive, so this object does.
-            self._program = engine.Runtime.get().load_program(model)
-            self._forward = self._program.load_method("forward")
-        except (RuntimeError, ValueError, KeyError) as error:
-            raise BundleError(f"ExecuTorch cannot load the program: {error}") from error
+        with _LOADING:
+            _set_threads(library, num_threads)
+            try:
+                # Methods do not keep their program alive, so this object does.
+                self._program = engine.Runtime.get().load_program(model)
+                self._forward = self._program.load_method("forward")
+            except (RuntimeError, ValueError, KeyError) as error:
+                raise BundleError(f"ExecuTorch cannot load the program: {error}") from error
+            _OPEN.add(self)
         self._shape = tuple(self._forward.metadata.input_tensor_meta(0).sizes())
         self._lock = Lock()
 
@@ -47,3 +55,21 @@ class ExecuTorchRuntime:
             # The program reuses its memory, so the next call would overwrite what this one gave.
             arrays = [np.array(output.numpy(), copy=True) for output in outputs]
         return finite(arrays, self.name)
+
+
+_OPEN: Final[WeakSet[ExecuTorchRuntime]] = WeakSet()
+
+
+def _set_threads(library: Any, count: int) -> None:
+    """Give the pool `count` threads, unless a program is open: it would run on freed memory."""
+    if not _OPEN:
+        library._unsafe_reset_threadpool(count)
+        return
+    kept = library._threadpool_get_thread_count()
+    if kept != count:
+        warnings.warn(
+            f"num_threads={count}: ExecuTorch keeps {kept}, as another of its programs is open; "
+            "drop that first, or open it with the same number",
+            RuntimeWarning,
+            stacklevel=2,
+        )

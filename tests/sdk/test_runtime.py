@@ -62,6 +62,15 @@ def test_executorch_agrees_and_its_outputs_are_kept(x: NDArray[np.float32]) -> N
         np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
+@needs_executorch
+def test_executorch_keeps_the_threads_of_programs_that_are_open(x: NDArray[np.float32]) -> None:
+    first = open_runtime(load_bundle(FOLDER), "executorch", num_threads=1)
+    with pytest.warns(RuntimeWarning, match="num_threads=2: ExecuTorch keeps 1"):
+        second = open_runtime(load_bundle(FOLDER), "executorch", num_threads=2)
+    for model in (first, second, first):  # of a pool that is gone, the first would crash
+        np.testing.assert_allclose(model.run(x)[0], logits(x)[0], atol=1e-5)
+
+
 def test_outputs_are_copies(x: NDArray[np.float32]) -> None:
     model = open_runtime(load_bundle(FOLDER), "litert")
     first = model.run(x)[0]

@@ -7,6 +7,7 @@ import dev.mf2edge.Runner
 import dev.mf2edge.RunnerFactory
 import dev.mf2edge.RuntimeUnavailableException
 import java.io.File
+import java.util.concurrent.atomic.AtomicBoolean
 import org.pytorch.executorch.EValue
 import org.pytorch.executorch.ExecutorchRuntimeException
 import org.pytorch.executorch.Module
@@ -16,7 +17,8 @@ import org.pytorch.executorch.Tensor
  * Runs .pte models on ExecuTorch; everything else, as the face detector, is left to [others].
  *
  * ExecuTorch reads files, so models are written to [cacheFolder], one of the app alone such as
- * `Context.cacheDir`. [numThreads] of the CPU; 0 leaves them to ExecuTorch.
+ * `Context.cacheDir`. [numThreads] of the CPU; 0 leaves them to ExecuTorch. It has one thread pool a
+ * process, so that the number of the first model holds for all that are open with it.
  */
 public class ExecuTorchRunners @JvmOverloads constructor(
     cacheFolder: File,
@@ -33,7 +35,7 @@ public class ExecuTorchRunners @JvmOverloads constructor(
         if (model.format != ArtifactFormat.EXECUTORCH) return others.open(model)
         val path = cache.file(model).path
         val module = try {
-            Module.load(path, Module.LOAD_MODE_MMAP, numThreads)
+            OpenModules.load(path, numThreads)
         } catch (error: ExecutorchRuntimeException) {
             throw unreadable(model, error)
         } catch (error: LinkageError) {
@@ -46,7 +48,7 @@ public class ExecuTorchRunners @JvmOverloads constructor(
         try {
             module.loadMethod(FORWARD)
         } catch (error: ExecutorchRuntimeException) {
-            module.close()
+            OpenModules.close(module)
             throw unreadable(model, error)
         }
         return ExecuTorchRunner(module, LongArray(model.inputShape.size) { model.inputShape[it].toLong() })
@@ -63,8 +65,28 @@ private class ExecuTorchRunner(private val module: Module, private val shape: Lo
     override fun run(input: FloatArray): List<FloatArray> =
         module.forward(EValue.from(Tensor.fromBlob(input, shape))).map { it.toTensor().dataAsFloatArray }
 
+    private val closed = AtomicBoolean()
+
     override fun close() {
+        if (!closed.getAndSet(true)) OpenModules.close(module)
+    }
+}
+
+/** Models keep the thread pool that they were loaded with: it is not replaced while one is open. */
+private object OpenModules {
+    private var count = 0
+
+    @Synchronized
+    fun load(path: String, numThreads: Int): Module {
+        val module = Module.load(path, Module.LOAD_MODE_MMAP, if (count == 0) numThreads else 0)
+        count += 1
+        return module
+    }
+
+    @Synchronized
+    fun close(module: Module) {
         module.close()
+        count -= 1
     }
 }
 
