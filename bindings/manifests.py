@@ -90,13 +90,22 @@ def manifest_cases() -> list[dict[str, Any]]:
     """The cases, the same at every call."""
     text = (load_bundle(None).path / MANIFEST).read_text()
     sound = json.loads(text)
+    draw = random.Random(0)  # noqa: S311 - cases, not secrets
     texts = [text, "", "null", "[]", '"2.0"', "{}", '{"schema_version": "2.0"}', "{" * 100]
     texts += [json.dumps(_put(sound, where, value)) for where, value in PICKED]
-    draw = random.Random(0)  # noqa: S311 - cases, not secrets
     texts += [text[: draw.randrange(len(text))] for _ in range(TRUNCATED)]
-    places = list(_places(sound))
-    texts += [json.dumps(_changed(sound, draw.choice(places), draw)) for _ in range(CHANGED)]
-    return [{"text": each, "valid": _is_valid(each)} for each in texts]
+    texts += [changed(sound, draw) for _ in range(CHANGED)]
+    return [judged(each) for each in texts]
+
+
+def changed(sound: Any, draw: random.Random) -> str:
+    """The text of a manifest with one part replaced, left out or renamed."""
+    return json.dumps(_changed(sound, draw.choice(list(_places(sound))), draw))
+
+
+def judged(text: str) -> dict[str, Any]:
+    """A case: the text, and whether the SDK accepts it."""
+    return {"text": text, "valid": _is_valid(text)}
 
 
 def _is_valid(text: str) -> bool:

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import pytest
 
+from tests.helpers.bindings.fuzz_cases import Round, check_rounds
 from tests.helpers.bindings.kotlin_compiler import (
     JNA,
     JUNIT,
@@ -25,9 +26,7 @@ from tests.helpers.bindings.replay import (
     broken_models,
     check_heads,
     check_stream,
-    copy_model,
     decisions,
-    lay_out,
     litert_library,
     report,
     write_report,
@@ -63,19 +62,17 @@ def jar() -> Path:
 
 
 @pytest.fixture(scope="session")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return copy_model(tmp_path_factory.mktemp("model") / "model")
-
-
-@pytest.fixture(scope="session")
-def replayed(jar: Path, model: Path, tmp_path_factory: pytest.TempPathFactory) -> Replayed:
+def replayed(jar: Path, model: Path, laid_out: tuple[Path, list[dict[str, Any]]]) -> Replayed:
     """What the binding answers, and what the SDK does to the same crops."""
-    folder = tmp_path_factory.mktemp("replay")
-    expected = lay_out(folder)
+    folder, expected = laid_out
+    return _replay(jar, model, folder), expected
+
+
+def _replay(jar: Path, model: Path, folder: Path) -> Any:
     arguments = (model, DETECTOR, folder, litert_library())
     done = run_java("dev.mf2edge.ReplayKt", [jar, JNA], *arguments)
     assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout), expected
+    return json.loads(done.stdout)
 
 
 def test_generated_types_are_fresh() -> None:
@@ -121,6 +118,14 @@ def test_every_head_is_decoded_and_smoothed_as_in_python(replayed: Replayed) -> 
 @pytest.mark.slow
 def test_a_stream_is_told_as_in_python(replayed: Replayed) -> None:
     check_stream(replayed[0]["stream"])
+
+
+@needs_kotlin
+@pytest.mark.slow
+def test_made_up_cases_are_answered_as_in_python(
+    jar: Path, toy_model: Path, fuzz_rounds: list[Round]
+) -> None:
+    check_rounds("kotlin", fuzz_rounds, lambda folder: _replay(jar, toy_model, folder))
 
 
 @needs_kotlin

@@ -18,15 +18,14 @@ import pytest
 from bindings.swift import fixtures
 from mf2_edge.bundle.loader import load_bundle
 from mf2_edge.export.code import example
+from tests.helpers.bindings.fuzz_cases import Round, check_rounds
 from tests.helpers.bindings.replay import (
     DETECTOR,
     ROOT,
     broken_models,
     check_heads,
     check_stream,
-    copy_model,
     decisions,
-    lay_out,
     litert_library,
     report,
     write_report,
@@ -90,11 +89,6 @@ def library() -> Path:
     return found
 
 
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return copy_model(tmp_path_factory.mktemp("model") / "model")
-
-
 def replay(model: Path, folder: Path, library: Path) -> Done:
     program = (f"{BUILD}/Replay", model, DETECTOR, folder, library)
     return run(*program, bind=(model, folder, DETECTOR, library.parent))
@@ -102,11 +96,10 @@ def replay(model: Path, folder: Path, library: Path) -> Done:
 
 @pytest.fixture(scope="module")
 def replayed(
-    built: None, model: Path, library: Path, tmp_path_factory: pytest.TempPathFactory
+    built: None, model: Path, library: Path, laid_out: tuple[Path, list[dict[str, Any]]]
 ) -> Replayed:
     """What the binding answers, and what the SDK does to the same crops."""
-    folder = tmp_path_factory.mktemp("replay")
-    expected = lay_out(folder)
+    folder, expected = laid_out
     done = replay(model, folder, library)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout), expected
@@ -141,6 +134,18 @@ def test_every_head_is_decoded_and_smoothed_as_in_python(replayed: Replayed) -> 
 
 def test_a_stream_is_told_as_in_python(replayed: Replayed) -> None:
     check_stream(replayed[0]["stream"])
+
+
+@pytest.mark.usefixtures("built")
+def test_made_up_cases_are_answered_as_in_python(
+    toy_model: Path, library: Path, fuzz_rounds: list[Round]
+) -> None:
+    def told(folder: Path) -> Any:
+        done = replay(toy_model, folder, library)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    check_rounds("swift", fuzz_rounds, told)
 
 
 @pytest.mark.usefixtures("built")

@@ -18,6 +18,7 @@ import pytest
 from bindings.web import check, quick_start
 from bindings.web.check import HERE, Answers
 from bindings.web.pages_data import CROPS, REAL_FACES
+from tests.helpers.bindings.replay import write_report
 
 ROOT = Path(__file__).parents[2]
 MISSING = check.missing_tools()
@@ -57,7 +58,9 @@ def test_the_lock_file_names_no_host() -> None:
 @needs_browser
 @pytest.mark.slow
 def test_every_stage_reproduces_its_goldens(answers: Answers) -> None:
-    stages = check.conformance(answers)["stages"]
+    made = check.conformance(answers)
+    write_report("web", made)
+    stages = made["stages"]
     assert {stage["outcome"] for stage in stages.values()} == {"passed"}, stages
     # Channels first, and outputs whose order in the file is not the manifest's.
     for figures in answers.pages["tiny"].values():

@@ -40,6 +40,9 @@ JNA: Final = JAVA / "jna.jar"
 STRICT: Final = ("-Werror", "-Xexplicit-api=strict", "-jvm-target", "17", "-no-reflect")
 """Options of all our sources."""
 
+SHORT_LIVED: Final = "-Xmx1G -XX:+UseSerialGC -XX:TieredStopAtLevel=1"
+"""Options of the compiler's own Java: it ends before the best machine code of itself pays off."""
+
 
 def missing_for_kotlin() -> str | None:
     """What is not installed, as the reason of a skip; None if all is there."""
@@ -67,6 +70,7 @@ def compile_kotlin(
             list(map(str, [*command, "-d", jar, *files])),
             capture_output=True,
             text=True,
+            env={**os.environ, "JAVA_OPTS": SHORT_LIVED},
             check=False,
         )
         assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"

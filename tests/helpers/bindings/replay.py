@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 import mf2_edge
 from bindings.conformance import STAGES
@@ -68,15 +69,20 @@ def lay_out(folder: Path, runtime: RuntimeName = "auto") -> list[dict[str, Any]]
     _lay_out_heads(folder / "heads")
     (folder / "manifests.json").write_text(json.dumps(manifest_cases()))
     crops = real_crops() if REAL_FACES.exists() else sample_crops()
-    with (folder / "crops.bin").open("wb") as stream:
+    write_crops(folder / "crops.bin", crops)
+    return [state.to_dict() for state in analyzer(runtime).predict_crops(crops, color="rgb")]
+
+
+def write_crops(path: Path, crops: list[NDArray[np.uint8]]) -> None:
+    """Width and height as little-endian int32, then RGB, of each."""
+    with path.open("wb") as stream:
         for crop in crops:
             stream.write(struct.pack("<ii", crop.shape[1], crop.shape[0]) + crop.tobytes())
-    return [state.to_dict() for state in analyzer(runtime).predict_crops(crops, color="rgb")]
 
 
 def _lay_out_smooth(folder: Path, manifest: Manifest) -> None:
     arrays = {**smooth_arrays(manifest), "tolerance/smooth": TOLERANCES["smooth"]}
-    _extract(folder / "smooth", arrays)
+    extract(folder / "smooth", arrays)
 
 
 def _lay_out_heads(folder: Path) -> None:
@@ -90,11 +96,11 @@ def _lay_out_heads(folder: Path) -> None:
     for head in manifest.heads:
         arrays[f"{GOLDEN_NAMES[head.name]}_logits"] = outputs[head.output]
         arrays[f"{GOLDEN_NAMES[head.name]}_scores"] = scores[head.name]
-    _extract(folder / "goldens", arrays)
+    extract(folder / "goldens", arrays)
     _lay_out_smooth(folder, manifest)
 
 
-def _extract(folder: Path, arrays: dict[str, Any]) -> None:
+def extract(folder: Path, arrays: dict[str, Any]) -> None:
     """Each array as a .npy in `folder`."""
     archive = folder.with_suffix(".npz")
     np.savez(archive, **arrays)
@@ -104,12 +110,21 @@ def _extract(folder: Path, arrays: dict[str, Any]) -> None:
 
 def check_heads(found: dict[str, Any]) -> None:
     """A binding decodes and smooths every head of the toy bundle as the SDK does."""
+    manifest = load_bundle(TOY).manifest
+    reasons = check_answers(found, manifest, toy_logits(manifest))
+    assert found["answers"][-1]["reason"] == "not_visible"
+    assert reasons >= {"confident", "low_confidence", "not_visible"}
+
+
+def check_answers(
+    found: dict[str, Any], manifest: Manifest, outputs: list[NDArray[np.float32]]
+) -> set[str]:
+    """A binding decodes and smooths these outputs as the SDK does; returns the reasons told."""
     for stage in ("decode", "smooth"):
         assert found[stage]["max_difference"] is not None
         assert found[stage]["max_difference"] <= found[stage]["tolerance"]
-    manifest = load_bundle(TOY).manifest
-    decoder, outputs = Decoder(manifest), toy_logits(manifest)
-    reasons = set()
+    decoder = Decoder(manifest)
+    reasons: set[str] = set()
     for i, ours in enumerate(found["answers"]):
         emotion, units, visibility = decoder.decode([logits[i : i + 1] for logits in outputs])
         assert (ours["emotion"], ours["reason"]) == (emotion.label, emotion.reason)
@@ -125,8 +140,7 @@ def check_heads(found: dict[str, Any]) -> None:
         assert ours["visibility"].keys() == visibility.keys()
         reasons.add(emotion.reason)
     assert len(found["answers"]) == len(outputs[0])
-    assert found["answers"][-1]["reason"] == "not_visible"
-    assert reasons >= {"confident", "low_confidence", "not_visible"}
+    return reasons
 
 
 def analyzer(runtime: RuntimeName = "auto") -> FaceStateAnalyzer:
