@@ -167,7 +167,7 @@ def test_a_difference_is_found(sanitized: Path, toy_model: Path, fuzz_rounds: li
     unit["present"] = not unit["present"]
     found["states"][3]["score"] += 1e-5
     found["stages"]["align"]["max_difference"] = 1.0
-    assert [line.split(":")[0] for line in compare(found, made)] == ["align", "heads", "crop 3"]
+    assert [line.split(":")[0] for line in compare(found, made)] == ["align", "answers", "crop 3"]
 
 
 def test_a_pte_is_decided_as_in_python_on_executorch(model: Path, tmp_path: Path) -> None:

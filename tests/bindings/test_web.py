@@ -18,7 +18,8 @@ import pytest
 from bindings.web import check, quick_start
 from bindings.web.check import HERE, Answers
 from bindings.web.pages_data import CROPS, REAL_FACES
-from tests.helpers.bindings.replay import write_report
+from tests.helpers.bindings.fuzz_cases import Round, check_rounds
+from tests.helpers.bindings.replay import answer_of_web, check_answers_of_toy, write_report
 
 ROOT = Path(__file__).parents[2]
 MISSING = check.missing_tools()
@@ -65,6 +66,27 @@ def test_every_stage_reproduces_its_goldens(answers: Answers) -> None:
     # Channels first, and outputs whose order in the file is not the manifest's.
     for figures in answers.pages["tiny"].values():
         assert figures["max_difference"] <= figures["tolerance"]
+
+
+@needs_browser
+@pytest.mark.slow
+def test_every_head_is_decoded_and_smoothed_as_in_python(answers: Answers) -> None:
+    check_answers_of_toy([answer_of_web(told) for told in answers.pages["heads"]])
+    figures = answers.pages["heads_smooth"]["smooth"]
+    assert figures["max_difference"] <= figures["tolerance"]
+
+
+@needs_browser
+@pytest.mark.slow
+@pytest.mark.usefixtures("answers")  # the package is built
+def test_made_up_cases_are_answered_as_in_python_by_node(fuzz_rounds: list[Round]) -> None:
+    def told(folder: Path) -> Any:
+        command = ["node", "test/node_replay.mjs", str(folder)]
+        done = subprocess.run(command, cwd=HERE, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    check_rounds("web", fuzz_rounds, told)
 
 
 @needs_browser

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from bindings.goldens import PATH as STAGE_GOLDENS
 from bindings.manifests import changed, judged
+from bindings.web.pages_data import write_arrays
 from mf2_edge import FaceStateAnalyzer
 from mf2_edge.bundle.loader import MANIFEST, load_bundle
 from mf2_edge.bundle.manifest import parse_manifest
@@ -40,6 +41,7 @@ from tests.helpers.bindings.replay import (
     DETECTOR,
     ROOT,
     TOY,
+    answer_of_web,
     check_answers,
     decisions,
     extract,
@@ -54,6 +56,9 @@ CROPS: Final = 120
 ALIGNED: Final = 30
 ROUND: Final = MANIFESTS + FACES + 2 * FRAMES + CROPS + 2 * ALIGNED
 """Cases of a round."""
+
+ROUND_WEB: Final = MANIFESTS + FACES + FRAMES + 2 * ALIGNED
+"""Those of the stages that need no engine."""
 
 ROUNDS: Final = int(os.environ.get("MF2_EDGE_FUZZ_ROUNDS", "1"))
 RESULT: Final = ROOT / "benchmarks" / "results" / "bindings-fuzz.json"
@@ -103,15 +108,9 @@ def lay_out_fuzz(folder: Path, number: int) -> Round:
 
 def compare(found: dict[str, Any], expected: Round) -> list[str]:
     """Where a binding differs from the SDK, one line each."""
-    differ = []
-    for stage in ("manifest", "align", "preprocess", "decode", "smooth"):
-        figures = found["stages"][stage]
-        if figures["max_difference"] is None or figures["max_difference"] > figures["tolerance"]:
-            differ.append(f"{stage}: {figures}")
-    try:
-        check_answers(found["heads"], expected.manifest, expected.logits)
-    except AssertionError as error:
-        differ.append(f"heads: {found['heads']['decode']}, {found['heads']['smooth']}: {error}")
+    stages = {f"heads {name}": found["heads"][name] for name in ("decode", "smooth")}
+    stages |= {name: stage for name, stage in found["stages"].items() if name != "detect"}
+    differ = _compare_pure(stages, found["heads"]["answers"], expected)
     for i, (ours, theirs) in enumerate(zip(found["states"], expected.states, strict=True)):
         known = (theirs["emotion"]["score"], theirs["quality"]["overall"])
         close = np.allclose((ours["score"], ours["quality"]), known, rtol=0, atol=(1e-6, 1e-3))
@@ -121,22 +120,65 @@ def compare(found: dict[str, Any], expected: Round) -> list[str]:
     return differ
 
 
+def compare_web(found: dict[str, Any], expected: Round) -> list[str]:
+    """The same of the stages that run in Node; see bindings/web/test/node_replay.mjs."""
+    cases = json.loads((expected.folder / "manifests.json").read_text())
+    judged_alike = found["manifests"] == [case["valid"] for case in cases]
+    differ = [] if judged_alike else ["manifest: verdicts differ"]
+    stages = {name: found[name] for name in ("align", "smooth")}
+    answers = [answer_of_web(told) for told in found["answers"]]
+    return differ + _compare_pure(stages, answers, expected)
+
+
+def _compare_pure(
+    stages: dict[str, Any], answers: list[dict[str, Any]], expected: Round
+) -> list[str]:
+    differ = [
+        f"{name}: {figures}"
+        for name, figures in stages.items()
+        if figures["max_difference"] is None or figures["max_difference"] > figures["tolerance"]
+    ]
+    try:
+        check_answers(answers, expected.manifest, expected.logits)
+    except AssertionError as error:
+        differ.append(f"answers: {error}")
+    return differ
+
+
+def lay_out_for_node(made: Round) -> Path:
+    """The round as bindings/web/test/node_replay.mjs reads it, in a folder inside its own."""
+    folder = made.folder / "node"
+    (folder / "toy").mkdir(parents=True)
+    shutil.copy(made.folder / "heads" / MANIFEST, folder / "toy")
+    write_arrays(folder, "stages", made.folder / "stages.npz")
+    write_arrays(folder, "logits", made.folder / "heads" / "goldens.npz")
+    write_arrays(folder, "series", made.folder / "heads" / "smooth.npz")
+    cases = json.loads((made.folder / "manifests.json").read_text())
+    (folder / "manifests.json").write_text(json.dumps([case["text"] for case in cases]))
+    return folder
+
+
 def check_rounds(binding: str, rounds: list[Round], replay: Callable[[Path], Any]) -> None:
     """Replay every round in a binding and compare; AssertionError says where it differs."""
-    differ = {made.folder.name: compare(replay(made.folder), made) for made in rounds}
+    judge, cases = (compare_web, ROUND_WEB) if binding == "web" else (compare, ROUND)
+    folders = [lay_out_for_node(made) if binding == "web" else made.folder for made in rounds]
+    differ = {
+        made.folder.name: judge(replay(folder), made)
+        for made, folder in zip(rounds, folders, strict=True)
+    }
     wrong = {name: lines for name, lines in differ.items() if lines}
-    record(binding, len(rounds), len(wrong))
+    record(binding, cases * len(rounds), len(wrong))
     assert not wrong, "\n".join(f"{name}: {line}" for name in wrong for line in wrong[name])
 
 
-def record(binding: str, rounds: int, differences: int) -> None:
+def record(binding: str, cases: int, differences: int) -> None:
     """Put what was tried into the results, if MF2_EDGE_RECORD asks for it."""
     if not os.environ.get("MF2_EDGE_RECORD"):
         return
     told = json.loads(RESULT.read_text()) if RESULT.exists() else {}
     told[binding] = {
         "what": "manifests, logits, series, landmarks, views and crops made up, against the SDK",
-        "cases": rounds * ROUND,
+        "cases": cases,
         "rounds_that_differ": differences,
         "seed": SEED,
         "date": f"{datetime.now(UTC):%Y-%m-%d}",

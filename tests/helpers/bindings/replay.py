@@ -110,22 +110,27 @@ def extract(folder: Path, arrays: dict[str, Any]) -> None:
 
 def check_heads(found: dict[str, Any]) -> None:
     """A binding decodes and smooths every head of the toy bundle as the SDK does."""
+    for stage in ("decode", "smooth"):
+        assert found[stage]["max_difference"] is not None
+        assert found[stage]["max_difference"] <= found[stage]["tolerance"]
+    check_answers_of_toy(found["answers"])
+
+
+def check_answers_of_toy(answers: list[dict[str, Any]]) -> None:
+    """A binding's answers to the logits of the toy bundle."""
     manifest = load_bundle(TOY).manifest
-    reasons = check_answers(found, manifest, toy_logits(manifest))
-    assert found["answers"][-1]["reason"] == "not_visible"
+    reasons = check_answers(answers, manifest, toy_logits(manifest))
+    assert answers[-1]["reason"] == "not_visible"
     assert reasons >= {"confident", "low_confidence", "not_visible"}
 
 
 def check_answers(
-    found: dict[str, Any], manifest: Manifest, outputs: list[NDArray[np.float32]]
+    answers: list[dict[str, Any]], manifest: Manifest, outputs: list[NDArray[np.float32]]
 ) -> set[str]:
-    """A binding decodes and smooths these outputs as the SDK does; returns the reasons told."""
-    for stage in ("decode", "smooth"):
-        assert found[stage]["max_difference"] is not None
-        assert found[stage]["max_difference"] <= found[stage]["tolerance"]
+    """A binding's answers to these outputs are the SDK's; returns the reasons told."""
     decoder = Decoder(manifest)
     reasons: set[str] = set()
-    for i, ours in enumerate(found["answers"]):
+    for i, ours in enumerate(answers):
         emotion, units, visibility = decoder.decode([logits[i : i + 1] for logits in outputs])
         assert (ours["emotion"], ours["reason"]) == (emotion.label, emotion.reason)
         assert set(ours["action_units"]) == set(units)
@@ -139,8 +144,19 @@ def check_answers(
             reasons.add(unit.reason)
         assert ours["visibility"].keys() == visibility.keys()
         reasons.add(emotion.reason)
-    assert len(found["answers"]) == len(outputs[0])
+    assert len(answers) == len(outputs[0])
     return reasons
+
+
+def answer_of_web(told: dict[str, Any]) -> dict[str, Any]:
+    """What `check_answers` reads, of the web binding's `Answers`."""
+    units = {
+        label: {name: unit[name] for name in ("present", "reason", "level", "intensity")}
+        | {"world": ((unit["reliability"] or {}).get("world") or {}).get("f1")}
+        for label, unit in told["action_units"].items()
+    }
+    emotion = {"emotion": told["emotion"]["label"], "reason": told["emotion"]["reason"]}
+    return {**emotion, "action_units": units, "visibility": told["visibility"]}
 
 
 def analyzer(runtime: RuntimeName = "auto") -> FaceStateAnalyzer:
