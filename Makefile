@@ -19,7 +19,7 @@ LANDMARKER_PYTHON ?=
 TRAINING := OMP_NUM_THREADS=1 MALLOC_MMAP_MAX_=0 MALLOC_TOP_PAD_=100000000 \
 	MALLOC_TRIM_THRESHOLD_=1000000000000
 
-.PHONY: help predict test test-quick browser native swift arm lint format bench peers audit demo wheel train evaluate scale export clean
+.PHONY: help predict test test-quick browser native swift arm lint format bench peers audit demo wheel release train evaluate scale export clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -103,6 +103,9 @@ demo: $(DEV)/.installed browser ## the page of `mf2-edge demo`, built into the p
 
 wheel: $(DEV)/.installed demo ## dist/*.whl, the demo page in it
 	$(BIN)/python -m build --wheel
+
+release: $(DEV)/.installed browser ## dist/release: all packages, SBOM and checksums, from a clean clone
+	$(BIN)/python packaging/release.py
 
 TRAIN := $(TRAINING) $(BIN)/torchrun --nproc-per-node $(CORES) -m distill train --config $(CONFIGS)
 

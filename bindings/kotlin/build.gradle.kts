@@ -6,7 +6,7 @@ plugins {
 
 subprojects {
     group = "dev.mf2edge"
-    version = "0.1.0"
+    version = "0.2.0"
 
     // `gradle publishToMavenLocal`, or `publish` with -Pmf2edge.repository=FOLDER_OR_ADDRESS.
     plugins.withId("maven-publish") {
