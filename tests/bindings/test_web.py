@@ -297,6 +297,15 @@ def test_the_code_compiles_strictly(answers: Answers, tmp_path: Path) -> None:
         assert done.returncode == 0, done.stdout
 
 
+@needs_browser
+@pytest.mark.slow
+@pytest.mark.usefixtures("answers")  # it installs the formatter
+def test_the_code_is_formatted() -> None:
+    command = ["node", "node_modules/prettier/bin/prettier.cjs", "--check", "."]
+    done = subprocess.run(command, cwd=HERE, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def decisions(state: dict[str, Any]) -> dict[str, Any]:
     """What a state decides, its scores and positions left out."""
     return {

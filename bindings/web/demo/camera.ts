@@ -13,7 +13,9 @@ export async function openCamera(
   ended: () => void,
 ): Promise<MediaStream> {
   const size = { width: { ideal: 640 }, height: { ideal: 480 } };
-  const wanted = deviceId ? { ...size, deviceId: { exact: deviceId } } : { ...size, facingMode: "user" };
+  const wanted = deviceId
+    ? { ...size, deviceId: { exact: deviceId } }
+    : { ...size, facingMode: "user" };
   if (!navigator.mediaDevices) throw new DOMException("no media devices", "SecurityError");
   const stream = await navigator.mediaDevices.getUserMedia({ video: wanted });
   stream.getVideoTracks()[0]!.addEventListener("ended", ended, { once: true });
@@ -28,7 +30,10 @@ export function closeCamera(video: HTMLVideoElement): void {
 }
 
 /** Fill the picker; names are known once a camera was allowed. */
-export async function listCameras(picker: HTMLSelectElement, current: string | undefined): Promise<void> {
+export async function listCameras(
+  picker: HTMLSelectElement,
+  current: string | undefined,
+): Promise<void> {
   const devices = await navigator.mediaDevices.enumerateDevices();
   const cameras = devices.filter((device) => device.kind === "videoinput");
   picker.replaceChildren(

@@ -57,7 +57,10 @@ async function main(): Promise<void> {
   model.addEventListener("change", () => void changeModel());
   mirror.addEventListener("change", showMirror);
   photo.addEventListener("change", () => void showPhoto());
-  navigator.mediaDevices?.addEventListener("devicechange", () => void listCameras(camera, camera.value));
+  navigator.mediaDevices?.addEventListener(
+    "devicechange",
+    () => void listCameras(camera, camera.value),
+  );
   showMirror();
 }
 
@@ -77,7 +80,10 @@ async function startCamera(deviceId?: string): Promise<void> {
   let stream: MediaStream;
   try {
     stream = await openCamera(video, deviceId, () => {
-      end({ title: "The camera is gone", text: "It was unplugged or taken away. Plug it in and start again." });
+      end({
+        title: "The camera is gone",
+        text: "It was unplugged or taken away. Plug it in and start again.",
+      });
     });
   } catch (error) {
     return end(explain(error));
@@ -171,7 +177,9 @@ function show(faces: readonly FaceState[], width: number, height: number, mirror
   get("reason").textContent = confident ? "" : face.emotion.reason.replaceAll("_", " ");
   loaded!.emotions.show(face?.emotion.scores ?? {}, (label) => label === face?.emotion.label);
   const units = face?.action_units ?? {};
-  const scores = Object.fromEntries(Object.entries(units).map(([label, unit]) => [label, unit.score]));
+  const scores = Object.fromEntries(
+    Object.entries(units).map(([label, unit]) => [label, unit.score]),
+  );
   loaded!.units.show(scores, (label) => units[label]?.present ?? false);
 }
 
@@ -205,4 +213,6 @@ function showMirror(): void {
   view.classList.toggle("mirrored", mirror.checked);
 }
 
-void main().catch((error: unknown) => say({ title: "The page does not start", text: String(error) }));
+void main().catch((error: unknown) =>
+  say({ title: "The page does not start", text: String(error) }),
+);

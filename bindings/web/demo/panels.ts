@@ -5,7 +5,16 @@ import { ACTION_UNIT_NAMES } from "../dist/lib/index.js";
 /** Seconds that the timeline shows. */
 const SPAN = 30;
 
-const COLOURS = ["#8d99ae", "#f2b632", "#3ba7e0", "#5b6fd6", "#e0533d", "#6aa84f", "#9b59b6", "#c77d4f"];
+const COLOURS = [
+  "#8d99ae",
+  "#f2b632",
+  "#3ba7e0",
+  "#5b6fd6",
+  "#e0533d",
+  "#6aa84f",
+  "#9b59b6",
+  "#c77d4f",
+];
 
 interface Bar {
   readonly item: HTMLLIElement;
@@ -142,6 +151,7 @@ function element(tag: string, name: string): HTMLElement {
 function fitted(canvas: HTMLCanvasElement): CanvasRenderingContext2D {
   const width = Math.round(canvas.clientWidth * devicePixelRatio);
   const height = Math.round(canvas.clientHeight * devicePixelRatio);
-  if (canvas.width !== width || canvas.height !== height) [canvas.width, canvas.height] = [width, height];
+  if (canvas.width !== width || canvas.height !== height)
+    [canvas.width, canvas.height] = [width, height];
   return canvas.getContext("2d")!;
 }

@@ -1,6 +1,14 @@
 // Builds dist/lib (the package) and dist/demo (a folder that any static server can serve).
 import { execFileSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
@@ -13,11 +21,18 @@ const product = join(here, "../../mf2_edge");
 rmSync(join(here, "dist"), { recursive: true, force: true });
 // npm takes no file from above the package's folder.
 for (const file of ["LICENSE", "NOTICE"]) cpSync(join(here, "../..", file), join(here, file));
-execFileSync(process.execPath, [join(modules, "typescript/bin/tsc"), "-p", here], { stdio: "inherit" });
+execFileSync(process.execPath, [join(modules, "typescript/bin/tsc"), "-p", here], {
+  stdio: "inherit",
+});
 
 const bundled = { bundle: true, minify: true, target: "es2022", logLevel: "warning" };
 const worker = join(lib, "worker.js");
-await build({ ...bundled, entryPoints: [worker], outfile: join(assets, "worker.js"), format: "iife" });
+await build({
+  ...bundled,
+  entryPoints: [worker],
+  outfile: join(assets, "worker.js"),
+  format: "iife",
+});
 // For pages without a bundler: one module that needs no other.
 const index = join(lib, "index.js");
 await build({ ...bundled, entryPoints: [index], outfile: join(lib, "mf2-edge.js"), format: "esm" });
@@ -27,7 +42,9 @@ for (const kind of ["internal", "compat_internal", "threaded_internal"]) {
     cpSync(join(modules, "@litertjs/core", file), join(assets, file));
   }
 }
-cpSync(join(product, "detectors/blazeface_short_range"), join(assets, "detector"), { recursive: true });
+cpSync(join(product, "detectors/blazeface_short_range"), join(assets, "detector"), {
+  recursive: true,
+});
 
 mkdirSync(join(demo, "models"), { recursive: true });
 const entry = join(here, "demo/demo.ts");
@@ -43,7 +60,14 @@ function models(bundles) {
     const folder = join(bundles, name);
     if (!existsSync(join(folder, "manifest.json"))) continue;
     const manifest = JSON.parse(readFileSync(join(folder, "manifest.json"), "utf8"));
-    for (const { file, format, precision, bytes, io_dtype = "float32", delegate } of manifest.artifacts) {
+    for (const {
+      file,
+      format,
+      precision,
+      bytes,
+      io_dtype = "float32",
+      delegate,
+    } of manifest.artifacts) {
       if (format !== "tflite" || io_dtype !== "float32" || delegate) continue;
       for (const each of ["manifest.json", "LICENSE", file]) {
         cpSync(join(folder, each), join(demo, "models", name, each));

@@ -93,7 +93,10 @@ export class FaceStateAnalyzer {
    * `boxes` (pixels of the frame) skip detection: then there is one result a box, in their order.
    * Throws FrameError or BoxError for input that cannot be analysed.
    */
-  async predict(source: FrameSource, options: { boxes?: readonly Box[] } = {}): Promise<FaceState[]> {
+  async predict(
+    source: FrameSource,
+    options: { boxes?: readonly Box[] } = {},
+  ): Promise<FaceState[]> {
     const frame = await toMessage(source);
     const boxes = options.boxes?.map((box, i) => checkBox(box, i, frame.width, frame.height));
     return this.ask("predict", { frame, boxes }, transferOf(frame));

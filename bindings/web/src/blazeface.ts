@@ -105,8 +105,7 @@ function merge(candidates: readonly Candidate[], overlap: number): Candidate[] {
   let rest = [...candidates].sort((a, b) => b.score - a.score);
   while (rest.length > 0) {
     const best = rest[0]!;
-    const same = (other: Candidate) =>
-      other === best || iou(boxOf(best), boxOf(other)) > overlap;
+    const same = (other: Candidate) => other === best || iou(boxOf(best), boxOf(other)) > overlap;
     const group = rest.filter(same);
     const total = group.reduce((sum, each) => sum + each.score, 0);
     const pairs = best.pairs.map((_, i) =>

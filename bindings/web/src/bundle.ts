@@ -38,7 +38,10 @@ export class Bundle {
     const { artifacts, name } = this.manifest;
     const found = artifacts.find(
       ({ format, io_dtype, delegate, precision: own }) =>
-        format === "tflite" && io_dtype === "float32" && delegate === null && own === (precision ?? own),
+        format === "tflite" &&
+        io_dtype === "float32" &&
+        delegate === null &&
+        own === (precision ?? own),
     );
     if (found) return found;
     const held = artifacts.map((each) => `${each.format} ${each.precision}`).join(", ");

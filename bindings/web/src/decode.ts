@@ -67,7 +67,12 @@ export class Decoder {
         case "emotion":
           return [head.name, softmax(logits, calibration.emotion.temperature)];
         case "visibility":
-          return [head.name, head.labels.map((label, i) => sigmoid(logits[i]! + calibration.visibility[label]!.bias))];
+          return [
+            head.name,
+            head.labels.map((label, i) =>
+              sigmoid(logits[i]! + calibration.visibility[label]!.bias),
+            ),
+          ];
         default:
           return [head.name, scaled(logits, head.labels, calibration[head.name])];
       }
@@ -109,7 +114,9 @@ export class Decoder {
       const how = intensityOf(score, present, strength);
       return [label, { name, score, present, reason, strength, ...how, reliability }] as const;
     });
-    const told = named.filter(([label]) => this.includeExperimental || !experimental.includes(label));
+    const told = named.filter(
+      ([label]) => this.includeExperimental || !experimental.includes(label),
+    );
     return Object.fromEntries(told);
   }
 }

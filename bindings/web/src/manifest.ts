@@ -142,15 +142,19 @@ function* contradictions(manifest: Manifest): Generator<string> {
   yield* labelContradictions(manifest);
   const { alignment, input, preprocessing, artifacts, goldens } = manifest;
   if (alignment.width !== input.width || alignment.height !== input.height) {
-    yield `$.alignment is ${alignment.width}x${alignment.height} px, but $.input takes ` +
-      `${input.width}x${input.height} px; expected the same size`;
+    yield (
+      `$.alignment is ${alignment.width}x${alignment.height} px, but $.input takes ` +
+      `${input.width}x${input.height} px; expected the same size`
+    );
   }
   const strange = Object.keys(alignment.points).filter(
     (name) => !(LANDMARK_NAMES as readonly string[]).includes(name),
   );
   if (strange.length > 0) {
-    yield `$.alignment.points: unknown landmarks ${strange.join(", ")}; ` +
-      `expected some of ${LANDMARK_NAMES.join(", ")}`;
+    yield (
+      `$.alignment.points: unknown landmarks ${strange.join(", ")}; ` +
+      `expected some of ${LANDMARK_NAMES.join(", ")}`
+    );
   }
   if (new Set(Object.values(alignment.points).map(String)).size < 2) {
     yield "$.alignment.points: expected at least two different points";
@@ -161,7 +165,8 @@ function* contradictions(manifest: Manifest): Generator<string> {
   if (artifacts.length === 0) yield "$.artifacts: empty; expected at least one model file";
   const kinds = artifacts.map(({ format, precision, io_dtype, delegate }) =>
     [format, precision, io_dtype === "int8" ? "int8 inputs and outputs" : "", delegate ?? ""]
-      .filter((part) => part !== "").join(" "),
+      .filter((part) => part !== "")
+      .join(" "),
   );
   for (const twice of repeated(kinds)) {
     yield `$.artifacts: ${twice} more than once; expected one file of a kind`;
@@ -198,8 +203,10 @@ function* labelContradictions(manifest: Manifest): Generator<string> {
   }
   const strange = regions.filter((label) => !REGIONS.includes(label));
   if (strange.length > 0) {
-    yield `$.heads (visibility): unknown regions ${strange.join(", ")}; ` +
-      `expected some of ${REGIONS.join(", ")}`;
+    yield (
+      `$.heads (visibility): unknown regions ${strange.join(", ")}; ` +
+      `expected some of ${REGIONS.join(", ")}`
+    );
   }
   if (strength.length > 0 && strength.join() !== units.join()) {
     yield "$.heads (strength): expected the labels of head action_units in their order";
@@ -213,14 +220,20 @@ function* labelContradictions(manifest: Manifest): Generator<string> {
   for (const [name, found, labels] of calibrated) {
     const odd = [...strangers(labels, found), ...strangers(found, labels)];
     if (odd.length > 0) {
-      yield `$.calibration.${name} and the labels of head ${name} differ in ` +
-        `${odd.join(", ")}; expected one entry a label`;
+      yield (
+        `$.calibration.${name} and the labels of head ${name} differ in ` +
+        `${odd.join(", ")}; expected one entry a label`
+      );
     }
   }
   const named = [
     ["experimental", manifest.experimental, units],
     ["reliability.action_units", Object.keys(reliability?.action_units ?? {}), units],
-    ["reliability.emotion", Object.keys(reliability?.emotion ?? {}), headOf(manifest, "emotion").labels],
+    [
+      "reliability.emotion",
+      Object.keys(reliability?.emotion ?? {}),
+      headOf(manifest, "emotion").labels,
+    ],
   ] as const;
   for (const [part, found, labels] of named) {
     const odd = strangers(found, labels);

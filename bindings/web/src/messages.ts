@@ -20,7 +20,11 @@ export interface Calls {
 }
 
 export type Question = {
-  [Name in keyof Calls]: { readonly id: number; readonly name: Name; readonly ask: Calls[Name]["ask"] };
+  [Name in keyof Calls]: {
+    readonly id: number;
+    readonly name: Name;
+    readonly ask: Calls[Name]["ask"];
+  };
 }[keyof Calls];
 
 export type Answer =

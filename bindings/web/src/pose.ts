@@ -24,7 +24,10 @@ const NAMES = Object.keys(HEAD) as LandmarkName[];
 export function headPose(landmarks: Landmarks): HeadPose | null {
   const points = NAMES.map((name) => landmarks[name]);
   if (!points.every(({ x, y }) => Number.isFinite(x) && Number.isFinite(y))) return null;
-  const [a, b] = leastSquares(points.map(({ x }) => x), points.map(({ y }) => y));
+  const [a, b] = leastSquares(
+    points.map(({ x }) => x),
+    points.map(({ y }) => y),
+  );
   // The nearest orthonormal rows: (A Aᵀ)^(-1/2) A, whose root has a closed form for two rows.
   const [p, q, r] = [dot(a, a), dot(a, b), dot(b, b)];
   const root = Math.sqrt(Math.max(p * r - q * q, 0));
@@ -52,7 +55,15 @@ function leastSquares(x: readonly number[], y: readonly number[]): [Triple, Trip
   const square = centred.map((u) => centred.map((v) => dot(u, v)));
   const solve = (values: readonly number[]) => {
     const middle = mean(values);
-    return solved(square, centred.map((u) => dot(u, values.map((value) => value - middle))));
+    return solved(
+      square,
+      centred.map((u) =>
+        dot(
+          u,
+          values.map((value) => value - middle),
+        ),
+      ),
+    );
   };
   return [solve(x), solve(y)];
 }

@@ -23,6 +23,9 @@ export function toInput(
 }
 
 /** The pixels as they are, for artifacts that normalise by themselves. */
-export function asInput(aligned: Pixels, layout: ArtifactSpec["layout"]): Float32Array<ArrayBuffer> {
+export function asInput(
+  aligned: Pixels,
+  layout: ArtifactSpec["layout"],
+): Float32Array<ArrayBuffer> {
   return toInput(aligned, { mean: [0, 0, 0], std: [1, 1, 1] }, layout);
 }

@@ -45,7 +45,11 @@ function laplacian(grey: Float64Array, width: number, height: number): Float64Ar
       const [left, right] = [mirror(x - 1, width), mirror(x + 1, width)];
       const at = y * width;
       made[at + x] =
-        grey[above + x]! + grey[below + x]! + grey[at + left]! + grey[at + right]! - 4 * grey[at + x]!;
+        grey[above + x]! +
+        grey[below + x]! +
+        grey[at + left]! +
+        grey[at + right]! -
+        4 * grey[at + x]!;
     }
   }
   return made;

@@ -1,6 +1,12 @@
 /** Run: a .tflite model on LiteRT.js, WebAssembly on the CPU. Only the worker imports this file. */
 import { loadAndCompile, loadLiteRt, Tensor, type CompiledModel } from "@litertjs/core";
-import { BundleError, InferenceError, ManifestError, RuntimeUnavailableError, said } from "./errors.js";
+import {
+  BundleError,
+  InferenceError,
+  ManifestError,
+  RuntimeUnavailableError,
+  said,
+} from "./errors.js";
 import type { ArtifactSpec, Manifest } from "./manifest_types.js";
 
 /** Start the engine from a folder with the files of `@litertjs/core/wasm`. */

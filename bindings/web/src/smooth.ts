@@ -87,7 +87,10 @@ export class Smoother {
     first: boolean,
   ): { units: Readonly<Record<string, ActionUnit>>; events: ActionUnitEvent[] } {
     const before = Object.entries(action_units);
-    const smoothed = this.unitFilter.update(before.map(([, unit]) => unit.score), seconds);
+    const smoothed = this.unitFilter.update(
+      before.map(([, unit]) => unit.score),
+      seconds,
+    );
     const told = before.flatMap(([, { strength }]) => (strength === null ? [] : [strength]));
     const strengths = this.strengthFilter.update(told, seconds);
     const events: ActionUnitEvent[] = [];
@@ -97,7 +100,8 @@ export class Smoother {
       // While its region is hidden nobody sees whether a unit begins, grows or ends.
       const present = hidden ? this.present.has(label) : this.isPresent(label, score, first);
       if (present && !hidden) events.push(...this.hold(label, timestamp, score));
-      else if (!hidden && this.present.has(label)) events.push(...this.end(label, timestamp, score));
+      else if (!hidden && this.present.has(label))
+        events.push(...this.end(label, timestamp, score));
       const changed = TRUSTED.includes(unit.reason) && present !== unit.present;
       const reason = ofVisibility(changed ? "smoothed" : unit.reason, hidden);
       const strength = unit.strength === null ? null : strengths[i]!;

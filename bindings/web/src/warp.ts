@@ -92,7 +92,14 @@ function bilinear(
   border: Border,
 ): Pixels {
   const { data, stride, start, width: w, height: h } = source;
-  const [xx, xy, xt, yx, yy, yt] = inverse as unknown as [number, number, number, number, number, number];
+  const [xx, xy, xt, yx, yy, yt] = inverse as unknown as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
   // Of this kind of array, writing rounds to the nearest, halves to the even.
   const made = new Uint8ClampedArray(width * height * 3);
   const black = border === "black";

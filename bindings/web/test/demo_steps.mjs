@@ -28,7 +28,8 @@ export async function demoOfCamera(browser, url, work, options = {}) {
   answers.timeline = await painted(page, "timeline");
   answers.overlay = await painted(page, "overlay");
   await page.screenshot({ path: `${work}/light.png`, fullPage: true });
-  const mirrored = () => page.evaluate(() => getComputedStyle(document.querySelector("video")).transform);
+  const mirrored = () =>
+    page.evaluate(() => getComputedStyle(document.querySelector("video")).transform);
   answers.mirrored = await mirrored();
   await tabTo(page, "mirror");
   await page.keyboard.press("Space");
@@ -52,8 +53,11 @@ export async function demoOfCamera(browser, url, work, options = {}) {
   await page.keyboard.press("Enter");
   await settled(page);
   await page.setInputFiles("#photo", `${work}/data/astronaut.jpg`);
-  await page.waitForFunction(() => document.querySelector("#notice").hidden
-    && document.querySelector("video").srcObject === null);
+  await page.waitForFunction(
+    () =>
+      document.querySelector("#notice").hidden &&
+      document.querySelector("video").srcObject === null,
+  );
   answers.photo = await page.textContent("#emotion");
   await page.screenshot({ path: `${work}/photo.png` });
   await context.close();
@@ -62,14 +66,19 @@ export async function demoOfCamera(browser, url, work, options = {}) {
 
 /** Without one: what the page says. */
 export async function demoWithoutCamera(browser, url, screenshot) {
-  const page = await browser.newPage({ viewport: { width: 390, height: 800 }, colorScheme: "dark" });
+  const page = await browser.newPage({
+    viewport: { width: 390, height: 800 },
+    colorScheme: "dark",
+  });
   page.setDefaultTimeout(PATIENCE);
   const errors = [];
   page.on("pageerror", (error) => errors.push(error.message));
   await page.goto(url);
   await page.waitForFunction(() => document.querySelector("#model").options.length > 0);
   await page.click("#start");
-  await page.waitForFunction(() => !/One moment|Look at/.test(document.querySelector("#notice-title").textContent));
+  await page.waitForFunction(
+    () => !/One moment|Look at/.test(document.querySelector("#notice-title").textContent),
+  );
   const title = await page.textContent("#notice-title");
   const text = await page.textContent("#notice-text");
   const overflowing = await overflow(page);
@@ -112,7 +121,9 @@ function texts(page, selector) {
 
 /** Pixels past the right edge of the window. */
 function overflow(page) {
-  return page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+  return page.evaluate(
+    () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+  );
 }
 
 /** Part of a canvas that was drawn on. */

@@ -23,7 +23,10 @@ await build({
   format: "esm",
   logLevel: "warning",
 });
-writeFileSync(join(pages, "index.html"), '<!doctype html><script type="module" src="page.js"></script>');
+writeFileSync(
+  join(pages, "index.html"),
+  '<!doctype html><script type="module" src="page.js"></script>',
+);
 
 const { server, url } = await serve({
   "/": pages,
@@ -43,7 +46,10 @@ try {
   answers.quick_start = await quickStart(camera, `${url}quick_start/`);
   answers.chromium = camera.version();
   await camera.close();
-  const denied = await launch(plan.chromium, ["--use-fake-device-for-media-stream", "--deny-permission-prompts"]);
+  const denied = await launch(plan.chromium, [
+    "--use-fake-device-for-media-stream",
+    "--deny-permission-prompts",
+  ]);
   answers.denied = await demoWithoutCamera(denied, `${url}demo/`, join(work, "denied.png"));
   await denied.close();
   const none = await launch(plan.chromium, ["--use-fake-ui-for-media-stream"]);

@@ -9,7 +9,8 @@ import { build } from "esbuild";
 
 const here = dirname(dirname(fileURLToPath(import.meta.url)));
 const folder = process.argv[2];
-globalThis.fetch = async (url) => new Response(await readFile(join(folder, url.replace(/^\/data\//, ""))));
+globalThis.fetch = async (url) =>
+  new Response(await readFile(join(folder, url.replace(/^\/data\//, ""))));
 globalThis.ImageData = class {
   constructor(width, height) {
     Object.assign(this, { width, height, data: new Uint8ClampedArray(width * height * 4) });

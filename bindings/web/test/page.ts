@@ -16,7 +16,12 @@ export async function film(
   const events = stream.takeEvents();
   const { image } = stored[0]!;
   const mistakes = await Promise.all(
-    [0, NaN].map((time) => stream.update(image, time).then(() => "no error", (error: Error) => error.name)),
+    [0, NaN].map((time) =>
+      stream.update(image, time).then(
+        () => "no error",
+        (error: Error) => error.name,
+      ),
+    ),
   );
   stream.reset();
   const [again] = await stream.update(image, 0);
@@ -74,8 +79,10 @@ export async function portrait(bundle: string): Promise<Record<string, FaceState
 
 /** What each kind of bad input is answered with: the class and text of the error. */
 export async function mistakes(bundle: string): Promise<Record<string, string>> {
-  const load = (url: string, options: mf2.LoadOptions = {}) => () =>
-    mf2.FaceStateAnalyzer.load(url, { assets: ASSETS, ...options });
+  const load =
+    (url: string, options: mf2.LoadOptions = {}) =>
+    () =>
+      mf2.FaceStateAnalyzer.load(url, { assets: ASSETS, ...options });
   const analyzer = await load(bundle)();
   const predict = (source: unknown, boxes?: Box[]) => () =>
     analyzer.predict(source as ImageData, boxes ? { boxes } : {});
@@ -120,7 +127,8 @@ export async function mistakes(bundle: string): Promise<Record<string, string>> 
   for (const [name, attempt] of Object.entries(tries)) {
     said[name] = await attempt().then(
       () => "no error",
-      (error: Error) => `${error instanceof mf2.Mf2EdgeError ? "" : "built-in "}${error.name}: ${error.message}`,
+      (error: Error) =>
+        `${error instanceof mf2.Mf2EdgeError ? "" : "built-in "}${error.name}: ${error.message}`,
     );
   }
   // After all that, the analyzer still works.
@@ -144,7 +152,9 @@ export async function loop(
   const stream = analyzer.stream();
   const video = document.createElement("video");
   video.muted = true;
-  video.srcObject = await navigator.mediaDevices.getUserMedia({ video: { width: 640, height: 480 } });
+  video.srcObject = await navigator.mediaDevices.getUserMedia({
+    video: { width: 640, height: 480 },
+  });
   await video.play();
   const canvas = document.createElement("canvas");
   [canvas.width, canvas.height] = [video.videoWidth, video.videoHeight];
@@ -175,5 +185,6 @@ export async function loop(
   return { milliseconds, pulses, frame, faces };
 }
 
-
-Object.assign(globalThis, { page: { geometry, network, smooth, answers, film, manifests, crops, portrait, mistakes, loop } });
+Object.assign(globalThis, {
+  page: { geometry, network, smooth, answers, film, manifests, crops, portrait, mistakes, loop },
+});

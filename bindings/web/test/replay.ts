@@ -97,7 +97,9 @@ export async function network(bundle: string, name: string): Promise<Record<stri
     const aligned = { width, height, data: row(recorded["aligned"]!, i) as Uint8Array };
     const input = mf2.toInput(aligned, manifest.preprocessing, "NCHW");
     most.preprocess = Math.max(most.preprocess, apart(input, row(recorded["preprocess"]!, i)));
-    const found = await analyzer.run(inLayout(row(recorded["preprocess"]!, i), manifest, artifact.layout));
+    const found = await analyzer.run(
+      inLayout(row(recorded["preprocess"]!, i), manifest, artifact.layout),
+    );
     const outputs: Float32Array[] = [];
     for (const head of manifest.heads) {
       const key = `${goldenName(head.name)}_logits`;
@@ -112,7 +114,8 @@ export async function network(bundle: string, name: string): Promise<Record<stri
   }
   analyzer.close();
   const tolerance = (stage: string) =>
-    (recorded[`tolerance/${stage}/${artifact.precision}`] ?? recorded[`tolerance/${stage}`]!).data[0]!;
+    (recorded[`tolerance/${stage}/${artifact.precision}`] ?? recorded[`tolerance/${stage}`]!)
+      .data[0]!;
   return {
     preprocess: { max_difference: most.preprocess, tolerance: tolerance("preprocess"), n },
     run: { max_difference: most.run, tolerance: tolerance("model"), n },
@@ -143,17 +146,29 @@ export async function smooth(bundle: string, name: string): Promise<Record<strin
     const smoothed = Object.values(state.action_units);
     most = Math.max(
       most,
-      apart(emotions.map((label) => state.emotion.scores[label]!), series("smoothed_emotion_scores", i)),
-      apart(smoothed.map((unit) => unit.score), series("smoothed_au_scores", i)),
+      apart(
+        emotions.map((label) => state.emotion.scores[label]!),
+        series("smoothed_emotion_scores", i),
+      ),
+      apart(
+        smoothed.map((unit) => unit.score),
+        series("smoothed_au_scores", i),
+      ),
       told("smoothed_visibility_scores")
         ? apart(Object.values(state.visibility), told("smoothed_visibility_scores")!)
         : 0,
       told("smoothed_strength_scores")
-        ? apart(smoothed.map((unit) => unit.strength!), told("smoothed_strength_scores")!)
+        ? apart(
+            smoothed.map((unit) => unit.strength!),
+            told("smoothed_strength_scores")!,
+          )
         : 0,
       // A decision that differs is beyond every tolerance.
       state.emotion.label === emotions[recorded["smooth/label"]!.data[i]!] ? 0 : Infinity,
-      apart(smoothed.map((unit) => Number(unit.present)), series("present", i)) && Infinity,
+      apart(
+        smoothed.map((unit) => Number(unit.present)),
+        series("present", i),
+      ) && Infinity,
     );
   }
   const tolerance = recorded["tolerance/smooth"]!.data[0]!;
@@ -180,14 +195,24 @@ function rawState(
     const score = unitScores[i]!;
     const [present, strength] = [score >= mf2.PRESENT, strengths === null ? null : strengths[i]!];
     const how = mf2.intensityOf(score, present, strength);
-    return [label, { name: label, score, present, reason: "confident", strength, ...how, reliability: null }];
+    return [
+      label,
+      { name: label, score, present, reason: "confident", strength, ...how, reliability: null },
+    ];
   });
   const [part, box] = [1, { x: 0, y: 0, width: 1, height: 1 }];
   return {
     box,
     landmarks: null,
     detection_score: 1,
-    emotion: { label: best, raw_label: best, score: scores[best]!, scores, reason: "confident", reliability: null },
+    emotion: {
+      label: best,
+      raw_label: best,
+      score: scores[best]!,
+      scores,
+      reason: "confident",
+      reliability: null,
+    },
     visibility: Object.fromEntries(seen.map((label, i) => [label, regions![i]!])),
     action_units: Object.fromEntries(states) as FaceState["action_units"],
     status: "ok",
@@ -197,14 +222,21 @@ function rawState(
   };
 }
 
-function inLayout(planes: Numbers, { input }: Manifest, layout: "NCHW" | "NHWC"): Float32Array<ArrayBuffer> {
+function inLayout(
+  planes: Numbers,
+  { input }: Manifest,
+  layout: "NCHW" | "NHWC",
+): Float32Array<ArrayBuffer> {
   if (layout === "NCHW") return Float32Array.from(planes);
   const size = input.width * input.height;
   return Float32Array.from(planes, (_, i) => planes[(i % 3) * size + Math.floor(i / 3)]!);
 }
 
 function landmarksOf(points: Numbers): Landmarks {
-  const named = mf2.LANDMARK_NAMES.map((name, i) => [name, { x: points[2 * i]!, y: points[2 * i + 1]! }]);
+  const named = mf2.LANDMARK_NAMES.map((name, i) => [
+    name,
+    { x: points[2 * i]!, y: points[2 * i + 1]! },
+  ]);
   return Object.fromEntries(named) as Landmarks;
 }
 

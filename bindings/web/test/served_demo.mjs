@@ -21,7 +21,10 @@ try {
   const isolated = await page.evaluate(() => crossOriginIsolated);
   // Its own policy stops what a page could send.
   const sent = await page.evaluate(() =>
-    fetch("http://elsewhere.test/policy").then(() => "sent", (error) => error.name),
+    fetch("http://elsewhere.test/policy").then(
+      () => "sent",
+      (error) => error.name,
+    ),
   );
   const demo = await demoOfCamera(browser, plan.url, work, { proxy });
   writeFileSync(join(work, "answers.json"), JSON.stringify({ isolated, sent, asked, demo }));
