@@ -6,6 +6,9 @@ import argparse
 from pathlib import Path
 from typing import Final
 
+_LARGEST: Final = 100_000
+"""Of counts that a command takes."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """All of `mf2-edge bench` and `python -m mf2_edge.bench`."""
@@ -24,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("tflite", "executorch", "coreml", "onnx"), help="or pte, or mlpackage",
     )  # fmt: skip
     parser.add_argument("--precision", choices=("fp32", "fp16", "int8"))
-    parser.add_argument("--threads", type=_positive, default=1, help="(default: 1)")
+    parser.add_argument("--threads", type=positive, default=1, help="(default: 1)")
     parser.add_argument("--quick", action="store_true", help="64 queries instead of 1,024 or 60 s")
     parser.add_argument("--require-measured", action="store_true", help="an estimate is an error")
     parser.add_argument(
@@ -55,8 +58,12 @@ _FORMATS: Final = {"pte": "executorch", "mlpackage": "coreml"}
 """By suffix, as `mf2-edge export` names them."""
 
 
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text}: expected 1 or more")
+def positive(text: str) -> int:
+    """A whole number from 1 on, of threads, faces or frames."""
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
+    if not 1 <= number <= _LARGEST:
+        raise argparse.ArgumentTypeError(f"{text}: expected a whole number, 1 to {_LARGEST:,}")
     return number

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 
 from mf2_edge import __version__
 from mf2_edge.bench.options import add_arguments as _bench_arguments
+from mf2_edge.bench.options import positive
 from mf2_edge.cli import demo_command, export_command, report_command, watch_command
 from mf2_edge.cli.output import shown
 from mf2_edge.cli.process import ended_by_signals, take_closed_streams
@@ -117,7 +118,7 @@ def _predict_arguments(parser: argparse.ArgumentParser) -> None:
         "--annotate", type=Path, metavar="DIR", help="write annotated pictures into this folder"
     )
     parser.add_argument(
-        "--workers", type=_positive, help="photographs analysed at a time (default: a core each)"
+        "--workers", type=positive, help="photographs analysed at a time (default: a core each)"
     )
     _model_arguments(parser)
 
@@ -142,7 +143,7 @@ def _model_arguments(parser: argparse.ArgumentParser) -> None:
     size.add_argument(
         "--fast", action="store_true", help="near faces only, from about 0.11 of the longer side on"
     )
-    parser.add_argument("--max-faces", type=_positive, help="the largest so many of each picture")
+    parser.add_argument("--max-faces", type=positive, help="the largest so many of each picture")
     parser.add_argument(
         "--min-detection-score", type=float, default=0.0, metavar="SCORE",
         help="0 to 1: leave out faces found less surely",
@@ -157,9 +158,7 @@ def _model_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="also the Action Units that could not be shown reliable",
     )
-    parser.add_argument(
-        "--threads", type=_positive, default=1, help="for each network (default: 1)"
-    )
+    parser.add_argument("--threads", type=positive, default=1, help="for each network (default: 1)")
 
 
 def _bundle_argument(parser: argparse.ArgumentParser) -> None:
@@ -281,13 +280,6 @@ def _bench(arguments: argparse.Namespace) -> int:
     from mf2_edge.bench.command import run
 
     return run(arguments)
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text}: expected 1 or more")
-    return number
 
 
 @contextmanager

@@ -31,11 +31,11 @@ def run(arguments: argparse.Namespace, open_analyzer: Callable[[], FaceStateAnal
     from mf2_edge.bundle.loader import load_bundle
     from mf2_edge.errors import VideoError
     from mf2_edge.io.outputs import check_outputs
-    from mf2_edge.io.video import VideoSource
+    from mf2_edge.io.video import VideoSource, input_files
     from mf2_edge.report.build import write_report
     from mf2_edge.tracking.baseline import load_baseline
 
-    inputs = [Path(arguments.source), *load_bundle(arguments.bundle).files()]
+    inputs = [*input_files(arguments.source), *load_bundle(arguments.bundle).files()]
     inputs += [] if arguments.baseline is None else [arguments.baseline]
     check_outputs([arguments.html], inputs)
     baseline = None if arguments.baseline is None else load_baseline(arguments.baseline)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
@@ -17,8 +17,6 @@ from mf2_edge.columns import Style
 if TYPE_CHECKING:
     from mf2_edge.io.video import VideoSource
     from mf2_edge.stream import FaceStateStream, FrameAnalyzer
-
-_DEFAULT_FPS: Final = 25.0
 
 
 @dataclass(frozen=True)
@@ -55,8 +53,10 @@ def watch(
         writers = [
             stack.enter_context(closing(w)) for w in _writers(source, outputs, stream.analyzer)
         ]
-        progress = stack.enter_context(tqdm(total=source.frame_count, unit="frame"))
-        for number, (frame, time_ms) in enumerate(source):
+        total = None if source.frame_count is None else -(-source.frame_count // source.every)
+        progress = stack.enter_context(tqdm(total=total, unit="frame"))
+        for count, (frame, time_ms) in enumerate(source):
+            number = count * source.every
             states = stream.update(frame, time_ms)
             result = FrameResult(number, time_ms, frame, states, stream.take_events())
             for writer in writers:
@@ -78,4 +78,4 @@ def _writers(source: VideoSource, outputs: Outputs, analyzer: FrameAnalyzer) -> 
     if outputs.csv is not None:
         yield Csv(outputs.csv, *given)
     if outputs.annotate is not None:
-        yield AnnotatedVideo(outputs.annotate, source.fps or _DEFAULT_FPS)
+        yield AnnotatedVideo(outputs.annotate, source)

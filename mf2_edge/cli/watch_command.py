@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from mf2_edge.bench.options import positive
 from mf2_edge.errors import OutputError, VideoError
 
 if TYPE_CHECKING:
@@ -24,7 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What `watch` takes beside the arguments on the model."""
     parser.add_argument(
         "source", nargs="?", default="0",
-        help="a video file, the number of a camera (default: 0), or a URL such as rtsp://...",
+        help="a video file, a folder or pattern of pictures (frames/%%05d.png), the number of a "
+        "camera (default: 0), or a URL such as rtsp://...",
     )  # fmt: skip
     parser.add_argument("--jsonl", type=Path, metavar="FILE", help="one JSON object a frame")
     parser.add_argument("--csv", type=Path, metavar="FILE", help="one row a face and frame")
@@ -32,7 +34,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--style", choices=STYLES, default="native", help="whose columns CSV and Parquet have"
     )
-    parser.add_argument("--annotate", type=Path, metavar="FILE", help="an annotated .mp4")
+    parser.add_argument(
+        "--annotate", type=Path, metavar="FILE", help="an annotated .mp4, .mov or .mkv"
+    )
+    parser.add_argument(
+        "--every", type=positive, default=1, metavar="N", help="every N-th frame (default: 1)"
+    )
     parser.add_argument("--baseline", type=Path, help="a person's resting face (docs/stream.md)")
 
 
@@ -44,11 +51,11 @@ def run(arguments: argparse.Namespace, open_analyzer: Callable[[], FaceStateAnal
     from mf2_edge.bundle.loader import load_bundle
     from mf2_edge.cli.watch import Outputs, WatchStats, watch
     from mf2_edge.io.outputs import check_outputs
-    from mf2_edge.io.video import VideoSource, is_file_name
+    from mf2_edge.io.video import VideoSource, input_files
     from mf2_edge.tracking.baseline import load_baseline
 
     named = {name: getattr(arguments, name) for name in ("jsonl", "csv", "parquet", "annotate")}
-    inputs = [Path(arguments.source)] if is_file_name(arguments.source) else []
+    inputs = input_files(arguments.source)
     inputs += [] if arguments.baseline is None else [arguments.baseline]
     inputs += load_bundle(arguments.bundle).files()
     check_outputs(filter(None, named.values()), inputs)
@@ -56,7 +63,7 @@ def run(arguments: argparse.Namespace, open_analyzer: Callable[[], FaceStateAnal
     outputs = Outputs(**named, style=arguments.style)
     stats, code = WatchStats(), 0
     try:
-        with VideoSource(arguments.source) as source:
+        with VideoSource(arguments.source, every=arguments.every) as source:
             stream = open_analyzer().stream(baseline=baseline)
             watch(source, stream, outputs, stats)
     except (VideoError, OutputError) as error:

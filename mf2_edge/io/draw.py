@@ -61,14 +61,20 @@ class _Placed:
     cost: float
 
 
-def draw(frame: ImageLike, faces: Sequence[FaceState], *, color: ColorOrder = "bgr") -> Image.Image:
+def draw(
+    frame: ImageLike,
+    faces: Sequence[FaceState],
+    *,
+    color: ColorOrder = "bgr",
+    enlarge: bool = True,
+) -> Image.Image:
     """The frame with every face's box, emotion and present AUs, as an RGB picture.
 
     `frame` and `color` are those of `FaceStateAnalyzer.predict`, which raises the same errors. The
-    picture has the size of the frame, or is enlarged to 720 px on its longer side.
+    picture has the size of the frame, or with `enlarge` at least 720 px on its longer side.
     """
     picture = Image.fromarray(check_frame(frame, color))
-    zoom = max(1.0, _LEGIBLE_SIDE / max(picture.size))
+    zoom = max(1.0, _LEGIBLE_SIDE / max(picture.size)) if enlarge else 1.0
     if zoom > 1:
         size = (round(picture.width * zoom), round(picture.height * zoom))
         picture = picture.resize(size, Image.Resampling.BICUBIC)

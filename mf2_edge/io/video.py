@@ -13,13 +13,16 @@ from pathlib import Path
 from queue import Empty, Full, Queue
 from threading import Event, Thread
 from time import monotonic
-from typing import Final, cast
+from typing import Final
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from mf2_edge.errors import VideoError
+from mf2_edge.io.camera import Camera
+from mf2_edge.io.image_sequence import ImageSequence, is_image_sequence
+from mf2_edge.io.network_stream import NetworkStream
+from mf2_edge.io.video_file import VideoFile
 
 Frame = tuple[NDArray[np.uint8], float]
 """BGR [H, W, 3], and its time in milliseconds from the first frame."""
@@ -28,13 +31,10 @@ AHEAD: Final = 8
 """Frames of a file that are read ahead."""
 
 LIVE_SCHEMES: Final = frozenset({"rtsp", "rtsps", "rtmp", "udp", "srt", "rtp"})
-"""Addresses whose frames come in their own time; all others are read like files."""
+"""Addresses whose frames come in their own time; so do those of others that know no duration."""
 
 LOST_PART: Final = 0.02
-"""A file may end this part of its frames early: containers count them roughly."""
-
-UNREADABLE: Final = 100
-"""Frames of a damaged file that may follow one another before the rest is given up."""
+"""A file may miss this part of its frames, and one more, without being called damaged."""
 
 _POLL_S: Final = 0.1
 
@@ -44,32 +44,29 @@ class VideoSource:
 
     `live`: a camera or stream. `fps`: as the source says, on average, None if it does not.
     `frame_count`: of a file, roughly. `read` and `dropped` count frames; so does `missing`, at the
-    end of a file: those that it should hold and that could not be read.
+    end of a file: those that could not be decoded. `every`: only every so many-th frame is given.
     """
 
-    def __init__(self, source: str | int | Path) -> None:
-        """`source`: a file, the number of a camera, or a URL (rtsp, http); what exists is a file.
+    def __init__(self, source: str | int | Path, *, every: int = 1) -> None:
+        """Open a file, a folder or pattern of pictures, the number of a camera, or a URL.
 
-        Raises VideoError if there is nothing of that name, or OpenCV cannot read it.
+        A pattern is `frames/%05d.png` or `frames/*.png`; what exists is a file, whatever its name.
+
+        Raises VideoError if there is nothing of that name, or it cannot be decoded;
+        MissingExtraError where PyAV (extra `video`) is missing, which all but cameras and pictures
+        need.
         """
-        self.name = str(source)
-        scheme = self.name.partition("://")[0]
+        if every < 1:
+            raise ValueError(f"every={every}: expected 1 or more")
+        self.name, self.every = str(source), every
         self._on_disk = is_file_name(source)
-        is_camera = not self._on_disk and self.name.isdecimal()
-        self.live = not self._on_disk and (is_camera or scheme.lower() in LIVE_SCHEMES)
-        if self._on_disk:
-            path = Path(self.name)
-            _check_file(path)
-            self._capture = cv2.VideoCapture(file_name(path))
-        else:
-            self._capture = cv2.VideoCapture(int(self.name) if is_camera else self.name)
-        if not self._capture.isOpened():
-            raise VideoError(_cannot_open(self.name, live=self.live))
-        fps = float(self._capture.get(cv2.CAP_PROP_FPS))
-        count = int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))
-        self.fps = fps if 0 < fps < 1000 else None
-        self.frame_count = count if not self.live and count > 0 else None
+        self._decoder: Camera | NetworkStream | ImageSequence | VideoFile = _open(source)
+        self.live = isinstance(self._decoder, Camera | NetworkStream)
+        self.fps = self._decoder.fps
+        count = None if self.live else getattr(self._decoder, "frame_count", None)
+        self.frame_count: int | None = count
         self.read = self.dropped = self.missing = 0
+        self._failed: BaseException | None = None
         self._frames: Queue[Frame | None] = Queue(1 if self.live else AHEAD)
         self._stop = Event()
         self._reader = Thread(target=self._read_all, name="video reader", daemon=True)
@@ -77,32 +74,41 @@ class VideoSource:
     def __iter__(self) -> Iterator[Frame]:
         """Frame by frame to the end; unreadable ones are passed over.
 
-        Raises VideoError after the last frame where a live source stops, or a file lacks frames.
+        Raises VideoError after the last frame where a live source stops, or a file is damaged.
         """
         self._reader.start()
         while (frame := self._frames.get()) is not None:
             yield frame
+        if self._failed is not None:
+            raise self._failed
         if self._stop.is_set():
             return
         if self.live:
             raise VideoError(
                 f"{self.name}: no more frames after {self.read:,}; is it still connected?"
             )
-        if self.read == 0:
-            raise VideoError(f"{self.name}: no frame could be read; expected a video")
-        self.missing = max(0, (self.frame_count or 0) - self.read)
-        if self.missing > LOST_PART * (self.frame_count or 0) + 1:
-            raise VideoError(
-                f"{self.name}: only {self.read:,} of {self.frame_count:,} frames could be read: "
-                "the file is cut off or damaged. What was read is analysed"
-            )
+        if isinstance(self._decoder, VideoFile | ImageSequence):
+            self._check_end(self._decoder)
+
+    @property
+    def sound_file(self) -> Path | None:
+        """The file whose sound goes with the frames; None for live sources, URLs and pictures."""
+        is_file = isinstance(self._decoder, VideoFile) and self._on_disk
+        return Path(self.name) if is_file else None
+
+    @property
+    def first_s(self) -> float:
+        """The time in seconds that a file gives its first frame; 0 before it was read."""
+        return getattr(self._decoder, "first_s", None) or 0.0
 
     def close(self) -> None:
         """Stop reading and let go of the source."""
         self._stop.set()
+        if isinstance(self._decoder, NetworkStream):
+            self._decoder.stop()
         if self._reader.ident is not None:
             self._reader.join()
-        self._capture.release()
+        self._decoder.close()
 
     def __enter__(self) -> VideoSource:
         return self
@@ -110,33 +116,37 @@ class VideoSource:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def _check_end(self, decoder: VideoFile | ImageSequence) -> None:
+        """What a file lacks is judged by what could not be decoded; headers count roughly."""
+        if self.read == 0:
+            raise VideoError(f"{self.name}: no frame could be read; expected a video")
+        announced = -(-(self.frame_count or 0) // self.every)
+        if decoder.unreadable:
+            self.missing = max(-(-decoder.unreadable // self.every), announced - self.read)
+        total = self.read + self.missing
+        if self.missing > LOST_PART * total + 1:
+            raise VideoError(
+                f"{self.name}: only {self.read:,} of {total:,} frames could be read: "
+                "the file is cut off or damaged. What was read is analysed"
+            )
+        if decoder.breaks_off:
+            raise VideoError(
+                f"{self.name}: breaks off after {self.read:,} frames: the file is cut off or "
+                "damaged. What was read is analysed"
+            )
+
     def _read_all(self) -> None:
-        started, last_ms, unreadable = monotonic(), -1.0, 0
-        while not self._stop.is_set():
-            found, frame = self._capture.read()
-            if not found:
-                unreadable += 1
-                if self._may_go_on(unreadable):
-                    continue
-                break
-            unreadable = 0
-            now_ms = (monotonic() - started) * 1e3
-            last_ms = now_ms if self.live else self._file_time(last_ms)
-            self.read += 1
-            self._hand_over((np.asarray(frame, np.uint8), last_ms))
+        started = monotonic()
+        try:
+            for frame, time_ms in self._decoder.frames(self.every):
+                if self._stop.is_set():
+                    break
+                self.read += 1
+                now_ms = (monotonic() - started) * 1e3
+                self._hand_over((frame, now_ms if self.live else time_ms))
+        except BaseException as error:
+            self._failed = error
         self._put(None)
-
-    def _may_go_on(self, unreadable: int) -> bool:
-        """Whether frames of a file may follow some that could not be read."""
-        expected = self.frame_count if self._on_disk else None
-        return expected is not None and self.read < expected and unreadable < UNREADABLE
-
-    def _file_time(self, last_ms: float) -> float:
-        """The container's time of the frame just read; by the frame rate where it has none."""
-        time_ms = float(self._capture.get(cv2.CAP_PROP_POS_MSEC))
-        if time_ms > last_ms:
-            return time_ms
-        return last_ms + 1e3 / (self.fps or 25.0)
 
     def _hand_over(self, frame: Frame) -> None:
         if self.live:
@@ -165,14 +175,26 @@ def is_file_name(source: str | int | Path) -> bool:
     return isinstance(source, Path) or not is_other or os.path.lexists(source)
 
 
-def file_name(path: Path) -> str:
-    """How OpenCV takes the name of a file.
+def input_files(source: str | int | Path) -> list[Path]:
+    """The files that a source reads, so that no output takes their place."""
+    if not is_file_name(source):
+        return []
+    path = Path(source)
+    return ImageSequence(path).files if is_image_sequence(path) else [path]
 
-    Absolute, since FFmpeg reads a name up to a colon as a protocol; as bytes where it is no text,
-    since OpenCV crashes otherwise. It takes bytes everywhere, though its types say str.
-    """
-    name = os.path.abspath(path)  # noqa: PTH100 - resolves no links
-    return cast("str", os.fsencode(name)) if os.name == "posix" else name
+
+def _open(source: str | int | Path) -> Camera | NetworkStream | ImageSequence | VideoFile:
+    if is_file_name(source):
+        path = Path(str(source))
+        if is_image_sequence(path):
+            return ImageSequence(path)
+        _check_file(path)
+        return VideoFile(path)
+    if str(source).isdecimal():
+        return Camera(int(source))
+    opened = VideoFile(str(source))
+    scheme = str(source).partition("://")[0].lower()
+    return NetworkStream(opened) if opened.endless or scheme in LIVE_SCHEMES else opened
 
 
 def _check_file(path: Path) -> None:
@@ -182,12 +204,3 @@ def _check_file(path: Path) -> None:
         raise VideoError(f"{path}: no such file; expected a video, a camera's number or a URL")
     if path.stat().st_size == 0:
         raise VideoError(f"{path}: is empty; expected a video")
-
-
-def _cannot_open(name: str, *, live: bool) -> str:
-    if live:
-        return f"{name}: cannot be opened; is the camera connected, free and allowed?"
-    return (
-        f"{name}: OpenCV cannot read it: no video, cut off before its index, or of a codec that it "
-        "lacks; convert it, for instance with ffmpeg -i IN -c:v libx264 OUT.mp4"
-    )

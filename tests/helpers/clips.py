@@ -81,22 +81,22 @@ def paced(whole: Path, times_ms: list[float], total_ms: float) -> Path:
 
 
 def play_as_camera(film: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever source is opened plays this file, waiting for nobody; its end is a pulled plug."""
+    """Whatever camera is opened plays this file, waiting for nobody; its end is a pulled plug."""
     file = cv2.VideoCapture(str(film))
 
     class Camera:
         def __init__(self, name: object) -> None:
             pass
 
-        def read(self) -> tuple[bool, object]:
+        def grab(self) -> bool:
             time.sleep(0.02)
-            return file.read()
+            return file.grab()
 
         def __getattr__(self, name: str) -> object:
             return getattr(file, name)
 
     patched = SimpleNamespace(**(vars(cv2) | {"VideoCapture": Camera}))
-    monkeypatch.setattr("mf2_edge.io.video.cv2", patched)
+    monkeypatch.setattr("mf2_edge.io.camera.cv2", patched)
 
 
 def render(path: Path, frames: int = 45, fps: float = 30.0, *, two: bool = False) -> Path:
