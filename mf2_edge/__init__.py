@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mf2_edge.errors import ChecksumError as ChecksumError
     from mf2_edge.errors import DemoError as DemoError
     from mf2_edge.errors import DescriptionError as DescriptionError
+    from mf2_edge.errors import DetectionError as DetectionError
     from mf2_edge.errors import FrameError as FrameError
     from mf2_edge.errors import ImageFileError as ImageFileError
     from mf2_edge.errors import InferenceError as InferenceError
@@ -75,6 +76,7 @@ _EXPORTS: Final[dict[str, tuple[str, ...]]] = {
         "ChecksumError",
         "DemoError",
         "DescriptionError",
+        "DetectionError",
         "FrameError",
         "ImageFileError",
         "InferenceError",

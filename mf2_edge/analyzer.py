@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mf2_edge.bundle.loader import Bundle, load_bundle
-from mf2_edge.errors import FrameError
+from mf2_edge.errors import ChecksumError, FrameError
 from mf2_edge.io.frames import ColorOrder, ImageLike, check_boxes, check_crop, check_frame
 from mf2_edge.pipeline.align import align, resize_crop
 from mf2_edge.pipeline.decode import Decoder
-from mf2_edge.pipeline.detect import BlazeFaceDetector, FaceDetector
+from mf2_edge.pipeline.detect import BlazeFaceDetector, FaceDetector, detect_checked
 from mf2_edge.pipeline.finder import YuNetDetector
 from mf2_edge.pipeline.pose import head_pose
 from mf2_edge.pipeline.preprocess import to_input
@@ -39,6 +39,7 @@ class FaceStateAnalyzer:
     """Emotion and Action Units of the faces in single images. Stateless between calls.
 
     `bundle` is a bundle's name, its folder, or a loaded `Bundle`; None is the one that ships.
+    `sha256` pins the bundle by that of its `manifest.json` (docs/security.md).
     `runtime` "auto" takes the first installed engine with an artifact in the bundle; `precision`
     None the first such artifact. `num_threads` holds for each network. `detector` replaces
     `YuNetDetector()`, whose options say how small, how many and how surely faces are found; where
@@ -55,6 +56,7 @@ class FaceStateAnalyzer:
         self,
         bundle: str | Path | Bundle | None = None,
         *,
+        sha256: str | None = None,
         runtime: RuntimeName = "auto",
         precision: Precision | None = None,
         num_threads: int = 1,
@@ -62,7 +64,7 @@ class FaceStateAnalyzer:
         heads: Iterable[str | Path] = (),
         include_experimental: bool = False,
     ) -> None:
-        self.bundle = bundle if isinstance(bundle, Bundle) else load_bundle(bundle)
+        self.bundle = _opened(bundle, sha256)
         self.artifact = choose_artifact(self.bundle, runtime, precision)
         self.runtime = open_artifact(self.bundle, self.artifact, num_threads)
         self.decoder = Decoder(self.bundle.manifest, include_experimental=include_experimental)
@@ -89,11 +91,13 @@ class FaceStateAnalyzer:
         of an image file (both know their own colours and EXIF orientation). `boxes` (pixels of
         the frame) skips detection: then there is one result a box, in the order of the boxes.
 
-        Raises FrameError, ImageFileError or BoxError for input that cannot be analysed.
+        Raises FrameError, ImageFileError or BoxError for input that cannot be analysed, and
+        DetectionError where a detector of your own gives what cannot be a face.
         """
         image = check_frame(frame, color)
         if boxes is None:
-            faces = sorted(self.detector.detect(image), key=lambda f: f.box.area, reverse=True)
+            faces = detect_checked(self.detector, image)
+            faces = sorted(faces, key=lambda face: face.box.area, reverse=True)
             return [self.analyze(image, face) for face in faces]
         checked = check_boxes(boxes, image.shape)
         return [self.analyze(image, Detection(box, score=1.0)) for box in checked]
@@ -220,6 +224,17 @@ class FaceStateAnalyzer:
         if isinstance(self.detector, YuNetDetector):
             return self.detector.landmarks
         return BlazeFaceDetector(num_threads=self.num_threads)
+
+
+def _opened(bundle: str | Path | Bundle | None, sha256: str | None) -> Bundle:
+    if not isinstance(bundle, Bundle):
+        return load_bundle(bundle, sha256_of_manifest=sha256)
+    if sha256 is not None and bundle.manifest_sha256 != sha256.lower():
+        raise ChecksumError(
+            f"bundle {bundle.manifest.name}: sha256 of the manifest is {bundle.manifest_sha256}, "
+            f"pinned is {sha256}"
+        )
+    return bundle
 
 
 def _usable(landmarks: Landmarks | None) -> TypeGuard[Landmarks]:

@@ -36,6 +36,10 @@ class BoxError(Mf2EdgeError, ValueError):
     """A face box given by the caller is malformed or lies outside the frame."""
 
 
+class DetectionError(Mf2EdgeError, ValueError):
+    """A detector of the caller's gave a face that cannot be one: no numbers, or no size."""
+
+
 class BundleError(Mf2EdgeError, ValueError):
     """A bundle cannot be used: a file is missing, damaged, or leaves the bundle's folder."""
 

@@ -5,6 +5,7 @@ No byte of a model is parsed before its size and sha256 are those that the manif
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -14,7 +15,7 @@ import msgspec
 
 from mf2_edge.bundle.manifest import parse_manifest
 from mf2_edge.bundle.schema import Manifest
-from mf2_edge.errors import BundleError, ChecksumError
+from mf2_edge.errors import BundleError, ChecksumError, ManifestError
 from mf2_edge.facs import ACTION_UNIT_NAMES
 from mf2_edge.io.regular import open_regular
 
@@ -25,6 +26,9 @@ DEFAULT_BUNDLE: Final = "mf2-edge-base"
 """Name of the bundle that `FaceStateAnalyzer()` loads."""
 
 MANIFEST: Final = "manifest.json"
+
+LARGEST_MANIFEST: Final = 4_000_000
+"""Bytes; those that ship have some tens of thousands."""
 
 _SHIPPED: Final = Path(__file__).parents[1] / "bundles"
 
@@ -51,16 +55,16 @@ class Bundle:
         """The checked bytes of a file of the manifest; raises as `path_of`."""
         path = self._inside(file.file)
         try:
-            # One byte more than expected is enough to know, whatever the size of the file.
             with open_regular(path) as stream:
-                data = stream.read(file.bytes + 1)
+                found = os.fstat(stream.fileno()).st_size
+                # Before memory is taken: a manifest may state any number.
+                data = stream.read(file.bytes) if found == file.bytes else b""
         except OSError as error:
             raise BundleError(
                 f"{path}: listed in {MANIFEST} but cannot be read ({error.strerror}); "
                 "install the bundle again"
             ) from error
         if len(data) != file.bytes:
-            found = path.stat().st_size
             raise ChecksumError(
                 f"{path}: {found} bytes, expected {file.bytes}; install the bundle again"
             )
@@ -122,7 +126,10 @@ class Bundle:
 
     def _inside(self, file: str) -> Path:
         """The manifest refuses paths that leave the folder; this refuses links that do."""
-        path = (self.path / file).resolve()
+        try:
+            path = (self.path / file).resolve()
+        except (OSError, RuntimeError, ValueError) as error:  # links in a circle, NUL
+            raise BundleError(f"{self.path / file}: leads nowhere ({error})") from error
         if not path.is_relative_to(self.path):
             raise BundleError(
                 f"{self.path / file}: leads out of the bundle's folder, to {path}; "
@@ -131,25 +138,37 @@ class Bundle:
         return path
 
 
-def load_bundle(name_or_path: str | Path | None = None) -> Bundle:
+def load_bundle(
+    name_or_path: str | Path | None = None, *, sha256_of_manifest: str | None = None
+) -> Bundle:
     """Read the manifest of a bundle: by the name of one that ships, or by its folder.
 
     None is the default bundle. Anything with a separator, and every `Path`, is a folder.
+    `sha256_of_manifest` pins the bundle: the manifest vouches for every other file.
 
-    Raises BundleError if there is none, ManifestError if its manifest is not valid.
+    Raises BundleError if there is none, ManifestError if its manifest is not valid, ChecksumError
+    if it is another than the pinned one.
     """
     folder = _SHIPPED / DEFAULT_BUNDLE if name_or_path is None else _folder(name_or_path)
     file = folder / MANIFEST
     try:
         with open_regular(file) as stream:
-            data = stream.read()
-    except OSError as error:
+            data = stream.read(LARGEST_MANIFEST + 1)
+    except (OSError, ValueError) as error:
+        said = getattr(error, "strerror", None) or error
         raise BundleError(
-            f"{file}: cannot be read ({error.strerror}); expected a bundle's folder, or one of the "
+            f"{file}: cannot be read ({said}); expected a bundle's folder, or one of the "
             f"bundles that ship: {', '.join(list_bundles()) or 'none here'}"
         ) from error
-    manifest = parse_manifest(data, source=str(file))
-    return Bundle(folder.resolve(), manifest, sha256(data).hexdigest())
+    if len(data) > LARGEST_MANIFEST:
+        raise ManifestError(f"{file}: longer than {LARGEST_MANIFEST:,} bytes; expected a manifest")
+    digest = sha256(data).hexdigest()
+    if sha256_of_manifest is not None and digest != sha256_of_manifest.lower():
+        raise ChecksumError(
+            f"{file}: sha256 is {digest}, pinned is {sha256_of_manifest}; expected the bundle that "
+            "was pinned: it was changed, or pin the new one after a look at it"
+        )
+    return Bundle(folder.resolve(), parse_manifest(data, source=str(file)), digest)
 
 
 def list_bundles() -> list[str]:

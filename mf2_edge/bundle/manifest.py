@@ -7,6 +7,7 @@ that one reader ignores is a fact that two readers disagree on.
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -58,6 +59,10 @@ _CHOICES: Final[dict[str, tuple[Any, ...]]] = {
 }
 
 
+_SMALLEST: Final = 1e-4
+"""Of temperatures and slopes; its inverse is the largest."""
+
+
 class _Versioned(msgspec.Struct):
     """The one key that every schema, older or newer, has."""
 
@@ -75,6 +80,7 @@ def parse_manifest(data: bytes, *, source: str) -> Manifest:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ManifestError(f"{source}: {_explain(error)}") from error
     _check_version(version, source)
+    _check_duplicates(data, source)
     try:
         manifest = msgspec.json.decode(data, type=Manifest)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -93,6 +99,23 @@ def dump_manifest(manifest: Manifest) -> bytes:
 def manifest_schema() -> dict[str, Any]:
     """JSON Schema (2020-12) of the manifest, from which bindings generate their types."""
     return msgspec.json.schema(Manifest)
+
+
+def _check_duplicates(data: bytes, source: str) -> None:
+    """A key that is there twice means one thing to one reader and another to the next."""
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        counts = Counter(key for key, _ in pairs)
+        if twice := [key for key, count in counts.items() if count > 1]:
+            raise ManifestError(f"{source}: keys {twice} more than once; expected each once")
+        return dict(pairs)
+
+    try:
+        json.loads(data, object_pairs_hook=once)
+    except (ValueError, RecursionError) as error:
+        if isinstance(error, ManifestError):
+            raise
+        raise ManifestError(f"{source}: not valid JSON ({error})") from error
 
 
 def _check_version(version: str, source: str) -> None:
@@ -157,9 +180,30 @@ def _contradictions(manifest: Manifest) -> Iterator[str]:
     yield from _label_contradictions(manifest)
     yield from _input_contradictions(manifest)
     yield from _file_contradictions(manifest)
+    yield from _extremes(manifest)
     # Patterns of Python let a line break pass at the end.
     if any(text.endswith("\n") for text in (manifest.name, manifest.version)):
         yield "$.name, $.version: end with a line break; expected letters, digits and ._+-"
+
+
+def _extremes(manifest: Manifest) -> Iterator[str]:
+    """Numbers that are finite, and would not leave the scores so."""
+    calibration = manifest.calibration
+    numbers = {"emotion.temperature": calibration.emotion.temperature}
+    for part in ("action_units", "strength"):
+        for label, unit in getattr(calibration, part).items():
+            numbers[f"{part}.{label}.scale"] = unit.scale
+    for name, value in numbers.items():
+        if not _SMALLEST <= value <= 1 / _SMALLEST:
+            yield f"$.calibration.{name} is {value:g}; expected {_SMALLEST:g} to {1 / _SMALLEST:g}"
+    biases = {
+        f"{part}.{label}": each.bias
+        for part in ("action_units", "strength", "visibility")
+        for label, each in getattr(calibration, part).items()
+    }
+    for name, value in biases.items():
+        if not abs(value) <= 1 / _SMALLEST:
+            yield f"$.calibration.{name}.bias is {value:g}; expected {1 / _SMALLEST:g} at most"
 
 
 def _input_contradictions(manifest: Manifest) -> Iterator[str]:

@@ -177,6 +177,7 @@ def _verify_arguments(parser: argparse.ArgumentParser) -> None:
         help="name or folder of a bundle, or what `export` wrote (default: the one that ships)",
     )  # fmt: skip
     named.add_argument("--bundle", help="the same")
+    parser.add_argument("--sha256", metavar="DIGEST", help="of the manifest that is expected")
 
 
 def _export_arguments(parser: argparse.ArgumentParser) -> None:
@@ -260,20 +261,10 @@ def _info(arguments: argparse.Namespace) -> int:
 
 
 def _verify(arguments: argparse.Namespace) -> int:
-    from mf2_edge.bundle.loader import load_bundle
-    from mf2_edge.verify import Outcome, verify_bundle
+    from mf2_edge.cli.verify_command import run
 
-    bundle = load_bundle(arguments.folder or arguments.bundle)
     with _quiet_native_logs():
-        checks = verify_bundle(bundle)
-    print(f"{bundle.manifest.name} {bundle.manifest.version}  {bundle.path}")
-    width = max(len(check.name) for check in checks)
-    for check in checks:
-        print(shown(f"  {check.outcome:<8}{check.name:<{width}}  {check.detail}"))
-    failed = sum(check.outcome is Outcome.FAILED for check in checks)
-    if failed:
-        print(f"mf2-edge: {failed} of {len(checks)} checks failed", file=sys.stderr)
-    return _EXIT_INPUT if failed else 0
+        return run(arguments)
 
 
 def _bench(arguments: argparse.Namespace) -> int:

@@ -76,7 +76,7 @@ def check_crop(crop: object, color: ColorOrder, index: int) -> NDArray[np.uint8]
         raise type(error)(f"crop {index}: {error}") from error
 
 
-_LARGEST_POSITION: Final = 1e6
+LARGEST_POSITION: Final = 1e6
 """Pixels; far beyond any frame the arithmetic of positions is no longer exact."""
 
 
@@ -100,9 +100,9 @@ def _checked_box(box: Any, number: int, shape: tuple[int, ...]) -> Box:
             f"box {number} is {box!r}; expected a Box or four numbers x, y, width, height"
         ) from error
     frame_height, frame_width = shape[:2]
-    if not all(abs(value) < _LARGEST_POSITION for value in (x, y, width, height)):
+    if not all(abs(value) < LARGEST_POSITION for value in (x, y, width, height)):
         raise BoxError(
-            f"box {number} is {box!r}; expected finite numbers below {_LARGEST_POSITION:g}"
+            f"box {number} is {box!r}; expected finite numbers below {LARGEST_POSITION:g}"
         )
     if width <= 0 or height <= 0:
         raise BoxError(

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import atan2, ceil, cos, hypot, log, pi, sin
+from math import atan2, ceil, cos, hypot, isfinite, log, pi, sin
 from typing import Literal, Protocol, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mf2_edge.errors import DetectionError
+from mf2_edge.io.frames import LARGEST_POSITION
 from mf2_edge.pipeline.align import warp
 from mf2_edge.pipeline.blazeface import BlazeFace
 from mf2_edge.types import Box, Detection, Landmarks, Point
@@ -43,6 +45,26 @@ class FaceDetector(Protocol):
     def detect(self, frame: NDArray[np.uint8]) -> list[Detection]:
         """Faces of an RGB frame [H, W, 3], in its pixels; `[]` without a face."""
         ...
+
+
+def detect_checked(detector: FaceDetector, frame: NDArray[np.uint8]) -> list[Detection]:
+    """What a detector finds; raises DetectionError for what cannot be a face's place or score."""
+    faces = detector.detect(frame)
+    for number, face in enumerate(faces):
+        box = face.box
+        numbers = (box.x, box.y, box.width, box.height, face.score)
+        if not all(map(isfinite, numbers)) or max(map(abs, numbers)) > LARGEST_POSITION:
+            said = "expected finite numbers of pixels of the frame, and a score"
+        elif box.width <= 0 or box.height <= 0:
+            said = "expected a positive width and height"
+        elif not 0 <= face.score <= 1:
+            said = "expected a score from 0 to 1"
+        else:
+            continue
+        raise DetectionError(
+            f"face {number} of {type(detector).__name__} has {box} and score {face.score}; {said}"
+        )
+    return faces
 
 
 class BlazeFaceDetector:

@@ -6,7 +6,12 @@ exported model returns them, so that `HeadSpec.output` means the same for every 
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Lock
 from typing import Protocol
+from weakref import WeakSet
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +31,52 @@ class ModelRuntime(Protocol):
         Raises InferenceError if the input does not fit the model or an output is not finite.
         """
         ...
+
+
+class Turns:
+    """Lets the calls of one model take turns, across threads and through forks.
+
+    While a process forks, no call is under way: the child would find the model half changed and
+    its lock taken for ever. The engine's own threads are not there in a child.
+    """
+
+    def __init__(self, num_threads: int) -> None:
+        self._lock, self._process, self._num_threads = Lock(), os.getpid(), num_threads
+        _LOCKS.add(self._lock)
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """One call; raises InferenceError in a fork of the process if there were more threads."""
+        if self._num_threads > 1 and os.getpid() != self._process:
+            raise InferenceError(
+                f"the model was opened with {self._num_threads} threads before this process was "
+                "forked, and they are not here; expected an analyzer opened after the fork, or the "
+                'start method "spawn"'
+            )
+        with self._lock:
+            yield
+
+
+_LOCKS: WeakSet[Lock] = WeakSet()
+_held: list[Lock] = []
+
+
+def _before_fork() -> None:
+    _held[:] = list(_LOCKS)
+    for lock in _held:
+        lock.acquire()
+
+
+def _after_fork() -> None:
+    for lock in _held:
+        lock.release()
+    _held.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork
+    )
 
 
 def check_threads(num_threads: int) -> None:

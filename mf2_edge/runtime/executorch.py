@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mf2_edge.errors import BundleError, InferenceError
 from mf2_edge.extras import require
-from mf2_edge.runtime.base import check_input, check_threads, finite
+from mf2_edge.runtime.base import Turns, check_input, check_threads, finite
 
 _LOADING: Final = Lock()
 
@@ -42,12 +42,12 @@ class ExecuTorchRuntime:
                 raise BundleError(f"ExecuTorch cannot load the program: {error}") from error
             _OPEN.add(self)
         self._shape = tuple(self._forward.metadata.input_tensor_meta(0).sizes())
-        self._lock = Lock()
+        self._turns = Turns(num_threads)
 
     def run(self, x: NDArray[np.float32]) -> list[NDArray[np.float32]]:
         """See `ModelRuntime.run`."""
         check_input(x, self._shape)
-        with self._lock:
+        with self._turns.turn():
             try:
                 outputs = self._forward.execute([self._torch.from_numpy(np.ascontiguousarray(x))])
             except RuntimeError as error:

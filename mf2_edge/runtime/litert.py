@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from importlib import import_module
-from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 
 from mf2_edge.errors import BundleError, InferenceError, RuntimeUnavailableError
 from mf2_edge.extras import installed
-from mf2_edge.runtime.base import check_input, check_threads, finite
+from mf2_edge.runtime.base import Turns, check_input, check_threads, finite
 
 
 class LiteRTRuntime:
@@ -53,7 +52,7 @@ class LiteRTRuntime:
                     "int8: export it with float32 inputs and outputs"
                 )
         self._shape = tuple(int(n) for n in self._input["shape"])
-        self._lock = Lock()
+        self._turns = Turns(num_threads)
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -63,7 +62,7 @@ class LiteRTRuntime:
     def run(self, x: NDArray[np.float32]) -> list[NDArray[np.float32]]:
         """See `ModelRuntime.run`."""
         check_input(x, self._shape)
-        with self._lock:
+        with self._turns.turn():
             self._interpreter.set_tensor(self._input["index"], _quantized(x, self._input))
             try:
                 self._interpreter.invoke()

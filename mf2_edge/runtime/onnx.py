@@ -9,6 +9,9 @@ from mf2_edge.errors import BundleError, InferenceError
 from mf2_edge.extras import require
 from mf2_edge.runtime.base import check_input, check_threads, finite
 
+_ELSEWHERE = b"\x0a\x08location\x12"
+"""How `TensorProto.external_data` spells the key of a file's path."""
+
 
 class OnnxRuntime:
     """An .onnx model on ONNX Runtime's CPU provider. Safe to share between threads."""
@@ -18,6 +21,11 @@ class OnnxRuntime:
     def __init__(self, model: bytes, num_threads: int = 1) -> None:
         """Raises BundleError if it is no model, MissingExtraError without onnxruntime."""
         check_threads(num_threads)
+        if _ELSEWHERE in model:
+            raise BundleError(
+                "the ONNX model keeps weights in another file, whose path it names and whose bytes "
+                "no checksum covers; expected all of them inside: export it as one file"
+            )
         engine = require("onnxruntime", extra="onnx")
         options = engine.SessionOptions()
         options.intra_op_num_threads, options.inter_op_num_threads = num_threads, 1

@@ -24,6 +24,7 @@ import numpy as np
 
 from mf2_edge.errors import BaselineError
 from mf2_edge.io.atomic import replacing
+from mf2_edge.io.regular import open_regular
 from mf2_edge.types import PRESENT, Emotion, FaceState, Reason, Status
 
 if TYPE_CHECKING:
@@ -37,6 +38,9 @@ MAX_FRAMES: Final = 1800
 
 MAX_REST: Final = 0.6
 """A unit that rests higher cannot be told from a moved one; more is not taken off."""
+
+_LARGEST_FILE: Final = 1_000_000
+"""Bytes of a saved baseline; usual ones have three thousand."""
 
 _GOAL_NEUTRAL: Final = 0.9
 _MAX_WEIGHT: Final = 3.0
@@ -67,6 +71,17 @@ class Baseline(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
                 f"{self.bundle_sha256[:12]}), this is {bundle.manifest.name} "
                 f"({bundle.manifest_sha256[:12]}); expected the same: record it again"
             )
+        emotions = bundle.manifest.head("emotion").labels
+        units = bundle.manifest.head("action_units").labels
+        if (self.emotions and set(self.emotions) != set(emotions)) or len(emotions) < 2:
+            raise BaselineError(
+                f"the baseline holds the emotions {sorted(self.emotions)}; expected none, or all "
+                f"of {sorted(emotions)}, at least two"
+            )
+        if odd := sorted(set(self.action_units) - set(units)):
+            raise BaselineError(
+                f"the baseline holds {odd}, which are no Action Units of the bundle"
+            )
 
     def apply(self, state: FaceState) -> FaceState:
         """The state as it would be if this person rested like everybody."""
@@ -95,8 +110,9 @@ class Baseline(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 def load_baseline(path: str | Path) -> Baseline:
     """Read what `Baseline.save` wrote; raises BaselineError that names the file and the fault."""
     try:
-        baseline = msgspec.json.decode(Path(path).read_bytes(), type=Baseline)
-    except (OSError, msgspec.MsgspecError) as error:
+        with open_regular(Path(path)) as stream:
+            baseline = msgspec.json.decode(stream.read(_LARGEST_FILE), type=Baseline)
+    except (OSError, ValueError, RecursionError) as error:
         raise BaselineError(f"{path}: {error}; expected a file of Baseline.save") from error
     values = [*baseline.emotions.values(), *baseline.action_units.values()]
     if not all(0 <= value <= 1 for value in values):

@@ -18,6 +18,7 @@ from math import hypot
 from typing import TYPE_CHECKING, Final, Protocol
 
 from mf2_edge.pipeline.blazeface import iou
+from mf2_edge.pipeline.detect import detect_checked
 from mf2_edge.types import Box, Detection, Landmarks, Point
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ class Tracker:
         """Visible tracks of an RGB frame, and ids of those that are gone for good."""
         lost = self._follow(frame, timestamp_ms)
         if self._is_search_due(timestamp_ms, lost=lost):
-            self._match(self.detector.detect(frame), timestamp_ms)
+            self._match(detect_checked(self.detector, frame), timestamp_ms)
             self._searched_ms = timestamp_ms
         kept = [t for t in self._tracks if t.visible or timestamp_ms - t.seen_ms <= FORGET_MS]
         gone = [track.id for track in self._tracks if track.id and track not in kept]
