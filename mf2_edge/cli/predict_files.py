@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from mf2_edge.cli.output import Form, writer
+from mf2_edge.cli.output import Form, shown, writer
 from mf2_edge.errors import ImageFileError
 from mf2_edge.io.atomic import replacing
 from mf2_edge.io.image_file import IMAGE_SUFFIXES, read_image
@@ -52,7 +53,11 @@ def predict_files(
     """
     from tqdm import tqdm
 
-    sources, failures = _find(paths)
+    sources, failures, others = _find(paths)
+    if others:
+        kinds = ", ".join(f"{count} {kind}" for kind, count in others.most_common(5))
+        said = f"passed over {others.total():,} files that are no known pictures ({kinds})"
+        print(f"mf2-edge: {shown(said)}", file=sys.stderr)  # noqa: T201 - the command's own words
     analyzer = open_analyzer()
     if annotate is not None:
         pictures = [annotate / source.picture for source in sources]
@@ -103,29 +108,35 @@ def _analyse(
     return faces
 
 
-def _find(paths: Sequence[Path]) -> tuple[list[Source], list[str]]:
+def _find(paths: Sequence[Path]) -> tuple[list[Source], list[str], Counter[str]]:
+    """Photographs, what failed, and by suffix the files of folders that are no pictures."""
+    others: Counter[str] = Counter()
     sources: list[Source] = []
     failures: list[str] = []
     taken: dict[Path, int] = {}
     for path in paths:
-        found = sorted(_images_below(path)) if path.is_dir() else [path]
+        found = sorted(_images_below(path, others)) if path.is_dir() else [path]
         if not found:
             suffixes = ", ".join(sorted(IMAGE_SUFFIXES))
             failures.append(f"{path}: no image files in this folder (looked for {suffixes})")
         for file in found:
             inside = file.relative_to(path) if path.is_dir() else Path(file.name)
             sources.append(Source(file, _unused(inside.with_suffix(".jpg"), taken)))
-    return sources, failures
+    return sources, failures, others
 
 
-def _images_below(folder: Path) -> Iterator[Path]:
+def _images_below(folder: Path, others: Counter[str]) -> Iterator[Path]:
     """Image files, but none that is hidden or lies in a hidden folder, such as `.venv`."""
     for place, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in names:
             file = Path(place, name)
-            if file.suffix.lower() in IMAGE_SUFFIXES and not name.startswith("."):
+            if name.startswith("."):
+                continue
+            if file.suffix.lower() in IMAGE_SUFFIXES:
                 yield file
+            else:
+                others[file.suffix.lower() or "without a suffix"] += 1
 
 
 def _unused(path: Path, taken: dict[Path, int]) -> Path:

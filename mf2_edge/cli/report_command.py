@@ -10,6 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mf2_edge.cli.output import shown
+
 if TYPE_CHECKING:
     from mf2_edge.analyzer import FaceStateAnalyzer
 
@@ -49,5 +51,5 @@ def run(arguments: argparse.Namespace, open_analyzer: Callable[[], FaceStateAnal
     if isinstance(error, KeyboardInterrupt):
         print("mf2-edge: interrupted; the page holds what came before", file=sys.stderr)
         return _EXIT_INTERRUPTED
-    print(f"mf2-edge: {error}", file=sys.stderr)
+    print(f"mf2-edge: {shown(str(error))}", file=sys.stderr)
     return _EXIT_INPUT

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 from tqdm import tqdm
 
 from mf2_edge.cli.annotated_video import AnnotatedVideo
-from mf2_edge.cli.watch_files import Csv, FrameResult, JsonLines, Parquet, Writer
+from mf2_edge.cli.watch_files import Csv, FrameResult, JsonLines, Parquet, Writer, writing
 from mf2_edge.columns import Style
+from mf2_edge.tracking.baseline import NeutralRecorder
 
 if TYPE_CHECKING:
+    from mf2_edge.bundle.loader import Bundle
     from mf2_edge.io.video import VideoSource
     from mf2_edge.stream import FaceStateStream, FrameAnalyzer
 
@@ -27,6 +29,7 @@ class Outputs:
     csv: Path | None = None
     parquet: Path | None = None
     annotate: Path | None = None
+    resting_face: Path | None = None
     style: Style = "native"
 
 
@@ -79,3 +82,22 @@ def _writers(source: VideoSource, outputs: Outputs, analyzer: FrameAnalyzer) -> 
         yield Csv(outputs.csv, *given)
     if outputs.annotate is not None:
         yield AnnotatedVideo(outputs.annotate, source)
+    if outputs.resting_face is not None:
+        yield RestingFace(outputs.resting_face, analyzer.bundle)
+
+
+class RestingFace:
+    """Records a baseline from the frames that show one face alone."""
+
+    def __init__(self, path: Path, bundle: Bundle) -> None:
+        self._path, self._recorder = path, NeutralRecorder(bundle)
+
+    def write(self, result: FrameResult) -> None:
+        """Take the face of a frame."""
+        if len(result.states) == 1:
+            self._recorder.add(result.states[0])
+
+    def close(self) -> None:
+        """Save the baseline; BaselineError where the face was not at rest, or seldom alone."""
+        with writing(self._path):
+            self._recorder.baseline().save(self._path)

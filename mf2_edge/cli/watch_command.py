@@ -11,13 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from mf2_edge.bench.options import positive
-from mf2_edge.errors import OutputError, VideoError
+from mf2_edge.cli.output import shown
+from mf2_edge.errors import BaselineError, OutputError, VideoError
 
 if TYPE_CHECKING:
     from mf2_edge.analyzer import FaceStateAnalyzer
 
 _EXIT_INPUT, _EXIT_INTERRUPTED = 1, 130
 
+OUTPUTS: Final = ("jsonl", "csv", "parquet", "annotate", "resting_face")
 STYLES: Final = ("native", "openface", "pyfeat")
 
 
@@ -40,7 +42,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--every", type=positive, default=1, metavar="N", help="every N-th frame (default: 1)"
     )
-    parser.add_argument("--baseline", type=Path, help="a person's resting face (docs/stream.md)")
+    rest = parser.add_mutually_exclusive_group()
+    rest.add_argument("--baseline", type=Path, help="a person's resting face (docs/stream.md)")
+    rest.add_argument(
+        "--record-baseline", type=Path, metavar="FILE", dest="resting_face",
+        help="write the resting face of the one person there",
+    )  # fmt: skip
 
 
 def run(arguments: argparse.Namespace, open_analyzer: Callable[[], FaceStateAnalyzer]) -> int:
@@ -54,7 +61,7 @@ def run(arguments: argparse.Namespace, open_analyzer: Callable[[], FaceStateAnal
     from mf2_edge.io.video import VideoSource, input_files
     from mf2_edge.tracking.baseline import load_baseline
 
-    named = {name: getattr(arguments, name) for name in ("jsonl", "csv", "parquet", "annotate")}
+    named = {name: getattr(arguments, name) for name in OUTPUTS}
     inputs = input_files(arguments.source)
     inputs += [] if arguments.baseline is None else [arguments.baseline]
     inputs += load_bundle(arguments.bundle).files()
@@ -66,8 +73,8 @@ def run(arguments: argparse.Namespace, open_analyzer: Callable[[], FaceStateAnal
         with VideoSource(arguments.source, every=arguments.every) as source:
             stream = open_analyzer().stream(baseline=baseline)
             watch(source, stream, outputs, stats)
-    except (VideoError, OutputError) as error:
-        print(f"mf2-edge: {error}", file=sys.stderr)
+    except (VideoError, OutputError, BaselineError) as error:
+        print(f"mf2-edge: {shown(str(error))}", file=sys.stderr)
         code = _EXIT_INPUT
     except KeyboardInterrupt:
         print("mf2-edge: interrupted; the results so far are written", file=sys.stderr)

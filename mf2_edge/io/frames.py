@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeGuard
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, Literal, TypeAlias, TypeGuard
 
 import cv2
 import numpy as np
@@ -25,8 +25,9 @@ __all__ = ["ColorOrder", "ImageLike", "check_boxes", "check_crop", "check_frame"
 
 ColorOrder = Literal["bgr", "rgb"]
 
-ImageLike: TypeAlias = "NDArray[Any] | Image.Image | str | Path"
-"""A picture as callers have it: an array, as OpenCV and others type theirs, a PIL image, or a file.
+ImageLike: TypeAlias = "NDArray[Any] | Image.Image | str | Path | bytes | BinaryIO"
+"""A picture as callers have it: an array, as OpenCV and others type theirs, a PIL image, or a file
+by its path, by its bytes, or open in binary mode.
 
 Arrays are checked to be uint8 [H, W, 3] when they are used, since no type says so.
 """
@@ -44,7 +45,11 @@ def check_frame(frame: object, color: ColorOrder = "bgr") -> NDArray[np.uint8]:
     """
     if color not in ("bgr", "rgb"):
         raise ValueError(f"color={color!r}: expected 'bgr' or 'rgb'")
-    if isinstance(frame, str | Path):
+    if isinstance(frame, str | Path | bytes):
+        return read_image(frame)
+    if isinstance(frame, bytearray | memoryview):
+        return read_image(bytes(frame))
+    if _is_file(frame):
         return read_image(frame)
     if _is_pil(frame):
         return _from_pil(frame)
@@ -127,7 +132,7 @@ def _checked_array(frame: object) -> NDArray[np.uint8]:
     if not isinstance(frame, np.ndarray):
         raise FrameError(
             f"frame is {type(frame).__module__}.{type(frame).__name__}; expected a uint8 numpy "
-            "array HxWx3, a PIL image or a path: np.asarray(frame)"
+            "array HxWx3, a PIL image, or a file by path or bytes: np.asarray(frame)"
         )
     if frame.size == 0:
         raise FrameError(f"frame is empty, {_shape(frame)}; expected HxWx3")
@@ -171,6 +176,11 @@ def _to_rgb(array: NDArray[np.uint8], color: ColorOrder) -> NDArray[np.uint8]:
     if color == "rgb":
         return contiguous
     return np.asarray(cv2.cvtColor(contiguous, cv2.COLOR_BGR2RGB), dtype=np.uint8)
+
+
+def _is_file(frame: object) -> TypeGuard[BinaryIO]:
+    """Whether it is an open file, by the methods that Pillow needs."""
+    return all(callable(getattr(frame, name, None)) for name in ("read", "seek", "tell"))
 
 
 def _is_pil(frame: object) -> TypeGuard[Image.Image]:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,25 +58,26 @@ _ORIENTATIONS: Final = {
 }
 
 
-def read_image(path: str | Path) -> NDArray[np.uint8]:
+def read_image(source: str | Path | bytes | BinaryIO) -> NDArray[np.uint8]:
     """An image file as uint8 RGB [H, W, 3], its EXIF orientation applied.
 
-    Of animations the first picture; transparency lies on white. Pillow's guard against
-    decompression bombs bounds the size at about 179 megapixels (some 1.3 GB while reading), and no
-    side may exceed `LONGEST_SIDE`. Only `FORMATS` are read, whatever the file is called.
+    `source` is its path, its bytes, or a binary file that is open; that stays open. Of animations
+    the first picture; transparency lies on white. Pillow's guard against decompression bombs bounds
+    the size at about 179 megapixels (some 1.3 GB while reading), and no side may exceed
+    `LONGEST_SIDE`. Only `FORMATS` are read, whatever the file is called.
 
     Raises ImageFileError if the file is missing, truncated, too large, or not an image.
     """
     from PIL import Image, UnidentifiedImageError
 
-    path = Path(path)
+    path = _name(source)
     try:
         Image.init()
         known: list[str] = [name for name in FORMATS if name in Image.OPEN]
         with warnings.catch_warnings():
             # Pillow warns from 89 megapixels on; phones take such photographs.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with open_regular(path) as stream, Image.open(stream, formats=known) as image:
+            with _opened(source) as stream, Image.open(stream, formats=known) as image:
                 _check_sides(path, image)
                 array = to_rgb_array(image)
     except FileNotFoundError as error:
@@ -107,7 +111,25 @@ def read_image(path: str | Path) -> NDArray[np.uint8]:
     return array
 
 
-def _check_sides(path: Path, image: Image.Image) -> None:
+def _name(source: str | Path | bytes | BinaryIO) -> str:
+    """What messages call it."""
+    if isinstance(source, bytes):
+        return f"a picture of {len(source):,} bytes"
+    return str(source) if isinstance(source, str | Path) else str(getattr(source, "name", source))
+
+
+@contextmanager
+def _opened(source: str | Path | bytes | BinaryIO) -> Iterator[BinaryIO]:
+    if isinstance(source, bytes):
+        yield BytesIO(source)
+    elif isinstance(source, str | Path):
+        with open_regular(Path(source)) as stream:
+            yield stream
+    else:
+        yield source
+
+
+def _check_sides(path: str, image: Image.Image) -> None:
     """Before a pixel is decoded."""
     if max(image.size) > LONGEST_SIDE:
         raise ImageFileError(
@@ -162,7 +184,8 @@ def _strip_to_rgb(strip: Image.Image) -> NDArray[np.uint8]:
     return np.asarray(strip.convert("RGB"))
 
 
-def _advice(path: Path) -> str:
-    if path.suffix.lower() in (".heic", ".heif", ".avif"):
-        return f" ({path.suffix.lower()} needs a plugin: convert it to JPEG)"
+def _advice(path: str) -> str:
+    suffix = Path(path).suffix.lower()
+    if suffix in (".heic", ".heif", ".avif"):
+        return f" ({suffix} needs a plugin: convert it to JPEG)"
     return ""

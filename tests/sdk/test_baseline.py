@@ -10,6 +10,8 @@ import pytest
 
 from mf2_edge import BaselineError, FaceStateAnalyzer, NeutralRecorder, RunningRest, load_baseline
 from mf2_edge.bundle.loader import Bundle, load_bundle
+from mf2_edge.cli.watch import RestingFace
+from mf2_edge.cli.watch_files import FrameResult
 from mf2_edge.types import Reason
 from tests.helpers.streams import state
 
@@ -97,3 +99,24 @@ def test_the_running_rest_finds_what_a_face_comes_back_to(bundle: Bundle) -> Non
     assert found.apply(RESTING).emotion == RESTING.emotion
     with pytest.raises(BaselineError, match="no state"):
         RunningRest(bundle).baseline()
+
+
+def test_the_command_line_records_the_face_of_one_person_at_rest(
+    bundle: Bundle, tmp_path: Path
+) -> None:
+    def told(path: Path, happiness: float, people: int = 1) -> None:
+        writer = RestingFace(path, bundle)
+        for number in range(12):
+            face = state({"AU4": 0.3}, {"happiness": happiness})
+            writer.write(
+                FrameResult(number, 0.0, np.zeros((2, 2, 3), np.uint8), [face] * people, [])
+            )
+        writer.close()
+
+    told(tmp_path / "ada.json", happiness=0.1)
+    assert load_baseline(tmp_path / "ada.json").action_units["AU4"] == pytest.approx(0.3)
+    with pytest.raises(BaselineError, match="shows happiness"):
+        told(tmp_path / "smile.json", happiness=0.95)
+    with pytest.raises(BaselineError, match="0 usable frames"):
+        told(tmp_path / "two.json", happiness=0.1, people=2)
+    assert [path.name for path in tmp_path.iterdir()] == ["ada.json"]

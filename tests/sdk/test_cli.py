@@ -135,7 +135,7 @@ def test_file_name_that_is_not_text(tmp_path: Path) -> None:
 
 
 def test_many_photographs_of_one_name(photos: Path) -> None:
-    sources, _ = _find([photos / "a.jpg"] * 20_000)
+    sources, *_ = _find([photos / "a.jpg"] * 20_000)
     assert len({source.picture for source in sources}) == 20_000
     assert sources[-1].picture == Path("a-20000.jpg")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import struct
 import zlib
@@ -19,6 +20,7 @@ from mf2_edge.bundle.manifest import dump_manifest, parse_manifest
 from mf2_edge.errors import BaselineError, BundleError, ImageFileError, ManifestError
 from mf2_edge.export.code import example
 from mf2_edge.io import image_file
+from mf2_edge.io.frames import check_frame
 from mf2_edge.io.image_file import read_image
 from mf2_edge.pipeline.align import Border, _reduce, _reduce_unpadded, warp
 from mf2_edge.tracking.baseline import NeutralRecorder
@@ -168,3 +170,19 @@ def test_a_smile_is_not_taken_for_a_resting_face() -> None:
         recorder.add(state({}, {label: 0.99}))
     with pytest.raises(BaselineError, match=f"the face shows {label}"):
         recorder.baseline()
+
+
+def test_pictures_come_as_bytes_and_open_files_too(tmp_path: Path) -> None:
+    path = tmp_path / "photo.png"
+    Image.new("RGB", (8, 6), (10, 20, 30)).save(path)
+    data, expected = path.read_bytes(), check_frame(path)
+    assert expected.shape == (6, 8, 3)
+    for source in (data, bytearray(data), io.BytesIO(data)):
+        assert (check_frame(source) == expected).all()
+    with path.open("rb") as stream:
+        assert (check_frame(stream) == expected).all()
+        assert not stream.closed
+    with pytest.raises(ImageFileError, match="a picture of 9 bytes: is not an image"):
+        check_frame(b"no image!")
+    with pytest.raises(ImageFileError, match="truncated or damaged"):
+        check_frame(data[:50])

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -22,6 +23,7 @@ from mf2_edge.cli.demo_server import HOST, open_server
 from mf2_edge.cli.output import shown
 from mf2_edge.cli.predict_files import _images_below
 from mf2_edge.cli.process import ended_by_signals
+from tests.helpers.make_tiny_bundle import FOLDER
 
 INFO = [sys.executable, "-m", "mf2_edge", "info", "--json"]
 
@@ -79,11 +81,23 @@ def test_json_is_utf8_whatever_the_console() -> None:
 
 
 def test_hidden_folders_are_not_searched(tmp_path: Path) -> None:
-    for name in (".venv/a.jpg", "b/.c/d.jpg", ".e.jpg", "b/f.JFIF", "g.jpg", "dir.jpg/h.avif"):
+    pictures = (".venv/a.jpg", "b/.c/d.jpg", ".e.jpg", "b/f.JFIF", "g.jpg", "dir.jpg/h.avif")
+    for name in (*pictures, "b/i.jp2", "j.JP2", "README", ".env"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
-    found = {path.relative_to(tmp_path).as_posix() for path in _images_below(tmp_path)}
+    others: Counter[str] = Counter()
+    found = {path.relative_to(tmp_path).as_posix() for path in _images_below(tmp_path, others)}
     assert found == {"b/f.JFIF", "g.jpg", "dir.jpg/h.avif"}
+    assert others == {".jp2": 2, "without a suffix": 1}
+
+
+def test_files_of_a_folder_that_are_passed_over_are_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.jp2").touch()
+    assert cli.main(["predict", str(tmp_path), "--bundle", str(FOLDER), "--runtime", "litert"]) == 1
+    said = capsys.readouterr().err
+    assert "passed over 1 files that are no known pictures (1 .jp2)" in said
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import numpy as np
 
 from distill.config import Recipe
 from distill.mfa.errors import ShardError
+from distill.mfa.shards.places import check_place
 from distill.mfa.shards.sample import Sample, digest
 from mf2_edge.bundle.schema import AlignmentSpec
 from mf2_edge.extras import require
@@ -78,6 +79,7 @@ def entry_of(samples: Sequence[Sample]) -> ShardEntry:
 def read_index(folder: str) -> ShardIndex:
     """The index of a folder or URL; raises ShardError if there is none, or of another release."""
     where = f"{folder}/{NAME}"
+    check_place(where)
     gopen = require("webdataset.gopen", extra="mfa").gopen
     try:
         with gopen(where) as file:

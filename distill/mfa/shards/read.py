@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distill.mfa.errors import ShardError
+from distill.mfa.shards.places import check_place
 from mf2_edge.extras import require
 
 
@@ -27,6 +28,8 @@ def stream(
     cannot be read or ends too early. Raises MissingExtraError without webdataset.
     """
     wds = require("webdataset", extra="mfa")
+    for shard in shards:
+        check_place(str(shard))
     dataset = wds.WebDataset(
         [str(shard) for shard in shards],
         handler=_refuse_unreadable,
@@ -46,6 +49,7 @@ def read_shard(shard: str) -> list[tuple[bytes, dict[str, Any]]]:
     Raises ShardError if the shard cannot be read or ends too early.
     """
     wds = require("webdataset", extra="mfa")
+    check_place(shard)
     samples = wds.DataPipeline(
         wds.SimpleShardList([shard]), wds.tarfile_to_samples(handler=_refuse_unreadable)
     )
