@@ -40,7 +40,13 @@ typedef enum mf2_edge_pixel_format {
   MF2_EDGE_RGB = 0,
   MF2_EDGE_BGR = 1,
   MF2_EDGE_RGBA = 2,
-  MF2_EDGE_BGRA = 3
+  MF2_EDGE_BGRA = 3,
+  /* Y'CbCr 4:2:0 of BT.601: `height` rows of luma, then (height + 1) / 2 of Cb and Cr in turn (NV12) or
+     Cr and Cb (NV21), all of one stride; full range, or with _VIDEO luma of 16 to 235. */
+  MF2_EDGE_NV12 = 4,
+  MF2_EDGE_NV21 = 5,
+  MF2_EDGE_NV12_VIDEO = 6,
+  MF2_EDGE_NV21_VIDEO = 7
 } mf2_edge_pixel_format;
 
 typedef enum mf2_edge_search {

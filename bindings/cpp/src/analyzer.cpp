@@ -10,42 +10,7 @@
 
 namespace mf2_edge {
 
-static constexpr int kSmallestSide = 2;
-static constexpr int kLargestSide = 32768;
 static constexpr PreprocessingSpec kPixelsAsTheyAre = {{0, 0, 0}, {1, 1, 1}};
-
-Image to_image(const Frame& frame) {
-  const std::string size = std::to_string(frame.width) + " x " + std::to_string(frame.height);
-  if (!frame.pixels) throw FrameError("frame has no pixels; expected an image");
-  if (std::min(frame.width, frame.height) < kSmallestSide ||
-      std::max(frame.width, frame.height) > kLargestSide) {
-    throw FrameError("frame is " + size + " px; expected sides of 2 to 32768 px");
-  }
-  const int format = int(frame.format);
-  if (format < 0 || format > int(PixelFormat::bgra)) {
-    throw FrameError("pixel format " + std::to_string(format) + "; expected rgb, bgr, rgba, bgra");
-  }
-  const bool alpha = frame.format == PixelFormat::rgba || frame.format == PixelFormat::bgra;
-  const bool blue_first = frame.format == PixelFormat::bgr || frame.format == PixelFormat::bgra;
-  const std::size_t bytes = alpha ? 4 : 3, row = std::size_t(frame.width) * bytes;
-  const std::size_t stride = frame.stride == 0 ? row : frame.stride;
-  if (stride < row) {
-    throw FrameError("stride is " + std::to_string(stride) + " bytes; a row of " + size +
-                     " px takes " + std::to_string(row));
-  }
-  Image made{frame.width, frame.height, {}};
-  made.pixels.resize(std::size_t(frame.width) * std::size_t(frame.height) * 3);
-  std::uint8_t* to = made.pixels.data();
-  for (int y = 0; y < frame.height; ++y) {
-    const std::uint8_t* from = frame.pixels + std::size_t(y) * stride;
-    for (int x = 0; x < frame.width; ++x, from += bytes, to += 3) {
-      to[0] = from[blue_first ? 2 : 0];
-      to[1] = from[1];
-      to[2] = from[blue_first ? 0 : 2];
-    }
-  }
-  return made;
-}
 
 static void check_box(const Box& box, const Image& image) {
   for (double value : {box.x, box.y, box.width, box.height}) {

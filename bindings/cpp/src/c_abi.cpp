@@ -105,16 +105,17 @@ void require(bool given, const char* what) {
 /** A frame once its buffer is large enough for it. */
 Frame checked(const mf2_edge_frame* frame) {
   require(frame != nullptr, "frame is null");
-  if (frame->format < 0 || frame->format > MF2_EDGE_BGRA) {
+  if (frame->format < 0 || frame->format > MF2_EDGE_NV21_VIDEO) {
     throw FrameError("unknown pixel format; expected one of mf2_edge_pixel_format");
   }
   const Frame made{frame->pixels, frame->width, frame->height, frame->stride,
                    PixelFormat(frame->format)};
   if (frame->pixels && frame->width > 0 && frame->height > 0) {
-    const std::size_t bytes = frame->format >= MF2_EDGE_RGBA ? 4 : 3;
-    const std::size_t row = std::size_t(frame->width) * bytes;
+    const std::size_t row = row_bytes(made.format, frame->width);
     const std::size_t stride = frame->stride == 0 ? row : frame->stride;
-    const std::size_t before = std::size_t(frame->height - 1);
+    const std::size_t height = std::size_t(frame->height);
+    const std::size_t rows = is_yuv(made.format) ? height + (height + 1) / 2 : height;
+    const std::size_t before = rows - 1;
     const bool fits = stride <= std::numeric_limits<std::size_t>::max() / (before + 1) - row &&
                       before * stride + row <= frame->size;
     if (!fits) throw FrameError("the frame's buffer is smaller than width, height and stride say");

@@ -68,4 +68,7 @@ class FaceStateAnalyzer {
 /** A frame as RGB without gaps. Throws FrameError: no pixels, sides under 2 px, a short stride. */
 Image to_image(const Frame& frame);
 
+/** The fewest bytes that a row of so many pixels takes, in each plane. */
+std::size_t row_bytes(PixelFormat format, int width);
+
 }  // namespace mf2_edge

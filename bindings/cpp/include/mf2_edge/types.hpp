@@ -15,7 +15,14 @@
 
 namespace mf2_edge {
 
-enum class PixelFormat { rgb, bgr, rgba, bgra };
+/**
+ * Three or four bytes a pixel; or Y'CbCr 4:2:0 of BT.601, a plane of luma and one of Cb and Cr in turn
+ * (NV12) or Cr and Cb (NV21), in full range as cameras of phones give it, or with `_video` in that of
+ * video (luma 16 to 235).
+ */
+enum class PixelFormat { rgb, bgr, rgba, bgra, nv12, nv21, nv12_video, nv21_video };
+
+inline bool is_yuv(PixelFormat format) { return int(format) >= int(PixelFormat::nv12); }
 
 /** A frame in the caller's memory: 8 bits a channel, row by row; alpha is not looked at. */
 struct Frame {
@@ -25,6 +32,10 @@ struct Frame {
   /** Bytes from one row to the next; 0 where rows follow each other without a gap. */
   std::size_t stride = 0;
   PixelFormat format = PixelFormat::rgb;
+  /** Of NV12 and NV21: the second plane; null where it follows the last row of luma. */
+  const std::uint8_t* chroma = nullptr;
+  /** Bytes from one of its rows to the next; 0: as the luma's. */
+  std::size_t chroma_stride = 0;
 };
 
 /** An RGB image, row by row without gaps: what the stages work on. */
