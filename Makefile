@@ -19,7 +19,7 @@ LANDMARKER_PYTHON ?=
 TRAINING := OMP_NUM_THREADS=1 MALLOC_MMAP_MAX_=0 MALLOC_TOP_PAD_=100000000 \
 	MALLOC_TRIM_THRESHOLD_=1000000000000
 
-.PHONY: help predict test test-quick browser native swift arm lint format bench peers audit demo wheel release train evaluate scale export clean
+.PHONY: help predict test test-quick browser native swift arm lint format bench peers audit demo wheel release site train evaluate scale export clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -107,6 +107,9 @@ wheel: $(DEV)/.installed demo ## dist/*.whl, the demo page in it
 release: $(DEV)/.installed browser ## dist/release: all packages, SBOM and checksums, from a clean clone
 	$(BIN)/python packaging/release.py
 
+site: $(DEV)/.installed ## dist/site: the documentation as HTML, links checked
+	$(BIN)/python packaging/site.py
+
 TRAIN := $(TRAINING) $(BIN)/torchrun --nproc-per-node $(CORES) -m distill train --config $(CONFIGS)
 
 train: $(DEV)/.installed ## from data to checkpoints: MF², then what ships (resumes; docs/training.md)
@@ -152,5 +155,5 @@ $(SDK)/.installed: pyproject.toml
 $(DEV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(DEV)
 	$(BIN)/pip install --quiet torch==2.13.0
-	$(BIN)/pip install --quiet --editable '.[train,backbones,mfa,export,test,dev]'
+	$(BIN)/pip install --quiet --editable '.[train,backbones,mfa,export,test,dev,site]'
 	touch $@
