@@ -11,6 +11,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mf2_edge.extras import missing_extra
+
 if TYPE_CHECKING:
     from distill.config import Recipe
 
@@ -27,6 +29,17 @@ class Command:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code: 0, or 2 for a mistake in the input."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        return _run(arguments)
+    except ModuleNotFoundError as error:
+        told = missing_extra(error)
+        if told is None:
+            raise
+        sys.stderr.write(f"distill {' '.join(arguments[:1])}: {told}\n")
+        return 2
+
+
+def _run(arguments: Sequence[str]) -> int:
     if arguments and arguments[0] in PROGRAMS:
         own: Callable[[Sequence[str]], int] = import_module(PROGRAMS[arguments[0]][0]).main
         return own(arguments[1:])

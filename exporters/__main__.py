@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mf2_edge.extras import missing_extra
+
 if TYPE_CHECKING:
     from exporters.bundle.build import ExportedArtifact
     from exporters.formats.spec import Operators
@@ -40,6 +42,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write("exporters: interrupted, nothing was written\n")
         return _EXIT_INTERRUPTED
     except Exception as error:
+        told = missing_extra(error) if isinstance(error, ModuleNotFoundError) else None
+        if told is not None:
+            sys.stderr.write(f"exporters: {told}\n")
+            return _EXIT_FAILED
         if not _is_foreseen(error):
             raise
         sys.stderr.write(f"exporters: {error}\n")

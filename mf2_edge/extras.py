@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from importlib import import_module
+from importlib.metadata import PackageNotFoundError, requires
 from importlib.util import find_spec
 from types import ModuleType
 
 from mf2_edge.errors import MissingExtraError
+
+_PACKAGES = {"sklearn": "scikit-learn"}
+"""Modules that are called otherwise than the package that holds them."""
 
 
 def require(module: str, *, extra: str) -> ModuleType:
@@ -22,6 +27,26 @@ def require(module: str, *, extra: str) -> ModuleType:
         raise MissingExtraError(
             f"{package} {state}; install it with: pip install 'mf2-edge[{extra}]'"
         ) from error
+
+
+def missing_extra(error: ModuleNotFoundError) -> MissingExtraError | None:
+    """The error that names the extra of a module that is not there; None if no extra has it.
+
+    Of several extras the first in the package's own list.
+    """
+    module = (error.name or "").partition(".")[0]
+    package = _PACKAGES.get(module, module).replace("_", "-").lower()
+    try:
+        lines = requires("mf2-edge") or []
+    except PackageNotFoundError:  # run from its sources
+        return None
+    for line in lines:
+        found = re.match(r"""([A-Za-z0-9._-]+).*;.*extra == ["']([^"']+)["']""", line)
+        if found and found[1].replace("_", "-").lower() == package:
+            return MissingExtraError(
+                f"{package} is not installed; install it with: pip install 'mf2-edge[{found[2]}]'"
+            )
+    return None
 
 
 def installed(module: str) -> bool:

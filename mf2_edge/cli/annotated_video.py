@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 import cv2
 import numpy as np
@@ -109,9 +109,8 @@ class AnnotatedVideo:
         self._size = (width, height)
         codec = _encoder()
         rate = Fraction(self._fps).limit_denominator(1001)
-        stream: av.VideoStream = self._out.add_stream(
-            codec, rate=rate, options=dict(_OPTIONS.get(codec, {}))
-        )
+        options = dict(_OPTIONS.get(codec, {}))
+        stream = cast("av.VideoStream", self._out.add_stream(codec, rate=rate, options=options))
         # Encoders take even sides.
         stream.width, stream.height = width + width % 2, height + height % 2
         stream.pix_fmt = "yuv420p"

@@ -179,7 +179,7 @@ def input_files(source: str | int | Path) -> list[Path]:
     """The files that a source reads, so that no output takes their place."""
     if not is_file_name(source):
         return []
-    path = Path(source)
+    path = Path(str(source))
     return ImageSequence(path).files if is_image_sequence(path) else [path]
 
 
@@ -191,7 +191,7 @@ def _open(source: str | int | Path) -> Camera | NetworkStream | ImageSequence | 
         _check_file(path)
         return VideoFile(path)
     if str(source).isdecimal():
-        return Camera(int(source))
+        return Camera(int(str(source)))
     opened = VideoFile(str(source))
     scheme = str(source).partition("://")[0].lower()
     return NetworkStream(opened) if opened.endless or scheme in LIVE_SCHEMES else opened

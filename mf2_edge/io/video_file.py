@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -102,9 +102,9 @@ class VideoFile:
         stream = self._container.streams.best("video")
         if stream is None or stream.disposition & Disposition.attached_pic:
             raise VideoError(f"{self.name}: holds no moving picture; expected a video")
-        if stream.codec_context is None or not stream.codec_context.width:
+        chosen = cast("av.VideoStream", stream)
+        if chosen.codec_context is None or not chosen.codec_context.width:
             raise VideoError(_cannot_decode(self.name))
-        chosen: av.VideoStream = stream
         return chosen
 
     def _announced(self) -> tuple[float | None, int | None]:

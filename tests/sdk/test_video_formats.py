@@ -162,10 +162,8 @@ def test_annotated_videos_keep_size_times_and_sound_and_play_everywhere(tmp_path
             video, sound = file.streams.video[0], file.streams.audio[0]
             assert (video.codec_context.name, video.width, video.height) == ("h264", 96, 66)
             assert sound.codec_context.name == "aac"
-            packets = [packet for packet in file.demux(sound) if packet.dts is not None]
-            assert sum(float(p.duration * p.time_base) for p in packets) == pytest.approx(
-                0.32, abs=0.26
-            )
+            ticks = sum(p.duration or 0 for p in file.demux(sound) if p.dts is not None)
+            assert float(ticks * (sound.time_base or 0)) == pytest.approx(0.32, abs=0.26)
         assert frames_of(tmp_path / name)[1] == pytest.approx([40 * i for i in range(8)], abs=1)
 
 
