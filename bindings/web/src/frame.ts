@@ -2,8 +2,16 @@
 import { FrameError, said } from "./errors.js";
 import type { Frame } from "./types.js";
 
-/** What `predict` takes. */
-export type FrameSource = HTMLVideoElement | HTMLImageElement | ImageBitmap | ImageData;
+/** What `predict` takes; a `Blob` is an image file, as an input element or `fetch` gives it. */
+export type FrameSource =
+  | HTMLVideoElement
+  | HTMLImageElement
+  | HTMLCanvasElement
+  | OffscreenCanvas
+  | ImageBitmap
+  | ImageData
+  | VideoFrame
+  | Blob;
 
 /** What crosses to the worker; both can be handed over without a copy. */
 export type FrameMessage = ImageBitmap | ImageData;
@@ -13,16 +21,44 @@ const SMALLEST_SIDE = 2;
 /** A message that the worker may keep; the caller's image stays usable. Throws FrameError. */
 export async function toMessage(source: FrameSource): Promise<FrameMessage> {
   if (source instanceof ImageData) return copyOf(checkPixels(source));
-  const [width, height] = sizeOf(source);
-  if (!(width >= SMALLEST_SIDE && height >= SMALLEST_SIDE)) {
-    throw new FrameError(
-      `frame is ${width} x ${height} px; expected sides of at least ${SMALLEST_SIDE} px`,
-    );
-  }
+  if (!(source instanceof Blob)) checkSides(...sizeOf(source));
+  let bitmap: ImageBitmap;
   try {
-    return await createImageBitmap(source);
+    bitmap = await createImageBitmap(source);
   } catch (error) {
     throw new FrameError(`frame cannot be read (${said(error)}); expected a decoded image`);
+  }
+  if (source instanceof Blob) checkSides(bitmap.width, bitmap.height);
+  checkOrigin(source, bitmap);
+  return bitmap;
+}
+
+function checkSides(width: number, height: number): void {
+  if (width >= SMALLEST_SIDE && height >= SMALLEST_SIDE) return;
+  throw new FrameError(
+    `frame is ${width} x ${height} px; expected sides of at least ${SMALLEST_SIDE} px`,
+  );
+}
+
+/** Pixels of another site are refused here, where an error can say why: the worker could not. */
+function checkOrigin(source: FrameSource, bitmap: ImageBitmap): void {
+  const drawn = source instanceof HTMLCanvasElement || source instanceof OffscreenCanvas;
+  const address =
+    source instanceof HTMLImageElement || source instanceof HTMLVideoElement
+      ? source.currentSrc
+      : "";
+  const elsewhere = address !== "" && new URL(address, document.baseURI).origin !== location.origin;
+  if (!drawn && !elsewhere) return;
+  const context = new OffscreenCanvas(1, 1).getContext("2d")!;
+  context.drawImage(bitmap, 0, 0, 1, 1, 0, 0, 1, 1);
+  try {
+    context.getImageData(0, 0, 1, 1);
+  } catch {
+    bitmap.close();
+    throw new FrameError(
+      "the picture comes from another site, which keeps its pixels from this page; expected one " +
+        'of this site, or crossOrigin = "anonymous" on the element and CORS headers of the other',
+    );
   }
 }
 
@@ -49,7 +85,7 @@ export function toFrame(message: FrameMessage): Frame {
   return context.getImageData(0, 0, width, height);
 }
 
-function sizeOf(source: Exclude<FrameSource, ImageData>): [number, number] {
+function sizeOf(source: Exclude<FrameSource, ImageData | Blob>): [number, number] {
   if (source instanceof HTMLVideoElement) {
     if (source.readyState < HTMLMediaElement.HAVE_CURRENT_DATA) {
       throw new FrameError("the video shows no frame yet; wait for its `playing` event");
@@ -66,9 +102,19 @@ function sizeOf(source: Exclude<FrameSource, ImageData>): [number, number] {
     if (source.width === 0) throw new FrameError("the ImageBitmap is closed; expected an open one");
     return [source.width, source.height];
   }
+  if (source instanceof HTMLCanvasElement || source instanceof OffscreenCanvas) {
+    return [source.width, source.height];
+  }
+  if (typeof VideoFrame !== "undefined" && source instanceof VideoFrame) {
+    if (source.format === null && source.codedWidth === 0) {
+      throw new FrameError("the VideoFrame is closed; expected an open one");
+    }
+    return [source.displayWidth, source.displayHeight];
+  }
   const kind = Object.prototype.toString.call(source).slice(8, -1);
   throw new FrameError(
-    `frame is ${kind}; expected a video or image element, an ImageBitmap or an ImageData`,
+    `frame is ${kind}; expected a video, image or canvas element, an ImageBitmap, ` +
+      "ImageData, VideoFrame or Blob",
   );
 }
 

@@ -70,11 +70,37 @@ export async function portrait(bundle: string): Promise<Record<string, FaceState
     bitmap: await analyzer.predict(bitmap),
     again: await analyzer.predict(bitmap),
     pixels: await analyzer.predict(pixels),
+    canvas: await analyzer.predict(canvas),
+    element: await analyzer.predict(elementOf(pixels)),
+    blob: await analyzer.predict(await (await fetch(image.src)).blob()),
+    video: await analyzer.predict(new VideoFrame(canvas, { timestamp: 0 })),
     boxed: await analyzer.predict(pixels, { boxes }),
     nobody: await analyzer.predict(new ImageData(320, 240)),
   };
   analyzer.close();
   return states;
+}
+
+function elementOf(pixels: ImageData): HTMLCanvasElement {
+  const canvas = document.createElement("canvas");
+  [canvas.width, canvas.height] = [pixels.width, pixels.height];
+  canvas.getContext("2d")!.putImageData(pixels, 0, 0);
+  return canvas;
+}
+
+/** The portrait from another origin of the same server, which sends no CORS headers. */
+async function foreign(): Promise<HTMLImageElement> {
+  const image = new Image();
+  image.src = `${location.origin.replace("127.0.0.1", "localhost")}/data/astronaut.jpg`;
+  await image.decode();
+  return image;
+}
+
+function canvasOf(image: HTMLImageElement): HTMLCanvasElement {
+  const canvas = document.createElement("canvas");
+  [canvas.width, canvas.height] = [image.naturalWidth, image.naturalHeight];
+  canvas.getContext("2d")!.drawImage(image, 0, 0);
+  return canvas;
 }
 
 /** What each kind of bad input is answered with: the class and text of the error. */
@@ -113,6 +139,10 @@ export async function mistakes(bundle: string): Promise<Record<string, string>> 
     "one pixel": predict(new ImageData(1, 64)),
     "a string": predict("astronaut.jpg"),
     nothing: predict(null),
+    "no picture": predict(new Blob(["text"], { type: "text/plain" })),
+    "empty canvas": predict(new OffscreenCanvas(1, 1)),
+    "another site's image": predict(await foreign()),
+    "a canvas with it": predict(canvasOf(await foreign())),
     "box outside": predict(frame, [{ x: 90, y: 0, width: 9, height: 9 }]),
     "box without size": predict(frame, [{ x: 0, y: 0, width: 0, height: 9 }]),
     "box of NaN": predict(frame, [{ x: NaN, y: 0, width: 9, height: 9 }]),
