@@ -91,6 +91,12 @@ def test_installed_from_a_wheel_the_demo_is_served(tmp_path: Path) -> None:
     subprocess.run([*pip, str(installed), str(wheel)], check=True)
     command = [sys.executable, "-m", "mf2_edge", "demo", "--no-open"]
     environment = os.environ | {"PYTHONPATH": str(installed)}
+    for platform in ("ios", "android", "web", "cpp", "python"):
+        folder = str(tmp_path / platform)
+        for words in (["export", "--platform", platform, "--out", folder], ["verify", folder]):
+            ran = [sys.executable, "-m", "mf2_edge", *words]
+            subprocess.run(ran, check=True, capture_output=True, cwd=tmp_path, env=environment)
+        assert any((tmp_path / platform / "code").iterdir())
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, text=True, cwd=tmp_path, env=environment
     ) as process:
