@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
 
+import msgspec
 import numpy as np
 
 from distill.config import ConfigError, Recipe, load_recipe
@@ -83,8 +84,10 @@ def _examine(
     slices: bool,
 ) -> Evaluation:
     analyzer = open_file(which).analyzer
+    precision: NetworkPrecision = "int8" if analyzer.artifact.precision == "int8" else "fp32"
     left_out: list[str] = []
-    coded = _human_coded(which, recipe, manifest, scratch, workers)
+    coded = _measured_in(precision, _human_coded(which, recipe, manifest, scratch, workers))
+    world = _measured_in(precision, _world(which, recipe, manifest, scratch, workers))
     emotions, sliced, properties, raters = [], [], [], []
     for part in held_out_parts(recipe, which, scratch, workers):
         emotions.append(part.emotions(manifest))
@@ -100,7 +103,6 @@ def _examine(
                         left_out,
                     )
                 )
-    precision: NetworkPrecision = "int8" if analyzer.artifact.precision == "int8" else "fp32"
     of_recipe = None
     learned = recipe.folds is not None and not recipe.data[recipe.folds.dataset].eval_only
     if learned:
@@ -119,7 +121,7 @@ def _examine(
         date=today(),
         machine=machine(),
         emotions=tuple(emotions),
-        world=tuple(_world(which, recipe, manifest, scratch, workers)),
+        world=world,
         recipe=of_recipe,
         seen_in_training=coded if learned else (),
         unseen_codes=() if learned else coded,
@@ -129,6 +131,12 @@ def _examine(
         left_out=tuple(left_out),
         cannot_be_measured=CANNOT,
     )
+
+
+def _measured_in(
+    precision: NetworkPrecision, accuracy: Iterable[AccuracySpec]
+) -> tuple[AccuracySpec, ...]:
+    return tuple(msgspec.structs.replace(each, precision=precision) for each in accuracy)
 
 
 def _human_coded(
