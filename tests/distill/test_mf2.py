@@ -61,7 +61,7 @@ def test_a_reading_has_the_shapes_that_it_promises(recipe: Recipe) -> None:
     with torch.inference_mode():
         reading = network.read(torch.randn(2, 3, 112, 112))
     assert reading.tokens.shape == (2, 21, 16)
-    assert [stage.shape[1] for stage in reading.stages] == [64, 128, 512, 512]
+    assert [stage.shape[1] for stage in reading.stages] == [32, 64, 256, 256]
     assert reading.attention.sum(dim=(2, 3)).numpy() == pytest.approx(1, abs=1e-5)
     assert reading.unit_text.norm(dim=2).numpy() == pytest.approx(1, abs=1e-5)
 

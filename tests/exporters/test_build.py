@@ -279,10 +279,10 @@ def test_ctrl_c_leaves_nothing(
 def test_a_full_disk_leaves_nothing(
     no_conversion: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """No file may grow beyond 1 MB here, which the system reports as it does a full disk."""
+    """No file may grow beyond 100 kB here, which the system reports as it does a full disk."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     arguments = exported_fp32().arguments(tmp_path / "b" / NAME)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
     try:
         assert main(arguments) == 2
     finally:

@@ -16,6 +16,7 @@ from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from distill.networks.mobilefacenet import Bottleneck
 from distill.training.checkpoint import load_network
 from exporters.bundle.convert import convert
 from exporters.errors import ConversionError, DelegationError
@@ -42,7 +43,7 @@ def test_tflite_is_native_throughout(bundle: Bundle) -> None:
         "CONV_2D": sum(isinstance(m, nn.Conv2d) and not _depthwise(m) for m in network.modules()),
         "DEPTHWISE_CONV_2D": sum(map(_depthwise, network.modules())),
         "PRELU": modules.count(nn.PReLU),
-        "ADD": 14,
+        "ADD": sum(isinstance(m, Bottleneck) and m.residual for m in network.modules()),
         "FULLY_CONNECTED": 2,
     }
 
@@ -67,7 +68,7 @@ def test_tflite_weights_are_aligned(bundle: Bundle) -> None:
         for i in range(model.BuffersLength())
         if model.Buffers(i).DataLength()
     ]
-    assert len(offsets) > 100
+    assert len(offsets) > 80  # weights, biases and slopes
     assert {offset % 16 for offset in offsets} == {0}
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from itertools import combinations
 from pathlib import Path
 
 import coremltools as ct
+import msgspec
 import numpy as np
 import onnx
 import pytest
@@ -16,11 +18,12 @@ from distill.training.checkpoint import load_integers
 from exporters.__main__ import main
 from exporters.checks.agreement import compare_all
 from exporters.checks.faces import synthetic_faces
+from exporters.checks.parity import Reference, measure_parity, run_network
 from exporters.checks.run import run_artifact
-from exporters.errors import ConversionError
+from exporters.errors import ConversionError, ParityError
 from exporters.formats.coreml.convert import _operators
 from exporters.formats.coreml.int8 import check_integers as check_coreml
-from exporters.formats.coreml.package import MODEL, unzip_package
+from exporters.formats.coreml.package import WEIGHTS, unzip_package, zip_package
 from exporters.formats.onnx.int8 import check_integers as check_onnx
 from exporters.formats.onnx.int8 import (
     quantize_biases,
@@ -30,7 +33,6 @@ from exporters.formats.onnx.int8 import (
 from exporters.formats.pt2e import unfold_weights
 from exporters.formats.tflite.graph import count_operators, read_graph
 from exporters.formats.tflite.int8 import _check_integers
-from exporters.mil_reference.interpreter import MilReference
 from mf2_edge.bundle.loader import Bundle, load_bundle
 from mf2_edge.bundle.schema import ArtifactSpec
 from mf2_edge.runtime.onnx import OnnxRuntime
@@ -292,10 +294,11 @@ def test_an_ml_program_of_integers_holds_integers(bundle: Bundle, tmp_path: Path
 def test_a_wrong_scale_of_integers_fails_the_gate(bundle: Bundle, tmp_path: Path) -> None:
     """Twice the scale of one stored weight, and the same file under a right checksum."""
     artifact = bundle.select("coreml", "int8")
-    package = unzip_package(bundle.path_of(artifact), tmp_path)
+    network = load_integers(exported_int8().parent / "network.pt2")
     faces = synthetic_faces(112, 112).images[:4]
-    expected = [MilReference(package).run(face)["emotion"] for face in faces]
-    model = package / "Data" / MODEL
+    outputs = run_network(network, faces, bundle.manifest.preprocessing)
+    reference = Reference(faces, outputs, len(faces), "toy faces", "it")
+    package = unzip_package(bundle.path_of(artifact), tmp_path)
     spec = ct.utils.load_spec(str(package))
     function = spec.mlProgram.functions["main"]
     block = function.block_specializations[function.opset]
@@ -303,13 +306,18 @@ def test_a_wrong_scale_of_integers_fails_the_gate(bundle: Bundle, tmp_path: Path
     stored = next(
         o for o in block.operations if o.outputs[0].name == head.inputs["weight"].arguments[0].name
     )
-    scale = stored.attributes["scale"]
-    place = scale.immediateValue.tensor.bytes
+    place = stored.attributes["scale"].immediateValue.tensor.bytes
     values = np.frombuffer(place.values, np.float16) * np.float16(2)
     place.values = values.astype(np.float16).tobytes()
-    model.write_bytes(spec.SerializeToString())
-    found = [MilReference(package).run(face)["emotion"] for face in faces]
-    assert np.abs(np.stack(found) - np.stack(expected)).max() > 0.5
+    weights = (package / "Data" / WEIGHTS).read_bytes()
+    zip_package(tmp_path / artifact.file, spec.SerializeToString(), weights)
+    data = (tmp_path / artifact.file).read_bytes()
+    changed = msgspec.structs.replace(artifact, bytes=len(data), sha256=sha256(data).hexdigest())
+    manifest = msgspec.structs.replace(bundle.manifest, artifacts=(changed,))
+    with pytest.raises(ParityError, match="differs from the network"):
+        measure_parity(
+            Bundle(tmp_path.resolve(), manifest, bundle.manifest_sha256), changed, reference
+        )
 
 
 def test_w8a8_needs_ios_17(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

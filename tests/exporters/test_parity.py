@@ -25,7 +25,7 @@ from exporters.checks.parity import (
 from exporters.errors import ParityError
 from exporters.formats.tflite.graph import read_graph, write_graph
 from mf2_edge.bundle.loader import Bundle, load_bundle
-from mf2_edge.bundle.schema import ArtifactSpec
+from mf2_edge.bundle.schema import ArtifactSpec, Precision
 from tests.helpers.exported import exported_fp32, write_store
 
 pytestmark = pytest.mark.slow
@@ -63,12 +63,26 @@ def test_the_network_tells_pictures_apart(reference: Reference) -> None:
     assert np.all(units.std(axis=0) > 0.5)
 
 
+@pytest.mark.parametrize(
+    ("precision", "add", "message"),
+    [
+        ("fp32", 0.01, r"scores by 0\.00\d+ at most.*allowed for fp32: 0.0001"),
+        ("fp16", 0.5, r"scores by 0\.\d+ at most.*allowed for fp16: 0.02"),
+        ("int8", 5.0, r"scores by 0\.\d+ at most.*allowed for int8: 0.3"),
+    ],
+)
 def test_one_changed_weight_is_refused(
-    bundle: Bundle, reference: Reference, tmp_path: Path
+    bundle: Bundle,
+    reference: Reference,
+    tmp_path: Path,
+    precision: Precision,
+    add: float,
+    message: str,
 ) -> None:
-    changed = _changed_copy(bundle, tmp_path / "changed", add=0.01)
-    with pytest.raises(ParityError, match=r"scores by 0\.00\d+ at most.*allowed for fp32: 0.0001"):
-        measure_parity(changed, changed.manifest.artifacts[0], reference)
+    changed = _changed_copy(bundle, tmp_path / "changed", add)
+    artifact = msgspec.structs.replace(changed.manifest.artifacts[0], precision=precision)
+    with pytest.raises(ParityError, match=message):
+        measure_parity(changed, artifact, reference)
 
 
 def test_rewriting_the_graph_alone_changes_nothing(

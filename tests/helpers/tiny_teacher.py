@@ -15,7 +15,7 @@ from distill.mfa.cli import main as mfa
 from distill.prepare import prepare
 from distill.training.checkpoint import TRAINED, save_network
 from tests.helpers.exported import lively_network
-from tests.helpers.tiny_training import RECIPE, tiny_recipe, write_recipe
+from tests.helpers.tiny_training import RECIPE, SMALL, tiny_recipe, write_recipe
 
 TEACHER = RECIPE.with_name("mf2.toml")
 
@@ -37,7 +37,7 @@ def prepared_teacher(folder: Path) -> Recipe:
     texts = replace(shipped.texts, store=str(store), texts=4)
     teacher = replace(
         tiny,
-        network=replace(shipped.network, init_from=None, token_width=16),
+        network=replace(shipped.network, init_from=None, token_width=16, **SMALL),
         texts=texts,
     )
     prepare(teacher, workers=1)
