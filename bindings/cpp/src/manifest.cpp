@@ -1,6 +1,7 @@
 #include "mf2_edge/manifest.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <set>
 #include <tuple>
 
@@ -122,6 +123,27 @@ static void check_labels(const Manifest& manifest) {
   }
 }
 
+/** Numbers that are finite, and would not leave the scores so. */
+static void check_extremes(const CalibrationSpec& calibration) {
+  constexpr double smallest = 1e-4, largest = 1 / smallest;
+  const auto slope = [](double value, const std::string& at) {
+    if (!(value >= smallest && value <= largest)) refuse("expected 0.0001 to 10000", at);
+  };
+  const auto bias = [](double value, const std::string& at) {
+    if (!(std::abs(value) <= largest)) refuse("expected a bias of 10000 at most", at);
+  };
+  slope(calibration.emotion.temperature, "$.calibration.emotion.temperature");
+  for (const auto* part : {&calibration.action_units, &calibration.strength}) {
+    for (const auto& [label, unit] : *part) {
+      slope(unit.scale, "$.calibration (" + label + ")");
+      bias(unit.bias, "$.calibration (" + label + ")");
+    }
+  }
+  for (const auto& [label, region] : calibration.visibility) {
+    bias(region.bias, "$.calibration.visibility." + label);
+  }
+}
+
 static void check_alignment(const Manifest& manifest) {
   const AlignmentSpec& spec = manifest.alignment;
   if (spec.width != manifest.input.width || spec.height != manifest.input.height) {
@@ -164,6 +186,7 @@ Manifest parse_manifest(const std::string& text, const std::string& source) {
     read(json, "$", manifest, {});
     check_heads(manifest);
     check_labels(manifest);
+    check_extremes(manifest.calibration);
     check_alignment(manifest);
     const auto& std_of = manifest.preprocessing.std;
     if (std::count(std_of.begin(), std_of.end(), 0.0) > 0) {

@@ -12,6 +12,7 @@ import {
   REGIONS,
   MANIFEST_SCHEMA,
   SCHEMA_VERSION,
+  type CalibrationSpec,
   type HeadSpec,
   type LabelReliability,
   type Manifest,
@@ -24,6 +25,8 @@ const ACTIVATIONS = {
   visibility: "sigmoid",
 } as const;
 const REQUIRED = ["emotion", "action_units"] as const;
+/** Of temperatures and slopes; its inverse is the largest. */
+const SMALLEST = 1e-4;
 
 /**
  * The manifest in a JSON text; `source` (its URL) is named in errors.
@@ -140,6 +143,7 @@ function* contradictions(manifest: Manifest): Generator<string> {
   }
   yield* headContradictions(manifest);
   yield* labelContradictions(manifest);
+  yield* extremes(manifest.calibration);
   const { alignment, input, preprocessing, artifacts, goldens } = manifest;
   if (alignment.width !== input.width || alignment.height !== input.height) {
     yield (
@@ -173,6 +177,28 @@ function* contradictions(manifest: Manifest): Generator<string> {
   }
   for (const { file } of [...artifacts, ...goldens]) {
     if (leaves(file)) yield `\`${file}\` is not a path inside the bundle`;
+  }
+}
+
+/** Numbers that are finite, and would not leave the scores so. */
+function* extremes(calibration: CalibrationSpec): Generator<string> {
+  const units = [
+    ...Object.entries(calibration.action_units),
+    ...Object.entries(calibration.strength),
+  ];
+  const slopes = units.map(([label, { scale }]) => [label, scale] as const);
+  for (const [name, value] of [
+    ...slopes,
+    ["emotion.temperature", calibration.emotion.temperature] as const,
+  ]) {
+    if (!(value >= SMALLEST && value <= 1 / SMALLEST)) {
+      yield `$.calibration (${name}) is ${value}; expected ${SMALLEST} to ${1 / SMALLEST}`;
+    }
+  }
+  for (const [label, { bias }] of [...units, ...Object.entries(calibration.visibility)]) {
+    if (!(Math.abs(bias) <= 1 / SMALLEST)) {
+      yield `$.calibration (${label}): bias is ${bias}; expected ${1 / SMALLEST} at most`;
+    }
   }
 }
 

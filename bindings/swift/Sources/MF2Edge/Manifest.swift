@@ -91,7 +91,7 @@ private func contradictions(_ manifest: Manifest) -> [String] {
         return ["$.heads: expected one head each of emotion, action_units, found \(found)"]
     }
     return headContradictions(manifest) + labelContradictions(manifest)
-        + partContradictions(manifest)
+        + partContradictions(manifest) + extremes(manifest.calibration)
 }
 
 private func headContradictions(_ manifest: Manifest) -> [String] {
@@ -185,6 +185,25 @@ private func partContradictions(_ manifest: Manifest) -> [String] {
     files += manifest.goldens.map { $0.file }
     for file in files where leaves(file) {
         found.append("`\(file)` is not a path inside the bundle")
+    }
+    return found
+}
+
+/// Numbers that are finite, and would not leave the scores so.
+private func extremes(_ calibration: CalibrationSpec) -> [String] {
+    let smallest: Double = 1e-4
+    let units: [ActionUnitCalibration] =
+        calibration.actionUnits.values + calibration.strength.values
+    var slopes: [Double] = units.map { $0.scale }
+    slopes.append(calibration.emotion.temperature)
+    var biases: [Double] = units.map { $0.bias }
+    biases += calibration.visibility.values.map { $0.bias }
+    var found: [String] = []
+    for slope in slopes where !(slope >= smallest && slope <= 1 / smallest) {
+        found.append("$.calibration: \(slope); expected \(smallest) to \(1 / smallest)")
+    }
+    for bias in biases where !(abs(bias) <= 1 / smallest) {
+        found.append("$.calibration: bias \(bias); expected \(1 / smallest) at most")
     }
     return found
 }

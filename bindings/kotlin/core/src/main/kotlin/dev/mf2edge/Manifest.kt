@@ -2,6 +2,9 @@ package dev.mf2edge
 
 private val REQUIRED = listOf(HeadName.EMOTION, HeadName.ACTION_UNITS)
 
+/** Of temperatures and slopes; its inverse is the largest. */
+private const val SMALLEST = 1e-4
+
 private val VERSION = Regex("([0-9]+)\\.([0-9]+)")
 
 /**
@@ -66,7 +69,8 @@ private fun contradictions(manifest: Manifest): List<String> {
             "$.heads: expected one head each of $expected, found ${names.joinToString { it.key }}",
         )
     }
-    return headContradictions(manifest) + labelContradictions(manifest) + partContradictions(manifest)
+    return headContradictions(manifest) + labelContradictions(manifest) +
+        partContradictions(manifest) + extremes(manifest.calibration)
 }
 
 private fun headContradictions(manifest: Manifest): List<String> = buildList {
@@ -160,6 +164,25 @@ private fun partContradictions(manifest: Manifest): List<String> = buildList {
     }
     for (file in manifest.artifacts.map { it.file } + manifest.goldens.map { it.file }) {
         if (leaves(file)) add("`$file` is not a path inside the bundle")
+    }
+}
+
+/** Numbers that are finite, and would not leave the scores so. */
+private fun extremes(calibration: CalibrationSpec): List<String> = buildList {
+    val units = calibration.actionUnits.entries + calibration.strength.entries
+    val slopes = units.map { (label, unit) -> label to unit.scale } +
+        ("emotion.temperature" to calibration.emotion.temperature)
+    for ((name, value) in slopes) {
+        if (value !in SMALLEST..1 / SMALLEST) {
+            add("$.calibration ($name) is $value; expected $SMALLEST to ${1 / SMALLEST}")
+        }
+    }
+    val biases = units.map { (label, unit) -> label to unit.bias } +
+        calibration.visibility.map { (label, region) -> label to region.bias }
+    for ((name, value) in biases) {
+        if (value !in -1 / SMALLEST..1 / SMALLEST) {
+            add("$.calibration ($name): bias is $value; expected ${1 / SMALLEST} at most")
+        }
     }
 }
 
