@@ -105,9 +105,9 @@ def _generated() -> list[Path]:
         _, code = example(bundle.manifest, bundle.select(form), "android")
         comment, _, rest = code.partition("import ")
         texts[f"Exported{form}"] = f"{comment}package exported.{form}\nimport {rest}"
-    [lines] = fenced_blocks(KOTLIN.parents[1] / "README.md", "kotlin")
+    [shown] = fenced_blocks(KOTLIN.parents[1] / "README.md", "kotlin")
     parameters = "context: android.content.Context, bitmap: android.graphics.Bitmap"
-    texts["ReadmeLines"] = f"package exported.tflite\nfun lines({parameters}) {{\n{lines}}}"
+    texts["ReadmeLines"] = f"package exported.tflite\nfun lines({parameters}) {{\n{shown}}}"
     folder = BUILD / "generated"
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in texts.items():
