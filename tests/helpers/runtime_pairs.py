@@ -42,7 +42,8 @@ def main(names: list[Name]) -> None:
     """Print `alone` (digest by name), `pairs` (how many were tried) and `differ` (those pairs)."""
     frame = astronaut()
     opened = {name: opener(name, frame) for name in names}
-    runs, alone = {}, {}
+    runs: dict[Name, Answer] = {}
+    alone: dict[Name, str] = {}
     for name, make in opened.items():
         runs[name] = make(1)
         alone[name] = runs[name]()
