@@ -42,8 +42,6 @@ from tests.helpers.tiny_training import RECIPE, SMALL, tiny_recipe, write_recipe
 
 pytestmark = pytest.mark.slow
 
-pytestmark = pytest.mark.slow
-
 ONCE = ViewConfig(scales=(1.0,), mirrored=False)
 replace = msgspec.structs.replace
 
@@ -220,6 +218,7 @@ def recipe(tmp_path_factory: pytest.TempPathFactory) -> Recipe:
             init_from=str(members[1].run_folder / "network.pt"),
             frozen=(),
             token_width=16,
+            taught_width=256,  # as the small MF² tells
             width=0.25,
             drop_blocks=SMALL["drop_blocks"],
         ),
