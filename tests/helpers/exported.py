@@ -13,6 +13,7 @@ from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import cast
+from unittest.mock import patch
 
 import cv2
 import msgspec
@@ -28,11 +29,17 @@ from distill.networks.network import FaceStateNet
 from distill.training.checkpoint import save_network
 from exporters.__main__ import main
 from exporters.checks.faces import synthetic_faces
+from exporters.checks.parity import Tolerance
 from tests.helpers.tiny_training import SMALL
 
 RECIPE = Path(__file__).parents[2] / "distill" / "configs" / "mf2-edge-base.toml"
 NAME = "mf2-edge-base"
 VERSION = "0.0.1-test"
+
+
+RANDOM_INT8 = Tolerance(max_abs_difference=0.45, agreement=0.93)
+"""Of 8-bit integers of random weights, whose answers lie nearer together than a trained network's;
+trained networks are held to the exporter's own. A wrong scale is far outside (test_int8.py)."""
 
 
 @dataclass(frozen=True)
@@ -106,19 +113,22 @@ def exported_int8() -> Path:
     )
     network = lively_network(recipe, seed=0)
     save_network(network, recipe, "toy", folder / "network.pt")
-    write_store(folder / "toyfaces", ["valid"] * 256, images=clear_pictures(network, 256))
+    pictures = clear_pictures(network, 256)
+    write_store(folder / "toyfaces", ["valid"] * 256, images=pictures)
     simulated = prepare(network, (2, 3, 112, 112))
-    faces = torch.from_numpy(synthetic_faces(112, 112).images).permute(0, 3, 1, 2)
     simulated.eval()
-    with torch.no_grad():
-        simulated((faces - 127.5) / 128)
+    seen = np.concatenate([synthetic_faces(112, 112).images, pictures[:128, 8:-8, 8:-8]])
+    with torch.no_grad():  # ranges of what it will be compared on
+        for part in np.array_split(seen, 2):
+            simulated((torch.from_numpy(part).permute(0, 3, 1, 2) - 127.5) / 128)
     save_program(convert(simulated), (2, 3, 112, 112), folder / "network.pt2")
     arguments = exported_fp32().arguments(
         folder / NAME, checkpoint=folder / "network.pt", faces=folder / "toyfaces"
     )
     files = ["tflite", "tflite:int8", "tflite/int8-io:int8", "executorch", "executorch:int8"]
     files += ["coreml:int8", "onnx", "onnx:int8"]
-    _export([*arguments, "--to", *files])
+    with patch.dict("exporters.checks.parity.TOLERANCES", {"int8": RANDOM_INT8}):
+        _export([*arguments, "--to", *files])
     return folder / NAME
 
 
