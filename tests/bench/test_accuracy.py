@@ -13,7 +13,7 @@ from benchmarks.tables.latency import saved_reports
 from exporters.__main__ import main
 from exporters.bundle.update import load_teacher
 from mf2_edge.bench.accuracy import accuracy_of
-from mf2_edge.bundle.loader import load_bundle
+from mf2_edge.bundle.loader import list_bundles, load_bundle
 from mf2_edge.bundle.schema import TeacherSpec
 from tests.helpers.make_tiny_bundle import FOLDER
 
@@ -75,8 +75,9 @@ def test_a_file_of_something_else_changes_nothing(
     assert (folder / "manifest.json").read_bytes() == (FOLDER / "manifest.json").read_bytes()
 
 
-def test_the_shipped_manifest_has_the_teacher_of_the_results_file() -> None:
-    assert load_bundle(None).manifest.teacher == load_teacher(TEACHER)
+@pytest.mark.parametrize("bundle", list_bundles())
+def test_a_bundle_that_names_a_teacher_has_that_of_the_results_file(bundle: str) -> None:
+    assert load_bundle(bundle).manifest.teacher in (None, load_teacher(TEACHER))
 
 
 def test_saved_reports_are_of_files_that_ship() -> None:

@@ -228,7 +228,7 @@ def clear_pictures(network: FaceStateNet, count: int) -> NDArray[np.uint8]:
     faces = images[:, 8:-8, 8:-8].astype(np.float32)
     inputs = torch.from_numpy((faces - 127.5) / 128).permute(0, 3, 1, 2)
     with torch.inference_mode():
-        parts = [network(batch)[:2] for batch in inputs.split(32)]
+        parts = [network(batch)[:2] for batch in torch.split(inputs, 32)]
     emotion, units = (torch.cat(head) for head in zip(*parts, strict=True))
     best = emotion.topk(2).values
     place = torch.arange(units.shape[1])
