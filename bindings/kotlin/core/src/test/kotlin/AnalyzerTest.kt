@@ -152,8 +152,8 @@ internal class AnalyzerTest {
     @Test
     fun `formats and precisions that are not there are named`() {
         for (options in listOf(
-            AnalyzerOptions(format = ArtifactFormat.COREML),
-            AnalyzerOptions(precision = Precision.FP16),
+            AnalyzerOptions(format = ArtifactFormat.COREML, precision = Precision.INT8),
+            AnalyzerOptions(precision = Precision.INT8),
         )) {
             val error = assertThrows(BundleException::class.java) {
                 FaceStateAnalyzer.load(BundleFiles.of(MODEL), FakeEngine(), options)
