@@ -5,16 +5,12 @@ Leave a margin of about a third around the face: the landmarks are looked for in
 
 import sys
 
-import numpy as np
-from PIL import Image
-
 from mf2_edge import FaceStateAnalyzer
 
 
 def main(paths: list[str]) -> None:
     """Print the emotion of each crop, and whether its landmarks were found."""
-    crops = [np.asarray(Image.open(path).convert("RGB")) for path in paths]
-    states = FaceStateAnalyzer().predict_crops(crops, color="rgb")
+    states = FaceStateAnalyzer().predict_crops(paths)
     for path, state in zip(paths, states, strict=True):
         print(f"{path}: {state.emotion.label} ({state.emotion.score:.2f}), {state.status}")
 

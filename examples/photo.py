@@ -11,9 +11,8 @@ def main(picture: str) -> None:
     if not faces:
         print("no face found")
     for face in faces:
-        units = [label for label, unit in face.action_units.items() if unit.present]
-        box = face.box
-        print(f"{face.emotion.label} ({face.emotion.score:.2f}), {' '.join(units) or 'no unit'}, "
+        units, box = " ".join(face.present_units), face.box
+        print(f"{face.emotion.label} ({face.emotion.score:.2f}), {units or 'no unit'}, "
               f"at {box.x:.0f},{box.y:.0f}, {box.width:.0f} px wide")  # fmt: skip
 
 

@@ -51,6 +51,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mf2_edge.bundle.arrays import read_arrays
+from mf2_edge.bundle.loader import SUMS, Bundle
 from mf2_edge.errors import BundleError, Mf2EdgeError
 from mf2_edge.io.regular import open_regular
 from mf2_edge.pipeline.align import align
@@ -61,7 +62,6 @@ from mf2_edge.tracking.series import smooth_series
 from mf2_edge.types import Landmarks, Point
 
 if TYPE_CHECKING:
-    from mf2_edge.bundle.loader import Bundle
     from mf2_edge.bundle.schema import ArtifactSpec, FileSpec, HeadName, Manifest
 
 GOLDEN_NAMES: Final[dict[HeadName, str]] = {
@@ -71,8 +71,6 @@ GOLDEN_NAMES: Final[dict[HeadName, str]] = {
     "visibility": "visibility",
 }
 """What the arrays of a head are called: `au_logits`, `au_scores`."""
-SUMS: Final = "SHA256SUMS"
-"""Of an exported folder: what lists its files."""
 _ARRAYS = ("aligned", "preprocess")
 _ALIGN = ("frame", "frame/landmarks", "frame/aligned", "tolerance/align")
 _SMOOTH = ("smooth/timestamps_ms", "smooth/label", "smooth/present", "tolerance/smooth")

@@ -122,12 +122,19 @@ def _toy_series(manifest: Manifest) -> dict[str, Any]:
         raw = np.repeat(rng.uniform(0, 1, (12, len(head.labels))), 5, axis=0)
         whole = raw.sum(axis=1, keepdims=True) if head.name == "emotion" else 1.0
         scores[f"{GOLDEN_NAMES[head.name]}_scores"] = raw / whole
+    made = smoothed_arrays(manifest, times, scores)
+    return made | {"tolerance/smooth": smoothing()["tolerance/smooth"]}
+
+
+def smoothed_arrays(
+    manifest: Manifest, times: NDArray[np.float64], scores: dict[str, NDArray[np.float64]]
+) -> dict[str, Any]:
+    """Scores over `times` [n], ms, and what the SDK smooths them to, by the names of goldens."""
     smoothed = smooth_series(manifest, times, **scores)
-    made = {"smooth/timestamps_ms": times}
+    made: dict[str, Any] = {"smooth/timestamps_ms": times}
     made |= {f"smooth/{name}": values for name, values in scores.items()}
     made |= {f"smooth/smoothed_{name}": getattr(smoothed, name) for name in scores}
-    made |= {"smooth/label": smoothed.label, "smooth/present": smoothed.present}
-    return made | {"tolerance/smooth": smoothing()["tolerance/smooth"]}
+    return made | {"smooth/label": smoothed.label, "smooth/present": smoothed.present}
 
 
 def toy_logits(manifest: Manifest) -> list[NDArray[np.float32]]:

@@ -27,6 +27,9 @@ DEFAULT_BUNDLE: Final = "mf2-edge-base"
 
 MANIFEST: Final = "manifest.json"
 
+SUMS: Final = "SHA256SUMS"
+"""What lists the files of a folder that `mf2-edge export` wrote."""
+
 LARGEST_MANIFEST: Final = 4_000_000
 """Bytes; those that ship have some tens of thousands."""
 

@@ -27,7 +27,7 @@ from zipfile import BadZipFile, ZipFile
 
 import msgspec
 
-from mf2_edge.bundle.loader import MANIFEST, Bundle
+from mf2_edge.bundle.loader import MANIFEST, SUMS, Bundle
 from mf2_edge.bundle.manifest import dump_manifest
 from mf2_edge.errors import BundleError
 from mf2_edge.export.code import binding_files, copy_files, example
@@ -39,7 +39,6 @@ from mf2_edge.io.outputs import check_outputs
 if TYPE_CHECKING:
     from mf2_edge.bundle.schema import Delegate, Manifest, Precision
 
-SUMS: Final = "SHA256SUMS"
 CODE: Final = "code"
 _DETECTORS: Final = Path(__file__).parents[1] / "detectors"
 
@@ -85,7 +84,8 @@ def export_bundle(bundle: Bundle, folder: Path, choice: Choice) -> list[Path]:
         copies |= {f"{CODE}/{name}": path for name, path in binding_files(platform).items()}
     models = {Path(each.file).name: bundle.read(each) for each in artifacts}
     goldens = {each.file: bundle.read(each) for each in manifest.goldens}
-    check_outputs((folder / name for name in (*models, *texts, *copies, SUMS)), bundle.files())
+    names = (*models, *goldens, *texts, *copies, SUMS)
+    check_outputs((folder / name for name in names), bundle.files())
 
     written: list[str] = []
     for name, data in models.items():

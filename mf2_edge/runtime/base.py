@@ -58,10 +58,13 @@ class Turns:
 
 
 _LOCKS: WeakSet[Lock] = WeakSet()
+_FORKING = Lock()
+"""Of two threads that fork at once, each would wait for locks that the other holds."""
 _held: list[Lock] = []
 
 
 def _before_fork() -> None:
+    _FORKING.acquire()
     _held[:] = list(_LOCKS)
     for lock in _held:
         lock.acquire()
@@ -71,6 +74,7 @@ def _after_fork() -> None:
     for lock in _held:
         lock.release()
     _held.clear()
+    _FORKING.release()
 
 
 if hasattr(os, "register_at_fork"):

@@ -81,7 +81,7 @@ def paced(whole: Path, times_ms: list[float], total_ms: float) -> Path:
 
 
 def play_as_camera(film: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever camera is opened plays this file, waiting for nobody; its end is a pulled plug."""
+    """Every camera that is opened plays this file as fast as it is read, and is lost at its end."""
     file = cv2.VideoCapture(str(film))
 
     class Camera:
