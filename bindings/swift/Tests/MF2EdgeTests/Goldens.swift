@@ -86,3 +86,9 @@ func largestDifference(_ found: [Double], _ recorded: [Double]) -> Double {
 func shippedManifest() throws -> Manifest {
     return try ModelBundle(folder: shippedBundle).manifest
 }
+
+/// Labels of the Action Units that an analyzer of the shipped bundle tells.
+func shownUnits() throws -> [String] {
+    let manifest: Manifest = try shippedManifest()
+    return manifest.head(.actionUnits).labels.filter { !manifest.experimental.contains($0) }
+}

@@ -112,17 +112,29 @@ final class StageTests: XCTestCase {
         let scores: Golden = try golden(stored, "smooth/au_scores")
         let smoothedEmotions: Golden = try golden(stored, "smooth/smoothed_emotion_scores")
         let smoothedScores: Golden = try golden(stored, "smooth/smoothed_au_scores")
+        let strengths: Golden = try golden(stored, "smooth/strength_scores")
+        let smoothedStrengths: Golden = try golden(stored, "smooth/smoothed_strength_scores")
+        let regions: [String] = manifest.findHead(.visibility)?.labels ?? []
+        let seen: Golden = try golden(stored, "smooth/visibility_scores")
+        let smoothedSeen: Golden = try golden(stored, "smooth/smoothed_visibility_scores")
         let present: Golden = try golden(stored, "smooth/present")
         let label: Golden = try golden(stored, "smooth/label")
         let tolerance: Double = try golden(stored, "tolerance/smooth").numbers[0]
         var smoother = Smoother(manifest, trackId: 1)
         for (t, time) in times.enumerated() {
-            let raw: FaceState = state(labels, emotions.row(t), units, scores.row(t))
+            var raw: FaceState = state(
+                labels, emotions.row(t), units, scores.row(t), strengths.row(t)
+            )
+            raw.visibility = OrderedMap(regions, seen.row(t))
             let smoothed: FaceState = smoother.update(raw, time).state
             let told: [Double] = smoothed.emotion.scores.values
             XCTAssertLessThanOrEqual(largestDifference(told, smoothedEmotions.row(t)), tolerance)
             let smoothedUnits: [Double] = smoothed.actionUnits.values.map { $0.score }
             XCTAssertLessThanOrEqual(largestDifference(smoothedUnits, smoothedScores.row(t)), tolerance)
+            let marked: [Double] = smoothed.actionUnits.values.compactMap { $0.strength }
+            XCTAssertLessThanOrEqual(largestDifference(marked, smoothedStrengths.row(t)), tolerance)
+            let visible: [Double] = smoothed.visibility.values
+            XCTAssertLessThanOrEqual(largestDifference(visible, smoothedSeen.row(t)), tolerance)
             let there: [Double] = smoothed.actionUnits.values.map { $0.present ? 1 : 0 }
             XCTAssertEqual(there, present.row(t), "frame \(t)")
             XCTAssertEqual(smoothed.emotion.label, labels[Int(label.numbers[t])], "frame \(t)")
@@ -131,12 +143,15 @@ final class StageTests: XCTestCase {
     }
 
     private func state(
-        _ labels: [String], _ emotions: [Double], _ units: [String], _ scores: [Double]
+        _ labels: [String], _ emotions: [Double], _ units: [String], _ scores: [Double],
+        _ strengths: [Double]
     ) -> FaceState {
         let best: Double = emotions.max() ?? 0
         let label: String = labels[emotions.firstIndex(of: best) ?? 0]
-        let actionUnits: [ActionUnit] = scores.map {
-            ActionUnit(name: "", score: $0, present: false, reason: .confident)
+        let actionUnits: [ActionUnit] = zip(scores, strengths).map { score, strength in
+            ActionUnit(
+                name: "", score: score, present: false, reason: .confident, strength: strength
+            )
         }
         return FaceState(
             box: Box(x: 0, y: 0, width: 1, height: 1),
