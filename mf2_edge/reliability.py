@@ -30,3 +30,9 @@ class LabelReliability(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     """Null where not measured."""
     world: ReliabilityFigure | None = None
     """Null where not measured."""
+
+    def __str__(self) -> str:
+        """The F1 measured, the world's first, e.g. "F1 0.85 (world, n=382)"."""
+        figures = {"world": self.world, "laboratory": self.laboratory}
+        told = [f"{one.f1:.2f} ({where}, n={one.n})" for where, one in figures.items() if one]
+        return f"F1 {', '.join(told)}" if told else "not measured"

@@ -337,17 +337,19 @@ class FaceState:
         return f"<FaceState {shown}, {where}{_doubt(emotion.reason)}>"
 
     def _repr_html_(self) -> str:
-        """What a notebook shows: the emotion and the units, each with its score."""
-        rows = [(self.emotion.label, self.emotion.score, "emotion", self.emotion.reason)]
+        """What a notebook shows: the emotion and the units, each with its score and reliability."""
+        answer = self.emotion
+        rows = [(answer.label, answer.score, "emotion", answer.reason, answer.reliability)]
         for label, unit in self.action_units.items():
             decided = "present" if unit.present else "absent"
-            rows.append((f"{label} {unit.name}", unit.score, decided, unit.reason))
+            name = f"{label} {unit.name}"
+            rows.append((name, unit.score, decided, unit.reason, unit.reliability))
         body = "".join(
             f"<tr><td>{escape(name)}</td><td>{score:.2f}</td><td>{decided}</td>"
-            f"<td>{reason.value}</td></tr>"
-            for name, score, decided, reason in rows
+            f"<td>{reason.value}</td><td>{measured or 'not measured'}</td></tr>"
+            for name, score, decided, reason, measured in rows
         )
-        head = "<tr><th></th><th>score</th><th></th><th>reason</th></tr>"
+        head = "<tr><th></th><th>score</th><th></th><th>reason</th><th>measured</th></tr>"
         return f"<table><caption>{escape(repr(self))}</caption>{head}{body}</table>"
 
     @property

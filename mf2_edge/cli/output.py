@@ -184,7 +184,7 @@ def _face_lines(number: int, face: FaceState) -> list[str]:
     present = [(label, unit) for label, unit in judged.items() if unit.present]
     lines += [
         f"  {label:<5} {unit.name:<22} {unit.score:.2f} {'#' * round(unit.score * _BAR):<{_BAR}} "
-        f"{unit.level or ''}".rstrip()
+        f"{unit.level or '':<6}  {unit.reliability or 'not measured'}"
         for label, unit in present
     ]
     if not present:

@@ -65,6 +65,7 @@ def _units(data: ReportData, manifest: Manifest, person: Person, name: str) -> s
     rows: list[list[str]] = []
     for label in data.units:
         scores, there = data.mean(person, label), data.mean(person, f"{label}_present")
+        told = manifest.reliability_of(label)
         share, words = data.share(person, f"{label}_present"), ACTION_UNIT_NAMES[label]
         highest = float(np.nanmax(scores)) if np.isfinite(scores).any() else 0.0
         said = f"{name}, {label} {words}: present {share:.0%} of the time, highest {highest:.2f}"
@@ -74,11 +75,11 @@ def _units(data: ReportData, manifest: Manifest, person: Person, name: str) -> s
             f'<span class="n">{share:.0%} present</span></div>'
         )
         (shown if share > 0 else others).append(row)
-        rows.append([label, words, f"{share:.0%}", f"{highest:.2f}", _reliability(manifest, label)])
+        rows.append([label, words, f"{share:.0%}", f"{highest:.2f}", str(told or "not measured")])
     first = "".join(shown) or "<p>No Action Unit was present.</p>"
     summary = f"<summary>{len(others)} units that were never present</summary>"
     rest = f"<details>{summary}{''.join(others)}</details>" if others else ""
-    head = ["Unit", "Name", "Present", "Highest score", "F1 as measured"]
+    head = ["Unit", "Name", "Present", "Highest score", "As measured"]
     return (
         '<h3>Action Units</h3><p class="soft">How sure the model is, over time; the dashed line is '
         "0.5, the bar below marks where a unit is present.</p>"
@@ -86,14 +87,6 @@ def _units(data: ReportData, manifest: Manifest, person: Person, name: str) -> s
         f"{rest}<details><summary>Action Units as a table</summary>"
         f"{table(f'{name}: Action Units', head, rows)}</details>"
     )
-
-
-def _reliability(manifest: Manifest, unit: str) -> str:
-    """How well the unit was predicted on held-out faces, as a table cell."""
-    told = manifest.reliability_of(unit)
-    figures = {} if told is None else {"world": told.world, "laboratory": told.laboratory}
-    parts = [f"{one.f1:.2f} {kind} (n={one.n:,})" for kind, one in figures.items() if one]
-    return ", ".join(parts) or "not measured"
 
 
 def _pose(data: ReportData, person: Person, name: str) -> str:

@@ -191,6 +191,7 @@ def test_the_served_page_analyses_the_camera(visit: dict[str, Any]) -> None:
     assert demo["faces"] == "1"
     assert demo["phone_overflow"] == 0
     assert demo["photo"] == "happiness"
+    assert any(re.search(r"^AU12 .+: F1 0\.\d\d \(", title) for title in demo["measured"])
 
 
 @needs_browser

@@ -18,6 +18,7 @@ import pytest
 from PIL import Image
 
 from mf2_edge import __version__
+from mf2_edge.bundle.loader import load_bundle
 from mf2_edge.cli.main import main
 from mf2_edge.cli.predict_files import _find
 from tests.helpers.make_tiny_bundle import EMOTIONS, FOLDER, SHOWN
@@ -50,7 +51,18 @@ def test_table_for_people(capsys: Captured) -> None:
     out = capsys.readouterr().out
     assert f"{ASTRONAUT}: 1 face\n" in out
     assert re.search(r"^  face 1  \w+ 0\.\d\d  box 1\d\d,\d\d \d+x\d+", out, re.MULTILINE)
-    assert re.search(r"^    AU\d+ +[a-z ]+ 0\.\d\d #+ +(slight|marked)$", out, re.MULTILINE)
+    assert re.search(r"^    AU\d+ +[a-z ]+ 0\.\d\d #+ +(slight|marked)", out, re.MULTILINE)
+
+
+def test_people_are_told_how_well_a_unit_was_predicted(capsys: Captured) -> None:
+    assert main(["predict", str(ASTRONAUT)]) == 0
+    told = load_bundle(None).manifest.reliability_of("AU12")
+    assert told is not None
+    assert told.world is not None
+    units = [line for line in capsys.readouterr().out.splitlines() if "#" in line]
+    (smile,) = [line for line in units if "AU12" in line]
+    assert smile.endswith(f"F1 {told.world.f1:.2f} (world, n={told.world.n})")
+    assert all(re.search(r"  (F1 [01]\.\d\d \(.+, n=\d+\)|not measured)$", line) for line in units)
 
 
 def test_json_is_one_array_with_every_file(photos: Path, capsys: Captured) -> None:

@@ -67,6 +67,9 @@ def test_a_notebook_shows_a_table_without_markup_of_ours(face: FaceState) -> Non
     html = face._repr_html_()
     assert html.count("<tr>") == 2 + len(face.action_units)
     assert "<table>" in html
+    told = face.action_units["AU12"].reliability
+    assert told is not None
+    assert f"<td>{told}</td>" in html
     assert "&lt;FaceState" in html  # what is text stays text
 
 

@@ -154,8 +154,8 @@ async function load({ url, precision }: Choice): Promise<Loaded> {
   return {
     analyzer,
     stream: analyzer.stream(),
-    emotions: new Bars(get("emotions"), emotion!.labels),
-    units: new Bars(get("units"), shown, PRESENT),
+    emotions: new Bars(get("emotions"), emotion!.labels, manifest),
+    units: new Bars(get("units"), shown, manifest, PRESENT),
     timeline: new Timeline(get("timeline"), get("legend"), manifest),
   };
 }

@@ -26,15 +26,23 @@ interface Bar {
 export class Bars {
   private readonly bars = new Map<string, Bar>();
 
-  /** A bar a label, with a mark at the score from which each counts. */
-  constructor(list: HTMLUListElement, labels: readonly string[], limit?: number) {
+  /**
+   * A bar a label, with a mark at the score from which each counts. What the manifest knows of a
+   * label's reliability stands in its title.
+   */
+  constructor(
+    list: HTMLUListElement,
+    labels: readonly string[],
+    manifest: Manifest,
+    limit?: number,
+  ) {
     list.replaceChildren();
     for (const label of labels) {
       const item = list.appendChild(document.createElement("li"));
       const name = ACTION_UNIT_NAMES[label];
       const title = item.appendChild(document.createElement("span"));
       title.textContent = name ? `${label} ${name}` : label;
-      title.title = title.textContent;
+      title.title = `${title.textContent}: ${measured(manifest, label)}`;
       const track = item.appendChild(element("div", "track"));
       const fill = track.appendChild(element("div", "fill"));
       if (limit !== undefined) {
@@ -139,6 +147,18 @@ export function drawFaces(
     context.fillText(text, 7 * unit, 17.5 * unit);
     context.restore();
   }
+}
+
+/** How well a label was predicted on held-out faces, where the manifest says so. */
+function measured({ reliability }: Manifest, label: string): string {
+  const told = reliability?.action_units[label] ?? reliability?.emotion[label];
+  const figures = [
+    ...(told?.world ? [`${told.world.f1.toFixed(2)} (world, n=${told.world.n})`] : []),
+    ...(told?.laboratory
+      ? [`${told.laboratory.f1.toFixed(2)} (laboratory, n=${told.laboratory.n})`]
+      : []),
+  ];
+  return figures.length > 0 ? `F1 ${figures.join(", ")}` : "not measured";
 }
 
 function element(tag: string, name: string): HTMLElement {

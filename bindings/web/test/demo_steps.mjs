@@ -23,6 +23,9 @@ export async function demoOfCamera(browser, url, work, options = {}) {
   answers.emotion = await page.textContent("#emotion");
   answers.units = await texts(page, "#units .present span:first-child");
   answers.faces = await page.textContent("#faces");
+  answers.measured = await page.$$eval("#units li span[title]", (all) =>
+    all.map((one) => one.title),
+  );
   answers.figures = await texts(page, "dd");
   answers.cameras = await texts(page, "#camera option");
   answers.timeline = await painted(page, "timeline");
