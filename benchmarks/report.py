@@ -1,15 +1,13 @@
-"""Reports of benchmarks: one JSON file a run, with its conditions."""
+"""Reports of benchmarks: one JSON file a run, with these conditions."""
 
 from __future__ import annotations
 
-import json
 import platform
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from mf2_edge.bench.measure.machine import cpu_name
-from mf2_edge.io.atomic import replacing
 
 RESULTS: Final = Path(__file__).parent / "results"
 
@@ -21,9 +19,3 @@ def conditions() -> dict[str, str]:
         "machine": f"{platform.system()} {platform.machine()}, {cpu_name()}, no GPU",
         "date": datetime.now(UTC).date().isoformat(),
     }
-
-
-def write_report(report: dict[str, Any], path: Path) -> None:
-    """Write a report as indented JSON, atomically."""
-    with replacing(path) as partial:
-        partial.write_text(json.dumps(report, indent=1) + "\n")

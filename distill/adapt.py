@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -30,7 +29,7 @@ from mf2_edge.bundle.head_schema import TaskCalibration
 from mf2_edge.bundle.loader import load_bundle
 from mf2_edge.bundle.schema import AccuracySpec
 from mf2_edge.errors import Mf2EdgeError
-from mf2_edge.io.atomic import replacing
+from mf2_edge.io.atomic import write_json
 
 VIEWS = 8
 """Augmented views of a face, beside the one that the product sees."""
@@ -154,8 +153,7 @@ def adapt(order: Adaptation, workers: int) -> list[AccuracySpec]:
     answers = head.answers(predict_dfn(head.dfn, states, parts.valid))
     notes = _notes(faces.unaligned, parts.valid)
     results = judge_task(head.card, answers, labels.targets[parts.valid], parts.split, notes)
-    with replacing(order.folder / "results.json") as partial:
-        partial.write_bytes(msgspec.json.format(msgspec.json.encode(results), indent=2))
+    write_json(order.folder / "results.json", results)
     save_head(head, order.folder / "head.pt")
     return results
 

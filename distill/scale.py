@@ -8,7 +8,6 @@ of descriptions from the code behind `mfa plan`. A figure that was not measured 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -31,7 +30,7 @@ from distill.mfa.shards.sample import find_faces
 from distill.mfa.shards.write import RECORDS_PER_SHARD, export
 from distill.training.distributed import join_world
 from distill.training.throughput import Throughput, measure_throughput
-from mf2_edge.io.atomic import replacing
+from mf2_edge.io.atomic import write_json
 
 RESULT: Final = Path("benchmarks/results/scale.json")
 
@@ -55,8 +54,7 @@ def main(arguments: Sequence[str]) -> int:
         if world.leads:
             report = _report(recipe, options, speed, faces, quote)
             options.write.parent.mkdir(parents=True, exist_ok=True)
-            with replacing(options.write) as partial:
-                partial.write_text(json.dumps(report, indent=1) + "\n")
+            write_json(options.write, report)
             sys.stdout.write(
                 f"{options.write} is written; `python -m benchmarks.tables` shows it\n"
             )

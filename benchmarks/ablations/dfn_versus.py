@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.report import RESULTS, conditions, write_report
-from mf2_edge.io.atomic import replacing
+from mf2_edge.io.atomic import write_json
 
 METHODS = ("dfn", "probe", "full")
 FULL_EPOCHS = {"rafdb": 10, "ckplus": 30}
@@ -91,8 +91,7 @@ def start(options: argparse.Namespace, asked: dict[str, Any]) -> dict[str, Any]:
         [*command, "--one", json.dumps(asked)], check=True, stdout=subprocess.PIPE, env=environment
     )
     answer = json.loads(done.stdout.splitlines()[-1]) | {"given": given}
-    with replacing(kept) as partial:
-        partial.write_text(json.dumps(answer))
+    write_json(kept, answer)
     return dict(answer)
 
 

@@ -33,7 +33,7 @@ from distill.networks.network import channels_last
 from distill.networks.size import network_size
 from distill.training.checkpoint import load_network
 from distill.training.loop import train
-from mf2_edge.io.atomic import replacing
+from mf2_edge.io.atomic import write_json
 
 BATCH = {"wild": 14, "rafdb": 8, "ferplus": 8, "ckplus": 2}
 """Faces a step of each data set."""
@@ -119,8 +119,7 @@ def run(recipe: Recipe, metrics: Metrics, *, by_fold: bool) -> None:
         }
     size = network_size(network, recipe.alignment)
     figures |= {"MACs": size.macs, "parameters": size.parameters}
-    with replacing(recipe.run_folder / "figures.json") as partial:
-        partial.write_text(json.dumps(figures))
+    write_json(recipe.run_folder / "figures.json", figures)
 
 
 def summary(rows: list[dict[str, float]]) -> dict[str, dict[str, Any]]:

@@ -35,7 +35,7 @@ from benchmarks.arm.emulator import CPUS, Emulator, EmulatorError, cache_folder,
 from exporters.checks.agreement import compare_scores
 from mf2_edge.bundle.loader import list_bundles, load_bundle
 from mf2_edge.errors import Mf2EdgeError
-from mf2_edge.io.atomic import replacing
+from mf2_edge.io.atomic import write_json
 from mf2_edge.io.image_file import read_image
 from mf2_edge.pipeline.align import align
 from mf2_edge.pipeline.detect import BlazeFaceDetector
@@ -76,8 +76,7 @@ def main(arguments: list[str] | None = None) -> int:
     for name in options.bundle or list_bundles():
         result = compare(load_bundle(name), emulator, options.cpu or CPUS, options.faces)
         options.out.mkdir(parents=True, exist_ok=True)
-        with replacing(options.out / f"{name}.json") as partial:
-            partial.write_text(json.dumps(result, indent=1) + "\n")
+        write_json(options.out / f"{name}.json", result)
         alike = alike and is_alike(result)
     return 0 if alike else 1
 

@@ -14,7 +14,6 @@ one thread, all cases in turn, medians as ratios to the first.
 from __future__ import annotations
 
 import argparse
-import json
 import platform
 import time
 from collections.abc import Callable, Iterator
@@ -32,7 +31,7 @@ import mf2_edge
 from benchmarks.detection.detectors import OPENCV, OURS, Found, open_detector
 from benchmarks.detection.frames import Face, Frame, compose, fill, read_pictures, read_rgb
 from mf2_edge.analyzer import FaceStateAnalyzer
-from mf2_edge.io.atomic import replacing
+from mf2_edge.io.atomic import write_json
 from mf2_edge.io.image_file import read_image
 from mf2_edge.pipeline.detect import BlazeFaceDetector, centre
 from mf2_edge.pipeline.finder import YuNetDetector
@@ -231,8 +230,7 @@ def _save(name: str, facts: dict[str, Any]) -> None:
         "machine": f"{platform.system()} {platform.machine()}, one thread",
     }
     RESULTS.mkdir(parents=True, exist_ok=True)
-    with replacing(RESULTS / name) as partial:
-        partial.write_text(json.dumps(about | facts, indent=1) + "\n")
+    write_json(RESULTS / name, about | facts)
 
 
 if __name__ == "__main__":

@@ -27,13 +27,14 @@ import numpy as np
 from tqdm import tqdm
 
 from benchmarks.peers.reference_networks import CACHE, tflite_file
-from benchmarks.report import RESULTS, conditions, write_report
+from benchmarks.report import RESULTS, conditions
 from mf2_edge import FaceStateAnalyzer
 from mf2_edge.bench.measure import machine
 from mf2_edge.bench.measure.faces import frames
 from mf2_edge.bench.measure.latency import percentiles
 from mf2_edge.bench.measure.pinning import choose_cpus, is_pinned, pin
 from mf2_edge.bundle.loader import list_bundles, load_bundle
+from mf2_edge.io.atomic import write_json
 from mf2_edge.runtime.litert import LiteRTRuntime
 
 OUT = RESULTS / "host" / "peers.json"
@@ -91,7 +92,7 @@ def main() -> None:
         "latency_ms": {timed.name: summary(timed) for timed in [*ours, *peers, *end_to_end]},
         "times_faster": times_faster,
     }
-    write_report(report, options.out)
+    write_json(options.out, report)
     for row in times_faster:
         sys.stdout.write(
             "{ours}: {times:.2f} times as fast as {peer} ({low:.2f} to {high:.2f})\n".format(**row)

@@ -13,13 +13,12 @@ import argparse
 import sys
 from pathlib import Path
 
-import msgspec
 from tqdm import tqdm
 
 from benchmarks.peers.reference_networks import CACHE, tflite_file
 from mf2_edge.bench.estimate.graph_work import Work, read_work
 from mf2_edge.bench.estimate.published import published_figures
-from mf2_edge.io.atomic import replacing
+from mf2_edge.io.atomic import write_json
 
 OUT = Path("mf2_edge/bench/estimate/data/work.json")
 
@@ -37,9 +36,7 @@ def main() -> int:
             sys.stderr.write(f"{network}: left out, {type(error).__name__}: {error}\n")
             continue
         work[network] = read_work(path.read_bytes(), source=path.name)
-    with replacing(options.out) as partial:
-        text = msgspec.json.format(msgspec.json.encode(work), indent=1)
-        partial.write_bytes(text + b"\n")
+    write_json(options.out, work)
     return 0
 
 

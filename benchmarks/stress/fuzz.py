@@ -31,12 +31,13 @@ from PIL import Image
 from tqdm import tqdm
 
 import mf2_edge
-from benchmarks.report import conditions, write_report
+from benchmarks.report import conditions
 from mf2_edge import FaceStateAnalyzer
 from mf2_edge.bench.measure.import_report import import_report
 from mf2_edge.bundle.loader import MANIFEST, load_bundle
 from mf2_edge.bundle.manifest import parse_manifest
 from mf2_edge.errors import Mf2EdgeError
+from mf2_edge.io.atomic import write_json
 from mf2_edge.io.image_file import read_image
 
 OUT = Path("benchmarks/results/fuzz.json")
@@ -235,7 +236,7 @@ def main() -> int:
             for d in tried
         ],
     }
-    write_report(report, options.out)
+    write_json(options.out, report)
     for entry in tried:
         sys.stdout.write(f"{entry.name}: {entry.tried:,} inputs, {len(entry.findings)} findings\n")
         sys.stdout.writelines(f"  {finding}\n" for finding in entry.findings[:10])

@@ -38,7 +38,7 @@ from distill.training.sources import load_source
 from mf2_edge import FaceStateAnalyzer, load_bundle
 from mf2_edge.bundle.schema import AccuracySpec
 from mf2_edge.errors import Mf2EdgeError
-from mf2_edge.io.atomic import replacing
+from mf2_edge.io.atomic import write_json
 
 RANK: Final = 32
 """Of the layer: sentences about eight emotions and nineteen units fill no more of the space."""
@@ -132,8 +132,7 @@ def teach_text_space(
         )
         for by, accuracy in _measure(analyzer, bundle, recipe, sources, space)
     ]
-    with replacing(figures) as partial:
-        partial.write_bytes(msgspec.json.format(msgspec.json.encode(found), indent=2))
+    write_json(figures, found)
     return found
 
 

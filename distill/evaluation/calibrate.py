@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import msgspec
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -25,7 +24,7 @@ from mf2_edge.bundle.schema import (
     EmotionCalibration,
     VisibilityCalibration,
 )
-from mf2_edge.io.atomic import replacing
+from mf2_edge.io.atomic import write_json
 from mf2_edge.pipeline.activations import sigmoid
 
 LEAST_POSITIVES: Final = 5
@@ -62,8 +61,7 @@ def calibrate(recipe: Recipe) -> Path:
     network = load_trained(recipe, shipped_precisions(recipe)[-1])
     calibration = fit(recipe, held_out(network, recipe))
     path = recipe.run_folder / "calibration.json"
-    with replacing(path) as partial:
-        partial.write_bytes(msgspec.json.format(msgspec.json.encode(calibration), indent=2))
+    write_json(path, calibration)
     return path
 
 

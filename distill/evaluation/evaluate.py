@@ -29,7 +29,7 @@ from mf2_edge.bundle.schema import (
     LabelAccuracy,
     ReliabilitySpec,
 )
-from mf2_edge.io.atomic import replacing
+from mf2_edge.io.atomic import write_json
 
 
 def evaluate(recipe: Recipe) -> list[AccuracySpec]:
@@ -59,8 +59,7 @@ def evaluate(recipe: Recipe) -> list[AccuracySpec]:
         results += [msgspec.structs.replace(each, precision=precision) for each in found]
         reliability = measure_reliability(recipe, calibration, world, folds)
     for file, content in (("results", results), ("reliability", reliability)):
-        with replacing(recipe.run_folder / f"{file}.json") as partial:
-            partial.write_bytes(msgspec.json.format(msgspec.json.encode(content), indent=2))
+        write_json(recipe.run_folder / f"{file}.json", content)
     return results
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
 import numpy as np
 
 from distill.datasets import READERS
@@ -19,7 +18,7 @@ from distill.evaluation.protocols.datasets import find_protocol
 from distill.evaluation.scoring import Measured, open_scorer, score_faces
 from distill.faces.resumable import fingerprint, remove_rows
 from mf2_edge.bundle.schema import AccuracySpec
-from mf2_edge.io.atomic import replacing
+from mf2_edge.io.atomic import write_json
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,6 @@ def evaluate_dataset(order: Order, workers: int) -> list[AccuracySpec]:
     path = out.with_name(f"{out.stem}-{key}.npy")
     scores = score_faces(order.measured, order.root, faces, rows, path, workers)
     results = Evaluator(protocol, faces, folds, scorer, lambda _: scores).results()
-    with replacing(out) as partial:
-        partial.write_bytes(msgspec.json.format(msgspec.json.encode(results), indent=2))
+    write_json(out, results)
     remove_rows(path)
     return results

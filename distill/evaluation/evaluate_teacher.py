@@ -22,7 +22,7 @@ from distill.training.sources import evaluation_stores, subject_folds
 from distill.training.teacher import load_members, open_ensemble
 from distill.training.teacher_outputs import Teacher
 from mf2_edge.bundle.schema import AccuracySpec
-from mf2_edge.io.atomic import replacing
+from mf2_edge.io.atomic import write_json
 
 ONCE = ViewConfig(scales=(1.0,), mirrored=False)
 
@@ -51,8 +51,7 @@ def evaluate_teacher(path: Path, out: Path) -> list[TeacherMetrics]:
             (config, members),
         ]
     ]
-    with replacing(out) as partial:
-        partial.write_bytes(msgspec.json.format(msgspec.json.encode(figures), indent=2))
+    write_json(out, figures)
     return figures
 
 

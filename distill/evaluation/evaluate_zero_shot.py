@@ -27,7 +27,7 @@ from distill.networks.network import FaceStateNet
 from distill.training.checkpoint import load_network
 from distill.training.sources import evaluation_stores, predict, subject_folds
 from mf2_edge.bundle.schema import AccuracySpec, LabelAccuracy
-from mf2_edge.io.atomic import replacing
+from mf2_edge.io.atomic import write_json
 
 Scores = tuple[NDArray[np.float32], NDArray[np.float32]]
 Read = Callable[[FaceStateNet, FaceStore, NDArray[np.int64]], Scores]
@@ -62,8 +62,7 @@ def evaluate_zero_shot(recipe: Recipe, out: Path) -> list[ZeroShotMetrics]:
         )
         for by, read in ways.items()
     ]
-    with replacing(out) as partial_file:
-        partial_file.write_bytes(msgspec.json.format(msgspec.json.encode(figures), indent=2))
+    write_json(out, figures)
     return figures
 
 

@@ -23,7 +23,7 @@ from mf2_edge.bundle.schema import (
     Sha256,
     Text,
 )
-from mf2_edge.io.atomic import replacing
+from mf2_edge.io.atomic import write_json
 
 Provenance = Literal["measured-device", "measured-host", "imported", "estimated", "published"]
 Milliseconds = Annotated[float, Meta(ge=0, le=1e7)]
@@ -176,9 +176,7 @@ def read_report(path: Path) -> Report:
 
 def _write(path: Path, content: object) -> None:
     try:
-        with replacing(path) as partial:
-            text = msgspec.json.format(msgspec.json.encode(content), indent=1)
-            partial.write_bytes(text + b"\n")
+        write_json(path, content)
     except OSError as error:
         raise ReportError(f"{path}: cannot be written ({error.strerror or error})") from error
 

@@ -10,6 +10,9 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Final
 
+import msgspec
+import numpy as np
+
 _NEW: Final = os.O_CREAT | os.O_EXCL | os.O_WRONLY
 _ANYBODY: Final = 0o666
 """What the process's umask leaves of it is the mode of a new file."""
@@ -64,6 +67,20 @@ def replacing(path: Path) -> Iterator[Path]:
         put_in_place(partial, path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def write_json(path: Path, content: object) -> None:
+    """Write structs, mappings, sequences and numbers as indented JSON; raises as `replacing`."""
+    text = msgspec.json.encode(content, enc_hook=_python_number)
+    with replacing(path) as partial:
+        partial.write_bytes(msgspec.json.format(text, indent=1) + b"\n")
+
+
+def _python_number(value: object) -> object:
+    """What msgspec does not know, as the plain number that it is; TypeError if it is none."""
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"{type(value).__name__} is no JSON")
 
 
 def _target(path: Path) -> Path:

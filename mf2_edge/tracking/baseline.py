@@ -23,7 +23,7 @@ import msgspec
 import numpy as np
 
 from mf2_edge.errors import BaselineError
-from mf2_edge.io.atomic import replacing
+from mf2_edge.io.atomic import write_json
 from mf2_edge.io.regular import open_regular
 from mf2_edge.types import PRESENT, Emotion, FaceState, Reason, Status
 
@@ -60,8 +60,7 @@ class Baseline(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
     def save(self, path: str | Path) -> None:
         """Write a JSON file, whole or not at all."""
-        with replacing(Path(path)) as partial:
-            partial.write_bytes(msgspec.json.format(msgspec.json.encode(self), indent=1) + b"\n")
+        write_json(Path(path), self)
 
     def check(self, bundle: Bundle) -> None:
         """Raise BaselineError unless it was recorded with this very bundle."""

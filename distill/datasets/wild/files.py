@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 
 from distill.datasets.wild.codes import CodedFace, CodesError
-from mf2_edge.io.atomic import replacing
+from mf2_edge.io.atomic import replacing, write_json
 
 FOLDER: Final = Path(__file__).parents[2] / "mfa" / "wild"
 """The files that come with the project."""
@@ -97,8 +97,7 @@ def save_part(folder: Path, file: str, faces: Sequence[CodedFace], coder: str) -
         with replacing(folder / file) as partial:
             partial.write_bytes(gzip.compress(content, 9, mtime=0))
     index = Index(tuple(sorted([*others, part], key=lambda one: one.file)))
-    with replacing(folder / INDEX) as partial:
-        partial.write_bytes(msgspec.json.format(msgspec.json.encode(index), indent=1) + b"\n")
+    write_json(folder / INDEX, index)
     _load.cache_clear()
     return part
 

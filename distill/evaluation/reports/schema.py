@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from mf2_edge.bundle.schema import AccuracySpec
-from mf2_edge.io.atomic import replacing
+from mf2_edge.io.atomic import write_json
 
 
 class _Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -205,8 +205,7 @@ class Evaluation(_Part, frozen=True, kw_only=True):
 
 def save_evaluation(evaluation: Evaluation, path: Path) -> None:
     """Write the file, whole or not at all."""
-    with replacing(path) as partial:
-        partial.write_bytes(msgspec.json.format(msgspec.json.encode(evaluation), indent=1) + b"\n")
+    write_json(path, evaluation)
 
 
 def load_evaluation(path: Path) -> Evaluation:

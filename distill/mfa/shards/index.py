@@ -15,7 +15,7 @@ from distill.mfa.shards.places import check_place
 from distill.mfa.shards.sample import Sample, digest
 from mf2_edge.bundle.schema import AlignmentSpec
 from mf2_edge.extras import require
-from mf2_edge.io.atomic import replacing
+from mf2_edge.io.atomic import write_json
 
 NAME: Final = "index.json"
 
@@ -99,5 +99,4 @@ def read_index(folder: str) -> ShardIndex:
 
 def write_index(folder: Path, index: ShardIndex) -> None:
     """Write a folder's index."""
-    with replacing(folder / NAME) as partial:
-        partial.write_bytes(msgspec.json.format(msgspec.json.encode(index), indent=1) + b"\n")
+    write_json(folder / NAME, index)

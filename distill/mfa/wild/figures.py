@@ -22,7 +22,7 @@ from distill.datasets.wild.split import rafdb_picture
 from distill.mfa.errors import MfaError
 from distill.mfa.wild.agreement import Agreement, WithHumans, agreement, with_humans
 from distill.mfa.wild.coded import read_controls
-from mf2_edge.io.atomic import replacing
+from mf2_edge.io.atomic import write_json
 
 UNBIASED = ("balanced", "random")
 """Why a face was chosen, where no model and no label had a say in it."""
@@ -107,8 +107,7 @@ def run(arguments: argparse.Namespace) -> int:
     figures = gather_figures(faces, arguments.controls, arguments.rafdb)
     sys.stdout.write(summary(figures))
     if arguments.write is not None:
-        with replacing(arguments.write) as partial:
-            partial.write_bytes(msgspec.json.format(msgspec.json.encode(figures), indent=1) + b"\n")
+        write_json(arguments.write, figures)
     return 0
 
 
