@@ -13,7 +13,8 @@ const HEADERS = {
 /** Start a server of `folders` ({"/path": folder}); resolves to it and its address. */
 export function serve(folders, port = 0, headers = {}) {
   const setHeaders = (response) => {
-    for (const [name, value] of Object.entries({ ...HEADERS, ...headers })) response.setHeader(name, value);
+    for (const [name, value] of Object.entries({ ...HEADERS, ...headers }))
+      response.setHeader(name, value);
   };
   const mounts = Object.entries(folders)
     .sort(([a], [b]) => b.length - a.length)

@@ -28,15 +28,19 @@ writeFileSync(
   '<!doctype html><script type="module" src="page.js"></script>',
 );
 
-const { server, url } = await serve({
-  "/": pages,
-  "/assets/": join(here, "dist/lib/assets"),
-  "/data/": plan.data,
-  "/bundles/": plan.bundles,
-  "/demo/": join(here, "dist/demo"),
-  "/quick_start/": plan.quick_start,
-  // Pictures of another origin load, though the page may not read them.
-}, 0, { "Cross-Origin-Resource-Policy": "cross-origin" });
+const { server, url } = await serve(
+  {
+    "/": pages,
+    "/assets/": join(here, "dist/lib/assets"),
+    "/data/": plan.data,
+    "/bundles/": plan.bundles,
+    "/demo/": join(here, "dist/demo"),
+    "/quick_start/": plan.quick_start,
+    // Pictures of another origin load, though the page may not read them.
+  },
+  0,
+  { "Cross-Origin-Resource-Policy": "cross-origin" },
+);
 const answers = { errors: [], sizes: await sizes(here) };
 try {
   const camera = await launch(plan.chromium, fakeCamera(plan.video));
