@@ -27,7 +27,7 @@ class Schedule:
 
     epochs: int = 40
     batch: int = 64
-    least_steps: int = 300
+    least_steps: int = 150
     most_steps: int = 4000
     lr: float = 2e-3
     weight_decay: float = 0.05

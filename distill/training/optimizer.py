@@ -88,7 +88,8 @@ def start_optimisation(
         [
             {"params": parameters, "lr": lr, "weight_decay": weight_decay if decays else 0.0}
             for (lr, decays), parameters in groups.items()
-        ]
+        ],
+        fused=True,
     )
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda step: part_of_peak(step, steps, warmup)
@@ -107,5 +108,4 @@ def part_of_peak(step: int, steps: int, warmup: int) -> float:
 @torch.no_grad()
 def update_average(average: nn.Module, network: nn.Module, decay: float) -> None:
     """Exponential moving average of the weights; the networks here have no buffers."""
-    for kept, new in zip(average.parameters(), network.parameters(), strict=True):
-        kept.lerp_(new, 1 - decay)
+    torch._foreach_lerp_(list(average.parameters()), list(network.parameters()), 1 - decay)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -133,7 +134,9 @@ def test_import_takes_the_report_of_the_bench(checked: Any, exported: Path) -> N
     assert 0 < report.network.p50 < report.stages["predict"].p50
     assert report.conditions.noise == ("thermal state serious at the end: throttled",)
     [command] = re.findall(r"^mf2-edge bench .*$", readme_blocks("sh")[-1], re.MULTILINE)
-    assert "Samsung Galaxy S24" in _shell(command, checked[1].parent)
+    project = exported.parents[4]
+    shutil.copy(checked[1], project / "report.json")
+    assert "Samsung Galaxy S24" in _shell(command, project)
 
 
 def test_versions_are_those_of_the_catalogue() -> None:
