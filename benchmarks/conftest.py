@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.report import conditions, write_report
+from benchmarks.report import conditions
 from mf2_edge.bundle.loader import load_bundle
+from mf2_edge.io.atomic import write_json
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -36,7 +37,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
             for benchmark in measured
         },
     }
-    write_report(report, path)
+    write_json(path, report)
 
 
 def _percentile(benchmark: object, percent: int) -> float:

@@ -1,6 +1,6 @@
 """DFN against full fine-tuning and a linear probe: quality, memory, time, on the same data.
 
-    python -m benchmarks.ablations.dfn_versus --checkpoint runs/mf2/wild.pt
+    python -m benchmarks.ablations.dfn_versus --checkpoint runs/mf2/network.pt
 
 Every run is a process of its own, one thread, so that its peak memory (VmHWM) is its own. Give a
 checkpoint of phase 1: phase 2 learns from all subjects of CK+, so nothing of CK+ would be held out.
@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.report import RESULTS, conditions, write_report
+from benchmarks.report import RESULTS, conditions
 from mf2_edge.io.atomic import write_json
 
 METHODS = ("dfn", "probe", "full")
@@ -63,7 +63,7 @@ def main() -> None:
         ],
         "runs": [row for rows in runs for row in rows],
     }
-    write_report(report, options.out)
+    write_json(options.out, report)
 
 
 def run(options: argparse.Namespace, task: str, seed: int) -> list[dict[str, Any]]:

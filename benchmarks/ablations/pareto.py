@@ -24,7 +24,7 @@ from tqdm import tqdm
 
 from benchmarks.ablations.plans import PLANS
 from benchmarks.ablations.run import arm_recipe
-from benchmarks.report import RESULTS, conditions, write_report
+from benchmarks.report import RESULTS, conditions
 from distill.networks.export_net import embedding_widths, export_network
 from distill.networks.fake_quantized import convert, prepare, save_program
 from distill.training.checkpoint import load_integers, load_network
@@ -34,7 +34,7 @@ from exporters.formats.tflite.fp32 import export_tflite
 from exporters.formats.tflite.int8 import export_tflite_int8
 from mf2_edge.bundle.loader import load_bundle
 from mf2_edge.bundle.schema import EmbeddingSpec
-from mf2_edge.io.atomic import replacing
+from mf2_edge.io.atomic import replacing, write_json
 from mf2_edge.runtime.litert import LiteRTRuntime
 
 
@@ -51,7 +51,7 @@ def main() -> None:
     with TemporaryDirectory() as folder:
         files = {}
         for name in tqdm(report["variants"], desc="export"):
-            checkpoint = arm_recipe(PLANS["sizes"], name, 0, budget).run_folder / "wild.pt"
+            checkpoint = arm_recipe(PLANS["sizes"], name, 0, budget).run_folder / "network.pt"
             for numbers, file in export(checkpoint, Path(folder)).items():
                 files[name, numbers] = file
         times = run_in_turns(files, options.rounds)
@@ -68,7 +68,7 @@ def main() -> None:
         "rounds": options.rounds,
         "latency": f"litert, one thread; {measured['date']}, {measured['machine']}",
     }
-    write_report(report, options.out)
+    write_json(options.out, report)
     draw(report, options.plot)
 
 

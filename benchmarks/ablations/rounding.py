@@ -14,11 +14,12 @@ from typing import Any
 
 import msgspec
 
-from benchmarks.report import RESULTS, conditions, write_report
+from benchmarks.report import RESULTS, conditions
 from distill.config import QatConfig, Recipe, load_recipe
 from distill.evaluation.evaluate import evaluate
 from distill.training.qat import quantize
 from mf2_edge.bundle.schema import AccuracySpec
+from mf2_edge.io.atomic import write_json
 
 FLOAT = ("network.pt", "calibration.json")
 """What training in floats and its calibration leave."""
@@ -51,7 +52,7 @@ def main() -> None:
         "rows": rows,
     }
     out = options.out or RESULTS / recipe.name / "rounding.json"
-    write_report(report, out)
+    write_json(out, report)
 
 
 def variant(recipe: Recipe, name: str, qat: QatConfig | None) -> Recipe:

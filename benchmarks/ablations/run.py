@@ -24,7 +24,7 @@ import numpy as np
 
 from benchmarks.ablations.dfn_versus import MALLOC
 from benchmarks.ablations.plans import PLANS, Metrics, Plan
-from benchmarks.report import RESULTS, conditions, write_report
+from benchmarks.report import RESULTS, conditions
 from distill.config import Recipe, load_recipe
 from distill.evaluation.metrics.scores import auc, f1
 from distill.evaluation.protocols.out_of_fold import out_of_fold_logits
@@ -71,7 +71,7 @@ def main() -> None:
         "variants": {name: summary(rows) for name, rows in figures.items()},
     }
     out = options.out or RESULTS / f"{options.plan}-ablation.json"
-    write_report(report, out)
+    write_json(out, report)
 
 
 def launch(plan: Plan, arm: str, seed: int, options: argparse.Namespace) -> None:

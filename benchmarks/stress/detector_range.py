@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from benchmarks.report import conditions, write_report
+from benchmarks.report import conditions
+from mf2_edge.io.atomic import write_json
 from mf2_edge.pipeline.blazeface import iou
 from mf2_edge.pipeline.detect import BlazeFaceDetector, Search
 from mf2_edge.types import Box
@@ -74,7 +75,7 @@ def main() -> None:
         **conditions(),
         "rows": [asdict(row) for row in rows],
     }
-    write_report(report, options.out)
+    write_json(options.out, report)
 
 
 def load_faces(path: Path, count: int, rng: np.random.Generator) -> list[Face]:

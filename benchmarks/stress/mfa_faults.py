@@ -21,10 +21,11 @@ from typing import Any
 
 from tqdm import tqdm
 
-from benchmarks.report import conditions, write_report
+from benchmarks.report import conditions
 from distill.mfa.records.ledger import Ledger
 from distill.mfa.records.store import open_store
 from distill.mfa.request.prices import Mode, load_quote
+from mf2_edge.io.atomic import write_json
 from tests.helpers.mfa.batches import Batches
 from tests.helpers.mfa.faces import Place, make_place
 from tests.helpers.mfa.server import FakeServer
@@ -68,7 +69,7 @@ def main() -> None:
         "seed": options.seed,
         "runs": [measure(case, options.count, options.faults, options.seed) for case in CASES],
     }
-    write_report(report, options.write)
+    write_json(options.write, report)
 
 
 def measure(case: Case, count: int, faults: float, seed: int) -> dict[str, Any]:

@@ -23,10 +23,11 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 import mf2_edge
-from benchmarks.report import conditions, write_report
+from benchmarks.report import conditions
 from distill.faces.augment import centre
 from distill.faces.store import load_store
 from mf2_edge import FaceStateAnalyzer
+from mf2_edge.io.atomic import write_json
 from mf2_edge.io.image_file import read_image
 from mf2_edge.tracking.series import smooth_series
 from mf2_edge.types import FaceState
@@ -57,7 +58,7 @@ def main() -> None:
         "endurance": endurance(analyzer, options.minutes),
         "smoothing": smoothing(analyzer),
     }
-    write_report(report, options.out)
+    write_json(options.out, report)
 
 
 def throughput(analyzer: FaceStateAnalyzer, frames: int) -> list[dict[str, Any]]:
