@@ -15,7 +15,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from benchmarks.tables import detection, latency, models, product, training, wild
+from benchmarks.tables import latency, models, product, training, wild
 from distill.evaluation.reports import tables
 from mf2_edge.io.atomic import replacing
 
@@ -58,7 +58,7 @@ TABLES: dict[str, tuple[str, Callable[[], str]]] = {
     "peers": ("docs/bench.md", latency.peers_table),
     "cost-model": ("docs/bench.md", latency.cost_model_table),
     "detector": ("docs/detector.md", product.detector_table),
-    "detection-price": ("docs/detector.md", detection.price_table),
+    "detection-price": ("docs/detector.md", product.price_table),
     "mfa-faults": ("docs/mfa.md", training.mfa_faults_table),
     "wild-counts": ("docs/mfa-wild.md", wild.counts_table),
     "wild-agreement": ("docs/mfa-wild.md", wild.agreement_table),
@@ -76,7 +76,6 @@ TABLES: dict[str, tuple[str, Callable[[], str]]] = {
     "front": ("docs/training.md", training.pareto_table),
     "unseen": ("docs/training.md", partial(training.ablation_table, "unseen")),
     "rounding": ("docs/training.md", partial(training.rounding_table, "mf2-edge-s")),
-    "answers": ("docs/training.md", training.answers_table),
     "blendshapes": ("docs/training.md", training.blendshapes_table),
     "text-space": ("docs/adapt.md", training.text_space_table),
     "dfn": ("docs/adapt.md", training.dfn_table),

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from benchmarks.tables.markdown import RESULTS, load, measured, table
+from benchmarks.report import RESULTS, load, measured
+from distill.evaluation.reports.markdown import table
 from mf2_edge.bench.accuracy import Judged
 from mf2_edge.bench.estimate.cost_model import FEWEST, figures_of, fit_cost_model
 from mf2_edge.bench.estimate.devices import known_devices

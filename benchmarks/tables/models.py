@@ -6,7 +6,8 @@ import tomllib
 from pathlib import Path
 
 import mf2_edge
-from benchmarks.tables.markdown import RESULTS, table
+from benchmarks.report import RESULTS
+from distill.evaluation.reports.markdown import table
 from distill.evaluation.reports.schema import EmotionReport, Evaluation, load_evaluation
 from mf2_edge.bundle.loader import list_bundles, load_bundle
 from mf2_edge.bundle.schema import SizeSpec

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from benchmarks.tables.markdown import RESULTS, load, measured, table
+from benchmarks.report import RESULTS, load, measured
 from distill.evaluation.reports import tables
+from distill.evaluation.reports.markdown import table, with_interval
 from distill.evaluation.reports.schema import Evaluation, load_evaluation
 from mf2_edge.bundle.loader import load_bundle
 
@@ -14,9 +15,7 @@ def accuracy_table() -> str:
     """Accuracy as the default bundle's manifest states it."""
     rows = []
     for found in load_bundle(None).manifest.accuracy:
-        value = f"{found.value:.3f}"
-        if found.low is not None and found.high is not None:
-            value += f" ({found.low:.3f} to {found.high:.3f})"
+        value = with_interval(found.value, found.low, found.high)
         data = f"{found.dataset}, {found.split}"
         rows.append((data, found.protocol, found.metric, value, f"{found.n:,}"))
     return table(("data", "protocol", "metric", "value", "n"), rows)
@@ -52,6 +51,29 @@ def detector_table() -> str:
         ),
         f"n = {report['faces']} faces a cell, seed {report['seed']}, {report['date']}, "
         f"{report['machine']}.",
+    )
+
+
+def price_table() -> str:
+    """CPU time as a ratio to `predict` of one near face with the detector before."""
+    report = load("detection/price.json")
+    cases = report["cases"]
+    return table(
+        ("", "near face", "no face", "six faces"),
+        (
+            (
+                f"{what}, {name}",
+                *(
+                    f"{cases[f'{what} {name} {faces}']['ratio']:.2f}"
+                    for faces in ("near", "nobody", "six")
+                ),
+            )
+            for what in ("predict", "detect")
+            for name in ("before", "default", "fast")
+        ),
+        f"1.00 is {cases['predict before near']['cpu_ms']:.1f} ms of CPU time; YuNet alone at "
+        f"640x480: {cases['yunet network 640x480']['ratio']:.2f}. Median of {report['rounds']} "
+        f"rounds, all cases in turn, {report['date']}, {report['machine']}.",
     )
 
 

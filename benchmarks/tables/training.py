@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from benchmarks.tables.markdown import RESULTS, load, measured, table
+from benchmarks.report import RESULTS, load, measured
+from distill.evaluation.reports.markdown import table, with_interval
 
 SIZES = ("MACs", "parameters")
 """Figures of an ablation that no seed changes."""
@@ -164,21 +165,10 @@ def rounding_table(name: str) -> str:
     return table(
         ("", *(f"{one['dataset']} {_part(one)}: {one['metric']}" for one in columns)),
         (
-            (what, *(f"{a['value']:.3f} ({a['low']:.3f} to {a['high']:.3f})" for a in accuracy))
+            (what, *(with_interval(a["value"], a["low"], a["high"]) for a in accuracy))
             for what, accuracy in report["rows"].items()
         ),
         f"{measured(report)}, seed {report['seed']}.",
-    )
-
-
-def answers_table() -> str:
-    """The recipe of mf2-edge-m, and the same network without MF², in floats and integers."""
-    return _networks(
-        [
-            (f"{name}, {numbers}", [a for a in accuracy if a["precision"] == numbers])
-            for name, accuracy in load("mf2-edge-m-answers.json").items()
-            for numbers in ("fp32", "int8")
-        ]
     )
 
 

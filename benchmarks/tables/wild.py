@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from benchmarks.tables.markdown import RESULTS, table
-from distill.mfa.wild.agreement import UnitWithHumans
+from benchmarks.report import RESULTS
+from distill.evaluation.reports.markdown import table
 from distill.mfa.wild.figures import Figures, number
 from mf2_edge.facs import ACTION_UNIT_NAMES
 
@@ -36,44 +36,48 @@ def agreement_table() -> str:
     """Every unit: two coders, and each with human codes."""
     figures = load_figures()
     humans = [{unit.unit: unit for unit in one.units} for one in figures.humans]
-    rows = [
-        "| unit | | both decided | A | B | both | κ | κ of strength | κ, undecided as absent "
-        "| human codes | F1 of A | F1 of B |",
-        "|---" * 12 + "|",
-    ]
+    rows = []
     for unit in figures.agreement.units:
         known = [one[unit.unit] for one in humans if unit.unit in one]
         rows.append(
-            f"| {unit.unit} | {ACTION_UNIT_NAMES[unit.unit]} | {unit.decided:,} | {unit.first:,} "
-            f"| {unit.second:,} | {unit.both:,} | {number(unit.kappa)} "
-            f"| {number(unit.strength_kappa)} | {number(unit.kappa_all)} "
-            f"| {' / '.join(str(one.human) for one in known) or '-'} | {_f1s(known)} |"
+            (
+                unit.unit,
+                ACTION_UNIT_NAMES[unit.unit],
+                *(f"{n:,}" for n in (unit.decided, unit.first, unit.second, unit.both)),
+                *map(number, (unit.kappa, unit.strength_kappa, unit.kappa_all)),
+                " / ".join(str(one.human) for one in known) or "-",
+                *([number(one.f1) for one in known] or ("-", "-")),
+            )
         )
     what = (
         f"n = {figures.agreement.n:,} faces coded twice; human codes of "
         f"{' / '.join(str(one.n) for one in figures.humans)} frames of CK+ (coder A / B), of which "
         "AU43 has none; F1 counts undecided as absent."
     )
-    return "\n".join([*rows, "", f"{what} {conditions(figures)}"])
+    head = ("unit", "", "both decided", "A", "B", "both", "κ", "κ of strength")
+    return table(
+        (*head, "κ, undecided as absent", "human codes", "F1 of A", "F1 of B"),
+        rows,
+        f"{what} {conditions(figures)}",
+    )
 
 
 def humans_table() -> str:
     """What a coder's word is worth beside human codes."""
     figures = load_figures()
     said = [code.said for code in figures.humans[0].codes]
-    rows = [
-        "| coder | frames | micro F1 | where it decided | "
-        + " | ".join(f'humans, where it said "{one}"' for one in said)
-        + " |",
-        "|---" * (4 + len(said)) + "|",
-    ]
-    for one in figures.humans:
-        shares = " | ".join(f"{code.human / code.n:.0%} of {code.n:,}" for code in one.codes)
-        rows.append(
-            f"| {one.coder} | {one.n:,} | {number(one.micro_f1)} | {number(one.decided_f1)} "
-            f"| {shares} |"
-        )
-    return "\n".join([*rows, "", conditions(figures)])
+    head = ("coder", "frames", "micro F1", "where it decided")
+    return table(
+        (*head, *(f'humans, where it said "{one}"' for one in said)),
+        (
+            (
+                *(one.coder, f"{one.n:,}", number(one.micro_f1), number(one.decided_f1)),
+                *(f"{code.human / code.n:.0%} of {code.n:,}" for code in one.codes),
+            )
+            for one in figures.humans
+        ),
+        conditions(figures),
+    )
 
 
 def emotions_table() -> str:
@@ -149,7 +153,3 @@ def conditions(figures: Figures) -> str:
         f"{figures.provenance}: {figures.date}, {figures.machine}, codes "
         f"{figures.codes_sha256[:12]}."
     )
-
-
-def _f1s(units: list[UnitWithHumans]) -> str:
-    return " | ".join(number(unit.f1) for unit in units) or "- | -"

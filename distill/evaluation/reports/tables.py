@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-
+from distill.evaluation.reports.markdown import table, with_interval
 from distill.evaluation.reports.schema import EmotionReport, Estimate, Evaluation
 from mf2_edge.bundle.schema import LabelAccuracy
 
@@ -11,7 +10,7 @@ from mf2_edge.bundle.schema import LabelAccuracy
 def emotions_table(evaluation: Evaluation) -> str:
     """A row a part of a data set."""
     head = ("faces", "n", "accuracy", "mean recall", "mean F1", "error before", "error after")
-    return _table(
+    return table(
         head,
         (
             (
@@ -31,7 +30,7 @@ def emotions_table(evaluation: Evaluation) -> str:
 def labels_table(evaluation: Evaluation) -> str:
     """A row an emotion, for each part."""
     head = ("faces", "emotion", "n", "recall", "precision", "F1")
-    return _table(
+    return table(
         head,
         (
             (
@@ -57,7 +56,7 @@ def confusion_tables(evaluation: Evaluation) -> str:
             (label, *(f"{count:,}" for count in counts.values()))
             for label, counts in part.confusion.items()
         )
-        tables.append(f"{_where(part)}:\n\n{_table(('label', *answers), rows)}")
+        tables.append(f"{_where(part)}:\n\n{table(('label', *answers), rows)}")
     return "\n\n".join(tables)
 
 
@@ -70,7 +69,7 @@ def units_table(evaluation: Evaluation) -> str:
     units = sorted({*coded, *correlation, *f1}, key=lambda unit: int(unit.removeprefix("AU")))
     of = "file, unseen people" if evaluation.unseen_codes else "recipe"
     head = ("unit", f"{of}: n", "F1", "AUC", "file: rank correlation", "n", "F1")
-    return _table(
+    return table(
         head,
         (
             (
@@ -101,17 +100,17 @@ def unit_means_table(evaluation: Evaluation) -> str:
             of,
             f"{spec.dataset}, {spec.split}",
             spec.metric,
-            _text(Estimate(value=spec.value, low=spec.low, high=spec.high)),
+            with_interval(spec.value, spec.low, spec.high),
             f"{spec.n:,}",
         )
         for of, specs in groups
         for spec in specs
     ]
-    table = _table(("figure of", "faces", "metric", "value", "n"), rows)
+    means = table(("figure of", "faces", "metric", "value", "n"), rows)
     if evaluation.recipe is None:
-        return table
+        return means
     were = "were" if evaluation.recipe.calibration_matches else "were **not**"
-    return f"{table}\n\nThe file's Action Units {were} calibrated on the logits of these folds."
+    return f"{means}\n\nThe file's Action Units {were} calibrated on the logits of these folds."
 
 
 def slices_table(evaluation: Evaluation) -> str:
@@ -137,7 +136,7 @@ def slices_table(evaluation: Evaluation) -> str:
             )
             for one in part.conditions
         ]
-    return _table((*head, "AU decisions that agree", "present AUs kept"), rows)
+    return table((*head, "AU decisions that agree", "present AUs kept"), rows)
 
 
 def properties_table(evaluation: Evaluation) -> str:
@@ -150,13 +149,13 @@ def properties_table(evaluation: Evaluation) -> str:
             for group in part.groups
         ]
         rows.append((where, part.what, "gap, in points", "", _points(part.gap)))
-    return _table(("faces", "by", "group", "n", "accuracy"), rows)
+    return table(("faces", "by", "group", "n", "accuracy"), rows)
 
 
 def raters_table(evaluation: Evaluation) -> str:
     """A row a group of faces by how many raters agree."""
     head = ("raters who chose the label", "n", "model", "model, other raters", "one rater")
-    return _table(
+    return table(
         head,
         (
             (
@@ -195,9 +194,7 @@ def _short(split: str) -> str:
 
 
 def _text(figure: Estimate) -> str:
-    if figure.low is None or figure.high is None:
-        return f"{figure.value:.3f}"
-    return f"{figure.value:.3f} ({figure.low:.3f} to {figure.high:.3f})"
+    return with_interval(figure.value, figure.low, figure.high)
 
 
 def _points(figure: Estimate) -> str:
@@ -209,9 +206,7 @@ def _points(figure: Estimate) -> str:
 
 
 def _label(label: LabelAccuracy | None) -> str:
-    if label is None:
-        return ""
-    return _text(Estimate(value=label.value, low=label.low, high=label.high))
+    return "" if label is None else with_interval(label.value, label.low, label.high)
 
 
 def _support(label: LabelAccuracy | None) -> str:
@@ -220,8 +215,3 @@ def _support(label: LabelAccuracy | None) -> str:
 
 def _auc(label: LabelAccuracy | None) -> str:
     return "" if label is None or label.auc is None else f"{label.auc:.3f}"
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
-    return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)])
