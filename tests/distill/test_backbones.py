@@ -159,7 +159,10 @@ def test_the_short_network_is_the_package_s_own_up_to_its_fifth_stage() -> None:
             maps = part(maps)
     assert maps.shape == (2, 112, 7, 7)
     torch.testing.assert_close(maps, own, rtol=1e-3, atol=1e-4)
-    assert made.branch["conv5"](maps.clone()).shape == (2, made.width, 7, 7)
+    last = made.branch["conv5"](maps.clone())
+    assert last.shape == (2, made.width, 7, 7)
+    means = made.branch["pooling"](last)  # as it starts
+    torch.testing.assert_close(means, last.mean(dim=(2, 3), keepdim=True))
 
 
 def test_the_short_network_can_be_shorter_by_its_residual_blocks() -> None:

@@ -8,7 +8,7 @@ pixels, and a branch leaves the trunk at 7x7.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from torch import Tensor, nn
 
@@ -18,6 +18,23 @@ from distill.networks.backbones.parts import Backbone, leave_out
 
 WIDTH: Final = 256
 """Values of the vector that a branch pools; its convolution starts at random."""
+
+
+SIDE: Final = 7
+"""Of the last map: 112 pixels at a stride of 16."""
+
+
+class Mean(nn.Conv2d):
+    """The mean of a map (N, channels, SIDE, SIDE) -> (N, channels, 1, 1), as a convolution.
+
+    Of every channel by itself, whose weights start at 1 / SIDE^2 and are trained like any. Every
+    converter takes a convolution in 8-bit integers; two of them leave the mean of a map in floats.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels, channels, SIDE, groups=channels)
+        nn.init.constant_(self.weight, 1 / SIDE**2)
+        nn.init.zeros_(cast("Tensor", self.bias))
 
 
 class Residual(nn.Module):
@@ -58,7 +75,7 @@ def efficientnet_lite0_short(settings: NetworkConfig, weights: str | None) -> Ba
         branch={
             "stage4": stages["stage4"],
             "conv5": nn.Sequential(nn.Conv2d(last, WIDTH, 1), nn.ReLU()),
-            "pooling": nn.AdaptiveAvgPool2d(1),
+            "pooling": Mean(WIDTH),
         },
         channels=network._blocks[7]._project_conv.out_channels,
         width=WIDTH,
