@@ -34,6 +34,7 @@ PAGES: Final = {
         "docs/adapt.md",
         "docs/bench.md",
         "docs/evaluation.md",
+        "docs/troubleshooting.md",
         "docs/security.md",
         "examples/README.md",
     ],

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import io
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -103,3 +105,23 @@ def test_the_evaluations_are_of_the_files_that_ship(name: str) -> None:
         left = [one for one in measured.left_out if not one.startswith("figures of the recipe:")]
         assert left == []
         assert numbers[measured.artifact] in whole or not has_folds
+
+
+def test_messages_of_the_troubleshooting_page_are_those_of_the_code() -> None:
+    """What is quoted in the first column is a part of a text of the SDK."""
+    texts = [text for file in (ROOT / "mf2_edge").rglob("*.py") for text in _texts(file)]
+    page = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
+    first = re.findall(r"^\| ([^|]+) \|", page, re.MULTILINE)
+    quoted = [part for cell in first for part in re.findall(r"`([^`]+ [^`]+)`", cell)]
+    assert len(quoted) > 10
+    assert [part for part in quoted if not any(part in text for text in texts)] == []
+
+
+def _texts(file: Path) -> Iterator[str]:
+    """Every string of a module, an f-string's values as "{}"."""
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+        elif isinstance(node, ast.JoinedStr):
+            parts = (p.value if isinstance(p, ast.Constant) else "{}" for p in node.values)
+            yield "".join(str(part) for part in parts)
