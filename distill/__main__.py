@@ -11,6 +11,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from distill.parsers import PARSERS
 from mf2_edge.extras import missing_extra
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: Sequence[str]) -> int:
+    if arguments and arguments[0] in PARSERS and {"-h", "--help"} & set(arguments[1:]):
+        PARSERS[arguments[0]]().parse_args(["--help"])
     if arguments and arguments[0] in PROGRAMS:
         own: Callable[[Sequence[str]], int] = import_module(PROGRAMS[arguments[0]][0]).main
         return own(arguments[1:])

@@ -25,6 +25,7 @@ from distill.adapting.user_faces import align_folder, align_pictures
 from distill.adapting.user_labels import LabelsError, UserLabels, read_labels
 from distill.adapting.user_split import Parts, picture_digests, split_rows
 from distill.faces.store import load_store
+from distill.parsers import ADAPT_OUT, adapt_parser
 from mf2_edge.bundle.head_schema import TaskCalibration
 from mf2_edge.bundle.loader import load_bundle
 from mf2_edge.bundle.schema import AccuracySpec
@@ -46,7 +47,7 @@ class Adaptation:
     images: Path
     task: str
     network: Path
-    out: Path = Path("runs/adapt")
+    out: Path = ADAPT_OUT
     seed: int = 0
 
     @property
@@ -57,19 +58,7 @@ class Adaptation:
 
 def main(arguments: Sequence[str]) -> int:
     """Learn a task and print its figures; returns the exit code, 2 for a mistake in the input."""
-    parser = argparse.ArgumentParser(prog="python -m distill adapt", description=__doc__)
-    parser.add_argument("--data", type=Path, help="labels (CSV, docs/adapt.md)")
-    parser.add_argument("--images", type=Path, help="folder of its pictures")
-    parser.add_argument("--text", help="a sentence instead of labels")
-    parser.add_argument(
-        "--faces", type=Path, help="with --text: folder of pictures of faces to compare with"
-    )
-    parser.add_argument("--task", required=True, help="name of the new head")
-    networks = parser.add_mutually_exclusive_group(required=True)
-    networks.add_argument("--bundle", help="a bundle of an edge network, by name or folder")
-    networks.add_argument("--checkpoint", type=Path, help="an MF² or edge network in training")
-    parser.add_argument("--out", type=Path, default=Adaptation.out)
-    parser.add_argument("--seed", type=int, default=Adaptation.seed)
+    parser = adapt_parser()
     options = parser.parse_args(arguments)
     labelled, by_text = (options.data, options.images), (options.text, options.faces)
     if (None in labelled) == (None in by_text) or any(labelled) == any(by_text):

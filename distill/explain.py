@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from distill.faces.batches import to_tensor
 from distill.networks.mf2 import MF2
+from distill.parsers import explain_parser
 from distill.training.checkpoint import CheckpointError, load_network
 from mf2_edge.errors import FrameError
 from mf2_edge.facs import ACTION_UNIT_NAMES
@@ -31,11 +31,7 @@ HEAT = np.array([255, 64, 0])
 
 def main(arguments: Sequence[str]) -> int:
     """Draw the attention over the largest face of a photograph; 2 for a mistake in the input."""
-    parser = argparse.ArgumentParser(prog="python -m distill explain", description=__doc__)
-    parser.add_argument("photo", type=Path)
-    parser.add_argument("--checkpoint", type=Path, default=Path("runs/mf2/network.pt"))
-    parser.add_argument("--out", type=Path, default=Path("explained.png"))
-    options = parser.parse_args(arguments)
+    options = explain_parser().parse_args(arguments)
     try:
         picture = explain(options.photo, options.checkpoint)
     except (ValueError, OSError) as error:

@@ -13,13 +13,13 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Final
+from typing import Any
 
 from distill.config import Recipe
 from distill.evaluation.conditions import today
 from distill.mfa.errors import MfaError
 from distill.mfa.faces import Face, iterate_faces
-from distill.mfa.options import MODEL, add_store, recipe_of, store_path
+from distill.mfa.options import recipe_of, store_path
 from distill.mfa.prompt.message import Asking, ask_about
 from distill.mfa.prompt.offline import describe_offline
 from distill.mfa.records.store import open_store
@@ -28,16 +28,15 @@ from distill.mfa.request.prices import Quote, load_quote
 from distill.mfa.shards.index import layout_of
 from distill.mfa.shards.sample import find_faces
 from distill.mfa.shards.write import RECORDS_PER_SHARD, export
+from distill.parsers import scale_parser
 from distill.training.distributed import join_world
 from distill.training.throughput import Throughput, measure_throughput
 from mf2_edge.io.atomic import write_json
 
-RESULT: Final = Path("benchmarks/results/scale.json")
-
 
 def main(arguments: Sequence[str]) -> int:
     """Measure, compute, write; returns 0, or 2 for a mistake in the input."""
-    parser = _parser()
+    parser = scale_parser()
     options = parser.parse_args(arguments)
     if (options.throughput is None) != (options.measured_on is None):
         parser.error("--throughput and --measured-on belong together")
@@ -62,32 +61,6 @@ def main(arguments: Sequence[str]) -> int:
         sys.stderr.write(f"distill scale: {error}\n")
         return 2
     return 0
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m distill scale", description=__doc__)
-    add_store(parser)
-    parser.add_argument("--faces", type=_positive, required=True, help="of the full-scale run")
-    parser.add_argument("--epochs", type=_positive, required=True, help="that training would take")
-    parser.add_argument("--steps", type=_positive, default=20, help="to time; 20")
-    parser.add_argument(
-        "--sample", type=_positive, default=500, help="faces of each data set to cost; 500"
-    )
-    parser.add_argument("--model", default=MODEL, help=f"that describes faces; {MODEL}")
-    parser.add_argument("--prices", type=Path, help="price list (TOML) in place of the built-in")
-    parser.add_argument(
-        "--throughput", type=_rate, metavar="FACES", help="a second, measured on another machine"
-    )
-    parser.add_argument("--measured-on", metavar="TEXT", help="that machine, and how it was done")
-    parser.add_argument(
-        "--gpu-speedup",
-        type=_rate,
-        metavar="FACTOR",
-        help="how many times as fast a GPU is taken to be, the preparing of faces left out",
-    )
-    parser.add_argument("--assuming", metavar="TEXT", help="where the factor is from")
-    parser.add_argument("--write", type=Path, default=RESULT, metavar="FILE", help=str(RESULT))
-    return parser
 
 
 def _report(
@@ -170,17 +143,3 @@ def _bytes_a_face(recipe: Recipe, faces: Sequence[Face]) -> float:
         export(samples, layout_of(recipe), folder / "shards", RECORDS_PER_SHARD)
         sizes = [path.stat().st_size for path in (folder / "shards").glob("*.tar")]
     return sum(sizes) / len(samples)
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
-    return value
-
-
-def _rate(text: str) -> float:
-    value = float(text)
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
-    return value

@@ -7,7 +7,6 @@ changes, and no checkpoint is needed.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -25,13 +24,14 @@ from tqdm import tqdm
 
 from distill.adapting.frozen import network_digest
 from distill.adapting.hidden import HiddenStates, hidden_states
-from distill.adapting.text_space import FOLDER, TextSpace, save_text_space
+from distill.adapting.text_space import TextSpace, save_text_space
 from distill.config import TEXT_WIDTH, ConfigError, Recipe, TextConfig, load_recipe
 from distill.evaluation.evaluate import emotion_accuracy, splits
 from distill.faces.augment import centre
 from distill.faces.batches import Source
 from distill.language.texts import TextBank, compare, load_bank, make_bank
 from distill.language.zero_shot import grammar_directions, plain_directions
+from distill.parsers import text_space_parser
 from distill.training.losses import alignment_loss
 from distill.training.optimizer import start_optimisation
 from distill.training.sources import load_source
@@ -72,17 +72,7 @@ class Faces:
 
 def main(arguments: Sequence[str]) -> int:
     """Make and measure a bundle's text space; returns the exit code, 2 for a mistake."""
-    parser = argparse.ArgumentParser(prog="python -m distill text-space", description=__doc__)
-    parser.add_argument("--bundle", required=True, help="of an edge network, by name or folder")
-    parser.add_argument(
-        "--config",
-        type=Path,
-        default=Path("distill/configs/mf2.toml"),
-        help="recipe whose faces and [texts] teach",
-    )
-    parser.add_argument("--out", type=Path, default=FOLDER, help="folder of the text spaces")
-    parser.add_argument("--figures", type=Path, required=True, help="figures (JSON)")
-    options = parser.parse_args(arguments)
+    options = text_space_parser().parse_args(arguments)
     try:
         bundle = load_bundle(options.bundle)
         recipe = load_recipe(options.config)

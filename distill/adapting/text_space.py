@@ -20,11 +20,12 @@ from distill.adapting.frozen import network_digest, open_frozen
 from distill.language.encode_text import BUILT_IN
 from distill.networks.edge import EdgeNet
 from distill.networks.mf2 import MF2
+from distill.parsers import TEXT_SPACES
 from distill.training.checkpoint import CheckpointError
 from mf2_edge import load_bundle
 from mf2_edge.io.atomic import replacing
 
-FOLDER: Final = Path(__file__).parents[1] / "text_spaces"
+FOLDER: Final = TEXT_SPACES
 """Of the bundles that ship."""
 
 

@@ -14,8 +14,7 @@ from sklearn.linear_model import LogisticRegression
 
 from distill.config import REGIONS, Recipe
 from distill.evaluation.metrics.scores import best_threshold
-from distill.faces.batches import UNDECIDED
-from distill.faces.store import FaceStore
+from distill.faces.store import UNDECIDED, FaceStore
 from distill.training.sources import Logits, evaluation_stores, predict
 from distill.training.trained import load_trained, shipped_precisions
 from mf2_edge.bundle.schema import (

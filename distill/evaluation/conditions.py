@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distill.config import Recipe
-from distill.faces.batches import UNDECIDED
+from distill.faces.store import UNDECIDED
 
 
 def hard_labels(labels: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -18,11 +18,9 @@ from torch import Tensor
 
 from distill.config import Recipe
 from distill.faces.augment import augment, centre
-from distill.faces.store import FaceStore
+from distill.faces.store import UNDECIDED, FaceStore
 from mf2_edge.bundle.schema import PreprocessingSpec
 
-UNDECIDED: Final = 0.5
-"""Label of a unit that two coders contradict each other about."""
 PRESENT: Final = 0.75
 """From this label on a face counts as showing a unit when faces are drawn."""
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from distill.config import REGIONS, ConfigError, Recipe
 from mf2_edge.io.atomic import replacing
+
+UNDECIDED: Final = 0.5
+"""Label of a unit that two coders contradict each other about."""
 
 
 @dataclass(frozen=True)

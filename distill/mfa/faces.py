@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distill.config import Recipe
-from distill.faces.batches import UNDECIDED
-from distill.faces.store import load_store
+from distill.faces.store import UNDECIDED, load_store
 from distill.mfa.errors import MfaError
 from distill.mfa.records.schema import FaceLabels
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from distill.__main__ import COMMANDS, PROGRAMS
+from distill.mfa.cli import COMMANDS as MFA
 from mf2_edge.extras import missing_extra
 
 ROOT = Path(__file__).parents[2]
@@ -29,7 +32,7 @@ runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
     ("command", "said"),
     [
         (["distill", "adapt", "--task", "x"], "torch is not installed"),
-        (["distill", "mfa", "build"], "torch is not installed"),
+        (["distill", "explain", "photo.jpg"], "torch is not installed"),
         (
             [
                 "exporters",
@@ -58,6 +61,39 @@ def test_a_missing_package_is_named_with_its_extra(command: list[str], said: str
     assert said in done.stderr
     assert "mf2-edge[" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["distill", "--help"],
+        *(["distill", name, "--help"] for name in (*COMMANDS, *PROGRAMS)),
+        *(["distill", "mfa", name, "--help"] for name in MFA),
+        ["exporters", "--help"],
+    ],
+    ids=" ".join,
+)
+def test_help_needs_no_extra(
+    command: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each in this process, where the modules of this project are not loaded yet."""
+    for name in list(sys.modules):
+        if name.partition(".")[0] in ("distill", "exporters", "torch"):
+            monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr("sys.meta_path", [Missing(), *sys.meta_path])
+    monkeypatch.setattr("sys.argv", command)
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_module(command[0], run_name="__main__", alter_sys=True)
+    assert ended.value.code == 0
+    assert "usage: python -m" in capsys.readouterr().out
+
+
+class Missing:
+    """Finds no package that an extra installs."""
+
+    def find_spec(self, name: str, _path: object = None, _target: object = None) -> None:
+        if name.partition(".")[0] in {"torch", "sklearn", "webdataset", "openai", "coremltools"}:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 
 def test_modules_of_no_extra_are_nobody_elses_fault() -> None:

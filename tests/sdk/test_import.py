@@ -35,7 +35,12 @@ LAZY = {"numpy", "cv2", "PIL", "msgspec", "tqdm", "ai_edge_litert", "tflite_runt
 
 def top_level_modules_after(code: str) -> set[str]:
     """Packages that a fresh interpreter holds after running `code`."""
-    report = "import sys, json; print(json.dumps(sorted({m.split('.')[0] for m in sys.modules})))"
+    return {name.partition(".")[0] for name in all_modules_after(code)}
+
+
+def all_modules_after(code: str) -> set[str]:
+    """Modules that a fresh interpreter holds after running `code`."""
+    report = "import sys, json; print(json.dumps(sorted(sys.modules)))"
     run = subprocess.run(
         [sys.executable, "-c", f"{code}\n{report}"], capture_output=True, text=True, check=True
     )
@@ -48,13 +53,10 @@ def test_bare_import_loads_nothing_heavy() -> None:
     assert loaded & (FRAMEWORKS | LAZY) == set()
 
 
-def test_bare_import_takes_less_than_400_ms() -> None:
-    code = "import time; t = time.perf_counter(); import mf2_edge; print(time.perf_counter() - t)"
-    seconds = [
-        float(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout)
-        for _ in range(3)
-    ]
-    assert min(seconds) < 0.4
+def test_bare_import_loads_few_modules() -> None:
+    """Their number is what its time is made of, which benchmarks measure."""
+    bare = len(all_modules_after("pass"))
+    assert len(all_modules_after("import mf2_edge")) - bare < 40
 
 
 def test_predicting_loads_no_framework() -> None:
