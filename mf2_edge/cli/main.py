@@ -13,13 +13,11 @@ from __future__ import annotations
 import argparse
 import io
 import os
-import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 
 from mf2_edge import __version__
@@ -32,9 +30,6 @@ from mf2_edge.errors import Mf2EdgeError, OutputError
 
 if TYPE_CHECKING:
     from mf2_edge.analyzer import FaceStateAnalyzer
-
-# "INFO: ..." of LiteRT, "[threadpool.cpp:66] ..." of ExecuTorch.
-_NATIVE_NOTICE = rb"INFO: |\[\w+\.cpp:\d+\] "
 
 _EXIT_INPUT, _EXIT_USAGE, _EXIT_INTERRUPTED = 1, 2, 130
 
@@ -189,12 +184,8 @@ def _predict(arguments: argparse.Namespace) -> int:
     from mf2_edge.cli.predict_files import predict_files
     from mf2_edge.parallel import default_workers
 
-    def open_analyzer() -> FaceStateAnalyzer:
-        with _quiet_native_logs():
-            return _analyzer(arguments)
-
     failures = predict_files(
-        open_analyzer,
+        partial(_analyzer, arguments),
         arguments.paths,
         form=arguments.form,
         annotate=arguments.annotate,
@@ -210,19 +201,11 @@ def _predict(arguments: argparse.Namespace) -> int:
 
 
 def _watch(arguments: argparse.Namespace) -> int:
-    def open_analyzer() -> FaceStateAnalyzer:
-        with _quiet_native_logs():
-            return _analyzer(arguments)
-
-    return watch_command.run(arguments, open_analyzer)
+    return watch_command.run(arguments, partial(_analyzer, arguments))
 
 
 def _report(arguments: argparse.Namespace) -> int:
-    def open_analyzer() -> FaceStateAnalyzer:
-        with _quiet_native_logs():
-            return _analyzer(arguments)
-
-    return report_command.run(arguments, open_analyzer)
+    return report_command.run(arguments, partial(_analyzer, arguments))
 
 
 def _analyzer(arguments: argparse.Namespace) -> FaceStateAnalyzer:
@@ -262,8 +245,9 @@ def _info(arguments: argparse.Namespace) -> int:
 
 def _verify(arguments: argparse.Namespace) -> int:
     from mf2_edge.cli.verify_command import run
+    from mf2_edge.runtime.native_output import held_back
 
-    with _quiet_native_logs():
+    with held_back():  # the child's as well, which holds back nothing: it may crash
         return run(arguments)
 
 
@@ -271,24 +255,6 @@ def _bench(arguments: argparse.Namespace) -> int:
     from mf2_edge.bench.command import run
 
     return run(arguments)
-
-
-@contextmanager
-def _quiet_native_logs() -> Iterator[None]:
-    """Hold back the notices that the C++ of the engines prints to stderr when it loads a model.
-
-    They offer no switch for them. Whatever else was printed meanwhile is passed on.
-    """
-    sys.stderr.flush()
-    with TemporaryFile() as held, os.fdopen(os.dup(2), "wb") as stderr:
-        os.dup2(held.fileno(), 2)
-        try:
-            yield
-        finally:
-            sys.stderr.flush()
-            os.dup2(stderr.fileno(), 2)
-            held.seek(0)
-            stderr.writelines(line for line in held if not re.match(_NATIVE_NOTICE, line))
 
 
 COMMANDS: tuple[Command, ...] = (

@@ -9,6 +9,8 @@ a child process; its end, whatever the cause, is a failed check and not the end 
 from __future__ import annotations
 
 import argparse
+import faulthandler
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -81,8 +83,11 @@ def _send_checks(path: str, out: Connection) -> None:
     from pathlib import Path
 
     from mf2_edge.bundle.loader import load_bundle
+    from mf2_edge.runtime.native_output import SWITCH
     from mf2_edge.verify import each_check
 
+    os.environ[SWITCH] = "1"  # what is held back here would go with a crash
+    faulthandler.enable()
     for check in each_check(load_bundle(Path(path))):
         out.send(check)
     out.send(None)

@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Lock
-from typing import Protocol
+from typing import Final, Protocol
 from weakref import WeakSet
 
 import numpy as np
@@ -57,6 +57,9 @@ class Turns:
             yield
 
 
+MOST_THREADS: Final = 1024
+"""Of one network; engines crash or overflow far above."""
+
 _LOCKS: WeakSet[Lock] = WeakSet()
 _FORKING = Lock()
 """Of two threads that fork at once, each would wait for locks that the other holds."""
@@ -84,9 +87,9 @@ if hasattr(os, "register_at_fork"):
 
 
 def check_threads(num_threads: int) -> None:
-    """Raise ValueError for less than one thread."""
-    if num_threads < 1:
-        raise ValueError(f"num_threads={num_threads}: expected 1 or more")
+    """Raise ValueError for less than one thread, or more than any machine has."""
+    if not 1 <= num_threads <= MOST_THREADS:
+        raise ValueError(f"num_threads={num_threads}: expected 1 to {MOST_THREADS}")
 
 
 def check_input(x: NDArray[np.float32], shape: tuple[int, ...]) -> None:

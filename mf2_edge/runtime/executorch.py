@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from mf2_edge.errors import BundleError, InferenceError
 from mf2_edge.extras import require
 from mf2_edge.runtime.base import Turns, check_input, check_threads, finite
+from mf2_edge.runtime.native_output import held_back
 
 _LOADING: Final = Lock()
 
@@ -29,20 +30,23 @@ class ExecuTorchRuntime:
     def __init__(self, model: bytes, num_threads: int = 1) -> None:
         """Raises BundleError if `model` cannot be loaded, MissingExtraError without ExecuTorch."""
         check_threads(num_threads)
+        with held_back(), _LOADING:
+            self._load(model, num_threads)
+        self._shape = tuple(self._forward.metadata.input_tensor_meta(0).sizes())
+        self._turns = Turns(num_threads)
+
+    def _load(self, model: bytes, num_threads: int) -> None:
         engine = require("executorch.runtime", extra="executorch")
         library = require("executorch.extension.pybindings._portable_lib", extra="executorch")
         self._torch = require("torch", extra="executorch")
-        with _LOADING:
-            _set_threads(library, num_threads)
-            try:
-                # Methods do not keep their program alive, so this object does.
-                self._program = engine.Runtime.get().load_program(model)
-                self._forward = self._program.load_method("forward")
-            except (RuntimeError, ValueError, KeyError) as error:
-                raise BundleError(f"ExecuTorch cannot load the program: {error}") from error
-            _OPEN.add(self)
-        self._shape = tuple(self._forward.metadata.input_tensor_meta(0).sizes())
-        self._turns = Turns(num_threads)
+        _set_threads(library, num_threads)
+        try:
+            # Methods do not keep their program alive, so this object does.
+            self._program = engine.Runtime.get().load_program(model)
+            self._forward = self._program.load_method("forward")
+        except (RuntimeError, ValueError, KeyError) as error:
+            raise BundleError(f"ExecuTorch cannot load the program: {error}") from error
+        _OPEN.add(self)
 
     def run(self, x: NDArray[np.float32]) -> list[NDArray[np.float32]]:
         """See `ModelRuntime.run`."""

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from mf2_edge.errors import BundleError, InferenceError, RuntimeUnavailableError
 from mf2_edge.extras import installed
 from mf2_edge.runtime.base import Turns, check_input, check_threads, finite
+from mf2_edge.runtime.native_output import held_back
 
 
 class LiteRTRuntime:
@@ -33,11 +34,12 @@ class LiteRTRuntime:
         check_threads(num_threads)
         interpreter_class = _interpreter_class()
         try:
-            self._interpreter = interpreter_class(model_content=model, num_threads=num_threads)
-            if input_shape is not None:
-                place = self._interpreter.get_input_details()[0]["index"]
-                self._interpreter.resize_tensor_input(place, input_shape, strict=True)
-            self._interpreter.allocate_tensors()
+            with held_back():
+                self._interpreter = interpreter_class(model_content=model, num_threads=num_threads)
+                if input_shape is not None:
+                    place = self._interpreter.get_input_details()[0]["index"]
+                    self._interpreter.resize_tensor_input(place, input_shape, strict=True)
+                self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise BundleError(f"LiteRT cannot load the model: {error}") from error
         inputs = self._interpreter.get_input_details()
