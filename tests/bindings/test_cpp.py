@@ -243,6 +243,19 @@ def test_fuzzing_finds_no_crash(target: str, sanitized: Path, tmp_path: Path) ->
     print(f"{target}: {done[1]} inputs")  # noqa: T201 - how much was tried
 
 
+def test_a_detector_that_asks_for_gigabytes_is_refused(
+    sanitized: Path, model: Path, tmp_path: Path
+) -> None:
+    detector = Path(shutil.copytree(DETECTOR, tmp_path / "detector"))
+    spec = json.loads((detector / "detector.json").read_text())
+    spec |= {"input_size": 1024, "anchor_layers": [{"stride": 1, "per_cell": 64}] * 32}
+    (detector / "detector.json").write_text(json.dumps(spec))
+    command = [sanitized / "replay", model, detector, tmp_path]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "detector.json: $.anchor_layers: more than 100000 anchors" in done.stderr
+
+
 def test_the_quick_start_ends_at_a_face(tmp_path: Path) -> None:
     """Each command of the README, its paths in a temporary folder."""
     if not Path("/usr/include/stb/stb_image.h").exists():

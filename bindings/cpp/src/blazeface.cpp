@@ -27,6 +27,21 @@ static void read(const Json& json, const std::string& at, AnchorLayer& made, con
   fields.close();
 }
 
+/** More than any detector has; a file of a few bytes must not ask for gigabytes. */
+static constexpr std::int64_t kMostAnchors = 100'000;
+
+static void check_anchors(const DetectorSpec& spec) {
+  std::int64_t count = 0;
+  for (const AnchorLayer& layer : spec.anchor_layers) {
+    const std::int64_t cells = spec.input_size / layer.stride;
+    count += cells * cells * layer.per_cell;
+    if (count > kMostAnchors) {
+      throw ManifestError("$.anchor_layers: more than " + std::to_string(kMostAnchors) +
+                          " anchors");
+    }
+  }
+}
+
 static DetectorSpec read_spec(const std::filesystem::path& path) {
   DetectorSpec made;
   try {
@@ -50,6 +65,7 @@ static DetectorSpec read_spec(const std::filesystem::path& path) {
     fields.required("sure_score", made.sure_score, probability);
     fields.required("overlap", made.overlap, Limits::from(0, 1));
     fields.close();
+    check_anchors(made);
   } catch (const ManifestError& error) {
     throw BundleError(path.string() + ": " + error.what() + "; copy the detector again");
   }

@@ -131,11 +131,19 @@ export function iou(a: Box, b: Box): number {
   return shared / (a.width * a.height + b.width * b.height - shared);
 }
 
+/** More than any detector has; a file of a few bytes must not ask for gigabytes. */
+const MOST_ANCHORS = 100_000;
+
 /** Centres x, y of all anchors, row by row, layer by layer; pixel centres are integers. */
 function anchorsOf(spec: DetectorSpec): Float32Array {
   const centres: number[] = [];
   for (const { stride, per_cell } of spec.anchor_layers) {
     const cells = Math.floor(spec.input_size / stride);
+    if (!(centres.length / 2 + cells ** 2 * per_cell <= MOST_ANCHORS)) {
+      throw new BundleError(
+        `detector.json: more than ${MOST_ANCHORS} anchors; copy the assets again`,
+      );
+    }
     const centre = (cell: number) => (cell + 0.5) * stride - 0.5;
     for (let row = 0; row < cells; row++) {
       for (let column = 0; column < cells; column++) {

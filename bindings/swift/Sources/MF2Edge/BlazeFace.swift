@@ -179,6 +179,9 @@ private func centres(of spec: DetectorSpec) -> [Point] {
     return made
 }
 
+/// More than any detector has; a file of a few bytes must not ask for gigabytes.
+private let mostAnchors: Int = 100_000
+
 /// Pixels; a view is square.
 private let largestView: Int = 4096
 
@@ -186,7 +189,16 @@ private let largestView: Int = 4096
 func parseDetector(_ bytes: [UInt8], source: String) throws -> DetectorSpec {
     do {
         let json = Json(value: try parseJson(bytes), place: "$")
-        return try detector(json.fields())
+        let spec: DetectorSpec = try detector(json.fields())
+        var count: Int = 0
+        for layer in spec.anchorLayers {
+            let cells: Int = spec.inputSize / layer.stride
+            count += cells * cells * layer.perCell
+            if count > mostAnchors {
+                throw JsonError(message: "$.anchor_layers: more than \(mostAnchors) anchors")
+            }
+        }
+        return spec
     } catch let error as JsonError {
         throw Mf2EdgeError.bundle("\(source): \(error.message); copy the detector again")
     }

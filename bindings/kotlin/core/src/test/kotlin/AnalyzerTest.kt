@@ -121,6 +121,10 @@ internal class AnalyzerTest {
         assertThrows(BundleException::class.java) { load() }
         folder.resolve("model.tflite").writeText("no model")
         assertThrows(ChecksumException::class.java) { load() }
+        val many = Regex("\"per_cell\": \\d+").replace(detector.readText(), "\"per_cell\": 4096")
+        detector.writeText(many)
+        val refused = assertThrows(BundleException::class.java) { load() }
+        assertTrue("more than 100000 anchors" in refused.message!!)
     }
 
     @Test

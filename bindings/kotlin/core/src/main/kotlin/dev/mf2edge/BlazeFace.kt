@@ -115,7 +115,8 @@ internal class BlazeFace private constructor(val spec: DetectorSpec, private val
          */
         fun load(files: BundleFiles, runners: RunnerFactory): BlazeFace {
             val spec = try {
-                Json(parseJson(read(files, DETECTOR, LARGEST_SPEC)), "$").detectorSpec()
+                val json = Json(parseJson(read(files, DETECTOR, LARGEST_SPEC)), "$")
+                json.detectorSpec().also { if (countAnchors(it) > MOST_ANCHORS) json.refuse(TOO_MANY) }
             } catch (error: JsonException) {
                 throw BundleException("$DETECTOR: ${error.message}; copy the detector again", error)
             }
@@ -134,6 +135,16 @@ private const val LARGEST_SPEC = 1L shl 20
 
 /** Pixels; a view is square. */
 private const val LARGEST_VIEW = 4096L
+
+/** More than any detector has; a file of a few bytes must not ask for gigabytes. */
+private const val MOST_ANCHORS = 100_000L
+
+private const val TOO_MANY = "anchor_layers make more than $MOST_ANCHORS anchors"
+
+private fun countAnchors(spec: DetectorSpec): Long = spec.anchorLayers.sumOf {
+    val cells = (spec.inputSize / it.stride).toLong()
+    cells * cells * it.perCell
+}
 
 private fun Json.detectorSpec(): DetectorSpec = struct(closed = false) {
     DetectorSpec(
