@@ -24,7 +24,7 @@ from mf2_edge.pipeline.detect import BlazeFaceDetector, FaceDetector, detect_che
 from mf2_edge.pipeline.finder import YuNetDetector
 from mf2_edge.pipeline.pose import head_pose
 from mf2_edge.pipeline.preprocess import to_input
-from mf2_edge.pipeline.quality import LOW, face_quality
+from mf2_edge.pipeline.quality import LOW, face_quality, with_visibility
 from mf2_edge.pipeline.task_head import TaskHead
 from mf2_edge.runtime.select import RuntimeName, choose_artifact, open_artifact
 from mf2_edge.types import Box, Detection, FaceState, Landmarks, Reason, Status
@@ -198,6 +198,7 @@ class FaceStateAnalyzer:
         doubt = Reason.LOW_QUALITY if quality.overall < LOW or face.doubtful else None
         outputs = self.runtime.run(self.preprocess(aligned))
         emotion, action_units, visibility = self.decoder.decode(outputs, status, doubt)
+        quality = with_visibility(quality, visibility)
         tasks = {task: head.answer(outputs) for task, head in self.heads.items()}
         return FaceState(
             face.box,

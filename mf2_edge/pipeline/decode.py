@@ -5,9 +5,9 @@
     strength      score  = sigmoid(scale * logit + bias), of the same units, marked
     visibility    score  = sigmoid(logit + bias), of regions; below 0.5 one cannot be judged
 
-A unit whose region cannot be judged, and the emotion of a face of which no region can, have the
-reason `not_visible`, before any other. Computed in float64. Labels, calibration and margins all
-come from the manifest.
+A unit whose region cannot be judged, and the emotion of a face of which two regions or more
+cannot, have the reason `not_visible`, before any other. Computed in float64. Labels, calibration
+and margins all come from the manifest.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from mf2_edge.types import (
     Emotion,
     Reason,
     Status,
+    is_covered,
     is_visible,
-    nothing_visible,
 )
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ class Decoder:
         best = max(range(len(scores)), key=scores.__getitem__)
         unsure = scores[best] < self._min_emotion_score
         reason = cause or (Reason.LOW_CONFIDENCE if unsure else Reason.CONFIDENT)
-        if nothing_visible(visibility):
+        if is_covered(visibility):
             reason = Reason.NOT_VISIBLE
         named = dict(zip(labels, scores, strict=True))
         return Emotion(labels[best], labels[best], named, reason, self._measured)

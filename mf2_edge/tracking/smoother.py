@@ -33,8 +33,8 @@ from mf2_edge.types import (
     Emotion,
     FaceState,
     Reason,
+    is_covered,
     is_visible,
-    nothing_visible,
 )
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ class Smoother:
             reason = Reason.LOW_CONFIDENCE if unsure else Reason.CONFIDENT
             if self._label != emotion.raw_label:
                 reason = Reason.SMOOTHED
-        reason = _of_visibility(reason, hidden=nothing_visible(state.visibility))
+        reason = _of_visibility(reason, hidden=is_covered(state.visibility))
         return replace(emotion, label=self._label, scores=scores, reason=reason)
 
     def _calm_units(

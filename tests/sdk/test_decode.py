@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from mf2_edge.bundle.manifest import parse_manifest
 from mf2_edge.facs import ACTION_UNIT_REGIONS, REGIONS
 from mf2_edge.pipeline.decode import Decoder
-from mf2_edge.types import Box, FaceState, Landmarks, Point, Reason, Status
+from mf2_edge.types import Box, FaceState, Landmarks, Point, Reason, Status, is_visible
 from tests.helpers.make_tiny_bundle import EMOTIONS, HEADS, SHOWN, manifest_dict
 
 
@@ -232,6 +232,26 @@ def test_regions_of_units() -> None:
     }
     assert ACTION_UNIT_REGIONS["AU43"] == "eyes"
     assert ACTION_UNIT_REGIONS["AU10"] == "mouth"
+
+
+@pytest.mark.parametrize(
+    ("hidden", "judged"),
+    [((), True), (("mouth",), True), (("mouth", "chin"), False), (("brows", "eyes"), False)],
+)
+def test_an_emotion_is_judged_with_one_region_hidden_at_most(
+    hidden: tuple[str, ...], judged: bool
+) -> None:
+    seen = {region: -4.0 if region in hidden else 4.0 for region in REGIONS}
+    told = decoder().decode(outputs({"anger": 9}, visibility=seen))
+    assert (told.emotion.reason is not Reason.NOT_VISIBLE) == judged
+    shown = [unit for label, unit in told.action_units.items() if is_visible(label, seen_as(seen))]
+    assert shown
+    assert all(unit.can_be_judged for unit in shown)
+
+
+def seen_as(logits: dict[str, float]) -> dict[str, float]:
+    """Probabilities on the same side of 0.5 as their logits of 0."""
+    return {region: float(logit > 0) for region, logit in logits.items()}
 
 
 def test_what_shows_no_region_at_all_is_not_judged() -> None:

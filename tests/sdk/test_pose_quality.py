@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import cv2
 import numpy as np
 import pytest
@@ -9,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from benchmarks.report import RESULTS
 from mf2_edge import FaceStateAnalyzer
 from mf2_edge.pipeline.pose import HEAD, head_pose
-from mf2_edge.pipeline.quality import LOW, face_quality
-from mf2_edge.types import Box, HeadPose, Landmarks, Point, Reason
+from mf2_edge.pipeline.quality import LOW, face_quality, with_visibility
+from mf2_edge.types import Box, FaceQuality, HeadPose, Landmarks, Point, Reason
 from tests.helpers.streams import portrait, scene
 
 ANGLES = st.floats(-60, 60)
@@ -75,14 +78,45 @@ def test_worse_pictures_have_less_quality() -> None:
     small = face_quality(face, Box(0, 0, 20, 30), front)
     turned = face_quality(face, box, HeadPose(50, 0, 0))
     unknown = face_quality(face, box, None)
+    bright = face_quality(np.clip(face * 3.5, 0, 255).astype(np.uint8), box, front)
     assert good.overall == min(good.size, good.sharpness, good.pose, good.light) > 0.9
     assert blurred.sharpness < 0.2
     assert dark.light < LOW
+    assert bright.light < LOW
     assert small.size < LOW
     assert turned.pose < 0.5
     assert unknown.pose == 0.5
-    for worse in (blurred, dark, small, turned, unknown):
+    for worse in (blurred, dark, bright, small, turned, unknown):
         assert worse.overall < good.overall
+
+
+def test_light_is_worth_alike_where_it_costs_alike() -> None:
+    """The ramps' ends are those of the file that measured them, within its bins."""
+    told = json.loads((RESULTS / "picture-quality.json").read_text())
+    grey = {row["from"]: row["emotion_changed"] for row in told["mean_grey"]}
+    white = {row["from"]: row["emotion_changed"] for row in told["clipped"]}
+    assert white[0.2] == pytest.approx(grey[40], abs=0.06)  # nothing in the way
+    assert white[0.4] == pytest.approx(grey[30], abs=0.06)  # where answers become `low_quality`
+    assert white[0.5] == pytest.approx(grey[20], abs=0.06)  # nothing can be read
+    flagged = {row["gain"]: row["flagged"] for row in told["gains"]}
+    assert flagged[2.5] > flagged[0.4]
+    assert flagged[4.0] > 0.8
+
+
+def test_a_covered_face_is_worth_less() -> None:
+    told = json.loads((RESULTS / "picture-quality.json").read_text())
+    plain = told["as_they_are"]["not_visible"]
+    covers = {row["cover"]: row["not_visible"] for row in told["covers"]}
+    assert plain < 0.15
+    assert covers["mask"] > 0.7
+    assert covers["glasses"] > 0.5
+    found = [face["reason"] for row in told["without_faces"] for face in row["found"]]
+    assert found.count("confident") <= 0.2 * len(found)  # of things that are no faces
+    quality = FaceQuality(0.9, 0.9, 1, 1, 1)
+    mask = {"brows": 0.9, "eyes": 0.8, "nose": 0.7, "mouth": 0.1, "chin": 0.2}
+    assert with_visibility(quality, mask).overall == pytest.approx(0.6)
+    assert with_visibility(quality, mask).visibility == pytest.approx(0.6)
+    assert with_visibility(quality, {}) == quality
 
 
 def test_a_flat_picture_is_no_error() -> None:

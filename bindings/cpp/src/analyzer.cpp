@@ -92,9 +92,11 @@ FaceState FaceStateAnalyzer::analyze(const Image& image, const Detection& face) 
   const auto input =
       to_input(aligned, tensor ? manifest.preprocessing : kPixelsAsTheyAre, artifact_.layout);
   const auto pose = aligns ? head_pose(*face.landmarks) : std::nullopt;
-  const FaceQuality quality = face_quality(aligned, face.box, pose);
+  FaceQuality quality = face_quality(aligned, face.box, pose);
   const bool poor = quality.overall < kLowQuality;
   Answers told = decoder_.decode(model_->run(input), status, poor);
+  quality.visibility = visible_part(told.visibility);
+  quality.overall = std::min(quality.overall, quality.visibility);
   return {face.box,
           face.landmarks,
           face.score,

@@ -39,10 +39,20 @@ bool is_visible(const std::string& unit, const Keyed<double>& visibility) {
   return !seen || *seen >= kPresent;
 }
 
-bool nothing_visible(const Keyed<double>& visibility) {
-  return !visibility.empty() &&
-         std::all_of(visibility.begin(), visibility.end(),
-                     [](const auto& region) { return region.second < kPresent; });
+static std::size_t hidden_regions(const Keyed<double>& visibility) {
+  return std::size_t(std::count_if(visibility.begin(), visibility.end(), [](const auto& region) {
+    return region.second < kPresent;
+  }));
+}
+
+bool is_covered(const Keyed<double>& visibility) {
+  const std::size_t hidden = hidden_regions(visibility);
+  return hidden >= 2 || (hidden > 0 && hidden == visibility.size());
+}
+
+double visible_part(const Keyed<double>& visibility) {
+  const std::size_t regions = std::max<std::size_t>(visibility.size(), 1);
+  return 1 - double(hidden_regions(visibility)) / double(regions);
 }
 
 static Reason reason_of(Status status, bool poor, bool unsure) {
@@ -110,7 +120,7 @@ Answers Decoder::decode(const Outputs& outputs, Status status, bool poor) const 
       answers.visibility.emplace_back(head->labels[i], seen[i]);
     }
   }
-  if (nothing_visible(answers.visibility)) answers.emotion.reason = Reason::not_visible;
+  if (is_covered(answers.visibility)) answers.emotion.reason = Reason::not_visible;
   for (ActionUnit& unit : answers.action_units) {
     if (!is_visible(unit.label, answers.visibility)) unit.reason = Reason::not_visible;
   }

@@ -13,6 +13,9 @@ using Vector = std::array<double, 3>;
 constexpr std::array<Vector, 6> kHead = {
     {{-32, 0, 0}, {32, 0, 0}, {0, 42, -32}, {0, 72, -14}, {-72, 14, 88}, {72, 14, 88}}};
 
+/** Grey level from which a pixel counts as overexposed. */
+constexpr int kWhite = 250;
+
 double dot(const Vector& a, const Vector& b) { return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]; }
 
 Vector cross(const Vector& a, const Vector& b) {
@@ -136,8 +139,10 @@ FaceQuality face_quality(const Image& aligned, const Box& box,
   made.size = ramp(std::min(box.width, box.height), 16, 64);
   made.sharpness = ramp(edges * edges / (contrast * contrast), 0.003, 0.012);
   made.pose = pose ? ramp(std::max(std::abs(pose->yaw), std::abs(pose->pitch)), 60, 25) : 0.5;
-  made.light = std::min(
-      {ramp(levels.mean, 20, 60), ramp(levels.mean, 250, 220), ramp(levels.deviation, 5, 20)});
+  const auto white = std::count_if(grey.begin(), grey.end(), [](int g) { return g >= kWhite; });
+  made.light = std::min({ramp(levels.mean, 20, 60), ramp(levels.mean, 250, 220),
+                         ramp(double(white) / double(grey.size()), 0.55, 0.25),
+                         ramp(levels.deviation, 5, 20)});
   made.overall = std::min({made.size, made.sharpness, made.pose, made.light});
   return made;
 }

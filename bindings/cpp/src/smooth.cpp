@@ -140,7 +140,7 @@ void Smoother::smooth_emotion(FaceState& state, double seconds) {
     emotion.reason = unsure ? Reason::low_confidence : Reason::confident;
     if (emotion.label != emotion.raw_label) emotion.reason = Reason::smoothed;
   }
-  emotion.reason = of_visibility(emotion.reason, nothing_visible(state.visibility));
+  emotion.reason = of_visibility(emotion.reason, is_covered(state.visibility));
 }
 
 void Smoother::end(const std::string& label, double timestamp_ms, double score,

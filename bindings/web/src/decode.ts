@@ -17,8 +17,8 @@ import {
 } from "./manifest_types.js";
 import {
   intensityOf,
+  isCovered,
   isVisible,
-  nothingVisible,
   PRESENT,
   type ActionUnit,
   type Emotion,
@@ -90,7 +90,7 @@ export class Decoder {
     const label = labels[scores.indexOf(score)]!;
     const unsure = score < this.manifest.decoding.min_emotion_score;
     let reason = cause ?? (unsure ? "low_confidence" : "confident");
-    if (nothingVisible(visibility)) reason = "not_visible";
+    if (isCovered(visibility)) reason = "not_visible";
     const named = Object.fromEntries(labels.map((each, i) => [each, scores[i]!]));
     const reliability = reliabilityOf(this.manifest, label);
     return { label, raw_label: label, score, scores: named, reason, reliability };

@@ -4,7 +4,7 @@ export { FaceStateStream } from "./stream.js";
 export type { FrameSource } from "./frame.js";
 export type { Info } from "./pipeline.js";
 export type { Precision } from "./bundle.js";
-export { intensityOf, isVisible, nothingVisible, PRESENT } from "./types.js";
+export { intensityOf, isCovered, isVisible, PRESENT } from "./types.js";
 export type * from "./types.js";
 export type * from "./manifest_types.js";
 export {

@@ -7,7 +7,7 @@ import { BlazeFaceDetector } from "./detect.js";
 import type { ArtifactSpec, Manifest, Status } from "./manifest_types.js";
 import { headPose } from "./pose.js";
 import { asInput, toInput } from "./preprocess.js";
-import { faceQuality, LOW } from "./quality.js";
+import { faceQuality, LOW, withVisibility } from "./quality.js";
 import { openArtifact, startEngine, type Model } from "./run.js";
 import type { Box, Detection, FaceState, Frame, Landmarks, Pixels, Search } from "./types.js";
 
@@ -84,10 +84,11 @@ export class Pipeline {
     const [aligned, status] = this.align(frame, face);
     const { box, landmarks, score } = face;
     const head_pose = usable(landmarks) ? headPose(landmarks) : null;
-    const quality = faceQuality(aligned, box, head_pose);
-    const doubt = quality.overall < LOW ? "low_quality" : undefined;
+    const picture = faceQuality(aligned, box, head_pose);
+    const doubt = picture.overall < LOW ? "low_quality" : undefined;
     const outputs = await this.model.run(this.preprocess(aligned));
     const answers = this.decoder.decode(outputs, status, doubt);
+    const quality = withVisibility(picture, answers.visibility);
     const seen = { head_pose, quality, track_id: null };
     return { box, landmarks, detection_score: score, ...answers, status, ...seen };
   }

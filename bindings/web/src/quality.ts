@@ -3,10 +3,13 @@
  *
  * The parts and their ramps are those of mf2_edge/pipeline/quality.py.
  */
-import type { Box, FaceQuality, HeadPose, Pixels } from "./types.js";
+import { visiblePart, type Box, type FaceQuality, type HeadPose, type Pixels } from "./types.js";
 
-/** Below this `overall`, answers bear the reason `low_quality`. */
+/** Below this `overall` of the picture, answers bear the reason `low_quality`. */
 export const LOW = 0.3;
+
+/** Grey level from which a pixel counts as overexposed. */
+const WHITE = 250;
 
 /** Quality of one face from its aligned picture and its box in source pixels. */
 export function faceQuality(aligned: Pixels, box: Box, pose: HeadPose | null): FaceQuality {
@@ -17,9 +20,24 @@ export function faceQuality(aligned: Pixels, box: Box, pose: HeadPose | null): F
     size: ramp(Math.min(box.width, box.height), 16, 64),
     sharpness: ramp(edges ** 2 / Math.max(deviation, 1) ** 2, 0.003, 0.012),
     pose: pose ? ramp(Math.max(Math.abs(pose.yaw), Math.abs(pose.pitch)), 60, 25) : 0.5,
-    light: Math.min(ramp(mean, 20, 60), ramp(mean, 250, 220), ramp(deviation, 5, 20)),
+    light: Math.min(
+      ramp(mean, 20, 60),
+      ramp(mean, 250, 220),
+      ramp(grey.filter((level) => level >= WHITE).length / grey.length, 0.55, 0.25),
+      ramp(deviation, 5, 20),
+    ),
+    visibility: 1,
   };
   return { overall: Math.min(...Object.values(parts)), ...parts };
+}
+
+/** The same, with what the network says of the face's regions. */
+export function withVisibility(
+  quality: FaceQuality,
+  regions: Readonly<Record<string, number>>,
+): FaceQuality {
+  const visibility = visiblePart(regions);
+  return { ...quality, overall: Math.min(quality.overall, visibility), visibility };
 }
 
 /** Rec. 601 luma in the fixed point of OpenCV. */

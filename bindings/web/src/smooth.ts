@@ -8,8 +8,8 @@ import type { Manifest, Reason } from "./manifest_types.js";
 import { OneEuro } from "./one_euro.js";
 import {
   intensityOf,
+  isCovered,
   isVisible,
-  nothingVisible,
   PRESENT,
   type ActionUnit,
   type ActionUnitEvent,
@@ -75,7 +75,7 @@ export class Smoother {
       reason = unsure ? "low_confidence" : "confident";
       if (this.label !== emotion.raw_label) reason = "smoothed";
     }
-    reason = ofVisibility(reason, nothingVisible(visibility));
+    reason = ofVisibility(reason, isCovered(visibility));
     const reliability = reliabilityOf(this.manifest, this.label);
     return { label: this.label, raw_label: emotion.raw_label, score, scores, reason, reliability };
   }

@@ -95,10 +95,19 @@ export function isVisible(unit: string, visibility: Readonly<Record<string, numb
   return (visibility[ACTION_UNIT_REGIONS[unit]!] ?? 1) >= PRESENT;
 }
 
-/** Whether no region at all can be judged; no where nobody says. */
-export function nothingVisible(visibility: Readonly<Record<string, number>>): boolean {
-  const seen = Object.values(visibility);
-  return seen.length > 0 && seen.every((each) => each < PRESENT);
+/** Whether too little shows for an emotion: two regions are hidden, or all that there are. */
+export function isCovered(visibility: Readonly<Record<string, number>>): boolean {
+  const hidden = hiddenRegions(visibility);
+  return hidden >= 2 || (hidden > 0 && hidden === Object.keys(visibility).length);
+}
+
+/** The part of the regions that can be judged; 1 where nobody says. */
+export function visiblePart(visibility: Readonly<Record<string, number>>): number {
+  return 1 - hiddenRegions(visibility) / Math.max(Object.keys(visibility).length, 1);
+}
+
+function hiddenRegions(visibility: Readonly<Record<string, number>>): number {
+  return Object.values(visibility).filter((seen) => seen < PRESENT).length;
 }
 
 /** What one face shows in one frame. */
@@ -137,6 +146,8 @@ export interface FaceQuality {
   readonly sharpness: number;
   readonly pose: number;
   readonly light: number;
+  /** The part of the face's regions that can be judged; 1 where the network does not tell. */
+  readonly visibility: number;
 }
 
 /** One moment of an Action Unit's course in a stream. */

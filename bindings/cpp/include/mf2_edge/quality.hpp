@@ -7,7 +7,7 @@
 
 namespace mf2_edge {
 
-/** Below this `overall`, answers bear the reason `low_quality`. */
+/** Below this `overall` of the picture, answers bear the reason `low_quality`. */
 inline constexpr double kLowQuality = 0.3;
 
 /** Yaw, pitch and roll from an average head; nothing where the landmarks are degenerate. */

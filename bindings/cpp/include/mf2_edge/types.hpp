@@ -82,7 +82,7 @@ enum class Reason {
   unaligned,
   face_too_small,
   low_quality,
-  /** The region that shows it is hidden (of an emotion every region), so that it cannot be judged. */
+  /** The region that shows it is hidden (of an emotion two or more), so that it cannot be judged. */
   not_visible,
   smoothed
 };
@@ -152,6 +152,8 @@ struct FaceQuality {
   double sharpness = 0;
   double pose = 0;
   double light = 0;
+  /** The part of the face's regions that can be judged; 1 where the network does not tell. */
+  double visibility = 1;
 };
 
 /** What one face shows in one frame. */
@@ -176,7 +178,10 @@ struct FaceState {
 /** Whether the region that shows a unit can be judged; yes where nobody says it is hidden. */
 bool is_visible(const std::string& unit, const Keyed<double>& visibility);
 
-/** Whether no region at all can be judged; no where nobody says. */
-bool nothing_visible(const Keyed<double>& visibility);
+/** Whether too little shows for an emotion: two regions are hidden, or all that there are. */
+bool is_covered(const Keyed<double>& visibility);
+
+/** The part of the regions that can be judged; 1 where nobody says. */
+double visible_part(const Keyed<double>& visibility);
 
 }  // namespace mf2_edge

@@ -173,7 +173,7 @@ struct Pipeline {
             actionUnits: answers.actionUnits,
             status: status,
             headPose: pose,
-            quality: quality,
+            quality: quality.withVisibility(answers.visibility),
             trackId: nil,
             visibility: answers.visibility
         )

@@ -39,7 +39,7 @@ struct Decoder {
             visibility = OrderedMap(head.labels, scores(.visibility, outputs[head.output]))
         }
         let emotions: [Double] = scores(.emotion, outputs[emotionHead.output])
-        let reason: Reason? = nothingVisible(visibility) ? .notVisible : cause
+        let reason: Reason? = isCovered(visibility) ? .notVisible : cause
         return Answers(
             emotion: emotion(emotions, reason),
             actionUnits: actionUnits(outputs, cause, visibility),

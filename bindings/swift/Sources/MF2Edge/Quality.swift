@@ -1,8 +1,11 @@
 // Face quality: how much the picture of a face lets one read. The parts and their ramps are those of
 // mf2_edge/pipeline/quality.py.
 
-/// Below this `overall`, answers bear the reason lowQuality.
+/// Below this `overall` of the picture, answers bear the reason lowQuality.
 let lowQuality: Double = 0.3
+
+/// Grey level from which a pixel counts as overexposed.
+private let white: Int = 250
 
 /// Quality of one face from its aligned picture and its box in source pixels.
 func faceQuality(_ aligned: Image, _ box: Box, _ pose: HeadPose?) -> FaceQuality {
@@ -18,7 +21,9 @@ func faceQuality(_ aligned: Image, _ box: Box, _ pose: HeadPose?) -> FaceQuality
     }
     let dark: Double = ramp(tone.mean, bad: 20, good: 60)
     let bright: Double = ramp(tone.mean, bad: 250, good: 220)
-    let light: Double = min(min(dark, bright), ramp(tone.deviation, bad: 5, good: 20))
+    let whites: Int = grey.filter { $0 >= white }.count
+    let clipped: Double = ramp(Double(whites) / Double(grey.count), bad: 0.55, good: 0.25)
+    let light: Double = min(min(min(dark, bright), clipped), ramp(tone.deviation, bad: 5, good: 20))
     return FaceQuality(
         overall: min(min(size, sharpness), min(turn, light)),
         size: size,
@@ -26,6 +31,16 @@ func faceQuality(_ aligned: Image, _ box: Box, _ pose: HeadPose?) -> FaceQuality
         pose: turn,
         light: light
     )
+}
+
+extension FaceQuality {
+    /// The same, with what the network says of the face's regions.
+    func withVisibility(_ regions: OrderedMap<Double>) -> FaceQuality {
+        var made: FaceQuality = self
+        made.visibility = visiblePart(regions)
+        made.overall = min(overall, made.visibility)
+        return made
+    }
 }
 
 /// Rec. 601 luma in the fixed point of OpenCV.

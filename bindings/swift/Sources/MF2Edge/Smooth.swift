@@ -38,7 +38,7 @@ struct Smoother {
         lastMs = timestampMs
         let seen: [Double] = visibilityFilter.update(state.visibility.values, seconds: seconds)
         let visibility = OrderedMap(state.visibility.keys, seen)
-        let nothing: Bool = nothingVisible(visibility)
+        let nothing: Bool = isCovered(visibility)
         let emotion: Emotion = smoothEmotion(state.emotion, seconds, hidden: nothing)
         let raw: [Double] = state.actionUnits.values.map { $0.score }
         let smoothed: [Double] = unitFilter.update(raw, seconds: seconds)

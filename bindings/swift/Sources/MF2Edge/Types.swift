@@ -181,10 +181,19 @@ func isVisible(_ unit: String, _ visibility: OrderedMap<Double>) -> Bool {
     return seen >= presentScore
 }
 
-/// Whether no region at all can be judged; no where nobody says.
-func nothingVisible(_ visibility: OrderedMap<Double>) -> Bool {
-    let seen: [Double] = visibility.values
-    return !seen.isEmpty && seen.allSatisfy { $0 < presentScore }
+/// Whether too little shows for an emotion: two regions are hidden, or all that there are.
+func isCovered(_ visibility: OrderedMap<Double>) -> Bool {
+    let hidden: Int = hiddenRegions(visibility)
+    return hidden >= 2 || (hidden > 0 && hidden == visibility.values.count)
+}
+
+/// The part of the regions that can be judged; 1 where nobody says.
+func visiblePart(_ visibility: OrderedMap<Double>) -> Double {
+    return 1 - Double(hiddenRegions(visibility)) / Double(max(visibility.values.count, 1))
+}
+
+private func hiddenRegions(_ visibility: OrderedMap<Double>) -> Int {
+    return visibility.values.filter { $0 < presentScore }.count
 }
 
 /// How a head is turned, degrees; 0, 0, 0 looks into the camera.
@@ -200,7 +209,7 @@ public struct HeadPose: Equatable, Sendable {
 /// How much a face's picture lets one read, 0 to 1; `overall` is the least part.
 public struct FaceQuality: Equatable, Sendable {
     /// The least of the others.
-    public let overall: Double
+    public internal(set) var overall: Double
     /// Of the face in pixels.
     public let size: Double
     /// Of its edges.
@@ -209,6 +218,8 @@ public struct FaceQuality: Equatable, Sendable {
     public let pose: Double
     /// Of exposure and contrast.
     public let light: Double
+    /// The part of the face's regions that can be judged; 1 where the network does not tell.
+    public internal(set) var visibility: Double = 1
 }
 
 /// What one face shows in one frame.

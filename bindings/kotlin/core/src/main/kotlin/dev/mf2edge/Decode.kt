@@ -31,7 +31,7 @@ internal class Decoder(
             head.labels.zip(scores(head.name, outputs[head.output.toInt()])).toMap()
         }.orEmpty()
         val emotion = emotion(emotionScores(outputs[emotionHead.output.toInt()]), cause)
-        val hidden = nothingVisible(visibility)
+        val hidden = isCovered(visibility)
         return Answers(
             if (hidden) emotion.copy(reason = Reason.NOT_VISIBLE) else emotion,
             units(outputs, cause, visibility),

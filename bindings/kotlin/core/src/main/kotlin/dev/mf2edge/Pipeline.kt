@@ -62,7 +62,7 @@ internal class Pipeline private constructor(
             told.actionUnits,
             status,
             pose,
-            quality,
+            quality.withVisibility(told.visibility),
             trackId = null,
             visibility = told.visibility,
         )

@@ -6,8 +6,11 @@ import kotlin.math.sqrt
 // Face quality: how much the picture of a face lets one read. The parts and their ramps are those of
 // mf2_edge/pipeline/quality.py.
 
-/** Below this `overall`, answers bear the reason LOW_QUALITY. */
+/** Below this `overall` of the picture, answers bear the reason LOW_QUALITY. */
 internal const val LOW_QUALITY: Double = 0.3
+
+/** Grey level from which a pixel counts as overexposed. */
+private const val WHITE = 250
 
 /** Quality of one face from its aligned picture and its box in source pixels. */
 internal fun faceQuality(aligned: Image, box: Box, pose: HeadPose?): FaceQuality {
@@ -19,8 +22,15 @@ internal fun faceQuality(aligned: Image, box: Box, pose: HeadPose?): FaceQuality
     val sharpness = ramp(edges * edges / (contrast * contrast), 0.003, 0.012)
     val turn = pose?.let { ramp(maxOf(abs(it.yaw), abs(it.pitch)), 60.0, 25.0) } ?: 0.5
     val exposure = minOf(ramp(mean, 20.0, 60.0), ramp(mean, 250.0, 220.0))
-    val light = minOf(exposure, ramp(deviation, 5.0, 20.0))
+    val white = ramp(grey.count { it >= WHITE } / grey.size.toDouble(), 0.55, 0.25)
+    val light = minOf(minOf(exposure, white), ramp(deviation, 5.0, 20.0))
     return FaceQuality(minOf(minOf(size, sharpness), minOf(turn, light)), size, sharpness, turn, light)
+}
+
+/** The same, with what the network says of the face's regions. */
+internal fun FaceQuality.withVisibility(regions: Map<String, Double>): FaceQuality {
+    val visibility = visiblePart(regions)
+    return copy(overall = minOf(overall, visibility), visibility = visibility)
 }
 
 /** Rec. 601 luma in the fixed point of OpenCV. */

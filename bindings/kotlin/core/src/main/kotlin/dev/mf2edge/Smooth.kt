@@ -31,7 +31,7 @@ internal class Smoother(private val manifest: Manifest, private val trackId: Int
         lastMs = timestampMs
         val seen = visibilityFilter.update(state.visibility.values.toList(), seconds)
         val visibility = state.visibility.keys.zip(seen).toMap()
-        val emotion = smoothEmotion(state.emotion, seconds, hidden = nothingVisible(visibility))
+        val emotion = smoothEmotion(state.emotion, seconds, hidden = isCovered(visibility))
         val scores = state.actionUnits.values.map { it.score }
         val smoothed = unitFilter.update(scores, seconds)
         val told = state.actionUnits.filterValues { it.strength != null }

@@ -128,9 +128,15 @@ public data class ActionUnit(
 internal fun isVisible(unit: String, visibility: Map<String, Double>): Boolean =
     (visibility[ACTION_UNIT_REGIONS.getValue(unit)] ?: 1.0) >= PRESENT
 
-/** Whether no region at all can be judged; no where nobody says. */
-internal fun nothingVisible(visibility: Map<String, Double>): Boolean =
-    visibility.isNotEmpty() && visibility.values.all { it < PRESENT }
+/** Whether too little shows for an emotion: two regions are hidden, or all that there are. */
+internal fun isCovered(visibility: Map<String, Double>): Boolean {
+    val hidden = visibility.values.count { it < PRESENT }
+    return hidden >= 2 || (hidden > 0 && hidden == visibility.size)
+}
+
+/** The part of the regions that can be judged; 1 where nobody says. */
+internal fun visiblePart(visibility: Map<String, Double>): Double =
+    1.0 - visibility.values.count { it < PRESENT } / maxOf(visibility.size, 1).toDouble()
 
 /** How a head is turned, degrees; 0, 0, 0 looks into the camera. */
 public data class HeadPose(
@@ -149,6 +155,8 @@ public data class FaceQuality(
     public val sharpness: Double,
     public val pose: Double,
     public val light: Double,
+    /** The part of the face's regions that can be judged; 1 where the network does not tell. */
+    public val visibility: Double = 1.0,
 )
 
 /** What one face shows in one frame. */
