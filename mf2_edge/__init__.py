@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from mf2_edge.errors import MissingExtraError as MissingExtraError
     from mf2_edge.errors import OutputError as OutputError
     from mf2_edge.errors import RuntimeUnavailableError as RuntimeUnavailableError
+    from mf2_edge.errors import SignatureError as SignatureError
     from mf2_edge.errors import TimestampError as TimestampError
     from mf2_edge.errors import VideoError as VideoError
     from mf2_edge.io.draw import draw as draw
@@ -85,6 +86,7 @@ _EXPORTS: Final[dict[str, tuple[str, ...]]] = {
         "MissingExtraError",
         "OutputError",
         "RuntimeUnavailableError",
+        "SignatureError",
         "TimestampError",
         "VideoError",
     ),

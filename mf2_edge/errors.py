@@ -52,6 +52,10 @@ class ChecksumError(BundleError):
     """A file's bytes are not the ones whose sha256 the manifest records."""
 
 
+class SignatureError(BundleError):
+    """A bundle is not signed by the key that was asked for, or the key is none."""
+
+
 class RuntimeUnavailableError(Mf2EdgeError, RuntimeError):
     """No installed inference runtime can run the artifact that was asked for."""
 

@@ -173,6 +173,16 @@ def _verify_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     named.add_argument("--bundle", help="the same")
     parser.add_argument("--sha256", metavar="DIGEST", help="of the manifest that is expected")
+    parser.add_argument(
+        "--key", type=Path, metavar="PEM", help="public key that must have signed the bundle"
+    )
+
+
+def _sign_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="of a bundle")
+    parser.add_argument(
+        "--key", type=Path, metavar="PEM", required=True, help="your private key (Ed25519)"
+    )
 
 
 def _export_arguments(parser: argparse.ArgumentParser) -> None:
@@ -251,6 +261,16 @@ def _verify(arguments: argparse.Namespace) -> int:
         return run(arguments)
 
 
+def _sign(arguments: argparse.Namespace) -> int:
+    from mf2_edge.bundle.signature import sign_bundle
+
+    try:
+        print(sign_bundle(arguments.folder, arguments.key))
+    except OSError as error:
+        raise OutputError(f"{arguments.folder}: cannot be written ({error.strerror})") from error
+    return 0
+
+
 def _bench(arguments: argparse.Namespace) -> int:
     from mf2_edge.bench.command import run
 
@@ -269,6 +289,7 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command("info", "Describe a bundle: labels, licence, accuracy.", _info_arguments, _info),
     Command("verify", "Check a bundle's files and replay its goldens.", _verify_arguments, _verify),
+    Command("sign", "Sign a bundle of your own.", _sign_arguments, _sign),
     Command(
         "export", "Copy a model out for an app, with code.", _export_arguments, export_command.run
     ),
