@@ -11,6 +11,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from distill.datasets.tree import DATA_ROOT
 from distill.parsers import PARSERS
 from mf2_edge.extras import missing_extra
 
@@ -49,6 +50,8 @@ def _run(arguments: Sequence[str]) -> int:
     options = _parser().parse_args(arguments)
     from distill.config import load_recipe
 
+    if options.data_root is not None:
+        os.environ[DATA_ROOT] = str(options.data_root)
     command = COMMANDS[options.command]
     try:
         command.run(load_recipe(options.config), options.fold if command.by_fold else None)
@@ -64,6 +67,11 @@ def _parser() -> argparse.ArgumentParser:
     for name, command in COMMANDS.items():
         added = commands.add_parser(name, help=command.help, description=command.help)
         added.add_argument("--config", type=Path, required=True, help="recipe (TOML)")
+        added.add_argument(
+            "--data-root", type=Path, metavar="FOLDER",
+            help=f"folder of the data sets that the recipe names (default: {DATA_ROOT}, else where "
+            "it says)",
+        )  # fmt: skip
         if command.by_fold:
             added.add_argument(
                 "--fold", type=int, help="leave the subjects of this fold out (see [folds])"

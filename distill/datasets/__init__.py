@@ -18,6 +18,7 @@ from distill.datasets.disfa import read_disfa
 from distill.datasets.fairface import read_fairface
 from distill.datasets.ferplus import majority, read_ferplus
 from distill.datasets.labelled import EMOTIONS, LabelledFace, LayoutError
+from distill.datasets.made_up import read_made_up
 from distill.datasets.rafdb import read_rafdb
 from distill.datasets.tree import Tree
 from distill.datasets.unlabelled import read_unlabelled
@@ -37,6 +38,7 @@ __all__ = [
     "read_disfa",
     "read_fairface",
     "read_ferplus",
+    "read_made_up",
     "read_rafdb",
     "read_unlabelled",
     "read_wild",
@@ -54,4 +56,5 @@ READERS: Final[dict[str, Callable[[Tree], Iterator[LabelledFace]]]] = {
     "unlabelled": read_unlabelled,
     "fairface": read_fairface,
     "wild": read_wild,
+    "made-up": read_made_up,
 }

@@ -9,11 +9,18 @@ A TOML file joins several folders and archives into one tree, each below a folde
 
 from __future__ import annotations
 
+import os
 import tarfile
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
+
+from distill.datasets.made_up import MadeUpTree, is_made_up
+
+DATA_ROOT: Final = "MF2_EDGE_DATA"
+"""Environment variable: the folder in which the last part of every recipe's path of data is looked
+for, in the place of where the recipe says. `--data-root` sets it."""
 
 
 class Tree(Protocol):
@@ -124,9 +131,12 @@ class TreesError(ValueError):
 def open_tree(path: Path) -> Tree:
     """Open a folder, a tar archive, or a TOML file that names several of them.
 
-    Paths in the TOML file are relative to the working directory, as those of recipes are. Raises
-    FileNotFoundError naming what is not there, TreesError for a TOML file of another kind.
+    Paths in the TOML file are relative to the working directory, as those of recipes are, unless
+    the environment says otherwise (see `DATA_ROOT`). Raises FileNotFoundError naming what is not
+    there, TreesError for a TOML file of another kind, MadeUpError for a wrong number of drawings.
     """
+    if is_made_up(path):
+        return MadeUpTree(path)
     if path.suffix == ".toml" and path.is_file():
         return JoinedTree(
             {
@@ -134,18 +144,28 @@ def open_tree(path: Path) -> Tree:
                 for folder, roots in _read_roots(path).items()
             }
         )
+    path = _placed(path)
     if path.is_dir():
         return FolderTree(path)
     if path.is_file() and tarfile.is_tarfile(path):
         return TarTree(path)
-    raise FileNotFoundError(f"no data set at {path}: expected a folder or an uncompressed .tar")
+    raise FileNotFoundError(
+        f"no data set at {path}: expected a folder or an uncompressed .tar; "
+        f"--data-root, or {DATA_ROOT}, names the folder that holds your data sets"
+    )
 
 
 def files_of(path: Path) -> tuple[Path, ...]:
     """The folders and archives of a tree: those that a TOML file names, or the path itself."""
     if path.suffix == ".toml" and path.is_file():
-        return tuple(Path(root) for roots in _read_roots(path).values() for root in roots)
-    return (path,)
+        return tuple(_placed(Path(r)) for roots in _read_roots(path).values() for r in roots)
+    return () if is_made_up(path) else (_placed(path),)
+
+
+def _placed(path: Path) -> Path:
+    """Where a relative path of data is: below the folder that the environment names, if it does."""
+    folder = os.environ.get(DATA_ROOT)
+    return path if not folder or path.is_absolute() else Path(folder) / path.name
 
 
 def _read_roots(path: Path) -> dict[str, list[str]]:
