@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import sqlite3
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -37,6 +38,12 @@ def main(arguments: Sequence[str]) -> int:
         return int(import_module(COMMANDS[options.command][1]).run(options))
     except (ValueError, OSError, ImportError) as error:
         sys.stderr.write(f"distill mfa {options.command}: {error}\n")
+        return 2
+    except sqlite3.Error as error:
+        sys.stderr.write(
+            f"distill mfa {options.command}: the store cannot be read or written ({error}); what "
+            "it holds is kept: make room, and run it again to go on\n"
+        )
         return 2
     except KeyboardInterrupt:
         sys.stderr.write(f"distill mfa {options.command}: stopped; run it again to go on\n")

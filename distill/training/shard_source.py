@@ -9,7 +9,7 @@ process reads every shard, and decodes its own share of the faces.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -26,6 +26,7 @@ from distill.faces.batches import Face
 from distill.mfa.errors import ShardError
 from distill.mfa.shards.index import NAME, Layout, ShardEntry, layout_of, read_index
 from distill.mfa.shards.read import decode_face, read_shard
+from distill.mfa.shards.sample import digest
 from mf2_edge.extras import require
 
 WAITS: Final = (1.0, 5.0)
@@ -70,6 +71,7 @@ class ShardStream:
         self._possible = self._possible_emotions()
         self._epoch = lru_cache(maxsize=2)(self._plan)
         self._ahead = ThreadPoolExecutor(1, f"shards of {name}")
+        self._checked: set[str] = set()
         self._read: dict[Place, Future[list[Sample]]] = {}
 
     def draw(self, count: int, seed: int, step: int) -> list[Callable[[], Face]]:
@@ -129,6 +131,9 @@ class ShardStream:
                     f"{url} has {len(found)} records where its {NAME} says {expected}; they are of "
                     "different exports, bring both from the same one"
                 )
+            if url not in self._checked:  # once: decoding again costs more than it finds
+                _check_digest(url, found, self._entries[shard].digest)
+                self._checked.add(url)
             samples += [Sample(url, png, record) for png, record in found]
         order = np.random.default_rng(place).permutation(len(samples))
         return [samples[row] for row in order]
@@ -190,6 +195,14 @@ def _refuse_held_out(url: str, entry: ShardEntry, coded: str | None) -> None:
         )
     if entry.split != "train":
         raise ShardError(f"{url} has faces of the {entry.split} split; train on mfa-train-*.tar")
+
+
+def _check_digest(url: str, found: Sequence[tuple[bytes, dict[str, Any]]], expected: str) -> None:
+    if digest((record, decode_face(png)) for png, record in found) != expected:
+        raise ShardError(
+            f"{url} is not what its {NAME} says: the shard was damaged or changed, or they are of "
+            "different exports; fetch both again"
+        )
 
 
 def _read_patiently(url: str) -> list[tuple[bytes, dict[str, Any]]]:

@@ -210,6 +210,9 @@ def test_a_shard_that_is_missing_or_cut_off_is_named(
     with serve(copy) as url, pytest.raises(ShardError, match=r"read: .*mfa-train-000001\.tar"):
         drawn(streaming(prepared, url), range(8))
     second.write_bytes(whole)
+    shutil.copy(second, first)  # as many records, but others
+    with pytest.raises(ShardError, match=r"000000\.tar is not what its index\.json says"):
+        drawn(streaming(prepared, str(copy)), range(8))
     shutil.copy(max(copy.glob("*.tar")), first)  # the short one
     with pytest.raises(ShardError, match=rf"000000\.tar has \d+ records .* says {SIZE}"):
         drawn(streaming(prepared, str(copy)), range(8))

@@ -19,7 +19,7 @@ from distill.mfa.errors import MfaError, PriceError
 from distill.mfa.faces import Face, Subject, face_labels, iterate_faces
 from distill.mfa.prompt.message import SYSTEM, Asking, ask_about, user_text
 from distill.mfa.records.schema import FaceLabels
-from distill.mfa.records.store import open_store
+from distill.mfa.records.store import Store, open_store
 from distill.mfa.request.answers import DamagedError, read_completion
 from distill.mfa.request.cost import most_input_tokens, most_usd
 from distill.mfa.request.prices import PUBLISHED, load_quote
@@ -176,6 +176,31 @@ def test_templates_cost_nothing_and_stay_apart(
         units = {text.action_unit for text in record.description.action_units}
         assert units == record.labels.present
         assert (record.cost_usd, record.input_tokens) == (0, 0)
+
+
+def test_a_full_disk_is_told_and_what_the_store_holds_is_kept(
+    place: Place, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = replace(place, folder=place.folder / "full")
+    full.folder.mkdir()
+    (full.folder / "recipe.toml").write_bytes(place.config.read_bytes())
+
+    def open_small(path: Path) -> Store:
+        """SQLite answers SQLITE_FULL, as where the disk is full."""
+        store = open_store(path)
+        pages = store.connection.execute("PRAGMA page_count").fetchone()[0]
+        store.connection.execute(f"PRAGMA max_page_count = {pages}")
+        return store
+
+    with monkeypatch.context() as patch:
+        patch.setattr("distill.mfa.build.open_store", open_small)
+        assert main(full.arguments("build", "--source", "template")) == 2
+    said = capsys.readouterr().err
+    assert "database or disk is full" in said
+    assert "run it again to go on" in said
+    assert main(full.arguments("build", "--source", "template")) == 0
+    with open_store(full.store) as store:
+        assert len(list(store.records("template"))) == 12
 
 
 def test_test_faces_have_to_be_named(place: Place) -> None:

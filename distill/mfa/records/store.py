@@ -37,6 +37,9 @@ def open_store(path: Path) -> Store:
         connection.execute("PRAGMA foreign_keys = ON")
         _create(connection)
         version = connection.execute("PRAGMA user_version").fetchone()[0]
+    except sqlite3.OperationalError as error:  # a full disk, a folder that cannot be written
+        connection.close()
+        raise StoreError(f"{path} cannot be opened: {error}") from error
     except sqlite3.DatabaseError as error:
         connection.close()
         raise StoreError(f"{path} is not an MFA store ({error}); name another file") from error
@@ -97,7 +100,8 @@ class Store:
         try:
             yield
         except BaseException:
-            self.connection.execute("ROLLBACK")
+            if self.connection.in_transaction:  # SQLite itself rolls back where the disk is full
+                self.connection.execute("ROLLBACK")
             raise
         self.connection.execute("COMMIT")
 

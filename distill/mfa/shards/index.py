@@ -73,7 +73,8 @@ def entry_of(samples: Sequence[Sample]) -> ShardEntry:
             present=(units == 1).sum(axis=0).tolist(),
             absent=(units == 0).sum(axis=0).tolist(),
         )
-    return ShardEntry(samples[0].split, len(samples), digest(samples), counts)
+    content = digest((sample.to_dict(), sample.image) for sample in samples)
+    return ShardEntry(samples[0].split, len(samples), content, counts)
 
 
 def read_index(folder: str) -> ShardIndex:
