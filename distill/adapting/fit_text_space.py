@@ -32,7 +32,7 @@ from distill.faces.batches import Source
 from distill.language.texts import TextBank, compare, load_bank, make_bank
 from distill.language.zero_shot import grammar_directions, plain_directions
 from distill.parsers import text_space_parser
-from distill.training.losses import alignment_loss
+from distill.training.losses.functions import alignment_loss
 from distill.training.optimizer import start_optimisation
 from distill.training.sources import load_source
 from mf2_edge import FaceStateAnalyzer, load_bundle

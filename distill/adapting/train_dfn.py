@@ -14,7 +14,7 @@ from distill.adapting.hidden import HiddenStates
 from distill.adapting.user_labels import Kind
 from distill.faces.batches import positive_weights
 from distill.networks.dfn import DFN
-from distill.training.losses import masked_bce
+from distill.training.losses.functions import masked_bce
 from distill.training.optimizer import Optimisation, start_optimisation
 
 CHUNK = 256

@@ -19,8 +19,8 @@ from distill.evaluation.protocols.out_of_fold import Folds, action_unit_accuracy
 from distill.faces.batches import Batch, centre_tensor
 from distill.faces.store import FaceStore, load_faces
 from distill.training.sources import evaluation_stores, subject_folds
-from distill.training.teacher import load_members, open_ensemble
-from distill.training.teacher_outputs import Teacher
+from distill.training.teachers.ensemble import load_members, open_ensemble
+from distill.training.teachers.outputs import Teacher
 from mf2_edge.bundle.schema import AccuracySpec
 from mf2_edge.io.atomic import write_json
 

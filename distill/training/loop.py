@@ -21,12 +21,12 @@ from distill.networks.activations import fade, to_relu
 from distill.training.checkpoint import TRAINED, save_network
 from distill.training.distributed import World, join_world
 from distill.training.init import start_network
-from distill.training.objective import Objective
+from distill.training.losses.objective import Objective
+from distill.training.losses.text_alignment import load_language
 from distill.training.optimizer import Optimisation, start_optimisation
 from distill.training.run_log import RunLog
 from distill.training.sources import evaluation_stores, training_sources, validate
-from distill.training.teacher import find_teacher, teacher_key
-from distill.training.text_alignment import load_language
+from distill.training.teachers.find import find_teacher, teacher_key
 
 LARGEST_POSITIVE_WEIGHT = 3.0
 LOG_EVERY = 20

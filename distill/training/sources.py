@@ -89,28 +89,16 @@ def evaluation_stores(recipe: Recipe) -> Iterator[tuple[str, FaceStore]]:
 
 
 def predict(
-    network: nn.Module,
-    recipe: Recipe,
-    store: FaceStore,
-    rows: NDArray[np.int64],
-    *,
-    mirrored: bool = False,
+    network: nn.Module, recipe: Recipe, store: FaceStore, rows: NDArray[np.int64]
 ) -> Logits:
-    """Logits of stored faces, preprocessed as in the product.
-
-    Averaged with those of the mirror image if `mirrored`.
-    """
+    """Logits of stored faces, preprocessed as in the product."""
     network.eval()
     device = next((p.device for p in network.parameters()), torch.device("cpu"))
     parts: list[list[NDArray[Any]]] = []
     with torch.inference_mode():
         for part in np.array_split(rows, max(1, len(rows) // 64)):
             images = centre_tensor(recipe, store.images[part]).to(device)
-            outputs = [value.float() for value in network(images)]
-            if mirrored:
-                flipped = network(images.flip(3))
-                outputs = [(a + b.float()) / 2 for a, b in zip(outputs, flipped, strict=True)]
-            parts.append([value.cpu().numpy() for value in outputs])
+            parts.append([value.float().cpu().numpy() for value in network(images)])
     return {
         head: np.concatenate([part[place] for part in parts])
         for place, head in enumerate(recipe.heads)

@@ -30,13 +30,13 @@ from distill.networks.narrow import narrow
 from distill.networks.network import FaceStateNet
 from distill.prepare import prepare
 from distill.training.checkpoint import TRAINED, load_network, save_network
-from distill.training.distillation import cosine_loss, normalised_mse
 from distill.training.distributed import join_world
 from distill.training.init import start_network
 from distill.training.loop import make_objective, train
-from distill.training.losses import dist_loss
+from distill.training.losses.distillation import cosine_loss, normalised_mse
+from distill.training.losses.functions import dist_loss
 from distill.training.sources import training_sources
-from distill.training.teacher import find_teacher
+from distill.training.teachers.find import find_teacher
 from tests.helpers.exported import lively_network
 from tests.helpers.tiny_training import RECIPE, SMALL, tiny_recipe, write_recipe
 

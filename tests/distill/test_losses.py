@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from distill.training.losses import (
+from distill.training.losses.functions import (
     agreement_loss,
     emotion_loss,
     masked_bce,

@@ -24,7 +24,7 @@ from distill.training.checkpoint import load_network
 from distill.training.distributed import join_world
 from distill.training.init import start_network
 from distill.training.loop import make_objective, train
-from distill.training.losses import agreement_loss, alignment_loss
+from distill.training.losses.functions import agreement_loss, alignment_loss
 from distill.training.sources import training_sources
 from tests.helpers.tiny_teacher import prepared_teacher
 from tests.helpers.tiny_training import RECIPE, write_recipe

@@ -30,20 +30,16 @@ from distill.faces.views import views, zoom
 from distill.networks.architectures import build_network
 from distill.networks.edge import EdgeNet
 from distill.prepare import prepare
-from distill.training.bundle_teacher import open_bundle_teacher
 from distill.training.checkpoint import CheckpointError, load_network
-from distill.training.distillation import distillation_loss
 from distill.training.distributed import join_world
 from distill.training.init import start_network
 from distill.training.loop import make_objective, train
+from distill.training.losses.distillation import distillation_loss
 from distill.training.sources import training_sources
-from distill.training.teacher import (
-    find_teacher,
-    load_members,
-    open_ensemble,
-    teacher_key,
-)
-from distill.training.teacher_cache import CachedTeacher
+from distill.training.teachers.bundle import open_bundle_teacher
+from distill.training.teachers.cache import CachedTeacher
+from distill.training.teachers.ensemble import load_members, open_ensemble
+from distill.training.teachers.find import find_teacher, teacher_key
 from mf2_edge import FaceStateAnalyzer, load_bundle
 from tests.helpers.tiny_training import RECIPE, tiny_recipe, write_recipe
 

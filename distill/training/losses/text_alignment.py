@@ -12,7 +12,7 @@ from distill.faces.batches import Batch
 from distill.language.texts import TextBank, compare, load_bank
 from distill.networks.features import Features
 from distill.networks.mf2 import MF2
-from distill.training.losses import alignment_loss
+from distill.training.losses.functions import alignment_loss
 
 
 @dataclass(frozen=True)

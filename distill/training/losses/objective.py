@@ -12,17 +12,17 @@ from distill.config import Recipe
 from distill.faces.batches import Batch
 from distill.networks.features import FeatureNet, Features
 from distill.networks.mf2 import MF2
-from distill.training.distillation import distillation_loss
 from distill.training.distributed import World
-from distill.training.losses import (
+from distill.training.losses.distillation import distillation_loss
+from distill.training.losses.functions import (
     agreement_loss,
     dist_loss,
     emotion_loss,
     masked_bce,
     sigmoid_agreement,
 )
-from distill.training.teacher_outputs import Teacher, TeacherOutputs
-from distill.training.text_alignment import Language, text_loss
+from distill.training.losses.text_alignment import Language, text_loss
+from distill.training.teachers.outputs import Teacher, TeacherOutputs
 
 
 @dataclass(frozen=True)

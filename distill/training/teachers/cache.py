@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from distill.config import ConfigError, Recipe
 from distill.faces.batches import Batch, FaceSource, Source, centre_tensor
-from distill.training.teacher_outputs import Teacher, TeacherOutputs
+from distill.training.teachers.outputs import Teacher, TeacherOutputs
 from mf2_edge.io.atomic import replacing
 
 CHUNK = 64

@@ -18,7 +18,7 @@ from torch import Tensor
 from distill.config import ConfigError, Recipe
 from distill.faces.batches import Batch
 from distill.networks.export_net import EMBEDDINGS
-from distill.training.teacher_outputs import TeacherOutputs
+from distill.training.teachers.outputs import TeacherOutputs
 from mf2_edge import FaceStateAnalyzer
 from mf2_edge.bundle.schema import Manifest, PreprocessingSpec
 

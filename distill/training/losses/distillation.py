@@ -7,8 +7,8 @@ from torch.nn import functional as F  # noqa: N812  (the field's name for it)
 
 from distill.config import DistillationConfig
 from distill.networks.features import Features
-from distill.training.losses import agreement_loss
-from distill.training.teacher_outputs import TeacherOutputs
+from distill.training.losses.functions import agreement_loss
+from distill.training.teachers.outputs import TeacherOutputs
 
 
 def distillation_loss(

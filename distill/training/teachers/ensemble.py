@@ -1,10 +1,9 @@
-"""Teachers of a recipe: an ensemble of trained networks, or a bundle."""
+"""An ensemble of trained networks as a teacher."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 
 import torch
@@ -15,17 +14,14 @@ from distill.config import (
     EnsembleConfig,
     Recipe,
     ViewConfig,
-    load_ensemble,
     load_recipe,
 )
-from distill.faces.batches import Batch, FaceSource
+from distill.faces.batches import Batch
 from distill.faces.views import views
 from distill.networks.features import FeatureNet, Features
 from distill.networks.network import FaceStateNet, channels_last
-from distill.training.bundle_teacher import bundle_teacher_key, open_bundle_teacher
 from distill.training.checkpoint import load_network
-from distill.training.teacher_cache import CachedTeacher, cache_outputs
-from distill.training.teacher_outputs import Teacher, TeacherOutputs
+from distill.training.teachers.outputs import TeacherOutputs
 
 
 @dataclass(frozen=True)
@@ -66,49 +62,6 @@ class Ensemble:
                     collected.setdefault(name, []).append(value)
         mean = {name: torch.stack(values).mean(dim=0) for name, values in collected.items()}
         return TeacherOutputs(mean, features, head)
-
-
-def find_teacher(
-    recipe: Recipe, fold: int | None, device: torch.device, sources: Sequence[FaceSource] = ()
-) -> Teacher | None:
-    """The recipe's teacher, None if it has none.
-
-    For a fold, the members of an ensemble are those trained without the fold's subjects. A cached
-    teacher first runs on every face of `sources` that its file lacks.
-    """
-    if recipe.teacher is None or recipe.distillation is None:
-        return None
-    teacher: Teacher
-    if not _is_ensemble(recipe.teacher):
-        teacher = open_bundle_teacher(recipe)
-    else:
-        path = Path(recipe.teacher)
-        ensemble = load_ensemble(path)
-        members = load_members(ensemble, path.parent)
-        teacher = open_ensemble(members, ensemble.training_views, fold).to(device)
-    if not recipe.distillation.cached:
-        return teacher
-    own = sha256(teacher_key(recipe, fold).encode()).hexdigest()[:16]
-    return CachedTeacher(
-        cache_outputs(teacher, recipe, sources, Path(recipe.runs) / "teacher-outputs" / own)
-    )
-
-
-def teacher_key(recipe: Recipe, fold: int | None) -> str:
-    """Identifies what `find_teacher` finds: the files, and when they were written."""
-    if recipe.teacher is None:
-        return ""
-    if not _is_ensemble(recipe.teacher):
-        return bundle_teacher_key(recipe)
-    path = Path(recipe.teacher)
-    ensemble = load_ensemble(path)
-    files = [m.folder(fold) / "network.pt" for m in load_members(ensemble, path.parent)]
-    written = [f"{file}: {file.stat().st_mtime_ns}" for file in files if file.is_file()]
-    return f"{ensemble.training_views} {' '.join(written)}"
-
-
-def _is_ensemble(teacher: str) -> bool:
-    return teacher.endswith(".toml")
 
 
 def load_members(config: EnsembleConfig, folder: Path) -> list[Recipe]:

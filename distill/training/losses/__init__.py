@@ -1,0 +1,1 @@
+"""The losses of training, and the one place where they are assembled."""

@@ -1,0 +1,1 @@
+"""Teachers: ensembles of trained networks, bundles, and their outputs in files."""
