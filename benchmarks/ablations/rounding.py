@@ -16,7 +16,7 @@ import msgspec
 
 from benchmarks.report import RESULTS, conditions
 from distill.config import QatConfig, Recipe, load_recipe
-from distill.evaluation.evaluate import evaluate
+from distill.evaluation.protocols.recipe import evaluate
 from distill.training.qat import quantize
 from mf2_edge.bundle.schema import AccuracySpec
 from mf2_edge.io.atomic import write_json

@@ -26,7 +26,7 @@ from distill.adapting.frozen import network_digest
 from distill.adapting.hidden import HiddenStates, hidden_states
 from distill.adapting.text_space import TextSpace, save_text_space
 from distill.config import TEXT_WIDTH, ConfigError, Recipe, TextConfig, load_recipe
-from distill.evaluation.evaluate import emotion_accuracy, splits
+from distill.evaluation.protocols.recipe import emotion_accuracy, splits
 from distill.faces.augment import centre
 from distill.faces.batches import Source
 from distill.language.texts import TextBank, compare, load_bank, make_bank

@@ -98,7 +98,7 @@ def _flag(name: str) -> str:
 
 def evaluate_recipe(recipe: Recipe) -> None:
     """Measure a trained recipe; one line of the figures each to stdout."""
-    from distill.evaluation.evaluate import evaluate
+    from distill.evaluation.protocols.recipe import evaluate
 
     for result in evaluate(recipe):
         _write(
@@ -118,14 +118,14 @@ def _recipe(options: Namespace) -> None:
             raise ValueError("--out goes with --zero-shot: results lie in the run folder")
         evaluate_recipe(recipe)
         return
-    from distill.evaluation.evaluate_zero_shot import evaluate_zero_shot, table
+    from distill.evaluation.protocols.zero_shot import evaluate_zero_shot, table
 
     out = options.out or Path("runs/evaluations") / f"{recipe.name}-zero-shot.json"
     _write(table(evaluate_zero_shot(recipe, out)))
 
 
 def _teacher(options: Namespace) -> None:
-    from distill.evaluation.evaluate_teacher import evaluate_teacher, table
+    from distill.evaluation.protocols.ensemble import evaluate_teacher, table
 
     out = options.out or Path("runs/evaluations") / f"{options.teacher.stem}.json"
     _write(table(evaluate_teacher(options.teacher, out)))
@@ -133,7 +133,7 @@ def _teacher(options: Namespace) -> None:
 
 def _bundle(options: Namespace) -> None:
     """Measure the bundle's file that the options name; the figures, group by group, to stdout."""
-    from distill.evaluation.evaluate_bundle import BundleOrder, evaluate_bundle
+    from distill.evaluation.protocols.bundle import BundleOrder, evaluate_bundle
     from distill.evaluation.reports.summary import summary
 
     order = BundleOrder(
@@ -156,7 +156,7 @@ def _dataset(options: Namespace) -> None:
     """Measure on the data set that the options name; one line of the figures each to stdout."""
     if options.root is None:
         raise ValueError(f"--dataset {options.dataset} needs --root, the folder or .tar it lies in")
-    from distill.evaluation.evaluate_dataset import Order, evaluate_dataset
+    from distill.evaluation.protocols.evaluator import Order, evaluate_dataset
     from distill.evaluation.scoring import Measured
 
     order = Order(

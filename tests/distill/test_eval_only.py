@@ -11,7 +11,7 @@ import torch
 
 from distill.config import ConfigError, Recipe, load_recipe
 from distill.evaluation.calibrate import calibrate
-from distill.evaluation.evaluate import evaluate
+from distill.evaluation.protocols.recipe import evaluate
 from distill.networks.architectures import build_network
 from distill.prepare import prepare
 from distill.training.checkpoint import Checkpoint, load_network

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from sklearn.metrics import f1_score, roc_auc_score
 
 from distill.datasets import EMOTIONS, LabelledFace
-from distill.evaluation.evaluator import Evaluator
 from distill.evaluation.metrics.labels import (
     emotion_metrics,
     label_metrics,
@@ -20,6 +19,7 @@ from distill.evaluation.metrics.labels import (
     thresholds_of_best_f1,
 )
 from distill.evaluation.metrics.scores import f1
+from distill.evaluation.protocols.evaluator import Evaluator
 from distill.evaluation.protocols.folds import EvaluationProtocol, Fold, ProtocolError, fixed_folds
 from distill.evaluation.scoring import Scores
 

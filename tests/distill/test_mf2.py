@@ -11,9 +11,9 @@ import torch
 
 from distill.config import ConfigError, Recipe, TextConfig, load_recipe
 from distill.evaluation.command import main as evaluate
-from distill.evaluation.evaluate_zero_shot import ZeroShotMetrics
 from distill.evaluation.metrics.scores import auc
 from distill.evaluation.protocols.out_of_fold import out_of_fold_logits
+from distill.evaluation.protocols.zero_shot import ZeroShotMetrics
 from distill.faces.batches import make_batches
 from distill.language import plain_words
 from distill.language.texts import TextBank, compare, load_bank, make_bank

@@ -16,7 +16,7 @@ import torch
 
 from distill.config import QatConfig, Recipe
 from distill.evaluation.calibrate import calibrate
-from distill.evaluation.evaluate import evaluate
+from distill.evaluation.protocols.recipe import evaluate
 from distill.faces.store import load_store
 from distill.networks.fake_quantized import convert, freeze_ranges, prepare
 from distill.prepare import prepare as prepare_faces

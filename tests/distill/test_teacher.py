@@ -24,7 +24,7 @@ from distill.config import (
     load_recipe,
 )
 from distill.evaluation.command import main as evaluate
-from distill.evaluation.evaluate_teacher import TeacherMetrics
+from distill.evaluation.protocols.ensemble import TeacherMetrics
 from distill.faces.batches import Batch, centre_tensor, make_batches
 from distill.faces.views import views, zoom
 from distill.networks.architectures import build_network

@@ -16,8 +16,8 @@ import torch
 
 from distill.config import HEADS, ConfigError, Recipe, load_recipe
 from distill.evaluation.calibrate import calibrate
-from distill.evaluation.evaluate import evaluate
 from distill.evaluation.protocols.out_of_fold import out_of_fold_logits
+from distill.evaluation.protocols.recipe import evaluate
 from distill.faces.batches import make_batches, sampling_weights
 from distill.faces.store import load_store
 from distill.prepare import prepare

@@ -1,1 +1,1 @@
-"""Which faces an evaluation takes: held-out parts, folds, the protocols of data sets."""
+"""What `distill evaluate` measures: recipes, bundles, ensembles, text alone, data sets."""

@@ -13,9 +13,9 @@ from distill.config import DatasetConfig, Recipe
 from distill.datasets import READERS, LabelledFace
 from distill.datasets.tree import open_tree
 from distill.evaluation.artifact import ArtifactFile, Logits, run_on_store
-from distill.evaluation.evaluate import splits
 from distill.evaluation.metrics.emotion import EvaluatedPart, emotion_report
 from distill.evaluation.protocols.raters import rater_report
+from distill.evaluation.protocols.recipe import splits
 from distill.evaluation.reports.schema import (
     EmotionReport,
     PropertyReport,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +12,7 @@ from distill.config import Recipe
 from distill.evaluation.calibrate import LEAST_POSITIVES, fit_unit, is_present, scaled_scores
 from distill.evaluation.conditions import hard_labels, headline, machine, today
 from distill.evaluation.metrics.units import unit_metrics
-from distill.faces.store import load_faces
+from distill.faces.store import FaceStore, load_faces
 from distill.training.checkpoint import load_network
 from distill.training.sources import predict, subject_folds
 from distill.training.trained import NetworkPrecision, load_trained, network_file
@@ -39,8 +40,6 @@ def out_of_fold_logits(recipe: Recipe, precision: NetworkPrecision) -> Folds | N
     """
     if recipe.folds is None:
         return None
-    store = load_faces(recipe, recipe.folds.dataset)
-    fold = subject_folds(recipe, store)
     trained: dict[int, int | None] = {
         number: number
         for number in range(recipe.folds.count)
@@ -51,16 +50,35 @@ def out_of_fold_logits(recipe: Recipe, precision: NetworkPrecision) -> Folds | N
         trained = dict.fromkeys(range(recipe.folds.count))  # the network that ships saw none
     elif own is not None:
         trained.setdefault(own, None)
+
+    def logits_of(number: int, store: FaceStore, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        network = load_trained(recipe, precision, trained[number])
+        return predict(network, recipe, store, rows)["action_units"]
+
+    return pool_folds(recipe, trained, logits_of)
+
+
+def pool_folds(
+    recipe: Recipe,
+    trained: Collection[int],
+    logits_of: Callable[[int, FaceStore, NDArray[np.int64]], NDArray[np.float32]],
+) -> Folds | None:
+    """The faces of the `trained` folds of the FACS-coded data set; None if there are none.
+
+    `logits_of` gives the logits [n, units] of a fold's rows of the store.
+    """
+    assert recipe.folds is not None  # the caller's choice
+    store = load_faces(recipe, recipe.folds.dataset)
+    fold = subject_folds(recipe, store)
     rows = np.flatnonzero(np.isin(fold, list(trained)))
     if not len(rows):
         return None
     logits = np.full_like(store.action_units, np.nan)
-    for number, folder in trained.items():
-        evaluated = np.flatnonzero(fold == number)
-        network = load_trained(recipe, precision, folder)
-        logits[evaluated] = predict(network, recipe, store, evaluated)["action_units"]
-    subjects = store.subjects[rows]
-    return Folds(hard_labels(store.action_units[rows]), logits[rows], fold[rows], subjects)
+    for number in trained:
+        own = np.flatnonzero(fold == number)
+        logits[own] = logits_of(number, store, own)
+    labels = hard_labels(store.action_units[rows])
+    return Folds(labels, logits[rows], fold[rows], store.subjects[rows])
 
 
 def action_unit_accuracy(recipe: Recipe, folds: Folds) -> list[AccuracySpec]:

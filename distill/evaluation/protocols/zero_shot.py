@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distill.config import Recipe
-from distill.evaluation.conditions import hard_labels, machine, today
-from distill.evaluation.evaluate import emotion_accuracy, splits
-from distill.evaluation.evaluate_teacher import checkpoint_sums
+from distill.evaluation.conditions import machine, today
 from distill.evaluation.metrics.scores import auc
-from distill.faces.store import FaceStore, load_faces
+from distill.evaluation.protocols.ensemble import checkpoint_sums
+from distill.evaluation.protocols.out_of_fold import pool_folds
+from distill.evaluation.protocols.recipe import emotion_accuracies
+from distill.faces.store import FaceStore
 from distill.language.zero_shot import (
     Directions,
     grammar_directions,
@@ -25,7 +26,7 @@ from distill.language.zero_shot import (
 from distill.networks.features import FeatureNet
 from distill.networks.network import FaceStateNet
 from distill.training.checkpoint import load_network
-from distill.training.sources import evaluation_stores, predict, subject_folds
+from distill.training.sources import predict
 from mf2_edge.bundle.schema import AccuracySpec, LabelAccuracy
 from mf2_edge.io.atomic import write_json
 
@@ -86,28 +87,23 @@ def _by_text(
 
 def _emotions(recipe: Recipe, read: Read) -> Iterator[AccuracySpec]:
     network = load_network(recipe.run_folder / "network.pt").network
-    for name, store in evaluation_stores(recipe):
-        for split, words in splits(store, recipe, name):
-            rows = store.labelled(split)
-            if len(rows):
-                scores, _ = read(network, store, rows)
-                yield emotion_accuracy(scores, store.majority[rows], recipe, name, words)
+    yield from emotion_accuracies(recipe, lambda store, rows: read(network, store, rows)[0])
 
 
 def _units(recipe: Recipe, read: Read) -> Iterator[AccuracySpec]:
     """AUC a unit, which asks for no threshold, and its mean over the headline units."""
     if recipe.folds is None:
         return
-    store = load_faces(recipe, recipe.folds.dataset)
-    labels = hard_labels(store.action_units)
-    fold = subject_folds(recipe, store)
-    scores = np.full_like(labels, np.nan)
-    for number in range(recipe.folds.count):
-        path = recipe.folder(number) / "network.pt"
-        if not path.is_file():
-            return
-        rows = np.flatnonzero(fold == number)
-        scores[rows] = read(load_network(path).network, store, rows)[1]
+    files = [recipe.folder(number) / "network.pt" for number in range(recipe.folds.count)]
+    if not all(file.is_file() for file in files):
+        return
+    folds = pool_folds(
+        recipe,
+        range(recipe.folds.count),
+        lambda number, store, rows: read(load_network(files[number]).network, store, rows)[1],
+    )
+    assert folds is not None  # every fold was trained
+    labels, scores = folds.labels, folds.logits
     per_unit = {}
     for unit in recipe.folds.headline:
         column = recipe.action_units.index(unit)

@@ -13,12 +13,10 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from distill.config import EnsembleConfig, Recipe, ViewConfig, load_ensemble
-from distill.evaluation.conditions import hard_labels
-from distill.evaluation.evaluate import emotion_accuracy, splits
-from distill.evaluation.protocols.out_of_fold import Folds, action_unit_accuracy
+from distill.evaluation.protocols.out_of_fold import Folds, action_unit_accuracy, pool_folds
+from distill.evaluation.protocols.recipe import emotion_accuracies
 from distill.faces.batches import Batch, centre_tensor
-from distill.faces.store import FaceStore, load_faces
-from distill.training.sources import evaluation_stores, subject_folds
+from distill.faces.store import FaceStore
 from distill.training.teachers.ensemble import load_members, open_ensemble
 from distill.training.teachers.outputs import Teacher
 from mf2_edge.bundle.schema import AccuracySpec
@@ -56,14 +54,12 @@ def evaluate_teacher(path: Path, out: Path) -> list[TeacherMetrics]:
 
 
 def _measure(config: EnsembleConfig, members: Sequence[Recipe], seen: ViewConfig) -> TeacherMetrics:
-    recipe, found = members[0], []
-    ensemble = open_ensemble(members, seen, None)
-    for name, store in evaluation_stores(recipe):
-        for split, words in splits(store, recipe, name):
-            rows = store.labelled(split)
-            if len(rows):
-                logits = _run(ensemble, recipe, store, rows)["emotion"]
-                found.append(emotion_accuracy(logits, store.majority[rows], recipe, name, words))
+    recipe, ensemble = members[0], open_ensemble(members, seen, None)
+    found = list(
+        emotion_accuracies(
+            recipe, lambda store, rows: _run(ensemble, recipe, store, rows)["emotion"]
+        )
+    )
     folds = _out_of_fold(members, seen)
     if folds is not None:
         found = [*action_unit_accuracy(recipe, folds), *found]
@@ -80,23 +76,17 @@ def _out_of_fold(members: Sequence[Recipe], seen: ViewConfig) -> Folds | None:
     recipe = members[0]
     if recipe.folds is None:
         return None
-    store = load_faces(recipe, recipe.folds.dataset)
-    fold = subject_folds(recipe, store)
     trained = [
         number
         for number in range(recipe.folds.count)
         if all((member.folder(number) / "network.pt").is_file() for member in members)
     ]
-    rows = np.flatnonzero(np.isin(fold, trained))
-    if not len(rows):
-        return None
-    logits = np.empty_like(store.action_units)
-    for number in trained:
-        own = np.flatnonzero(fold == number)
+
+    def logits_of(number: int, store: FaceStore, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         ensemble = open_ensemble(members, seen, number)
-        logits[own] = _run(ensemble, recipe, store, own)["action_units"]
-    labels = hard_labels(store.action_units[rows])
-    return Folds(labels, logits[rows], fold[rows], store.subjects[rows])
+        return _run(ensemble, recipe, store, rows)["action_units"]
+
+    return pool_folds(recipe, trained, logits_of)
 
 
 def _run(

@@ -14,12 +14,12 @@ import numpy as np
 
 from distill.config import ConfigError, Recipe, load_recipe
 from distill.evaluation.artifact import ArtifactFile, choose_file, open_file, run_on_store
-from distill.evaluation.bundle_units import human_coded, recipe_report
 from distill.evaluation.calibrate import HeldOut
 from distill.evaluation.conditions import machine, today
-from distill.evaluation.evaluate import coded_accuracy
 from distill.evaluation.metrics.intervals import DRAWS
+from distill.evaluation.protocols.bundle_units import human_coded, recipe_report
 from distill.evaluation.protocols.held_out import held_out_parts
+from distill.evaluation.protocols.recipe import coded_accuracy
 from distill.evaluation.reports.schema import Evaluation, save_evaluation
 from distill.faces.store import load_store
 from distill.training.sources import evaluation_stores

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from distill.config import Recipe
 from distill.evaluation.calibrate import LEAST_POSITIVES
 from distill.evaluation.conditions import machine, today
-from distill.evaluation.evaluate import load_calibration
 from distill.evaluation.metrics.reliability import reliability
 from distill.evaluation.metrics.units import unit_metrics
 from distill.evaluation.protocols.out_of_fold import (
@@ -22,6 +21,7 @@ from distill.evaluation.protocols.out_of_fold import (
     out_of_fold,
     out_of_fold_logits,
 )
+from distill.evaluation.protocols.recipe import load_calibration
 from distill.evaluation.reports.schema import RecipeReport, UnitReliability
 from distill.evaluation.robustness.slices import decisions
 from distill.faces.store import load_store

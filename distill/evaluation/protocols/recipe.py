@@ -7,7 +7,7 @@ subject: each face is scored by a network, and by a calibration, that saw none o
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import msgspec
 import numpy as np
@@ -18,8 +18,8 @@ from distill.evaluation.calibrate import LEAST_POSITIVES, HeldOut, is_present
 from distill.evaluation.conditions import hard_labels, headline, machine, today
 from distill.evaluation.metrics.intervals import WILSON, wilson
 from distill.evaluation.metrics.units import unit_metrics
+from distill.evaluation.protocols.label_reliability import measure_reliability
 from distill.evaluation.protocols.out_of_fold import action_unit_accuracy, out_of_fold_logits
-from distill.evaluation.reliability import measure_reliability
 from distill.faces.store import FaceStore
 from distill.training.sources import evaluation_stores, predict
 from distill.training.trained import load_trained, shipped_precisions
@@ -154,6 +154,18 @@ def coded_accuracy(
         date=today(),
         machine=machine(),
     )
+
+
+def emotion_accuracies(
+    recipe: Recipe, logits_of: Callable[[FaceStore, NDArray[np.int64]], NDArray[np.float32]]
+) -> Iterator[AccuracySpec]:
+    """`emotion_accuracy` of every measured split; `logits_of` rows of a store: [n, emotions]."""
+    for name, store in evaluation_stores(recipe):
+        for split, words in splits(store, recipe, name):
+            rows = store.labelled(split)
+            if len(rows):
+                logits = logits_of(store, rows)
+                yield emotion_accuracy(logits, store.majority[rows], recipe, name, words)
 
 
 def splits(store: FaceStore, recipe: Recipe, name: str) -> Iterator[tuple[str, tuple[str, str]]]:
