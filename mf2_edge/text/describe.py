@@ -14,13 +14,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from typing import Final, Literal
 
 from mf2_edge.errors import DescriptionError
-from mf2_edge.facs import ACTION_UNIT_MUSCLES, ACTION_UNIT_NAMES, IntensityLevel
+from mf2_edge.facs import (
+    ACTION_UNIT_MUSCLES,
+    ACTION_UNIT_NAMES,
+    Fit,
+    IntensityLevel,
+    fit_prototype,
+)
 from mf2_edge.text import sentences
-from mf2_edge.text.consistency import Fit, judge
-from mf2_edge.text.phrases import Choice, capitalised, clause_list, list_of, with_article
 from mf2_edge.text.wording import (
     ADJECTIVES,
     ADVERBS,
@@ -65,6 +70,21 @@ class FaceFacts:
             )
         ordered = {unit: self.present[unit] for unit in ACTION_UNIT_NAMES if unit in self.present}
         object.__setattr__(self, "present", ordered)
+
+
+class Choice:
+    """Picks a wording for each slot, by a hash of seed and slot.
+
+    No other slot and no library version changes what is picked.
+    """
+
+    def __init__(self, seed: str) -> None:
+        self._seed = seed
+
+    def __call__(self, slot: str, options: Sequence[str]) -> str:
+        """The option for a slot."""
+        digest = blake2b(f"{self._seed}/{slot}".encode(), digest_size=8).digest()
+        return options[int.from_bytes(digest, "big") % len(options)]
 
 
 def certainty(probability: float) -> Certainty:
@@ -115,7 +135,7 @@ def _unit(facts: FaceFacts, unit: str, choose: Choice) -> str:
 
 
 def _emotion(facts: FaceFacts, choose: Choice) -> str:
-    fit = judge(facts.emotion, tuple(facts.present), facts.absent)
+    fit = fit_prototype(facts.emotion, tuple(facts.present), facts.absent)
     if facts.emotion is None:
         known = sentences.UNITS_AT_WORK if facts.present else None
         rest = _tell(known, tuple(facts.present), facts, choose, named=True)
@@ -131,7 +151,7 @@ def _emotion(facts: FaceFacts, choose: Choice) -> str:
 
 
 def _face(facts: FaceFacts, choose: Choice) -> str:
-    fit = judge(facts.emotion, tuple(facts.present), facts.absent)
+    fit = fit_prototype(facts.emotion, tuple(facts.present), facts.absent)
     verdict = _verdict(facts, choose)
     seen = _observations(facts, choose)
     order = choose("order", ("verdict first", "units first", "in one"))
@@ -260,3 +280,23 @@ def _title(unit: str) -> str:
 def _adverb(sure: Certainty, choose: Choice) -> str:
     """An adverb after a space, or ""."""
     return f" {choose('adverb', ADVERBS[sure])}".rstrip()
+
+
+def list_of(items: Sequence[str]) -> str:
+    """Short items: "a", "a and b", "a, b and c"."""
+    return " and ".join(filter(None, [", ".join(items[:-1]), *items[-1:]]))
+
+
+def clause_list(items: Sequence[str]) -> str:
+    """Clauses, which hold an "and" themselves: "a", "a, and b", "a, b, and c"."""
+    return ", ".join([*items[:-1], f"and {items[-1]}"]) if len(items) > 1 else items[0]
+
+
+def with_article(word: str) -> str:
+    """The word after "a" or "an", by its first letter."""
+    return f"{'an' if word[0] in 'aeiou' else 'a'} {word}"
+
+
+def capitalised(sentence: str) -> str:
+    """The sentence with a capital first letter; the rest stays as it is."""
+    return sentence[0].upper() + sentence[1:]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from mf2_edge.text.consistency import Verdict
+from mf2_edge.facs import Verdict
 
 UNIT: Final = (
     "{what} {moves}: {unit}, {name}, is{ly} at work.",

@@ -14,17 +14,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mf2_edge.errors import DescriptionError
-from mf2_edge.facs import ACTION_UNIT_MUSCLES, ACTION_UNIT_NAMES, EMOTION_PROTOTYPES
-from mf2_edge.text.consistency import judge
+from mf2_edge.facs import ACTION_UNIT_MUSCLES, ACTION_UNIT_NAMES, EMOTION_PROTOTYPES, fit_prototype
 from mf2_edge.text.describe import (
     GRAMMAR_VERSION,
     FaceFacts,
     Level,
     certainty,
+    clause_list,
     describe,
     describe_units,
+    list_of,
+    with_article,
 )
-from mf2_edge.text.phrases import clause_list, list_of, with_article
 from mf2_edge.text.wording import ADJECTIVES, ADVERBS, WORDS, Certainty
 from mf2_edge.types import ActionUnit, Box, Emotion, FaceState, Reason, Status
 
@@ -178,7 +179,7 @@ def test_fit_of_units_and_emotion(
     verdict: str,
     foreign: tuple[str, ...],
 ) -> None:
-    fit = judge(emotion, present, frozenset(absent))
+    fit = fit_prototype(emotion, present, frozenset(absent))
     assert (fit.verdict, fit.foreign) == (verdict, foreign)
 
 
