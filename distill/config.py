@@ -7,27 +7,17 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from distill.extended_toml import read_extended
+from distill.extended_toml import Part, read_extended
+from distill.network_config import NetworkConfig
 from mf2_edge.bundle.schema import AlignmentSpec, HeadName, PreprocessingSpec
-
-BACKBONES = ("mobilefacenet", "vit_b_16", "convnext_tiny", "efficientnet_lite0")
-"""What `networks/backbones` can make: the face network; a ViT and CNNs that know ImageNet."""
-SHORT = "efficientnet_lite0_short"
-"""One more, for phones alone: its map is too coarse for MF²'s tokens."""
+from mf2_edge.facs import REGIONS
 
 
 class ConfigError(ValueError):
     """A recipe is not valid; the message names the key."""
 
 
-class _Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Base of all parts: immutable, closed to unknown keys.
-
-    Defaults are not written, so a new key changes no hash of recipes that do without it.
-    """
-
-
-class DatasetConfig(_Part, frozen=True, kw_only=True):
+class DatasetConfig(Part, frozen=True, kw_only=True):
     """One source of faces."""
 
     reader: str
@@ -44,7 +34,7 @@ class DatasetConfig(_Part, frozen=True, kw_only=True):
     """Whether nothing is learned from its faces and labels, no threshold either."""
     all_visible: bool = False
     """Whether every region of every face can be judged: frontal pictures of a laboratory."""
-    blend: dict[str, float] = {}
+    blend: dict[str, float] = msgspec.field(default_factory=dict)
     """Share, 0..1, of another data set's emotion labels in those of the photographs that both have;
     here they are named "OTHER/" and their name there."""
     buffer: int = 4
@@ -56,71 +46,13 @@ class DatasetConfig(_Part, frozen=True, kw_only=True):
         return self.reader == "shards"
 
 
-Activation = Literal["prelu", "relu"]
-ExtraHead = Literal["strength", "visibility"]
 HEADS: Final[tuple[HeadName, ...]] = ("emotion", "action_units")
 """Heads of every network, in the order of its outputs; the recipe's extra heads follow."""
 TEXT_WIDTH: Final = 384
 """Values of a text vector of the built-in encoder; `make_bank` refuses other widths."""
-REGIONS: Final = ("brows", "eyes", "nose", "mouth", "chin")
-"""Regions of a face that may be hidden: the labels of the head `visibility`."""
 
 
-class NetworkConfig(_Part, frozen=True, kw_only=True):
-    """What the network starts from."""
-
-    frozen: tuple[str, ...]
-    """Parts of the trunk that keep the start's weights."""
-    dropout: float
-    weights: str | None = None
-    """What the backbone starts from; without it, or if it is "", the start is random.
-
-    MobileFaceNet: the .tflite. The others: the state dict of torchvision's network of that name
-    (EfficientNet-Lite: of efficientnet-lite-pytorch's) as a file, or "imagenet" for the ImageNet
-    weights that are installed: by torchvision in its cache, by a package for EfficientNet-Lite.
-    """
-    init_from: str | None = None
-    """What trained weights are the start instead: a network.pt, or "bundle:NAME" (or
-    "bundle:FOLDER") for those of an exported .tflite, dequantized where they are integers.
-    Neither, if it is ""."""
-    heads: tuple[ExtraHead, ...] = ()
-    """Heads beside emotion and Action Units."""
-    embeddings: bool = False
-    """Whether an exported file also returns the two vectors that its heads read."""
-    architecture: Literal["student", "mf2", "edge"] = "student"
-    """Two branches alone; MF²; two branches that also learn MF²'s tokens and text space."""
-    token_width: int = 128
-    """Values of an AU token of MF²."""
-    taught_width: int = 512
-    """Values of the face vector of the MF², or the bundle, that an edge network learns from."""
-    backbone: str = BACKBONES[0]
-    """One of BACKBONES, or SHORT."""
-    width: float = 1.0
-    """MobileFaceNet's channels, as a part of its own; a checkpoint at the start is narrowed."""
-    branch_width: float | None = None
-    """The same of what each branch has of its own; without it, `width`."""
-    drop_blocks: tuple[str, ...] = ()
-    """Residual blocks of MobileFaceNet or SHORT that are left out, such as "stage3.5"."""
-    activation: Activation = "prelu"
-    """MobileFaceNet's: relu can be quantized everywhere; slopes of the start fade to it."""
-
-    def __post_init__(self) -> None:
-        """Raise ValueError, which msgspec gives a place in the recipe, for an unknown backbone."""
-        known = (*BACKBONES, SHORT)
-        if self.backbone not in known:
-            raise ValueError(f"no backbone {self.backbone}: there are {', '.join(known)}")
-        if self.backbone == SHORT and self.architecture == "mf2":
-            raise ValueError(
-                f"{SHORT} has a map of 7x7, and mf2 reads 14x14: take another backbone"
-            )
-
-    @property
-    def late_width(self) -> float:
-        """What the branches' channels are a part of."""
-        return self.width if self.branch_width is None else self.branch_width
-
-
-class TextConfig(_Part, frozen=True, kw_only=True):
+class TextConfig(Part, frozen=True, kw_only=True):
     """Language that MF² is aligned with, beside its supervised losses."""
 
     store: str
@@ -136,7 +68,7 @@ class TextConfig(_Part, frozen=True, kw_only=True):
     """That, or the folder of another sentence-transformers model."""
 
 
-class LossWeights(_Part, frozen=True, kw_only=True):
+class LossWeights(Part, frozen=True, kw_only=True):
     """Weight of each head's loss in the sum."""
 
     emotion: float = 1.0
@@ -145,7 +77,7 @@ class LossWeights(_Part, frozen=True, kw_only=True):
     visibility: float = 0.3
 
 
-class TrainConfig(_Part, frozen=True, kw_only=True):
+class TrainConfig(Part, frozen=True, kw_only=True):
     """Training of trunk and all heads, on faces of several data sets a step."""
 
     steps: int
@@ -179,7 +111,7 @@ class TrainConfig(_Part, frozen=True, kw_only=True):
     evaluate_every: int
 
 
-class FoldConfig(_Part, frozen=True, kw_only=True):
+class FoldConfig(Part, frozen=True, kw_only=True):
     """Folds by subject of a FACS-coded data set, for figures on unseen people."""
 
     dataset: str
@@ -191,7 +123,7 @@ class FoldConfig(_Part, frozen=True, kw_only=True):
 Relation = Literal["dist", "kl"]
 
 
-class DistillationConfig(_Part, frozen=True, kw_only=True):
+class DistillationConfig(Part, frozen=True, kw_only=True):
     """What is learned from the teacher beside the labels; a weight of 0 leaves a loss out."""
 
     share: float
@@ -214,7 +146,7 @@ class DistillationConfig(_Part, frozen=True, kw_only=True):
     in files; nothing but logits can be learned from it."""
 
 
-class QatConfig(_Part, frozen=True, kw_only=True):
+class QatConfig(Part, frozen=True, kw_only=True):
     """Quantization-aware training of the trained network, on the same losses."""
 
     steps: int
@@ -228,7 +160,7 @@ class QatConfig(_Part, frozen=True, kw_only=True):
     checkpoint_every: int = 50
 
 
-class Recipe(_Part, frozen=True, kw_only=True):
+class Recipe(Part, frozen=True, kw_only=True):
     """A whole recipe."""
 
     name: str
@@ -325,48 +257,20 @@ class Recipe(_Part, frozen=True, kw_only=True):
         return self.run_folder if fold is None else self.run_folder / "folds" / str(fold)
 
 
-class ViewConfig(_Part, frozen=True, kw_only=True):
-    """Views of a face whose logits are averaged."""
-
-    scales: tuple[float, ...]
-    """Sizes of the face relative to its own, which is 1."""
-    mirrored: bool
-    """Whether mirrored views are added."""
-
-
-class EnsembleConfig(_Part, frozen=True, kw_only=True):
-    """Networks whose logits are averaged."""
-
-    name: str
-    members: tuple[str, ...]
-    """Recipes, beside this file."""
-    views: ViewConfig
-    """For evaluation."""
-    training_views: ViewConfig
-    """For distillation, where each view costs time in every step."""
-
-
-def load_ensemble(path: Path) -> EnsembleConfig:
-    """Read an ensemble's TOML file; raises ConfigError naming the file and the key."""
-    try:
-        return msgspec.convert(_read(path), EnsembleConfig)
-    except msgspec.ValidationError as error:
-        raise ConfigError(f"{path}: {error}") from error
-
-
 def load_recipe(path: Path) -> Recipe:
     """Read a recipe; raises ConfigError naming the file and the key.
 
     A recipe may say `extends = "other.toml"` (beside it): what it leaves out is taken from there.
     """
-    content = _read(path)
+    content = read_toml(path)
     try:
         return msgspec.convert(content, Recipe)
     except msgspec.ValidationError as error:
         raise ConfigError(f"{path}: {error}") from error
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_toml(path: Path) -> dict[str, Any]:
+    """The content of a file that may extend another; raises ConfigError naming it."""
     try:
         return read_extended(path)
     except FileNotFoundError as error:

@@ -1,4 +1,4 @@
-"""TOML files that extend one another, so that a fact stands once."""
+"""Recipes as TOML: files that extend one another, so that a fact stands once, and their parts."""
 
 from __future__ import annotations
 
@@ -6,6 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+
+
+class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Base of all parts: immutable, closed to unknown keys.
+
+    Defaults are not written, so a new key changes no hash of recipes that do without it.
+    """
 
 
 def read_extended(path: Path) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from distill.config import REGIONS, DatasetConfig, Recipe
+from distill.config import DatasetConfig, Recipe
 from distill.datasets import READERS, LabelledFace, LayoutError
 from distill.datasets.split import draw
 from distill.datasets.tree import open_tree
@@ -19,6 +19,7 @@ from distill.faces.pictures import Pictures, align_face
 from distill.faces.resumable import fill_rows, fingerprint
 from distill.faces.store import save_store
 from mf2_edge.bundle.schema import AlignmentSpec
+from mf2_edge.facs import REGIONS
 from mf2_edge.pipeline.detect import BlazeFaceDetector
 
 _UNALIGNED, _ALIGNED = 1, 2

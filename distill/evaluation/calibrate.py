@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
-from distill.config import REGIONS, Recipe
+from distill.config import Recipe
 from distill.evaluation.metrics.scores import best_threshold
 from distill.faces.store import UNDECIDED, FaceStore
 from distill.training.sources import Logits, evaluation_stores, predict
@@ -23,6 +23,7 @@ from mf2_edge.bundle.schema import (
     EmotionCalibration,
     VisibilityCalibration,
 )
+from mf2_edge.facs import REGIONS
 from mf2_edge.io.atomic import write_json
 from mf2_edge.pipeline.activations import sigmoid
 

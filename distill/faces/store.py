@@ -10,7 +10,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from distill.config import REGIONS, ConfigError, Recipe
+from distill.config import ConfigError, Recipe
+from mf2_edge.facs import REGIONS
 from mf2_edge.io.atomic import replacing
 
 UNDECIDED: Final = 0.5

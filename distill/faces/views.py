@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812  (the field's name for it)
 
-from distill.config import ViewConfig
+from distill.ensemble_config import ViewConfig
 
 
 def views(images: Tensor, config: ViewConfig) -> list[Tensor]:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import msgspec
 
-from distill.config import Activation, ConfigError, Recipe
+from distill.config import ConfigError, Recipe
+from distill.network_config import Activation
 from distill.networks.activations import start_fading
 from distill.networks.architectures import build_network
 from distill.networks.backbones import make_backbone

@@ -21,13 +21,14 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from distill.config import REGIONS, ConfigError, Recipe
+from distill.config import ConfigError, Recipe
 from distill.faces.batches import Face
 from distill.mfa.errors import ShardError
 from distill.mfa.shards.index import NAME, Layout, ShardEntry, layout_of, read_index
 from distill.mfa.shards.read import decode_face, read_shard
 from distill.mfa.shards.sample import digest
 from mf2_edge.extras import require
+from mf2_edge.facs import REGIONS
 
 WAITS: Final = (1.0, 5.0)
 """Seconds before a shard behind a URL is requested again."""

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  (the field's name for it)
 
 from distill.adapting.hidden import hidden_states
-from distill.config import BACKBONES, SHORT, ConfigError, Recipe, load_recipe
+from distill.config import ConfigError, Recipe, load_recipe
+from distill.network_config import BACKBONES, SHORT
 from distill.networks.architectures import build_network
 from distill.networks.backbones import convnext, make_backbone, vit
 from distill.networks.backbones.efficientnet_short import efficientnet_lite0_short

@@ -12,14 +12,8 @@ from torch import Tensor, nn
 
 from distill.adapting.frozen import open_frozen
 from distill.adapting.hidden import hidden_states
-from distill.config import (
-    ConfigError,
-    DistillationConfig,
-    EnsembleConfig,
-    Recipe,
-    ViewConfig,
-    load_recipe,
-)
+from distill.config import ConfigError, DistillationConfig, Recipe, load_recipe
+from distill.ensemble_config import EnsembleConfig, ViewConfig
 from distill.faces.batches import Batch, centre_tensor, make_batches
 from distill.networks.activations import FadingPReLU, fade, start_fading, to_relu
 from distill.networks.architectures import build_network

@@ -14,15 +14,8 @@ import pytest
 import torch
 from torch import nn
 
-from distill.config import (
-    ConfigError,
-    DistillationConfig,
-    EnsembleConfig,
-    Recipe,
-    ViewConfig,
-    load_ensemble,
-    load_recipe,
-)
+from distill.config import ConfigError, DistillationConfig, Recipe, load_recipe
+from distill.ensemble_config import EnsembleConfig, ViewConfig, load_ensemble
 from distill.evaluation.command import main as evaluate
 from distill.evaluation.protocols.ensemble import TeacherMetrics
 from distill.faces.batches import Batch, centre_tensor, make_batches

@@ -4,7 +4,6 @@ The codes and sentences come with the project (`distill/mfa/wild`), the pictures
 looked up in the data sets that they belong to. `docs/mfa-wild.md` is the data card.
 """
 
-from distill.config import REGIONS
 from distill.datasets.wild.codes import (
     MARKED,
     UNITS,
@@ -20,7 +19,6 @@ from distill.datasets.wild.targets import WildTargets, wild_targets
 
 __all__ = [
     "MARKED",
-    "REGIONS",
     "UNITS",
     "CodedFace",
     "CodesError",

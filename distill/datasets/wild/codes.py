@@ -11,9 +11,9 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
-from distill.config import REGIONS
 from distill.datasets.labelled import EMOTIONS
 from distill.datasets.wild.split import rafdb_picture, split_of
+from mf2_edge.facs import REGIONS
 
 UNITS: Final = tuple(
     f"AU{number}"

@@ -9,9 +9,9 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from distill.config import REGIONS
 from distill.datasets.labelled import EMOTIONS
 from distill.datasets.wild.codes import UNITS, CodedFace
+from mf2_edge.facs import REGIONS
 
 Disagreement = Literal["soft", "unknown"]
 

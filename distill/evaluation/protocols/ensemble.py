@@ -12,7 +12,8 @@ import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from distill.config import EnsembleConfig, Recipe, ViewConfig, load_ensemble
+from distill.config import Recipe
+from distill.ensemble_config import EnsembleConfig, ViewConfig, load_ensemble
 from distill.evaluation.protocols.out_of_fold import Folds, action_unit_accuracy, pool_folds
 from distill.evaluation.protocols.recipe import emotion_accuracies
 from distill.faces.batches import Batch, centre_tensor

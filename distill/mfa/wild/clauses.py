@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from distill.datasets.wild import REGIONS
 from distill.mfa.checks.reading import read_units
+from mf2_edge.facs import REGIONS
 
 FEWEST_WORDS: Final = 3
 """A shorter part ("mouth closed") is no description by itself."""

@@ -16,12 +16,13 @@ import msgspec
 
 from distill.datasets import EMOTIONS, read_rafdb
 from distill.datasets.tree import open_tree
-from distill.datasets.wild import REGIONS, UNITS, CodedFace, load_codes
+from distill.datasets.wild import UNITS, CodedFace, load_codes
 from distill.datasets.wild.files import FOLDER, read_lines, write_lines
 from distill.datasets.wild.split import rafdb_picture
 from distill.mfa.errors import MfaError
 from distill.mfa.wild.agreement import Agreement, WithHumans, agreement, with_humans
 from distill.mfa.wild.coded import read_controls
+from mf2_edge.facs import REGIONS
 from mf2_edge.io.atomic import write_json
 
 UNBIASED = ("balanced", "random")

@@ -12,7 +12,7 @@ from typing import Any, Final, cast
 
 from torch import Tensor, nn
 
-from distill.config import NetworkConfig
+from distill.network_config import NetworkConfig
 from distill.networks.backbones.efficientnet_lite import folded_network
 from distill.networks.backbones.parts import Backbone, leave_out
 

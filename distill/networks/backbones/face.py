@@ -8,7 +8,8 @@ from typing import Final
 import torch
 from torch import nn
 
-from distill.config import ConfigError, NetworkConfig
+from distill.config import ConfigError
+from distill.network_config import NetworkConfig
 from distill.networks.backbones.parts import Backbone, leave_out
 from distill.networks.mobilefacenet import (
     CONV5_CHANNELS,

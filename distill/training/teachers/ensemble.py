@@ -9,13 +9,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from distill.config import (
-    ConfigError,
-    EnsembleConfig,
-    Recipe,
-    ViewConfig,
-    load_recipe,
-)
+from distill.config import ConfigError, Recipe, load_recipe
+from distill.ensemble_config import EnsembleConfig, ViewConfig
 from distill.faces.batches import Batch
 from distill.faces.views import views
 from distill.networks.features import FeatureNet, Features

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import torch
 
-from distill.config import Recipe, load_ensemble
+from distill.config import Recipe
+from distill.ensemble_config import load_ensemble
 from distill.faces.batches import FaceSource
 from distill.training.teachers.bundle import bundle_teacher_key, open_bundle_teacher
 from distill.training.teachers.cache import CachedTeacher, cache_outputs
