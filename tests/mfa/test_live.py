@@ -85,7 +85,7 @@ def test_each_fault_is_got_over(place: Place, fault: str) -> None:
     assert server.charged_twice() == 0
     refused = [record for record in place.records() if record.refusal]
     assert len(refused) == (fault == "refusal")
-    # Answers of no use were charged; the books know that, and overstate only what was lost.
+    # Answers of no use were charged; the ledger knows that, and overstates only what was lost.
     assert spent(place) >= bill(server) - 1e-9
     if fault not in ("hang", "cut", "cut after", "malformed body", "502"):
         assert spent(place) == pytest.approx(bill(server))

@@ -1,8 +1,8 @@
-"""What was asked and what it cost: every attempt is on the books before it is sent.
+"""What was asked and what it cost: every attempt is entered before it is sent.
 
 A reservation is the most that an attempt can cost. It counts against the budget until the answer
 says what it did cost. An attempt whose answer was lost (a cut connection, a kill) may have been
-charged: its reservation stays on the books for good. So the sum can be above the bill, never below.
+charged: its reservation stays for good. So the sum can be above the bill, never below.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Attempt:
 
 
 class Ledger:
-    """The books of a store, kept under a budget in USD for the store's whole life."""
+    """The costs of a store, kept under a budget in USD for the store's whole life."""
 
     def __init__(self, store: Store, budget_usd: float) -> None:
         self.store = store
@@ -54,7 +54,7 @@ class Ledger:
     def reserve(
         self, key: str, subject: Subject, most_usd: float, shard: str | None = None
     ) -> Attempt:
-        """Put an attempt on the books; raises BudgetError if it does not fit."""
+        """Enter an attempt; raises BudgetError if it does not fit."""
         if self.spent_usd + most_usd > self.budget_usd:
             raise BudgetError(
                 f"the next request may cost ${most_usd:.4f}, and ${self.spent_usd:.2f} of the "

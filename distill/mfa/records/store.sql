@@ -1,4 +1,4 @@
--- The store of MFA. Records are append-only; attempts are the books; shards are batches on their way.
+-- The store of MFA. Records are append-only; attempts are the ledger; shards are batches on their way.
 
 CREATE TABLE IF NOT EXISTS records (
   id INTEGER PRIMARY KEY,

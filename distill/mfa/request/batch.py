@@ -19,7 +19,7 @@ from tqdm import tqdm
 from distill.mfa.errors import BatchError, BudgetError
 from distill.mfa.prompt.message import Question
 from distill.mfa.records.ledger import Attempt, Ledger
-from distill.mfa.request.batch_queue import Outbox, Shard
+from distill.mfa.request.batch_queue import BatchQueue, Shard
 from distill.mfa.request.client import without_key
 from distill.mfa.request.collect import collect
 from distill.mfa.request.control import Control
@@ -53,7 +53,7 @@ class BatchRun:
 
     def __init__(self, ledger: Ledger, price: ModelPrice, shards: Shards, control: Control) -> None:
         self.ledger = ledger
-        self.outbox = Outbox(ledger)
+        self.queue = BatchQueue(ledger)
         self.price = price
         self.shards = shards
         self.control = control
@@ -72,7 +72,7 @@ class BatchRun:
         self._asked = {question.key: question for question in questions}
         under_way = self.ledger.in_shards()
         self._waiting.extend(q for key, q in self._asked.items() if key not in under_way)
-        for shard in self.outbox.under_way():
+        for shard in self.queue.under_way():
             self._submit(shard)
         with tqdm(total=len(self._asked | dict.fromkeys(under_way)), unit="face") as bar:
             while self._fill():
@@ -86,10 +86,10 @@ class BatchRun:
 
     def _fill(self) -> bool:
         """Send shards while there is room; False if nothing is on its way and nothing can be."""
-        under_way = len(self.outbox.under_way())
+        under_way = len(self.queue.under_way())
         while self._waiting and under_way < self._at_a_time:
             try:
-                shard = self.outbox.write(self._waiting, self.price, self.shards.size)
+                shard = self.queue.write(self._waiting, self.price, self.shards.size)
             except BudgetError as error:
                 if under_way == 0:
                     self._stopped = str(error)
@@ -102,20 +102,20 @@ class BatchRun:
         """Bring a shard to the server, from whatever state it was left in."""
         if shard.state in ("written", "uploading"):
             found = self.control.find_file(shard.file_name) if shard.state == "uploading" else None
-            shard = self.outbox.move(shard, "uploading")
-            file_id = found or self.control.upload(self.outbox.path(shard))
-            shard = self.outbox.move(shard, "uploaded", file_id=file_id)
+            shard = self.queue.move(shard, "uploading")
+            file_id = found or self.control.upload(self.queue.path(shard))
+            shard = self.queue.move(shard, "uploaded", file_id=file_id)
         if shard.state in ("uploaded", "creating"):
             left = shard.state == "creating"
             found = self.control.find_batch(shard) if left else None
-            shard = self.outbox.move(shard, "creating")
+            shard = self.queue.move(shard, "creating")
             batch_id = found or self.control.create(shard)
-            self.outbox.move(shard, "sent", batch_id=batch_id)
+            self.queue.move(shard, "sent", batch_id=batch_id)
 
     def _look(self) -> tuple[int, list[Attempt]]:
         """Collect what has ended; returns the number of new records and the attempts without."""
         answered, left = 0, list[Attempt]()
-        for shard in self.outbox.under_way():
+        for shard in self.queue.under_way():
             assert shard.batch_id is not None
             batch = self.control.retrieve(shard.batch_id)
             if batch.status not in (*ENDED, "failed"):
@@ -124,7 +124,7 @@ class BatchRun:
             if batch.status == "failed":
                 without = self._release(shard, batch)
             else:
-                without = collect(self.control, batch, shard, self.outbox)
+                without = collect(self.control, batch, shard, self.queue)
             self.control.forget(shard.file_id, batch.output_file_id, batch.error_file_id)
             answered += requests - len(without)
             left += without
@@ -138,8 +138,8 @@ class BatchRun:
         with self.ledger.store.transaction():
             for attempt in attempts:
                 self.ledger.close(attempt, "refunded", note=reason)
-            self.outbox.move(shard, "done")
-        self._at_a_time = len(self.outbox.under_way())
+            self.queue.move(shard, "done")
+        self._at_a_time = len(self.queue.under_way())
         if self._at_a_time == 0 or any(error.code != QUEUE_FULL for error in errors):
             raise BatchError(
                 f"the server refused a batch of {len(attempts)} requests: {without_key(reason)}; "

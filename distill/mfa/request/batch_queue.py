@@ -49,7 +49,7 @@ class Shard:
         return f"mfa-{self.id}.jsonl"
 
 
-class Outbox:
+class BatchQueue:
     """The shards of a store."""
 
     def __init__(self, ledger: Ledger) -> None:
@@ -84,7 +84,7 @@ class Outbox:
         return shard
 
     def _reserve(self, question: Question, shard: Shard) -> bytes:
-        """Put one request of a shard on the books; returns its line of the input file."""
+        """Enter one request of a shard in the ledger; returns its line of the input file."""
         most = most_usd(question, shard.price, "batch")
         subject = question.face.subject
         attempt = self.ledger.reserve(question.key, subject, most, shard.id)

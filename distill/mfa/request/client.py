@@ -24,7 +24,7 @@ class Server:
     """Seconds without a byte after which an answer is given up."""
 
     def live(self) -> AsyncOpenAI:
-        """The client of the live mode. Retries are the caller's: each of them is on the books."""
+        """The client of the live mode. Retries are the caller's: each is in the ledger."""
         openai = require("openai", extra="mfa")
         client: AsyncOpenAI = openai.AsyncOpenAI(**self._options(), max_retries=0)
         return client

@@ -1,4 +1,4 @@
-"""A finished batch: its output and error files, line by line, onto the books and into the store."""
+"""A finished batch: output and error files, line by line, into the ledger and the store."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from distill.mfa.records.ledger import Attempt, Ledger, State
 from distill.mfa.request.answers import DamagedError, read_completion
-from distill.mfa.request.batch_queue import Outbox, Shard
+from distill.mfa.request.batch_queue import BatchQueue, Shard
 from distill.mfa.request.control import Control
 from distill.mfa.request.prices import ModelPrice
 
@@ -22,7 +22,7 @@ DOWNLOADS: Final = 3
 """Of files that have fewer lines than the batch says; one may come whole where another did not."""
 
 
-def collect(control: Control, batch: Batch, shard: Shard, outbox: Outbox) -> list[Attempt]:
+def collect(control: Control, batch: Batch, shard: Shard, queue: BatchQueue) -> list[Attempt]:
     """Write all that a batch answered, in one transaction; returns the attempts without a record.
 
     Lines come in any order and may be missing. In a batch that ended before its time (expired,
@@ -30,7 +30,7 @@ def collect(control: Control, batch: Batch, shard: Shard, outbox: Outbox) -> lis
     nobody knows.
     """
     lines = _download(control, batch)
-    ledger = outbox.ledger
+    ledger = queue.ledger
     unworked: State = "lost" if batch.status == "completed" else "refunded"
     with ledger.store.transaction():
         attempts = ledger.of_shard(shard.id)
@@ -43,7 +43,7 @@ def collect(control: Control, batch: Batch, shard: Shard, outbox: Outbox) -> lis
         for attempt in attempts.values():
             ledger.close(attempt, unworked, note=f"batch {batch.status}")
             left.append(attempt)
-        outbox.move(shard, "done", batch_id=batch.id)
+        queue.move(shard, "done", batch_id=batch.id)
     return left
 
 
@@ -76,7 +76,7 @@ def _lines(control: Control, file_id: str | None) -> Iterator[dict[str, Any]]:
 
 
 def _settle(attempt: Attempt, line: dict[str, Any], ledger: Ledger, price: ModelPrice) -> bool:
-    """Put one line on the books; True if it gave a record."""
+    """Enter one line in the ledger; True if it gave a record."""
     response = line.get("response") or {}
     if line.get("error") or response.get("status_code") != 200:
         reason = line.get("error") or response.get("body")

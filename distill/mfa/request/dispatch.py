@@ -22,7 +22,7 @@ logger = getLogger(__name__)
 
 
 def open_ledger(arguments: argparse.Namespace, store: Store) -> Ledger:
-    """The books of a store that no other process writes to; raises BudgetError without a budget."""
+    """The ledger of a store that no other process writes to; BudgetError without a budget."""
     if arguments.budget_usd is None:
         raise BudgetError("name --budget-usd, the most that this store may cost; see `mfa plan`")
     ledger = Ledger(store, arguments.budget_usd)

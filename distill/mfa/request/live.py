@@ -1,4 +1,4 @@
-"""Live mode: many requests at a time, each on the books before it is sent."""
+"""Live mode: many requests at a time, each in the ledger before it is sent."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ class LiveRun:
             self._gate.close(wait)  # limits are the account's: all requests wait
 
     async def _reserve(self, question: Question) -> Attempt:
-        """Put an attempt on the books; requests on their way may still cost less than reserved."""
+        """Enter an attempt; requests on their way may still cost less than reserved."""
         most = most_usd(question, self.price, "live")
         while True:
             try:
