@@ -25,10 +25,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.report import RESULTS, conditions, write_report
+from benchmarks.report import RESULTS, conditions
 from distill.datasets.tree import open_tree
 from distill.datasets.wild import read_wild
 from mf2_edge import FaceStateAnalyzer
+from mf2_edge.io.atomic import write_json
 from mf2_edge.io.image_file import read_image
 from mf2_edge.types import Box, Detection, FaceState, Reason, Status
 
@@ -106,7 +107,7 @@ def main() -> None:
         "covers": [{"cover": name} | summary(each) for name, each in covered.items()],
         "without_faces": [nothing(analyzer, folder) for folder in options.without_faces],
     }
-    write_report(report, options.out)
+    write_json(options.out, report)
 
 
 def load_faces(root: Path, count: int, seed: int, analyzer: FaceStateAnalyzer) -> list[Face]:

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from distill.__main__ import main
 from distill.config import Recipe
 from distill.datasets import LabelledFace
-from distill.evaluation import bundle_units
 from distill.evaluation.artifact import ArtifactFile
 from distill.evaluation.metrics import intervals
+from distill.evaluation.protocols import bundle_units
 from distill.evaluation.protocols.out_of_fold import Folds
 from distill.evaluation.reports.schema import Evaluation, load_evaluation
 from distill.evaluation.robustness import slices
