@@ -17,7 +17,7 @@ import msgspec
 import torch
 from torch import nn
 
-from distill.config import ConfigError, Recipe, load_recipe
+from distill.config import ConfigError, Recipe
 from distill.datasets.tree import files_of
 from distill.networks.architectures import build_network
 from distill.networks.export_net import embedding_widths, export_network
@@ -41,7 +41,6 @@ __all__ = [
     "load_integers",
     "load_network",
     "save_network",
-    "size_of_recipe",
 ]
 
 FORMAT: Final = "mf2-edge network 2"
@@ -134,12 +133,6 @@ class Checkpoint:
         """Names the recipe and how far it was trained, with its hash."""
         digest = sha256(msgspec.json.encode(self.recipe)).hexdigest()
         return f"recipe {self.recipe.name}, stage {self.stage}, sha256 {digest}"
-
-
-def size_of_recipe(path: Path) -> SizeSpec:
-    """Size of the network that a recipe describes; raises ConfigError without one."""
-    recipe = load_recipe(path)
-    return _size(build_network(recipe), recipe)
 
 
 def _size(network: FaceStateNet, recipe: Recipe) -> SizeSpec:

@@ -97,10 +97,6 @@ def test_targets_of_two_coders_who_differ() -> None:
     expected = _floats([[1, 0.5, 0.25, 0.75, 0.25, 0.25, 0]])
     np.testing.assert_array_equal(soft.units, expected)
     np.testing.assert_array_equal(soft.strength, _floats([[1.5, np.nan, 0, 1, 0, 0, 0]]))
-    hard = wild_targets(faces, units, disagreement="unknown")
-    np.testing.assert_array_equal(
-        hard.units, _floats([[1, np.nan, np.nan, np.nan, np.nan, np.nan, 0]])
-    )
     assert [faces[0].presence(unit) for unit in ("AU1", "AU2", "AU5", "AU7")] == [
         *(True, None, None, False)
     ]
@@ -112,14 +108,11 @@ def test_targets_of_two_coders_who_differ() -> None:
     assert soft.emotion_strength.tolist() == [2.5]
 
 
-def test_a_unit_that_both_left_undecided_is_unknown_in_both_ways() -> None:
+def test_a_unit_that_both_left_undecided_is_unknown() -> None:
     face = face_of("train/1.jpg", coding_of(unsure=[10]), coding_of({10: 1}, hidden=["mouth"]))
-    for targets in (
-        wild_targets([face], ("AU10",), disagreement="soft"),
-        wild_targets([face], ("AU10",), disagreement="unknown"),
-    ):
-        assert np.isnan(targets.units).all()
-        assert np.isnan(targets.strength).all()
+    targets = wild_targets([face], ("AU10",))
+    assert np.isnan(targets.units).all()
+    assert np.isnan(targets.strength).all()
 
 
 def test_emotions_that_nobody_asked_for_are_left_out() -> None:

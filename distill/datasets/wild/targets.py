@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +12,6 @@ from numpy.typing import NDArray
 from distill.datasets.labelled import EMOTIONS
 from distill.datasets.wild.codes import UNITS, CodedFace
 from mf2_edge.facs import REGIONS
-
-Disagreement = Literal["soft", "unknown"]
 
 RUNNER_UP: Final = 0.15
 """Share of the runner-up in a coder's emotion. Where a coder names one, the other coder's first
@@ -47,16 +45,14 @@ def wild_targets(
     units: Sequence[str] = UNITS,
     emotions: Sequence[str] = EMOTIONS,
     *,
-    disagreement: Disagreement = "soft",
     runner_up: float = RUNNER_UP,
 ) -> WildTargets:
     """Targets of faces in their order.
 
     A unit ("AU12") that the coders do not look for is unknown, and so is one that every coder of a
     face left undecided: unsure, or in a hidden region. Where one of two coders decided, or they
-    contradict each other, `disagreement` says what the unit is: "soft" averages, an undecided
-    coder counting 0.5; "unknown" keeps only what every coder decided alike. Emotions that are not
-    among `emotions` are left out of the distribution.
+    contradict each other, the two are averaged, an undecided coder counting 0.5. Emotions that are
+    not among `emotions` are left out of the distribution.
     """
     coders = np.full((len(faces), 2, len(units)), np.nan, dtype=np.float32)
     for row, face in enumerate(faces):
@@ -65,7 +61,7 @@ def wild_targets(
             coders[row, place] = [np.nan if one is None else one for one in said]
     twice = np.array([face.coder_b is not None for face in faces], dtype=bool)
     return WildTargets(
-        units=_presence(coders, twice, disagreement),
+        units=_presence(coders, twice),
         strength=_strength(coders),
         visible=_visible(faces),
         emotion=_emotion(faces, emotions, runner_up),
@@ -78,13 +74,9 @@ def wild_targets(
     )
 
 
-def _presence(
-    coders: NDArray[np.float32], twice: NDArray[np.bool_], disagreement: Disagreement
-) -> NDArray[np.float32]:
+def _presence(coders: NDArray[np.float32], twice: NDArray[np.bool_]) -> NDArray[np.float32]:
     present = np.where(np.isnan(coders), np.nan, coders > 0).astype(np.float32)
     first, second = present[:, 0], np.where(twice[:, None], present[:, 1], present[:, 0])
-    if disagreement == "unknown":
-        return np.where(first == second, first, np.float32(np.nan))
     decided = ~(np.isnan(first) & np.isnan(second))
     mean = (np.nan_to_num(first, nan=0.5) + np.nan_to_num(second, nan=0.5)) / 2
     return np.where(decided, mean, np.float32(np.nan)).astype(np.float32)
