@@ -76,9 +76,7 @@ def main() -> None:
     analyzer = FaceStateAnalyzer(options.bundle)
     faces = load_faces(options.root, options.count, options.seed, analyzer)
     lit = [face for face in faces if face.state.quality and face.state.quality.light == 1]
-    by_gain = {
-        gain: [read(analyzer, f, lambda p, g=gain: times(p, g)) for f in lit] for gain in GAINS
-    }
+    by_gain = {gain: [read(analyzer, f, partial(times, gain=gain)) for f in lit] for gain in GAINS}
     rows = [row for each in by_gain.values() for row in each]
     spec = analyzer.bundle.manifest.alignment.points
     covered = {
@@ -150,7 +148,7 @@ def read(analyzer: FaceStateAnalyzer, face: Face, change: Callable[[Pixels], Pix
 
 def times(pixels: Pixels, gain: float) -> Pixels:
     """Every value times `gain`, cut off at 255, rounded as a camera would."""
-    return np.round(np.clip(pixels * gain, 0, 255)).astype(np.uint8)
+    return np.asarray(np.round(np.clip(pixels * gain, 0, 255)), dtype=np.uint8)
 
 
 def cover(aligned: Pixels, name: str, points: dict[str, tuple[float, float]]) -> Pixels:

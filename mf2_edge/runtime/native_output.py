@@ -81,7 +81,7 @@ def _place() -> BinaryIO | None:
         os.fstat(_STDERR)
         if hasattr(os, "memfd_create"):
             return os.fdopen(os.memfd_create("mf2-edge"), "w+b")
-        return TemporaryFile()  # type: ignore[return-value]
+        return TemporaryFile()
     except OSError:
         return None
 
