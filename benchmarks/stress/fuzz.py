@@ -6,6 +6,7 @@
 - image: files of six formats, changed, cut and joined
 - frame: arrays of any type and shape, boxes of any numbers
 - report: device reports, changed likewise
+- golden, head, baseline, detections, video: see `doors.py`
 
 An entry point answers, or refuses with an error of `mf2_edge.errors`; anything else is a finding,
 whose input is kept under runs/fuzz, and the exit code is 1. Seeded: the same inputs in order.
@@ -32,6 +33,7 @@ from tqdm import tqdm
 
 import mf2_edge
 from benchmarks.report import conditions
+from benchmarks.stress import doors
 from mf2_edge import FaceStateAnalyzer
 from mf2_edge.bench.measure.import_report import import_report
 from mf2_edge.bundle.loader import MANIFEST, load_bundle
@@ -81,7 +83,7 @@ class EntryPoint:
 
 
 def entry_points(seed: int, folder: Path) -> list[EntryPoint]:
-    """The four entry points, each with inputs of its own."""
+    """The entry points, each with inputs of its own."""
     bundle = load_bundle(None)
     manifest = (bundle.path / MANIFEST).read_bytes()
     report = device_report(bundle.manifest_sha256, bundle.manifest.artifacts[0].sha256)
@@ -96,7 +98,8 @@ def entry_points(seed: int, folder: Path) -> list[EntryPoint]:
         file.write_bytes(data)
         return import_report(file, bundle, None)
 
-    draws = [np.random.default_rng((seed, place)) for place in range(4)]
+    golden = bundle.read(bundle.manifest.goldens[0])
+    draws = [np.random.default_rng((seed, place)) for place in range(9)]
     return [
         EntryPoint(
             "manifest", texts(manifest, draws[0]), lambda data: parse_manifest(data, source="x")
@@ -106,6 +109,21 @@ def entry_points(seed: int, folder: Path) -> list[EntryPoint]:
             "frame", frames(draws[2]), lambda given: analyzer.predict(given[0], boxes=given[1])
         ),
         EntryPoint("report", texts(report, draws[3]), import_file),
+        EntryPoint(
+            "golden", doors.goldens(golden, draws[4], damaged), doors.check_golden(bundle, folder)
+        ),
+        EntryPoint("head", texts(doors.head_text(), draws[5]), doors.read_head_in(folder)),
+        EntryPoint(
+            "baseline",
+            texts(doors.baseline_text(bundle), draws[6]),
+            doors.read_baseline_at(folder / "baseline.json"),
+        ),
+        EntryPoint("detections", doors.detections(draws[7]), doors.check_detections),
+        EntryPoint(
+            "video",
+            doors.damaged_films(doors.film(folder), draws[8], damaged),
+            doors.read_video_at(folder / "damaged.mp4"),
+        ),
     ]
 
 
@@ -202,7 +220,19 @@ def pictures(draw: Draw) -> Iterator[bytes]:
 
 def frames(draw: Draw) -> Iterator[tuple[Any, Any]]:
     """Arrays and boxes."""
-    numbers = (0.0, -1.0, 5.0, 40.0, 1e9, 1e308, float("nan"), float("inf"))
+    numbers = (
+        0.0,
+        -1.0,
+        5.0,
+        40.0,
+        1e9,
+        1e308,
+        float("nan"),
+        float("inf"),
+        10**400,
+        "7" * 5000,
+        10**6000,
+    )
     while True:
         sides = draw.choice([0, 1, 2, 3, 4, 7, 64], size=int(draw.integers(1, 5)))
         if draw.random() < 0.5:
@@ -210,7 +240,8 @@ def frames(draw: Draw) -> Iterator[tuple[Any, Any]]:
             frame: Any = draw.integers(0, 256, (height, width, 3), np.uint8)
         else:
             frame = np.zeros(tuple(sides.tolist()), DTYPES[draw.integers(len(DTYPES))])
-        boxes = [tuple(draw.choice(numbers, size=4).tolist()) for _ in range(draw.integers(3))]
+        drawn = draw.integers(len(numbers), size=(int(draw.integers(3)), 4)).tolist()
+        boxes = [tuple(numbers[place] for place in box) for box in drawn]
         yield frame, boxes if draw.random() < 0.5 else None
 
 
@@ -218,11 +249,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=120, help="of all entry points together")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="entry points (default: all)")
     parser.add_argument("--out", type=Path, default=OUT)
     options = parser.parse_args()
     warnings.simplefilter("ignore")  # Pillow tells of each damaged tag
     with TemporaryDirectory() as folder:
         tried = entry_points(options.seed, Path(folder))
+        if options.only:
+            tried = [entry for entry in tried if entry.name in options.only]
         for entry in tqdm(tried, unit="entry point"):
             end = monotonic() + options.seconds / len(tried)
             while monotonic() < end:

@@ -100,14 +100,14 @@ def _checked_box(box: Any, number: int, shape: tuple[int, ...]) -> Box:
     numbers = (box.x, box.y, box.width, box.height) if isinstance(box, Box) else box
     try:
         x, y, width, height = (float(value) for value in numbers)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise BoxError(
-            f"box {number} is {box!r}; expected a Box or four numbers x, y, width, height"
+            f"box {number} is {_said(box)}; expected a Box or four numbers x, y, width, height"
         ) from error
     frame_height, frame_width = shape[:2]
     if not all(abs(value) < LARGEST_POSITION for value in (x, y, width, height)):
         raise BoxError(
-            f"box {number} is {box!r}; expected finite numbers below {LARGEST_POSITION:g}"
+            f"box {number} is {_said(box)}; expected finite numbers below {LARGEST_POSITION:g}"
         )
     if width <= 0 or height <= 0:
         raise BoxError(
@@ -120,6 +120,15 @@ def _checked_box(box: Any, number: int, shape: tuple[int, ...]) -> Box:
             f"the frame of {frame_width} x {frame_height} px; expected pixels of this frame"
         )
     return Box(x, y, width, height)
+
+
+def _said(value: object) -> str:
+    """A value in a message, whatever it is: Python refuses to write numbers of 5,000 digits."""
+    try:
+        text = repr(value)
+    except ValueError:
+        return f"a {type(value).__name__} of numbers too long to write"
+    return text if len(text) <= 200 else f"{text[:200]}..."
 
 
 def _checked_array(frame: object) -> NDArray[np.uint8]:

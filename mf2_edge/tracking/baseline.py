@@ -128,7 +128,8 @@ class NeutralRecorder:
 
     def add(self, state: FaceState) -> bool:
         """Take one state; False, and nothing is taken, where the picture is too poor."""
-        poor = state.status is not Status.OK or state.emotion.reason is Reason.LOW_QUALITY
+        unread = state.emotion.reason in (Reason.LOW_QUALITY, Reason.NOT_VISIBLE)
+        poor = state.status is not Status.OK or unread
         if not poor:
             self._states.append(state)
         return not poor
