@@ -58,6 +58,14 @@ class DetectionRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     is doubtful."""
 
 
+class SizeAt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the model file holds a height and, behind it, a width: two int32, little-endian."""
+
+    byte: int
+    stride: int
+    """Pixels of the input that one of its units is."""
+
+
 class YuNetSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`detector.json`."""
 
@@ -69,6 +77,9 @@ class YuNetSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     source_sha256: str
     paper: str
     strides: tuple[int, ...]
+    sizes_at: tuple[SizeAt, ...]
+    """Of the input, then of each output: where to write another size for an engine that does not
+    resize inputs (Android's `CompiledModel`, LiteRT.js)."""
     points: tuple[str, ...]
     """What the network's points are, in the order of its output."""
     min_score: float
@@ -117,11 +128,7 @@ class YuNet:
         H and W are multiples of the largest stride.
         """
         outputs = self._runtime(image.shape[:2]).run(image[None].astype(np.float32))
-        maps = sorted((out[0] for out in outputs), key=len, reverse=True)
-        threshold = self.spec.min_score
-        pairs = zip(maps, self.spec.strides, strict=True)
-        found = np.concatenate([_decode(each, stride, threshold) for each, stride in pairs])
-        return [_candidate(row) for row in suppress(found, self.spec.overlap)]
+        return candidates_of(sorted((out[0] for out in outputs), key=len, reverse=True), self.spec)
 
     def find(
         self,
@@ -136,14 +143,12 @@ class YuNet:
         `quarters` of a full turn.
         """
         height, width = frame.shape[:2]
-        step = self.spec.strides[-1]
-        scale = min(1.0, side / max(height, width))
-        rows, columns = (ceil(round(n * scale) / step) * step for n in (height, width))
+        rows, columns, scale = reduced_shape(height, width, side, self.spec.strides[-1])
         shift = scale / 2 - 0.5  # pixel centres: the frame's corner stays the corner
         matrix = np.array([[scale, 0, shift], [0, scale, shift]])
         view = warp(frame, matrix, columns, rows, border="black")
         found = self.run(np.rot90(view, quarters))
-        return [_in_frame(each, quarters, (rows, columns), scale) for each in found]
+        return [in_frame(each, quarters, (rows, columns), scale) for each in found]
 
     def _runtime(self, shape: tuple[int, int]) -> LiteRTRuntime:
         runtime = self._runtimes.get(shape)
@@ -157,6 +162,20 @@ class YuNet:
                 self._runtimes.popitem(last=False)
         self._runtimes.move_to_end(shape)
         return runtime
+
+
+def reduced_shape(height: int, width: int, side: int, step: int) -> tuple[int, int, float]:
+    """Rows and columns of the network's input, multiples of `step`, and the scale of the frame."""
+    scale = min(1.0, side / max(height, width))
+    rows, columns = (max(1, ceil(round(n * scale) / step)) * step for n in (height, width))
+    return rows, columns, scale
+
+
+def candidates_of(maps: list[NDArray[np.float32]], spec: YuNetSpec) -> list[Candidate]:
+    """Candidates of the network's maps [h, w, 16], finest first; overlapping ones settled."""
+    pairs = zip(maps, spec.strides, strict=True)
+    found = np.concatenate([_decode(each, stride, spec.min_score) for each, stride in pairs])
+    return [_candidate(row) for row in suppress(found, spec.overlap)]
 
 
 def _decode(output: NDArray[np.float32], stride: int, threshold: float) -> NDArray[np.float64]:
@@ -196,7 +215,7 @@ def _candidate(row: NDArray[np.float64]) -> Candidate:
     return Candidate(box, score, Point(right_x, right_y), Point(left_x, left_y))
 
 
-def _in_frame(face: Candidate, quarters: int, shape: tuple[int, int], scale: float) -> Candidate:
+def in_frame(face: Candidate, quarters: int, shape: tuple[int, int], scale: float) -> Candidate:
     """A candidate of a turned view, in pixels of the frame that was reduced by `scale`."""
     rows, columns = shape
 

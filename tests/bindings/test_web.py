@@ -38,6 +38,7 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> Answers:
     [
         ["bindings.web.generate_types", "--check"],
         ["bindings.goldens", "--check"],
+        ["bindings.goldens_finder", "--check"],
         ["bindings.conformance", "--check"],
     ],
     ids=lambda command: command[0],

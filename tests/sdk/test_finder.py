@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+from importlib.resources import files
 from math import hypot
 
 import cv2
@@ -13,6 +15,7 @@ from mf2_edge.analyzer import FaceStateAnalyzer
 from mf2_edge.pipeline.blazeface import iou
 from mf2_edge.pipeline.finder import YuNetDetector, is_face
 from mf2_edge.pipeline.yunet import YuNet, suppress
+from mf2_edge.runtime.litert import LiteRTRuntime
 from mf2_edge.types import Box, Detection, Reason
 from tests.helpers.samples import astronaut
 
@@ -134,6 +137,25 @@ def test_both_scores_decide() -> None:
     assert is_face(rules.sure_score, rules.sure_look, rules)
     assert not is_face(rules.sure_score - 0.01, rules.doubtful_look - 0.01, rules)
     assert not is_face(0.99, rules.sure_look - 0.01, rules)
+
+
+def test_a_size_written_into_the_file_is_a_resized_input() -> None:
+    """For engines that do not resize inputs; see `sizes_at`."""
+    spec = YuNet().spec
+    model = (files("mf2_edge") / "detectors" / "yunet_n" / spec.file).read_bytes()
+    rows, columns = 96, 64
+    sized = bytearray(model)
+    for place in spec.sizes_at:
+        struct.pack_into("<2i", sized, place.byte, rows // place.stride, columns // place.stride)
+    image = np.random.default_rng(0).uniform(0, 255, (1, rows, columns, 3)).astype(np.float32)
+    resized = LiteRTRuntime(model, input_shape=image.shape).run(image)
+    written = LiteRTRuntime(bytes(sized)).run(image)
+    assert [out.shape for out in written] == [out.shape for out in resized]
+    assert all(np.array_equal(*pair) for pair in zip(written, resized, strict=True))
+
+
+def test_a_sliver_of_a_frame_is_searched(detector: YuNetDetector) -> None:
+    assert detector.detect(np.full((2, 6000, 3), 90, dtype=np.uint8)) == []
 
 
 def test_suppression_keeps_the_best_of_each_group() -> None:
