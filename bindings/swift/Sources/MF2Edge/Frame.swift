@@ -57,7 +57,14 @@ public struct Frame: Equatable, Sendable {
         self.rgb = rgb
     }
 
-    private static func checkSize(_ width: Int, _ height: Int) throws {
+    /// Of pixels whose number is right.
+    init(width: Int, height: Int, checked rgb: [UInt8]) {
+        self.width = width
+        self.height = height
+        self.rgb = rgb
+    }
+
+    static func checkSize(_ width: Int, _ height: Int) throws {
         let sides: ClosedRange<Int> = 2...32768
         if !sides.contains(width) || !sides.contains(height) {
             throw Mf2EdgeError.frame(

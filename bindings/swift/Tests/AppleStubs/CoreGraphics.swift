@@ -15,6 +15,7 @@ public func CGColorSpaceCreateDeviceRGB() -> CGColorSpace { return CGColorSpace(
 
 public enum CGImageAlphaInfo: UInt32, Sendable {
     case none = 0
+    case premultipliedLast = 1
 }
 
 public struct CGBitmapInfo: OptionSet, Sendable {
@@ -27,6 +28,8 @@ public enum CGColorRenderingIntent: Int32, Sendable {
 }
 
 public final class CGImage {
+    public var width: Int { return 0 }
+    public var height: Int { return 0 }
     public init?(
         width: Int, height: Int, bitsPerComponent: Int, bitsPerPixel: Int, bytesPerRow: Int,
         space: CGColorSpace, bitmapInfo: CGBitmapInfo, provider: CGDataProvider,
@@ -34,3 +37,10 @@ public final class CGImage {
     ) {}
 }
 
+public final class CGContext {
+    public init?(
+        data: UnsafeMutableRawPointer?, width: Int, height: Int, bitsPerComponent: Int,
+        bytesPerRow: Int, space: CGColorSpace, bitmapInfo: UInt32
+    ) {}
+    public func draw(_ image: CGImage, in rect: CGRect) {}
+}

@@ -17,6 +17,8 @@ public struct CVPixelBufferLockFlags: OptionSet, Sendable {
 
 public let kCVReturnSuccess: CVReturn = 0
 public let kCVPixelFormatType_32BGRA: OSType = 0x4247_5241
+public let kCVPixelFormatType_420YpCbCr8BiPlanarVideoRange: OSType = 0x3432_3076
+public let kCVPixelFormatType_420YpCbCr8BiPlanarFullRange: OSType = 0x3432_3066
 public let kCVPixelBufferPixelFormatTypeKey: CFString = ""
 public var kCFAllocatorDefault: CFAllocator? { return nil }
 
@@ -43,3 +45,12 @@ public func CVPixelBufferGetBytesPerRow(_ pixelBuffer: CVPixelBuffer) -> Int { r
 public func CVPixelBufferGetPixelFormatType(_ pixelBuffer: CVPixelBuffer) -> OSType { return 0 }
 public func CVPixelBufferGetWidth(_ pixelBuffer: CVPixelBuffer) -> Int { return 0 }
 public func CVPixelBufferGetHeight(_ pixelBuffer: CVPixelBuffer) -> Int { return 0 }
+public func CVPixelBufferGetBaseAddressOfPlane(
+    _ pixelBuffer: CVPixelBuffer, _ planeIndex: Int
+) -> UnsafeMutableRawPointer? { return nil }
+public func CVPixelBufferGetBytesPerRowOfPlane(
+    _ pixelBuffer: CVPixelBuffer, _ planeIndex: Int
+) -> Int { return 0 }
+public func CVPixelBufferGetHeightOfPlane(
+    _ pixelBuffer: CVPixelBuffer, _ planeIndex: Int
+) -> Int { return 0 }
