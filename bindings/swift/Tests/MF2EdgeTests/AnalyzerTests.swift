@@ -20,9 +20,11 @@ final class AnalyzerTests: XCTestCase {
 
     func testABoxWithoutAFaceIsUnaligned() throws {
         let box = Box(x: 10, y: 10, width: 40, height: 40)
-        let states = try fakeAnalyzer().analyzer.predict(try grey(), boxes: [box])
-        XCTAssertEqual(states.map { $0.status }, [.unaligned])
-        XCTAssertEqual(states[0].emotion.reason, .unaligned)
+        for (answer, reason) in [(Float(20), Reason.unaligned), (-20, .notVisible)] {
+            let states = try fakeAnalyzer(answer).analyzer.predict(try grey(), boxes: [box])
+            XCTAssertEqual(states.map { $0.status }, [.unaligned])
+            XCTAssertEqual(states[0].emotion.reason, reason)
+        }
     }
 
     func testEveryCropHasOneState() throws {

@@ -71,14 +71,16 @@ func grey(_ width: Int = 96, _ height: Int = 64) throws -> Frame {
     )
 }
 
-/// An analyzer of the shipped bundle on a fake engine, and the detector it asks.
-func fakeAnalyzer() throws -> (analyzer: FaceStateAnalyzer, detector: FakeDetector) {
+/// An analyzer of the shipped bundle on a fake engine that answers `answer`, and its detector.
+func fakeAnalyzer(_ answer: Float = 0) throws -> (analyzer: FaceStateAnalyzer, detector: FakeDetector) {
     let bundle = try ModelBundle(folder: shippedBundle)
     let detector = FakeDetector()
+    let runner = FakeRunner(bundle.manifest)
+    runner.answer = answer
     let analyzer = try FaceStateAnalyzer(
         bundle: bundle,
         artifact: try bundle.select(.tflite),
-        runner: FakeRunner(bundle.manifest),
+        runner: runner,
         detector: detector
     )
     return (analyzer, detector)
