@@ -114,9 +114,9 @@ def _difference(recorded: Any, found: Any, allowed: float) -> str | None:
     if isinstance(recorded, float) and isinstance(found, float | int):
         return None if abs(recorded - found) <= allowed else f"{found}, recorded {recorded}"
     if isinstance(recorded, dict) and isinstance(found, dict) and recorded.keys() == found.keys():
-        pairs = ((recorded[key], found[key]) for key in recorded)
+        pairs = [(recorded[key], found[key]) for key in recorded]
     elif isinstance(recorded, list) and isinstance(found, list) and len(recorded) == len(found):
-        pairs = zip(recorded, found, strict=True)
+        pairs = list(zip(recorded, found, strict=True))
     else:
         return None if recorded == found else f"{found}, recorded {recorded}"
     return next(filter(None, (_difference(*pair, allowed) for pair in pairs)), None)

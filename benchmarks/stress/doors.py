@@ -118,8 +118,14 @@ def baseline_text(bundle: Bundle) -> bytes:
     manifest = bundle.manifest
     rest = dict.fromkeys(manifest.head("emotion").labels, 0.125)
     units = dict.fromkeys(manifest.head("action_units").labels, 0.1)
-    named = {"bundle": manifest.name, "bundle_sha256": bundle.manifest_sha256, "frames": 20}
-    return msgspec.json.encode(Baseline(**named, emotions=rest, action_units=units))
+    sound = Baseline(
+        bundle=manifest.name,
+        bundle_sha256=bundle.manifest_sha256,
+        frames=20,
+        emotions=rest,
+        action_units=units,
+    )
+    return msgspec.json.encode(sound)
 
 
 def read_baseline_at(file: Path) -> Callable[[bytes], object]:

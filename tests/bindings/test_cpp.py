@@ -250,8 +250,13 @@ def test_a_detector_that_asks_for_gigabytes_is_refused(
     spec = json.loads((detector / "detector.json").read_text())
     spec |= {"input_size": 1024, "anchor_layers": [{"stride": 1, "per_cell": 64}] * 32}
     (detector / "detector.json").write_text(json.dumps(spec))
-    command = [sanitized / "replay", model, detector, tmp_path]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sanitized / "replay", model, detector, tmp_path],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "MF2_EDGE_LITERT": str(litert_library())},
+    )
     assert done.returncode == 1
     assert "detector.json: $.anchor_layers: more than 100000 anchors" in done.stderr
 

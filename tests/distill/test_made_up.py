@@ -34,6 +34,7 @@ def test_drawings_are_always_the_same_and_differ_by_what_they_show() -> None:
     pictures = {tree.read(face.name) for face in faces}
     assert len(pictures) == 80
     decoded = cv2.imdecode(np.frombuffer(pictures.pop(), np.uint8), cv2.IMREAD_COLOR)
+    assert decoded is not None
     assert decoded.shape == (112, 112, 3)
 
 
