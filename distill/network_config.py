@@ -12,6 +12,7 @@ SHORT = "efficientnet_lite0_short"
 """One more, for phones alone: its map is too coarse for MF²'s tokens."""
 Activation = Literal["prelu", "relu"]
 ExtraHead = Literal["strength", "visibility"]
+Pooling = Literal["mean", "convolution"]
 
 
 class NetworkConfig(Part, frozen=True, kw_only=True):
@@ -49,6 +50,9 @@ class NetworkConfig(Part, frozen=True, kw_only=True):
     """The same of what each branch has of its own; without it, `width`."""
     drop_blocks: tuple[str, ...] = ()
     """Residual blocks of MobileFaceNet or SHORT that are left out, such as "stage3.5"."""
+    pooling: Pooling = "mean"
+    """SHORT's: a mean of the last map, or a convolution that starts as one, which every converter
+    takes in 8-bit integers."""
     activation: Activation = "prelu"
     """MobileFaceNet's: relu can be quantized everywhere; slopes of the start fade to it."""
 
@@ -61,6 +65,9 @@ class NetworkConfig(Part, frozen=True, kw_only=True):
             raise ValueError(
                 f"{SHORT} has a map of 7x7, and mf2 reads 14x14: take another backbone"
             )
+
+        if self.pooling != "mean" and self.backbone != SHORT:
+            raise ValueError(f"pooling is for {SHORT}: {self.backbone} pools in a way of its own")
 
     @property
     def late_width(self) -> float:

