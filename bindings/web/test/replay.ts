@@ -217,7 +217,14 @@ function rawState(
     action_units: Object.fromEntries(states) as FaceState["action_units"],
     status: "ok",
     head_pose: null,
-    quality: { overall: part, size: part, sharpness: part, pose: part, light: part, visibility: part },
+    quality: {
+      overall: part,
+      size: part,
+      sharpness: part,
+      pose: part,
+      light: part,
+      visibility: part,
+    },
     track_id: null,
   };
 }
