@@ -8,6 +8,7 @@ import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -193,7 +194,7 @@ def test_a_full_disk_is_told_and_what_the_store_holds_is_kept(
         return store
 
     with monkeypatch.context() as patch:
-        patch.setattr("distill.mfa.build.open_store", open_small)
+        patch.setattr(import_module("distill.mfa.build"), "open_store", open_small)
         assert main(full.arguments("build", "--source", "template")) == 2
     said = capsys.readouterr().err
     assert "database or disk is full" in said
