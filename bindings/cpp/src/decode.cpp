@@ -40,9 +40,8 @@ bool is_visible(const std::string& unit, const Keyed<double>& visibility) {
 }
 
 static std::size_t hidden_regions(const Keyed<double>& visibility) {
-  return std::size_t(std::count_if(visibility.begin(), visibility.end(), [](const auto& region) {
-    return region.second < kPresent;
-  }));
+  return std::size_t(std::count_if(visibility.begin(), visibility.end(),
+                                   [](const auto& region) { return region.second < kPresent; }));
 }
 
 bool is_covered(const Keyed<double>& visibility) {
