@@ -51,7 +51,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mf2_edge.bundle.arrays import read_arrays
-from mf2_edge.bundle.loader import SUMS, Bundle
+from mf2_edge.bundle.loader import MANIFEST, MODEL, SUMS, Bundle
+from mf2_edge.bundle.write import is_fresh
 from mf2_edge.errors import BundleError, Mf2EdgeError
 from mf2_edge.io.regular import open_regular
 from mf2_edge.pipeline.align import align
@@ -108,6 +109,8 @@ def each_check(bundle: Bundle) -> Iterator[Check]:
     listed: list[ArtifactSpec | FileSpec] = [*manifest.artifacts, *manifest.goldens]
     for file in listed:
         yield _check_file(bundle, file)
+    if (bundle.path / MODEL).is_file():
+        yield _check_model(bundle.path)
     if (bundle.path / SUMS).is_file():
         yield _check_sums(bundle.path)
     if not manifest.goldens:
@@ -125,6 +128,14 @@ def _check_file(bundle: Bundle, file: ArtifactSpec | FileSpec) -> Check:
     except BundleError as error:
         return Check(file.file, Outcome.FAILED, str(error))
     return Check(file.file, Outcome.OK, f"{file.bytes:,} bytes, sha256 {file.sha256[:12]}...")
+
+
+def _check_model(folder: Path) -> Check:
+    """What phones read against the manifest that it was derived from."""
+    if is_fresh(folder):
+        return Check(MODEL, Outcome.OK, f"what {MANIFEST} gives")
+    again = f"expected what {MANIFEST} gives: python -m mf2_edge.bundle.write {folder}"
+    return Check(MODEL, Outcome.FAILED, f"{folder / MODEL}: another model's; {again}")
 
 
 def _check_sums(folder: Path) -> Check:

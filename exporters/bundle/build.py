@@ -25,6 +25,7 @@ from exporters.errors import ExportError, PackError, RefusedError
 from mf2_edge.bundle.loader import MANIFEST, Bundle, load_bundle
 from mf2_edge.bundle.manifest import dump_manifest, parse_manifest
 from mf2_edge.bundle.schema import ArtifactSpec, FileSpec, Manifest
+from mf2_edge.bundle.write import write_manifest
 from mf2_edge.verify import Outcome, verify_bundle
 
 if TYPE_CHECKING:
@@ -190,7 +191,7 @@ def _recorded(folder: Path, file: str) -> FileSpec:
 
 def _write(folder: Path, manifest: Manifest) -> Bundle:
     """Write the manifest and read the bundle back as a user would."""
-    (folder / MANIFEST).write_bytes(dump_manifest(manifest))
+    write_manifest(folder, dump_manifest(manifest))
     return load_bundle(folder)
 
 

@@ -16,15 +16,15 @@ from mf2_edge.bundle.schema import (
     FileSpec,
     Positive,
     Sha256,
+    Spec,
     Text,
-    _Spec,
 )
 from mf2_edge.types import TaskKind
 
 HEAD_SCHEMA_VERSION: Final = "2.0"
 
 
-class ScoreCalibration(_Spec, frozen=True, kw_only=True):
+class ScoreCalibration(Spec, frozen=True, kw_only=True):
     """`score = mean + spread * output`, in the unit of the user's scores."""
 
     mean: float
@@ -32,7 +32,7 @@ class ScoreCalibration(_Spec, frozen=True, kw_only=True):
     fitted_on: Text
 
 
-class LikenessCalibration(_Spec, frozen=True, kw_only=True):
+class LikenessCalibration(Spec, frozen=True, kw_only=True):
     """Likeness to a sentence, as the share of reference faces that are less like it."""
 
     quantiles: tuple[float, ...]
@@ -41,7 +41,7 @@ class LikenessCalibration(_Spec, frozen=True, kw_only=True):
     """Which faces."""
 
 
-class TaskCalibration(_Spec, frozen=True, kw_only=True):
+class TaskCalibration(Spec, frozen=True, kw_only=True):
     """From outputs to answers; the one of the head's kind is set."""
 
     multi_class: EmotionCalibration | None = None
@@ -57,7 +57,7 @@ class TaskFile(FileSpec, frozen=True, kw_only=True):
     """Which runtime reads it."""
 
 
-class TaskHeadSpec(_Spec, frozen=True, kw_only=True):
+class TaskHeadSpec(Spec, frozen=True, kw_only=True):
     """All facts about one head."""
 
     schema_version: Literal["2.0"]

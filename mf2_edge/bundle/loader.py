@@ -27,6 +27,9 @@ DEFAULT_BUNDLE: Final = "mf2-edge-base"
 
 MANIFEST: Final = "manifest.json"
 
+MODEL: Final = "model.json"
+"""What phones read instead (model_json.py)."""
+
 SUMS: Final = "SHA256SUMS"
 """What lists the files of a folder that `mf2-edge export` wrote."""
 
@@ -83,7 +86,8 @@ class Bundle:
         """Where the files of the bundle lie, none of them checked."""
         listed: list[ArtifactSpec | FileSpec]
         listed = [*self.manifest.artifacts, *self.manifest.goldens]
-        return [self.path / name for name in (MANIFEST, "LICENSE", *(f.file for f in listed))]
+        names = (MANIFEST, MODEL, "LICENSE", *(file.file for file in listed))
+        return [self.path / name for name in names]
 
     def info(self) -> dict[str, Any]:
         """What the bundle is, ready for JSON: labels, reliability, licence, use, accuracy."""

@@ -2,7 +2,8 @@
 
 `manifest.py` reads and checks manifests; this file only says what is in them. Facts about models
 stand in the manifest and nowhere else, so every number that another file would be tempted to
-write down has a key here.
+write down has a key here. Parts that phones read too are those of `model_schema.py`, here with what
+is told beside.
 """
 
 from __future__ import annotations
@@ -12,35 +13,36 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from mf2_edge.bundle import model_schema
+from mf2_edge.bundle.model_schema import ArtifactFormat as ArtifactFormat
+from mf2_edge.bundle.model_schema import Count as Count
+from mf2_edge.bundle.model_schema import DecodingSpec as DecodingSpec
+from mf2_edge.bundle.model_schema import Delegate as Delegate
+from mf2_edge.bundle.model_schema import EmbeddingSpec as EmbeddingSpec
+from mf2_edge.bundle.model_schema import FilePath as FilePath
+from mf2_edge.bundle.model_schema import HeadName as HeadName
+from mf2_edge.bundle.model_schema import IoDtype as IoDtype
+from mf2_edge.bundle.model_schema import Layout as Layout
+from mf2_edge.bundle.model_schema import ModelInput as ModelInput
+from mf2_edge.bundle.model_schema import Name as Name
+from mf2_edge.bundle.model_schema import OneEuroSpec as OneEuroSpec
+from mf2_edge.bundle.model_schema import Positive as Positive
+from mf2_edge.bundle.model_schema import PositiveNumber as PositiveNumber
+from mf2_edge.bundle.model_schema import Precision as Precision
+from mf2_edge.bundle.model_schema import PreprocessingSpec as PreprocessingSpec
+from mf2_edge.bundle.model_schema import Probability as Probability
+from mf2_edge.bundle.model_schema import ReliabilityFigure as ReliabilityFigure
+from mf2_edge.bundle.model_schema import ReliabilitySpec as ReliabilitySpec
+from mf2_edge.bundle.model_schema import Sha256 as Sha256
+from mf2_edge.bundle.model_schema import SmoothingSpec as SmoothingSpec
+from mf2_edge.bundle.model_schema import Spec as Spec
+from mf2_edge.bundle.model_schema import Text as Text
 from mf2_edge.reliability import LabelReliability
-from mf2_edge.reliability import ReliabilityFigure as ReliabilityFigure
 
-HeadName = Literal["emotion", "action_units", "strength", "visibility"]
 Activation = Literal["softmax", "sigmoid"]
-ArtifactFormat = Literal["tflite", "executorch", "coreml", "onnx"]
-Precision = Literal["fp32", "fp16", "int8"]
-Layout = Literal["NCHW", "NHWC"]
-ModelInput = Literal["tensor", "image"]
-IoDtype = Literal["float32", "int8"]
-Delegate = Literal["coreml", "vulkan"]
-
-Count = Annotated[int, Meta(ge=0)]
-Positive = Annotated[int, Meta(gt=0)]
-PositiveNumber = Annotated[float, Meta(gt=0)]
-Probability = Annotated[float, Meta(ge=0, le=1)]
-Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
-Text = Annotated[str, Meta(min_length=1)]
-Name = Annotated[str, Meta(pattern="^[A-Za-z0-9][A-Za-z0-9._+-]*$")]
-"""What is safe in file names, shells and the source code of any language."""
-FilePath = Annotated[str, Meta(pattern="^[A-Za-z0-9][A-Za-z0-9._+/-]*$")]
-"""Names with forward slashes between them."""
 
 
-class _Spec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Base of all parts: immutable, and closed to unknown keys."""
-
-
-class DataTerms(_Spec, frozen=True, kw_only=True):
+class DataTerms(Spec, frozen=True, kw_only=True):
     """Terms of one data set that the weights were trained on."""
 
     name: Text
@@ -49,7 +51,7 @@ class DataTerms(_Spec, frozen=True, kw_only=True):
     """Its licence or terms of use, in a line."""
 
 
-class LicenseSpec(_Spec, frozen=True, kw_only=True):
+class LicenseSpec(Spec, frozen=True, kw_only=True):
     """Licence of the weights; the licence of the code is another matter."""
 
     name: Text
@@ -60,148 +62,64 @@ class LicenseSpec(_Spec, frozen=True, kw_only=True):
     """The data that the weights were trained on, whose terms limit their use."""
 
 
-class InputSpec(_Spec, frozen=True, kw_only=True):
+class InputSpec(model_schema.InputSpec, frozen=True, kw_only=True):
     """The image that the model takes."""
 
-    width: Positive
-    """Pixels."""
-    height: Positive
-    """Pixels."""
-    channels: Literal[3]
-    """Colour channels."""
     color: Literal["rgb"]
     """Order of the channels."""
 
 
-class AlignmentSpec(_Spec, frozen=True, kw_only=True):
+class AlignmentSpec(model_schema.AlignmentSpec, frozen=True, kw_only=True):
     """The template that a face is brought to by a similarity transform (see `align.py`)."""
 
-    width: Positive
-    """Pixels of the aligned crop; equals `input.width`."""
-    height: Positive
-    """Pixels of the aligned crop; equals `input.height`."""
-    points: dict[str, tuple[float, float]]
-    """Template position (x, y) in pixels of each landmark used, keyed by fields of `Landmarks`."""
     interpolation: Literal["bilinear"]
     """Resampling, as `align.py` specifies it."""
     border: Literal["replicate"]
     """What lies outside the frame: its nearest edge pixel."""
 
 
-class PreprocessingSpec(_Spec, frozen=True, kw_only=True):
-    """From pixels (0..255) to the numbers the network takes: `x = (pixel - mean) / std`."""
-
-    mean: tuple[float, float, float]
-    """A value a channel, in pixel units, in the order of `input.color`."""
-    std: tuple[float, float, float]
-    """A value a channel, in pixel units; never 0."""
-
-
-class HeadSpec(_Spec, frozen=True, kw_only=True):
+class HeadSpec(model_schema.HeadSpec, frozen=True, kw_only=True):
     """One output of the network: logits, one a label."""
 
-    name: HeadName
-    """Its task: the emotion; which units are present; of these, which are marked (FACS
-    intensity C to E); which regions of the face can be judged. The last two are optional."""
-    output: Count
-    """Position among the outputs, in the order in which the exported model returns them."""
     activation: Activation
     """Turns calibrated logits into scores: softmax over labels, or sigmoid label by label."""
-    labels: tuple[Text, ...]
-    """Meaning of each logit, in order."""
 
 
-class EmbeddingSpec(_Spec, frozen=True, kw_only=True):
-    """One more output of the network: a feature vector that heads of other tasks read."""
-
-    name: Text
-    """Of the output, where the format can hold names."""
-    output: Count
-    """Position among the outputs."""
-    width: Positive
-    """Number of its values."""
-
-
-class EmotionCalibration(_Spec, frozen=True, kw_only=True):
+class EmotionCalibration(model_schema.EmotionCalibration, frozen=True, kw_only=True):
     """`scores = softmax(logits / temperature)` (Guo et al. 2017, arXiv:1706.04599)."""
 
-    temperature: PositiveNumber
-    """1 leaves the scores as they are; above 1 makes them less sure."""
     fitted_on: Text
     """Data set and split that it was fitted on; never test data."""
 
 
-class ActionUnitCalibration(_Spec, frozen=True, kw_only=True):
+class ActionUnitCalibration(model_schema.ActionUnitCalibration, frozen=True, kw_only=True):
     """`score = sigmoid(scale * logit + bias)` (Platt 1999), placed so that 0.5 decides."""
 
-    scale: PositiveNumber
-    """Slope; positive, so that order is kept."""
-    bias: float
-    """Offset of the scaled logit; a decision at another score than 0.5 is folded into it."""
     fitted_on: Text
     """Data set and split that these were fitted on; never test data."""
 
 
-class VisibilityCalibration(_Spec, frozen=True, kw_only=True):
+class VisibilityCalibration(model_schema.VisibilityCalibration, frozen=True, kw_only=True):
     """`score = sigmoid(logit + bias)`; a region can be judged where it is 0.5 or more."""
 
-    bias: float
-    """Offset of the logit."""
     fitted_on: Text
     """Data set and split that it was fitted on; never test data."""
 
 
-class CalibrationSpec(_Spec, frozen=True, kw_only=True):
+class CalibrationSpec(Spec, frozen=True, kw_only=True):
     """From logits to scores that mean what they say."""
 
     emotion: EmotionCalibration
     """For the head `emotion`."""
     action_units: dict[str, ActionUnitCalibration]
     """For each label of the head `action_units`."""
-    strength: dict[str, ActionUnitCalibration] = {}
+    strength: dict[str, ActionUnitCalibration] = msgspec.field(default_factory=dict)
     """For each label of the head `strength`, to P(the unit is marked)."""
-    visibility: dict[str, VisibilityCalibration] = {}
+    visibility: dict[str, VisibilityCalibration] = msgspec.field(default_factory=dict)
     """For each label of the head `visibility`."""
 
 
-class DecodingSpec(_Spec, frozen=True, kw_only=True):
-    """When an answer deserves less trust."""
-
-    min_emotion_score: Probability
-    """Below this the emotion's reason is `low_confidence`."""
-    au_margin: Probability
-    """An AU whose score is less than this away from 0.5 is `low_confidence`."""
-    min_face_size: Annotated[float, Meta(ge=0)]
-    """Shorter side of the face box in source pixels below which the status is `small`."""
-
-
-class OneEuroSpec(_Spec, frozen=True, kw_only=True):
-    """One filter of `one_euro.py`."""
-
-    min_cutoff_hz: PositiveNumber
-    """Cut-off where nothing moves: lower is smoother."""
-    beta: Annotated[float, Meta(ge=0)]
-    """Hertz of cut-off that each unit of change a second adds: higher lags less."""
-    speed_cutoff_hz: PositiveNumber = 1.0
-    """Of the filter that the speed is taken through."""
-
-
-class SmoothingSpec(_Spec, frozen=True, kw_only=True):
-    """How a stream smooths the results of single frames (see `smoother.py`)."""
-
-    emotion: OneEuroSpec = OneEuroSpec(min_cutoff_hz=1.5, beta=0.5)
-    """Of the emotions' scores together."""
-    action_units: OneEuroSpec = OneEuroSpec(min_cutoff_hz=1.5, beta=0.5)
-    """Of each unit's score and strength, and of each region's visibility."""
-    landmarks: OneEuroSpec = OneEuroSpec(min_cutoff_hz=2.0, beta=12.0)
-    """Of box and landmarks, in widths of the face."""
-    emotion_margin: Probability = 0.05
-    """How far another emotion's score must lead before it becomes the label."""
-    au_hysteresis: Probability = 0.04
-    """A unit becomes present this far above 0.5, and absent this far below."""
-
-
-class ParitySpec(_Spec, frozen=True, kw_only=True):
+class ParitySpec(Spec, frozen=True, kw_only=True):
     """How far an artifact's outputs are from the model it was exported from."""
 
     images: Positive
@@ -224,32 +142,10 @@ class ParitySpec(_Spec, frozen=True, kw_only=True):
     """Which faces."""
 
 
-class ArtifactSpec(_Spec, frozen=True, kw_only=True):
-    """One exported model file."""
+class ArtifactSpec(model_schema.ArtifactSpec, frozen=True, kw_only=True):
+    """One exported model file, with what was measured of it."""
 
-    file: FilePath
-    """Path inside the bundle, with forward slashes."""
-    format: ArtifactFormat
-    """Which runtime reads it."""
-    precision: Precision
-    """Numeric type of the weights."""
-    layout: Layout
-    """Order of the input's axes."""
-    input: ModelInput = "tensor"
-    """`tensor`: numbers that the caller has preprocessed; `image`: the pixels of the aligned face
-    as they are, preprocessing being part of the model."""
-    io_dtype: IoDtype = "float32"
-    """Type of the numbers that go in and come out; `int8` ones with the scale and zero point that
-    the file itself states."""
-    delegate: Delegate | None = None
-    """Of ExecuTorch: the backend that the program was lowered for, where it is not XNNPACK, which
-    runs on every CPU."""
-    bytes: Positive
-    """Size of the file."""
-    sha256: Sha256
-    """Of the file's bytes, lower-case hexadecimal. A format that is a folder stands in the bundle
-    as one `.zip`."""
-    minimum_os: dict[str, str] = {}
+    minimum_os: dict[str, str] = msgspec.field(default_factory=dict)
     """Oldest system that runs it, e.g. `{"ios": "17.0", "android": "26"}`."""
     parity: ParitySpec | None = None
     """Measured by the exporter; null where not measured."""
@@ -258,7 +154,7 @@ class ArtifactSpec(_Spec, frozen=True, kw_only=True):
     `accuracy`."""
 
 
-class FileSpec(_Spec, frozen=True, kw_only=True):
+class FileSpec(Spec, frozen=True, kw_only=True):
     """A file of the bundle that is not a model, such as goldens."""
 
     file: FilePath
@@ -269,7 +165,7 @@ class FileSpec(_Spec, frozen=True, kw_only=True):
     """Of the file's bytes, lower-case hexadecimal."""
 
 
-class ProvenanceSpec(_Spec, frozen=True, kw_only=True):
+class ProvenanceSpec(Spec, frozen=True, kw_only=True):
     """Where the weights come from."""
 
     backbone: Text
@@ -288,7 +184,7 @@ class ProvenanceSpec(_Spec, frozen=True, kw_only=True):
     """Date, ISO 8601."""
 
 
-class SizeSpec(_Spec, frozen=True, kw_only=True):
+class SizeSpec(Spec, frozen=True, kw_only=True):
     """How much a network computes."""
 
     parameters: Positive
@@ -297,7 +193,7 @@ class SizeSpec(_Spec, frozen=True, kw_only=True):
     """Of convolutions and linear layers, for one face."""
 
 
-class LabelAccuracy(_Spec, frozen=True, kw_only=True):
+class LabelAccuracy(Spec, frozen=True, kw_only=True):
     """A figure for one label."""
 
     value: float
@@ -312,7 +208,7 @@ class LabelAccuracy(_Spec, frozen=True, kw_only=True):
     """Upper bound of `value`."""
 
 
-class AccuracySpec(_Spec, frozen=True, kw_only=True):
+class AccuracySpec(Spec, frozen=True, kw_only=True):
     """One measurement, with its conditions."""
 
     dataset: Text
@@ -337,7 +233,7 @@ class AccuracySpec(_Spec, frozen=True, kw_only=True):
     """Number of images."""
     seed: int | None
     """Seed of the split; null where the split is fixed."""
-    labels: dict[str, LabelAccuracy] = {}
+    labels: dict[str, LabelAccuracy] = msgspec.field(default_factory=dict)
     """The same, label by label."""
     date: Text
     """Day of the measurement, ISO 8601."""
@@ -345,16 +241,7 @@ class AccuracySpec(_Spec, frozen=True, kw_only=True):
     """What it ran on."""
 
 
-class ReliabilitySpec(_Spec, frozen=True, kw_only=True):
-    """How far each answer can be relied on, as measured on faces that taught nothing."""
-
-    emotion: dict[str, LabelReliability] = {}
-    """For labels of the head `emotion`."""
-    action_units: dict[str, LabelReliability] = {}
-    """For labels of the head `action_units`."""
-
-
-class TeacherSpec(_Spec, frozen=True, kw_only=True):
+class TeacherSpec(Spec, frozen=True, kw_only=True):
     """The teacher network that this one was distilled from, with its own accuracy."""
 
     name: Text
@@ -363,7 +250,7 @@ class TeacherSpec(_Spec, frozen=True, kw_only=True):
     """Measured in the same way as the bundle's own."""
 
 
-class CardSpec(_Spec, frozen=True, kw_only=True):
+class CardSpec(Spec, frozen=True, kw_only=True):
     """What a model is for and what it is not; the model card says the same at length."""
 
     intended_use: Text
@@ -374,7 +261,7 @@ class CardSpec(_Spec, frozen=True, kw_only=True):
     """What it is not good at, and what was not measured."""
 
 
-class Manifest(_Spec, frozen=True, kw_only=True):
+class Manifest(Spec, frozen=True, kw_only=True):
     """All facts about one model, as `manifest.json` in its bundle holds them."""
 
     schema_version: Annotated[str, Meta(pattern=r"^\d+\.\d+$")]

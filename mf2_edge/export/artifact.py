@@ -4,6 +4,7 @@ Bundles hold models that are converted and compared already, so this only checks
 folder is a bundle of its own, which the SDK and every binding open and `mf2-edge verify` checks:
 
     manifest.json         that of the bundle, with the exported artifacts alone
+    model.json            what the binding of the platform reads of it
     MODEL                 each as the platform's tools take it: an `.mlpackage` is unpacked
     goldens.npz           recorded results of each stage
     labels.json           labels of each head in the order of its logits
@@ -27,8 +28,9 @@ from zipfile import BadZipFile, ZipFile
 
 import msgspec
 
-from mf2_edge.bundle.loader import MANIFEST, SUMS, Bundle
+from mf2_edge.bundle.loader import MANIFEST, MODEL, SUMS, Bundle
 from mf2_edge.bundle.manifest import dump_manifest
+from mf2_edge.bundle.model_json import model_of
 from mf2_edge.errors import BundleError
 from mf2_edge.export.code import binding_files, copy_files, example
 from mf2_edge.export.platforms import PLATFORMS, choose_export, choose_platform, source_folder
@@ -103,8 +105,10 @@ def export_bundle(bundle: Bundle, folder: Path, choice: Choice) -> list[Path]:
 
 
 def _texts(bundle: Bundle, manifest: Manifest) -> dict[str, bytes]:
+    data = dump_manifest(manifest)
     texts = {
-        MANIFEST: dump_manifest(manifest),
+        MANIFEST: data,
+        MODEL: model_of(manifest, data),
         "labels.json": _labels(manifest).encode(),
         "NOTICE": source_folder("NOTICE").read_bytes(),
     }

@@ -14,8 +14,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from mf2_edge.bundle.contradictions import leaves
 from mf2_edge.bundle.head_schema import TaskCalibration, TaskHeadSpec
-from mf2_edge.bundle.manifest import leaves
 from mf2_edge.errors import BundleError, ChecksumError, ManifestError
 from mf2_edge.io.regular import open_regular
 from mf2_edge.pipeline.activations import sigmoid, softmax

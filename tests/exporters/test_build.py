@@ -92,6 +92,7 @@ def test_the_bundle_holds_what_it_should(bundle: Bundle) -> None:
         "manifest.json",
         "mf2-edge-base-fp32.pte",
         "mf2-edge-base-fp32.tflite",
+        "model.json",
     }
     checks = verify_bundle(bundle)
     assert [check.outcome for check in checks] == [Outcome.OK] * len(checks)

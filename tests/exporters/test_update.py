@@ -55,7 +55,7 @@ def test_an_evaluation_goes_onto_the_card(bundle: Bundle, tmp_path: Path) -> Non
     card = (folder / "README.md").read_text()
     assert main(["update", str(folder), "--evaluation", measured]) == 0
     assert (folder / "README.md").read_text() == card, "twice is once"
-    renewed = {"README.md": b"", "manifest.json": b""}
+    renewed = {"README.md": b"", "manifest.json": b"", "model.json": b""}
     assert _content(folder) | renewed == before | renewed
     evaluation = load_evaluation(EVALUATION)
     measured_file, *others = load_bundle(folder).manifest.artifacts

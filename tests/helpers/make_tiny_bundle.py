@@ -16,9 +16,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from mf2_edge.bundle.loader import MANIFEST
 from mf2_edge.bundle.manifest import dump_manifest, parse_manifest
 from mf2_edge.bundle.schema import HeadName, Manifest
+from mf2_edge.bundle.write import write_manifest
 from mf2_edge.facs import REGIONS
 from mf2_edge.pipeline.decode import Decoder
 from mf2_edge.pipeline.preprocess import to_input
@@ -51,13 +51,13 @@ def weights() -> dict[str, NDArray[np.float32]]:
 
 
 def make_tiny_bundle(folder: Path = FOLDER) -> None:
-    """Write manifest, both artifacts and goldens into `folder`."""
+    """Write manifest, `model.json`, both artifacts and goldens into `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "tiny.tflite").write_bytes(tflite_model())
     (folder / "tiny.pte").write_bytes(executorch_program())
     manifest = parse_manifest(dump_manifest_with_files(folder, goldens=False), source="tiny")
     write_goldens(folder / "goldens.npz", manifest)
-    (folder / MANIFEST).write_bytes(dump_manifest_with_files(folder, goldens=True))
+    write_manifest(folder, dump_manifest_with_files(folder, goldens=True))
 
 
 def dump_manifest_with_files(folder: Path, *, goldens: bool) -> bytes:

@@ -23,7 +23,7 @@ ASTRONAUT = Path(mf2_edge.__file__).parent / "samples" / "astronaut.jpg"
 
 Captured = pytest.CaptureFixture[str]
 
-ALWAYS = {"labels.json", "manifest.json", "goldens.npz", "NOTICE", "SHA256SUMS"}
+ALWAYS = {"labels.json", "manifest.json", "model.json", "goldens.npz", "NOTICE", "SHA256SUMS"}
 
 
 def export(bundle: str | Path, out: Path, *more: str) -> int:
