@@ -62,7 +62,7 @@ arm: $(DEV)/.installed native ## every file on emulated ARM processors, into ben
 	MF2_EDGE_FACES="$(MF2_EDGE_FACES)" $(BIN)/python -m benchmarks.arm
 	MF2_EDGE_ARM=1 $(BIN)/python -m pytest tests/bindings/test_arm.py -rs
 
-CPP := $(filter-out %manifest_types.hpp %manifest_types.cpp, \
+CPP := $(filter-out %model_types.hpp %model_types.cpp, \
 	$(wildcard $(foreach end,c h cpp hpp,bindings/cpp/*/*.$(end) bindings/cpp/*/*/*.$(end))))
 
 lint: $(DEV)/.installed ## ruff, clang-format, mypy (strict), import rules

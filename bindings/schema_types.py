@@ -1,6 +1,6 @@
-"""What a manifest is, read from its JSON Schema: the input of the generators of typed bindings.
+"""What `model.json` is, read from its JSON Schema: the input of the generators of typed bindings.
 
-`manifest_structs` turns `mf2_edge.bundle.manifest.manifest_schema()` into structs, fields and
+`model_structs` turns `mf2_edge.bundle.model_json.model_json_schema()` into structs, fields and
 shapes, the words under each key included, in an order in which every struct stands before those
 that use it. A generator (bindings/<name>/generate_types.py) only writes these down in its language.
 """
@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, get_args, get_origin
 
-from mf2_edge.bundle import schema
-from mf2_edge.bundle.manifest import manifest_schema
+from mf2_edge.bundle import model_schema
+from mf2_edge.bundle.model_json import model_json_schema
 from mf2_edge.io.atomic import replacing
 
 MISSING: Final = object()
@@ -98,16 +98,16 @@ class Field:
 
 @dataclass(frozen=True)
 class Struct:
-    """An object of the manifest."""
+    """An object of the file."""
 
     name: str
     text: str
     fields: tuple[Field, ...]
 
 
-def manifest_structs() -> list[Struct]:
-    """All structs of the manifest, those that others use first; `Manifest` is the last."""
-    definitions = manifest_schema()["$defs"]
+def model_structs() -> list[Struct]:
+    """All structs of `model.json`, those that others use first; `ModelSpec` is the last."""
+    definitions = model_json_schema()["$defs"]
     made: dict[str, Struct] = {}
 
     def add(name: str) -> None:
@@ -122,13 +122,13 @@ def manifest_structs() -> list[Struct]:
             fields.append(Field(key, texts.get(key, ""), _shape(key, value), default))
         made[name] = Struct(name, " ".join(definition["description"].split()), tuple(fields))
 
-    add("Manifest")
+    add("ModelSpec")
     return list(made.values())
 
 
 def fields_of(name: str) -> tuple[Field, ...]:
     """The keys of the struct of that name."""
-    return next(struct.fields for struct in manifest_structs() if struct.name == name)
+    return next(struct.fields for struct in model_structs() if struct.name == name)
 
 
 def camel(key: str) -> str:
@@ -137,7 +137,7 @@ def camel(key: str) -> str:
     return first + "".join(part.title() for part in rest)
 
 
-def manifest_choices(structs: list[Struct]) -> list[Choice]:
+def model_choices(structs: list[Struct]) -> list[Choice]:
     """The enums that the structs use, by name."""
     found = set()
     for shape in (field.shape for struct in structs for field in struct.fields):
@@ -172,7 +172,7 @@ def _bytes(made: str | bytes) -> bytes:
 
 
 def _shape(key: str, value: dict[str, Any]) -> Shape:
-    """The shape of one JSON Schema; raises KeyError for what manifests do not use."""
+    """The shape of one JSON Schema; raises KeyError for what the schema does not use."""
     if "$ref" in value:
         return Ref(value["$ref"].rsplit("/", 1)[1])
     if "anyOf" in value:
@@ -196,8 +196,8 @@ def _shape(key: str, value: dict[str, Any]) -> Shape:
 
 
 def _choice_name(key: str, values: list[str]) -> str:
-    """The name that mf2_edge/bundle/schema.py gives to a set of values, or else the key's."""
-    for name, literal in vars(schema).items():
+    """The name that mf2_edge/bundle/model_schema.py gives to a set of values, or else the key's."""
+    for name, literal in vars(model_schema).items():
         if get_origin(literal) is not None and set(get_args(literal)) == set(values):
             return name
     return key.title().replace("_", "")
@@ -213,7 +213,7 @@ def _uses(value: Any) -> list[str]:
 
 def texts_of(name: str) -> dict[str, str]:
     """The string under each key of a struct."""
-    [body] = ast.parse(textwrap.dedent(inspect.getsource(getattr(schema, name)))).body
+    [body] = ast.parse(textwrap.dedent(inspect.getsource(getattr(model_schema, name)))).body
     assert isinstance(body, ast.ClassDef)
     texts = {}
     for key, text in zip(body.body, body.body[1:], strict=False):

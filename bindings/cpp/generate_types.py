@@ -1,4 +1,4 @@
-"""Writes the C++ types of the manifest and the code that reads them, from the SDK's definitions.
+"""Writes the C++ types of `model.json` and the code that reads them, from the SDK's definitions.
 
 python -m bindings.cpp.generate_types [--check]
 """
@@ -22,8 +22,8 @@ from bindings.schema_types import (
     Shape,
     Struct,
     Text,
-    manifest_choices,
-    manifest_structs,
+    model_choices,
+    model_structs,
     write_or_check,
 )
 from mf2_edge.bundle.manifest import SCHEMA_VERSION
@@ -40,13 +40,13 @@ PATTERNS: Final = {
 
 
 def types() -> str:
-    """include/mf2_edge/manifest_types.hpp."""
-    structs = manifest_structs()
+    """include/mf2_edge/model_types.hpp."""
+    structs = model_structs()
     regions = ", ".join(f'"{region}"' for region in REGIONS)
     enums = [
         f"enum class {choice.name} {{ {', '.join(choice.values)} }};\n"
         f"const char* to_string({choice.name} value);\n"
-        for choice in manifest_choices(structs)
+        for choice in model_choices(structs)
     ]
     return "\n".join(
         [
@@ -72,15 +72,15 @@ def types() -> str:
 
 
 def readers() -> str:
-    """src/manifest_types.cpp."""
-    structs = manifest_structs()
+    """src/model_types.cpp."""
+    structs = model_structs()
     return "\n".join(
         [
-            HEAD + '#include "mf2_edge/manifest_types.hpp"\n\n#include "json_fields.hpp"\n',
+            HEAD + '#include "mf2_edge/model_types.hpp"\n\n#include "json_fields.hpp"\n',
             "namespace mf2_edge {\n",
             _fact("action_unit_name", ACTION_UNIT_NAMES),
             _fact("action_unit_region", ACTION_UNIT_REGIONS),
-            *(_choice_reader(choice) for choice in manifest_choices(structs)),
+            *(_choice_reader(choice) for choice in model_choices(structs)),
             *(_struct_reader(struct) for struct in structs),
             "}  // namespace mf2_edge\n",
         ]
@@ -194,8 +194,8 @@ if __name__ == "__main__":
         write_or_check(
             __doc__,
             {
-                FOLDER / "include" / "mf2_edge" / "manifest_types.hpp": types,
-                FOLDER / "src" / "manifest_types.cpp": readers,
+                FOLDER / "include" / "mf2_edge" / "model_types.hpp": types,
+                FOLDER / "src" / "model_types.cpp": readers,
             },
         )
     )

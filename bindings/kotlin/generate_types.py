@@ -1,4 +1,4 @@
-"""Writes the Kotlin types of the manifest and the code that reads them, from the SDK's definitions.
+"""Writes the Kotlin types of `model.json` and the code that reads them, from the SDK's definitions.
 
 python -m bindings.kotlin.generate_types [--check]
 """
@@ -23,8 +23,8 @@ from bindings.schema_types import (
     Text,
     camel,
     fields_of,
-    manifest_choices,
-    manifest_structs,
+    model_choices,
+    model_structs,
     write_or_check,
 )
 from mf2_edge.bundle.manifest import SCHEMA_VERSION
@@ -40,8 +40,8 @@ LANDMARKS: Final = "The points of BlazeFace, in the order of the goldens; sides 
 
 
 def types() -> str:
-    """ManifestTypes.kt."""
-    structs = manifest_structs()
+    """ModelTypes.kt."""
+    structs = model_structs()
     units, places = (
         "".join(f'    "{unit}" to "{said}",\n' for unit, said in facts.items())
         for facts in (ACTION_UNIT_NAMES, ACTION_UNIT_REGIONS)
@@ -61,17 +61,12 @@ def types() -> str:
             _enum("LandmarkName", Landmarks.__slots__, LANDMARKS),
             *(_words(each) for each in (Status, Reason)),
             *(
-                _enum(choice.name, choice.values, f"{choice.name}, as the manifest says it.")
-                for choice in manifest_choices(structs)
+                _enum(choice.name, choice.values, f"{choice.name}, as `model.json` says it.")
+                for choice in model_choices(structs)
             ),
-            *(_struct(struct) for struct in structs),
+            *(part for struct in structs for part in (_struct(struct), _reader(struct))),
         ]
     )
-
-
-def readers() -> str:
-    """ManifestReaders.kt."""
-    return "\n".join([HEAD, *(_reader(struct) for struct in manifest_structs())])
 
 
 def _words(values: type[StrEnum]) -> str:
@@ -175,9 +170,4 @@ def _reads(name: str) -> str:
 
 
 if __name__ == "__main__":
-    raise SystemExit(
-        write_or_check(
-            __doc__,
-            {FOLDER / "ManifestTypes.kt": types, FOLDER / "ManifestReaders.kt": readers},
-        )
-    )
+    raise SystemExit(write_or_check(__doc__, {FOLDER / "ModelTypes.kt": types}))

@@ -4,8 +4,8 @@
 
 writes into Tests/Fixtures, which git ignores, goldens.bin (little-endian, C order) and
 goldens.json: for each array its shape, its kind ("u8", "f32" or "f64") and its place in bytes; and
-manifests.json, the manifest of the default bundle and the cases of bindings/manifests.py as changes
-of it. They are made anew from the bundle that ships before the package is tested.
+manifests.json, `model.json` of the default bundle and the cases of bindings/model_cases.py as
+changes of it. They are made anew from the bundle that ships before the package is tested.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bindings.goldens import PATH
-from bindings.manifests import manifest_cases
-from mf2_edge.bundle.loader import MANIFEST, load_bundle
+from bindings.model_cases import model_cases
+from mf2_edge.bundle.loader import MODEL, load_bundle
 from mf2_edge.io.atomic import replacing
 
 FOLDER: Final = Path(__file__).parent / "Tests" / "Fixtures"
@@ -60,10 +60,10 @@ def flat() -> tuple[bytes, str]:
 
 def cases() -> str:
     """manifests.json: for each case a text, and how many bytes of its two ends the case keeps."""
-    told = (load_bundle(None).path / MANIFEST).read_text()
+    told = (load_bundle(None).path / MODEL).read_text()
     texts = (told, json.dumps(json.loads(told)))
     rows = []
-    for case in manifest_cases():
+    for case in model_cases():
         found = [_change(text, case["text"]) | {"of": place} for place, text in enumerate(texts)]
         rows.append(min(found, key=lambda row: len(row["middle"])) | {"valid": case["valid"]})
     return json.dumps({"texts": texts, "cases": rows}, indent=0) + "\n"

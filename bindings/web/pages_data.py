@@ -19,9 +19,9 @@ from PIL import Image
 
 from bindings.goldens import PATH as STAGE_GOLDENS
 from bindings.goldens import PORTRAIT
-from bindings.manifests import manifest_cases
+from bindings.model_cases import model_cases
 from mf2_edge import FaceStateAnalyzer
-from mf2_edge.bundle.loader import MANIFEST, load_bundle
+from mf2_edge.bundle.loader import MODEL, load_bundle
 from mf2_edge.bundle.schema import Manifest
 from mf2_edge.io.image_file import read_image
 from mf2_edge.pipeline.detect import BlazeFaceDetector
@@ -63,7 +63,7 @@ def lay_out(folder: Path) -> Expected:
     shutil.copytree(TINY, folder / "tiny")
     for name, spoil in SPOILT.items():
         spoil(Path(shutil.copytree(TINY, folder / name)))
-    cases = manifest_cases()
+    cases = model_cases()
     (folder / "manifests.json").write_text(json.dumps([case["text"] for case in cases]))
     crops = real_crops() if REAL_FACES.exists() else sample_crops()
     write_pictures(folder, "crops", crops)
@@ -223,7 +223,7 @@ def _truncate(folder: Path) -> None:
 
 
 def _garbage(folder: Path) -> None:
-    """A file that is what the manifest says, and no model."""
+    """A file that is what `model.json` says, and no model."""
     data = bytes(range(256)) * 8
     (folder / "tiny.tflite").write_bytes(data)
     entry = {"bytes": len(data), "sha256": sha256(data).hexdigest()}
@@ -240,9 +240,9 @@ def _lose_a_label(folder: Path) -> None:
 
 
 def _edit(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
-    raw = json.loads((folder / MANIFEST).read_text())
+    raw = json.loads((folder / MODEL).read_text())
     change(raw)
-    (folder / MANIFEST).write_text(json.dumps(raw))
+    (folder / MODEL).write_text(json.dumps(raw))
 
 
 SPOILT: Final[dict[str, Callable[[Path], None]]] = {

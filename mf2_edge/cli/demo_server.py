@@ -15,7 +15,7 @@ from threading import BoundedSemaphore
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
-from mf2_edge.bundle.loader import MANIFEST, list_bundles, load_bundle
+from mf2_edge.bundle.loader import MODEL, list_bundles, load_bundle
 from mf2_edge.errors import DemoError
 
 HOST: Final = "127.0.0.1"
@@ -88,7 +88,7 @@ def _models() -> tuple[dict[str, Path], bytes]:
             if artifact.format != "tflite" or not floats:
                 continue
             url = f"models/{name}/"
-            for file in (MANIFEST, "LICENSE", artifact.file):
+            for file in (MODEL, "LICENSE", artifact.file):
                 files[f"/{url}{file}"] = bundle.path / file
             entry = {"precision": artifact.precision, "bytes": artifact.bytes, "url": url}
             choices.append({"name": name, **entry})

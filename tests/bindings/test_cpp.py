@@ -37,10 +37,11 @@ from tests.helpers.bindings.replay import (
 
 CPP: Final = ROOT / "bindings" / "cpp"
 STATUS: Final = {
-    "no_manifest": 4,
+    "no_model_json": 4,
     "no_json": 5,
     "unknown_key": 5,
     "no_file": 4,
+    "other_manifest": 6,
     "damaged": 6,
     "truncated": 6,
 }
@@ -49,7 +50,7 @@ STATUS: Final = {
 JOINED: Final = ("-DCMAKE_UNITY_BUILD=ON", "-DCMAKE_UNITY_BUILD_BATCH_SIZE=9")
 """Sources compiled together, a third of the time; the quick start compiles each by itself."""
 
-FUZZ_RUNS: Final = {"fuzz_manifest": 20_000, "fuzz_abi": 400}
+FUZZ_RUNS: Final = {"fuzz_model_spec": 20_000, "fuzz_abi": 400}
 
 
 def _missing() -> str | None:
@@ -225,7 +226,7 @@ def test_fuzzing_finds_no_crash(target: str, sanitized: Path, tmp_path: Path) ->
     corpus = tmp_path / "corpus"
     corpus.mkdir()
     for folder in (TOY, BUNDLE):
-        shutil.copy(folder / "manifest.json", corpus / folder.name)
+        shutil.copy(folder / "model.json", corpus / folder.name)
     # A small sound frame, box and landmarks, one of each call.
     for kind in range(4):
         (corpus / f"call{kind}").write_bytes(bytes([kind | 0b1111000]) + bytes(range(256)) * 16)

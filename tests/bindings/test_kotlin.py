@@ -33,10 +33,11 @@ from tests.helpers.bindings.replay import (
 )
 
 EXCEPTION: Final = {
-    "no_manifest": "BundleException",
+    "no_model_json": "BundleException",
     "no_json": "ManifestException",
     "unknown_key": "ManifestException",
     "no_file": "BundleException",
+    "other_manifest": "ChecksumException",
     "damaged": "ChecksumException",
     "truncated": "ChecksumException",
 }

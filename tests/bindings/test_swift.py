@@ -16,7 +16,7 @@ import pytest
 import tree_sitter_swift
 from tree_sitter import Language, Node, Parser
 
-from bindings.manifests import manifest_cases
+from bindings.model_cases import model_cases
 from bindings.swift import fixtures
 from bindings.swift import generate_types as types
 from mf2_edge.bench.measure.device_report import device_report_schema
@@ -55,8 +55,7 @@ def test_what_is_no_swift_is_found() -> None:
 
 
 def test_generated_files_are_current() -> None:
-    assert (types.FOLDER / "ManifestTypes.swift").read_text() == types.types()
-    assert (types.FOLDER / "ManifestReaders.swift").read_text() == types.readers()
+    assert (types.FOLDER / "ModelTypes.swift").read_text() == types.types()
 
 
 def test_the_fixtures_are_of_the_bundle_that_ships(
@@ -74,10 +73,10 @@ def test_the_fixtures_are_of_the_bundle_that_ships(
     assert data[entry["at"] :][: logits.nbytes] == logits.tobytes()
 
 
-def test_the_cases_of_manifests_are_kept_whole() -> None:
+def test_the_cases_of_model_json_are_kept_whole() -> None:
     stored = json.loads(fixtures.cases())
     texts = [text.encode() for text in stored["texts"]]
-    for row, case in zip(stored["cases"], manifest_cases(), strict=True):
+    for row, case in zip(stored["cases"], model_cases(), strict=True):
         text = texts[row["of"]]
         end = text[len(text) - row["end"] :]
         assert text[: row["start"]] + row["middle"].encode() + end == case["text"].encode()
@@ -113,7 +112,7 @@ def test_nothing_is_forced(path: Path) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    [p for p in sorted(SOURCES.rglob("*.swift")) if p != types.FOLDER / "ManifestTypes.swift"],
+    [p for p in sorted(SOURCES.rglob("*.swift")) if p != types.FOLDER / "ModelTypes.swift"],
     ids=lambda path: path.name,
 )
 def test_what_is_public_is_documented(path: Path) -> None:

@@ -45,10 +45,11 @@ LEAST_TESTS: Final = 30
 """Of the XCTests, so that none can go unnoticed."""
 
 ERROR: Final = {
-    "no_manifest": "bundle",
+    "no_model_json": "bundle",
     "no_json": "manifest",
     "unknown_key": "manifest",
     "no_file": "bundle",
+    "other_manifest": "checksum",
     "damaged": "checksum",
     "truncated": "checksum",
 }

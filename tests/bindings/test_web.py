@@ -170,7 +170,7 @@ def test_the_page_goes_on_while_the_worker_works(answers: Answers) -> None:
         ("truncated model", "ChecksumError: .*bytes, expected"),
         ("no model", "BundleError: tiny.tflite: LiteRT.js cannot load"),
         ("newer schema", "ManifestError: .*newer mf2-edge"),
-        ("wrong manifest", r"ManifestError: .*unknown key.*heads\.0\.lables"),
+        ("wrong model.json", r"ManifestError: .*unknown key.*heads\.0\.lables"),
         ("labels that do not fit", "ManifestError: .*16 values, and has 17"),
         ("no such precision", "BundleError: .*holds no tflite artifact of precision"),
         ("no assets", "RuntimeUnavailableError: .*assets"),

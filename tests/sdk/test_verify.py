@@ -17,6 +17,7 @@ from exporters.__main__ import main as exporters
 from exporters.checks.goldens_align import align_arrays
 from mf2_edge.bundle.loader import load_bundle
 from mf2_edge.bundle.manifest import SCHEMA_VERSION
+from mf2_edge.bundle.write import write_manifest
 from mf2_edge.extras import installed
 from mf2_edge.verify import Outcome, verify_bundle
 from tests.helpers.make_tiny_bundle import FOLDER
@@ -33,7 +34,7 @@ def folder(tmp_path: Path) -> Path:
 def edit_manifest(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
     raw = json.loads((folder / "manifest.json").read_text())
     change(raw)
-    (folder / "manifest.json").write_text(json.dumps(raw))
+    write_manifest(folder, json.dumps(raw).encode())
 
 
 def edit_goldens(folder: Path, **changes: Any) -> None:
@@ -63,7 +64,8 @@ def failed(folder: Path) -> dict[str, str]:
 
 def test_a_sound_bundle_passes_every_check(folder: Path) -> None:
     assert outcomes(folder) == dict.fromkeys(
-        ("tiny.tflite", "goldens.npz", "preprocess", "model tiny.tflite", "decode"), Outcome.OK
+        ("tiny.tflite", "goldens.npz", "model.json", "preprocess", "model tiny.tflite", "decode"),
+        Outcome.OK,
     )
 
 
@@ -85,7 +87,15 @@ def test_artifact_without_a_runtime_here_is_skipped(
 
 def test_bundle_without_goldens(folder: Path) -> None:
     edit_manifest(folder, lambda raw: raw.update(goldens=[]))
-    assert outcomes(folder) == {"tiny.tflite": Outcome.OK, "goldens": Outcome.SKIPPED}
+    found = outcomes(folder)
+    assert found.pop("goldens") is Outcome.SKIPPED
+    assert found == dict.fromkeys(("tiny.tflite", "model.json"), Outcome.OK)
+
+
+def test_the_model_json_of_another_manifest(folder: Path) -> None:
+    with (folder / "model.json").open("a") as out:
+        out.write(" ")
+    assert set(failed(folder)) == {"model.json"}
 
 
 def test_flipped_byte_in_the_model(folder: Path) -> None:

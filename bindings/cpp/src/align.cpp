@@ -7,7 +7,7 @@
 #include <cmath>
 
 #include "mf2_edge/errors.hpp"
-#include "mf2_edge/manifest.hpp"
+#include "mf2_edge/model_spec.hpp"
 
 namespace mf2_edge {
 

@@ -35,14 +35,14 @@ FaceStateAnalyzer::FaceStateAnalyzer(const std::filesystem::path& bundle,
                                      const AnalyzerOptions& options)
     : bundle_(bundle),
       artifact_(bundle_.select(options.format, options.precision)),
-      decoder_(bundle_.manifest(), options.include_experimental) {
+      decoder_(bundle_.spec(), options.include_experimental) {
   const int threads = std::clamp(options.threads, 1, 64);
   std::string bytes = bundle_.read(artifact_);  // checked before anything parses them
   const auto engine = open_litert(options.litert);
   const bool tflite = options.format == ArtifactFormat::tflite;
   model_ = tflite ? open_tflite(engine, std::move(bytes), artifact_.file, threads)
                   : open_pte(std::move(bytes), artifact_.file);
-  check_outputs(*model_, bundle_.manifest(), artifact_);
+  check_outputs(*model_, bundle_.spec(), artifact_);
   const auto folder =
       options.detector.empty() ? bundle / "blazeface_short_range" : options.detector;
   detector_ = std::make_unique<BlazeFaceDetector>(engine, folder, options.search, threads);
@@ -81,16 +81,16 @@ FaceState FaceStateAnalyzer::predict_crop(const Frame& crop) const {
 }
 
 FaceState FaceStateAnalyzer::analyze(const Image& image, const Detection& face) const {
-  const Manifest& manifest = bundle_.manifest();
-  const AlignmentSpec& spec = manifest.alignment;
-  const bool small = std::min(face.box.width, face.box.height) < manifest.decoding.min_face_size;
+  const ModelSpec& spec = bundle_.spec();
+  const AlignmentSpec& alignment = spec.alignment;
+  const bool small = std::min(face.box.width, face.box.height) < spec.decoding.min_face_size;
   const bool aligns = usable(face.landmarks);
   const Status status = !aligns ? Status::unaligned : small ? Status::small : Status::ok;
   const Image aligned =
-      aligns ? align(image, *face.landmarks, spec) : resize_crop(image, face.box, spec);
+      aligns ? align(image, *face.landmarks, alignment) : resize_crop(image, face.box, alignment);
   const bool tensor = artifact_.input == ModelInput::tensor;
   const auto input =
-      to_input(aligned, tensor ? manifest.preprocessing : kPixelsAsTheyAre, artifact_.layout);
+      to_input(aligned, tensor ? spec.preprocessing : kPixelsAsTheyAre, artifact_.layout);
   const auto pose = aligns ? head_pose(*face.landmarks) : std::nullopt;
   FaceQuality quality = face_quality(aligned, face.box, pose);
   const bool poor = quality.overall < kLowQuality;

@@ -10,8 +10,8 @@ namespace mf2_edge {
 
 namespace fs = std::filesystem;
 
-/** More than any manifest: what is larger is another file under its name. */
-static constexpr std::size_t kLargestManifest = 16 << 20;
+/** Bytes; more than any of these files: what is larger is another under its name. */
+static constexpr std::size_t kLargestJson = 16 << 20;
 
 std::string read_file(const fs::path& path, std::size_t most) {
   std::ifstream stream(path, std::ios::binary);
@@ -39,16 +39,16 @@ std::string read_checked(const fs::path& path, const std::string& expected, std:
 }
 
 Bundle::Bundle(const fs::path& folder) : folder_(folder) {
-  const fs::path file = folder / "manifest.json";
-  const std::string text = read_file(file, kLargestManifest);
-  manifest_ = parse_manifest(text, file.string());
-  manifest_sha256_ = sha256(text);
+  const fs::path file = folder / "model.json", manifest = folder / "manifest.json";
+  spec_ = parse_model(read_file(file, kLargestJson), file.string());
+  std::error_code ignored;
+  if (fs::exists(manifest, ignored)) read_checked(manifest, spec_.manifest_sha256, kLargestJson);
 }
 
 const ArtifactSpec& Bundle::select(ArtifactFormat format,
                                    std::optional<Precision> precision) const {
   std::string held;
-  for (const ArtifactSpec& artifact : manifest_.artifacts) {
+  for (const ArtifactSpec& artifact : spec_.artifacts) {
     const bool fits = !precision || artifact.precision == *precision;
     // What this library feeds: floats, and no phone's own delegate.
     const bool runs = artifact.io_dtype == IoDtype::float32 && !artifact.delegate;
@@ -56,7 +56,7 @@ const ArtifactSpec& Bundle::select(ArtifactFormat format,
     held += std::string(held.empty() ? "" : ", ") + to_string(artifact.format) + " " +
             to_string(artifact.precision);
   }
-  throw BundleError("bundle " + manifest_.name + " holds no " + to_string(format) +
+  throw BundleError("bundle " + spec_.name + " holds no " + to_string(format) +
                     (precision ? std::string(" of precision ") + to_string(*precision) : "") +
                     "; it holds: " + held);
 }

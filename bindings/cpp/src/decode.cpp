@@ -62,7 +62,7 @@ static Reason reason_of(Status status, bool poor, bool unsure) {
 }
 
 std::vector<double> Decoder::emotion_scores(const std::vector<float>& logits) const {
-  const double temperature = manifest_.calibration.emotion.temperature;
+  const double temperature = spec_.calibration.emotion.temperature;
   std::vector<double> scores(logits.begin(), logits.end());
   for (double& score : scores) score /= temperature;
   const double largest = *std::max_element(scores.begin(), scores.end());
@@ -89,20 +89,20 @@ static std::vector<double> scaled(const std::vector<float>& logits, const HeadSp
 }
 
 std::vector<double> Decoder::unit_scores(const std::vector<float>& logits) const {
-  const HeadSpec& head = head_of(manifest_, HeadName::action_units);
-  return scaled(logits, head, manifest_.calibration.action_units);
+  const HeadSpec& head = head_of(spec_, HeadName::action_units);
+  return scaled(logits, head, spec_.calibration.action_units);
 }
 
 std::vector<double> Decoder::strength_scores(const std::vector<float>& logits) const {
-  const HeadSpec& head = head_of(manifest_, HeadName::strength);
-  return scaled(logits, head, manifest_.calibration.strength);
+  const HeadSpec& head = head_of(spec_, HeadName::strength);
+  return scaled(logits, head, spec_.calibration.strength);
 }
 
 std::vector<double> Decoder::visibility_scores(const std::vector<float>& logits) const {
-  const HeadSpec& head = head_of(manifest_, HeadName::visibility);
+  const HeadSpec& head = head_of(spec_, HeadName::visibility);
   std::vector<double> scores;
   for (std::size_t i = 0; i < head.labels.size(); ++i) {
-    const double bias = find(manifest_.calibration.visibility, head.labels[i])->bias;
+    const double bias = find(spec_.calibration.visibility, head.labels[i])->bias;
     scores.push_back(sigmoid(double(logits[i]) + bias));
   }
   return scores;
@@ -110,10 +110,10 @@ std::vector<double> Decoder::visibility_scores(const std::vector<float>& logits)
 
 Answers Decoder::decode(const Outputs& outputs, Status status, bool poor) const {
   Answers answers;
-  const HeadSpec& emotions = head_of(manifest_, HeadName::emotion);
+  const HeadSpec& emotions = head_of(spec_, HeadName::emotion);
   answers.emotion = emotion(emotion_scores(outputs[std::size_t(emotions.output)]), status, poor);
   answers.action_units = units(outputs, status, poor);
-  if (const HeadSpec* head = find_head(manifest_, HeadName::visibility)) {
+  if (const HeadSpec* head = find_head(spec_, HeadName::visibility)) {
     const std::vector<double> seen = visibility_scores(outputs[std::size_t(head->output)]);
     for (std::size_t i = 0; i < seen.size(); ++i) {
       answers.visibility.emplace_back(head->labels[i], seen[i]);
@@ -127,31 +127,31 @@ Answers Decoder::decode(const Outputs& outputs, Status status, bool poor) const 
 }
 
 Emotion Decoder::emotion(const std::vector<double>& scores, Status status, bool poor) const {
-  const std::vector<std::string>& labels = head_of(manifest_, HeadName::emotion).labels;
+  const std::vector<std::string>& labels = head_of(spec_, HeadName::emotion).labels;
   const auto best = std::max_element(scores.begin(), scores.end());
   Emotion made;
   made.label = labels[std::size_t(best - scores.begin())];
   made.raw_label = made.label;
   made.score = *best;
-  made.reason = reason_of(status, poor, *best < manifest_.decoding.min_emotion_score);
-  made.reliability = reliability_of(manifest_, made.label);
+  made.reason = reason_of(status, poor, *best < spec_.decoding.min_emotion_score);
+  made.reliability = reliability_of(spec_, made.label);
   for (std::size_t i = 0; i < scores.size(); ++i) made.scores.emplace_back(labels[i], scores[i]);
   return made;
 }
 
 std::vector<ActionUnit> Decoder::units(const Outputs& outputs, Status status, bool poor) const {
-  const HeadSpec& head = head_of(manifest_, HeadName::action_units);
-  const HeadSpec* marked = find_head(manifest_, HeadName::strength);
+  const HeadSpec& head = head_of(spec_, HeadName::action_units);
+  const HeadSpec* marked = find_head(spec_, HeadName::strength);
   const std::vector<double> found = unit_scores(outputs[std::size_t(head.output)]);
   std::vector<double> strengths;
   if (marked) strengths = strength_scores(outputs[std::size_t(marked->output)]);
-  const std::vector<std::string>& hidden = manifest_.experimental;
+  const std::vector<std::string>& hidden = spec_.experimental;
   std::vector<ActionUnit> made;
   for (std::size_t i = 0; i < found.size(); ++i) {
     const std::string& label = head.labels[i];
     const bool experimental = std::find(hidden.begin(), hidden.end(), label) != hidden.end();
     if (experimental && !include_experimental_) continue;
-    const bool unsure = std::abs(found[i] - kPresent) < manifest_.decoding.au_margin;
+    const bool unsure = std::abs(found[i] - kPresent) < spec_.decoding.au_margin;
     ActionUnit unit;
     unit.label = label;
     unit.name = action_unit_name(label);
@@ -159,7 +159,7 @@ std::vector<ActionUnit> Decoder::units(const Outputs& outputs, Status status, bo
     unit.present = found[i] >= kPresent;
     unit.reason = reason_of(status, poor, unsure);
     if (marked) unit.strength = strengths[i];
-    unit.reliability = reliability_of(manifest_, label);
+    unit.reliability = reliability_of(spec_, label);
     made.push_back(std::move(unit));
   }
   return made;

@@ -1,6 +1,7 @@
 #include "json_fields.hpp"
 
 #include <algorithm>
+#include <set>
 
 namespace mf2_edge {
 
@@ -73,8 +74,19 @@ void read(const Json& json, const std::string& at, double& made, const Limits& l
 }
 
 Json parse_json(const std::string& text, const std::string& source) {
+  // A key that is there twice means one thing to one reader and another to the next.
+  std::vector<std::set<std::string>> open;
+  const auto once = [&](int, Json::parse_event_t event, const Json& value) {
+    if (event == Json::parse_event_t::object_start) open.emplace_back();
+    if (event == Json::parse_event_t::object_end) open.pop_back();
+    if (event == Json::parse_event_t::key && !open.back().insert(value.get<std::string>()).second) {
+      throw ManifestError(source + ": key `" + value.get<std::string>() +
+                          "` more than once; expected each once");
+    }
+    return true;
+  };
   try {
-    return Json::parse(text);
+    return Json::parse(text, once);
   } catch (const nlohmann::json::exception& error) {
     throw ManifestError(source + ": not valid JSON (" + error.what() + ")");
   }

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "mf2_edge/errors.hpp"
-#include "mf2_edge/manifest_types.hpp"
+#include "mf2_edge/model_types.hpp"
 
 namespace mf2_edge {
 

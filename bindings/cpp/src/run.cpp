@@ -28,8 +28,8 @@ Outputs Model::run(const std::vector<float>& input) {
   return found;
 }
 
-void check_outputs(const Model& model, const Manifest& manifest, const ArtifactSpec& artifact) {
-  const int width = int(manifest.input.width), height = int(manifest.input.height);
+void check_outputs(const Model& model, const ModelSpec& spec, const ArtifactSpec& artifact) {
+  const int width = int(spec.input.width), height = int(spec.input.height);
   const bool last = artifact.layout == Layout::NHWC;
   const std::vector<int> taken =
       last ? std::vector<int>{1, height, width, 3} : std::vector<int>{1, 3, height, width};
@@ -44,10 +44,10 @@ void check_outputs(const Model& model, const Manifest& manifest, const ArtifactS
                           " of " + std::to_string(size) + " values");
     }
   };
-  for (const HeadSpec& head : manifest.heads) {
+  for (const HeadSpec& head : spec.heads) {
     check(head.output, head.labels.size(), std::string("the head ") + to_string(head.name));
   }
-  for (const EmbeddingSpec& embedding : manifest.embeddings) {
+  for (const EmbeddingSpec& embedding : spec.embeddings) {
     check(embedding.output, std::size_t(embedding.width), "the embedding " + embedding.name);
   }
 }

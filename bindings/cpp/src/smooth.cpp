@@ -45,12 +45,12 @@ std::vector<double> OneEuro::update(const std::vector<double>& x, double seconds
   return value_;
 }
 
-Smoother::Smoother(const Manifest& manifest)
-    : manifest_(manifest),
-      emotion_(manifest.smoothing.emotion, true),
-      units_(manifest.smoothing.action_units, false),
-      strength_(manifest.smoothing.action_units, false),
-      visibility_(manifest.smoothing.action_units, false) {}
+Smoother::Smoother(const ModelSpec& spec)
+    : spec_(spec),
+      emotion_(spec.smoothing.emotion, true),
+      units_(spec.smoothing.action_units, false),
+      strength_(spec.smoothing.action_units, false),
+      visibility_(spec.smoothing.action_units, false) {}
 
 SmoothedState Smoother::update(const FaceState& state, double timestamp_ms) {
   if (!std::isfinite(timestamp_ms) || (last_ms_ && timestamp_ms < *last_ms_)) {
@@ -66,7 +66,7 @@ SmoothedState Smoother::update(const FaceState& state, double timestamp_ms) {
   for (const ActionUnit& unit : state.action_units) scores.push_back(unit.score);
   scores = units_.update(scores, seconds);
   std::vector<double> strengths = smooth_strength(state, seconds);
-  const double slack = first ? 0 : manifest_.smoothing.au_hysteresis;
+  const double slack = first ? 0 : spec_.smoothing.au_hysteresis;
   for (std::size_t i = 0; i < scores.size(); ++i) {
     ActionUnit& unit = made.state.action_units[i];
     const auto peak = held(unit.label);
@@ -128,15 +128,15 @@ void Smoother::smooth_emotion(FaceState& state, double seconds) {
   for (const auto& each : emotion.scores) scores.push_back(each.second);
   scores = emotion_.update(scores, seconds);
   const auto best = std::size_t(std::max_element(scores.begin(), scores.end()) - scores.begin());
-  if (!label_ || scores[best] >= scores[*label_] + manifest_.smoothing.emotion_margin) {
+  if (!label_ || scores[best] >= scores[*label_] + spec_.smoothing.emotion_margin) {
     label_ = best;
   }
   for (std::size_t i = 0; i < scores.size(); ++i) emotion.scores[i].second = scores[i];
   emotion.label = emotion.scores[*label_].first;
   emotion.score = scores[*label_];
-  emotion.reliability = reliability_of(manifest_, emotion.label);
+  emotion.reliability = reliability_of(spec_, emotion.label);
   if (trusted(emotion.reason)) {
-    const bool unsure = emotion.score < manifest_.decoding.min_emotion_score;
+    const bool unsure = emotion.score < spec_.decoding.min_emotion_score;
     emotion.reason = unsure ? Reason::low_confidence : Reason::confident;
     if (emotion.label != emotion.raw_label) emotion.reason = Reason::smoothed;
   }

@@ -19,8 +19,8 @@ namespace {
 /** What a stream remembers of one face. */
 class Person {
  public:
-  explicit Person(const Manifest& manifest)
-      : smoother(manifest), points_(manifest.smoothing.landmarks, true) {}
+  explicit Person(const ModelSpec& spec)
+      : smoother(spec), points_(spec.smoothing.landmarks, true) {}
 
   /** The face with its box and landmarks smoothed, so that the crop does not jitter. */
   Detection smooth(const Detection& face, double timestamp_ms) {
@@ -106,7 +106,7 @@ std::vector<FaceState> FaceStateStream::update(const Frame& frame, double timest
   std::vector<FaceState> states;
   for (const Track& track : found.faces) {
     Person& person =
-        scene.people.try_emplace(track.id, analyzer_.bundle().manifest()).first->second;
+        scene.people.try_emplace(track.id, analyzer_.bundle().spec()).first->second;
     const Detection face = person.smooth(track.face(), timestamp_ms);
     SmoothedState smoothed = person.smoother.update(analyzer_.analyze(image, face), timestamp_ms);
     smoothed.state.track_id = track.id;

@@ -52,13 +52,13 @@ static Frame frame_of(const Image& image) {
   return {image.pixels.data(), image.width, image.height, 0, PixelFormat::rgb};
 }
 
-static Json replay_manifests(const fs::path& path) {
+static Json replay_models(const fs::path& path) {
   const Json cases = Json::parse(read_file(path, std::size_t(1) << 30));
   Worst worst;
   for (const Json& each : cases) {
     bool valid = true;
     try {
-      parse_manifest(each["text"].get<std::string>(), "case");
+      parse_model(each["text"].get<std::string>(), "case");
     } catch (const ManifestError&) {
       valid = false;
     }
@@ -148,22 +148,22 @@ static std::vector<double> scores_of(const Decoder& decoder, HeadName head,
 
 static Json replay_run(const fs::path& goldens, const Bundle& bundle) {
   const Array aligned = read_npy(goldens / "aligned.npy");
-  const Manifest& manifest = bundle.manifest();
+  const ModelSpec& spec = bundle.spec();
   Worst worst;
   double tolerance = 0;
-  for (const ArtifactSpec& artifact : manifest.artifacts) {
+  for (const ArtifactSpec& artifact : spec.artifacts) {
     const bool floats = artifact.io_dtype == IoDtype::float32;
     if (artifact.format != ArtifactFormat::tflite || !floats) continue;
     const auto model = open_tflite(open_litert(""), bundle.read(artifact), artifact.file, 1);
-    check_outputs(*model, manifest, artifact);
+    check_outputs(*model, spec, artifact);
     const bool image = artifact.input == ModelInput::image;
     const PreprocessingSpec spec =
-        image ? PreprocessingSpec{{0, 0, 0}, {1, 1, 1}} : manifest.preprocessing;
+        image ? PreprocessingSpec{{0, 0, 0}, {1, 1, 1}} : spec.preprocessing;
     const double allowed = number(of_precision(goldens, "tolerance/model", artifact.precision));
     Worst each;
     for (std::size_t i = 0; i < aligned.shape[0]; ++i) {
       const Outputs outputs = model->run(to_input(image_of(aligned, i, 1), spec, artifact.layout));
-      for (const HeadSpec& head : manifest.heads) {
+      for (const HeadSpec& head : spec.heads) {
         const std::string name = golden_name(head.name) + "_logits";
         each.compare(outputs[std::size_t(head.output)],
                      read_npy(of_precision(goldens, name, artifact.precision)), i);
@@ -180,11 +180,11 @@ static Json replay_run(const fs::path& goldens, const Bundle& bundle) {
   return worst.json(tolerance);
 }
 
-static Json replay_decode(const fs::path& goldens, const Manifest& manifest) {
-  const Decoder decoder(manifest);
+static Json replay_decode(const fs::path& goldens, const ModelSpec& spec) {
+  const Decoder decoder(spec);
   Worst worst;
   std::size_t faces = 0;
-  for (const HeadSpec& head : manifest.heads) {
+  for (const HeadSpec& head : spec.heads) {
     const std::string name = golden_name(head.name);
     const Array logits = read_npy(goldens / (name + "_logits.npy"));
     const Array scores = read_npy(goldens / (name + "_scores.npy"));
@@ -197,21 +197,21 @@ static Json replay_decode(const fs::path& goldens, const Manifest& manifest) {
   return worst.json(number(goldens / "tolerance/decode.npy"));
 }
 
-static Json replay_smooth(const fs::path& folder, const Manifest& manifest) {
+static Json replay_smooth(const fs::path& folder, const ModelSpec& spec) {
   const fs::path series = folder / "smooth";
   const std::vector<double> times = read_npy(series / "timestamps_ms.npy").numbers();
   const std::vector<double> emotions = read_npy(series / "emotion_scores.npy").numbers();
   const std::vector<double> units = read_npy(series / "au_scores.npy").numbers();
-  const HeadSpec* marked = find_head(manifest, HeadName::strength);
-  const HeadSpec* seen = find_head(manifest, HeadName::visibility);
+  const HeadSpec* marked = find_head(spec, HeadName::strength);
+  const HeadSpec* seen = find_head(spec, HeadName::visibility);
   std::vector<double> strengths, regions;
   if (marked) strengths = read_npy(series / "strength_scores.npy").numbers();
   if (seen) regions = read_npy(series / "visibility_scores.npy").numbers();
   const std::vector<double> labels = read_npy(series / "label.npy").numbers();
   const std::vector<double> present = read_npy(series / "present.npy").numbers();
-  const auto& names = head_of(manifest, HeadName::emotion).labels;
-  const auto& unit_names = head_of(manifest, HeadName::action_units).labels;
-  Smoother smoother(manifest);
+  const auto& names = head_of(spec, HeadName::emotion).labels;
+  const auto& unit_names = head_of(spec, HeadName::action_units).labels;
+  Smoother smoother(spec);
   Worst worst;
   for (std::size_t t = 0; t < times.size(); ++t) {
     FaceState state;
@@ -267,13 +267,13 @@ static Json to_json(const FaceState& face) {
 }
 
 /** What each face says once its heads are decoded, intensity, visibility and reasons included. */
-static Json replay_answers(const fs::path& goldens, const Manifest& manifest) {
-  const Decoder decoder(manifest);
+static Json replay_answers(const fs::path& goldens, const ModelSpec& spec) {
+  const Decoder decoder(spec);
   const std::size_t faces = read_npy(goldens / "emotion_logits.npy").shape[0];
   Json answers = Json::array();
   for (std::size_t i = 0; i < faces; ++i) {
-    Outputs outputs(manifest.heads.size());
-    for (const HeadSpec& head : manifest.heads) {
+    Outputs outputs(spec.heads.size());
+    for (const HeadSpec& head : spec.heads) {
       const Array logits = read_npy(goldens / (golden_name(head.name) + "_logits.npy"));
       outputs[std::size_t(head.output)] = row_of(logits, i);
     }
@@ -353,19 +353,19 @@ int main(int count, char** arguments) {
     const FaceStateAnalyzer analyzer(arguments[1], options);
     const fs::path folder = arguments[3], goldens = folder / "goldens", stages = folder / "stages";
     const Bundle& bundle = analyzer.bundle();
-    const Manifest& manifest = bundle.manifest();
+    const ModelSpec& spec = bundle.spec();
     const Json stages_found = {
-        {"manifest", replay_manifests(folder / "manifests.json")},
+        {"manifest", replay_models(folder / "manifests.json")},
         {"detect", replay_detect(stages, options.detector)},
-        {"align", replay_align(stages, manifest.alignment)},
-        {"preprocess", replay_preprocess(goldens, manifest.preprocessing)},
+        {"align", replay_align(stages, spec.alignment)},
+        {"preprocess", replay_preprocess(goldens, spec.preprocessing)},
         {"run", replay_run(goldens, bundle)},
-        {"decode", replay_decode(goldens, manifest)},
-        {"smooth", replay_smooth(folder / "smooth", manifest)},
+        {"decode", replay_decode(goldens, spec)},
+        {"smooth", replay_smooth(folder / "smooth", spec)},
     };
     const fs::path heads = folder / "heads";
-    const std::string text = read_file(heads / "manifest.json", std::size_t(1) << 24);
-    const Manifest toy = parse_manifest(text, "manifest.json");
+    const std::string text = read_file(heads / "model.json", std::size_t(1) << 24);
+    const ModelSpec toy = parse_model(text, "model.json");
     const Json heads_found = {{"decode", replay_decode(heads / "goldens", toy)},
                               {"smooth", replay_smooth(heads / "smooth", toy)},
                               {"answers", replay_answers(heads / "goldens", toy)}};

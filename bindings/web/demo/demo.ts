@@ -146,17 +146,17 @@ async function showPhoto(): Promise<void> {
 
 async function load({ url, precision }: Choice): Promise<Loaded> {
   const analyzer = await FaceStateAnalyzer.load(url, { precision, assets: "assets/" });
-  const { manifest } = analyzer.info;
-  const [emotion] = manifest.heads.filter((head) => head.name === "emotion");
-  const [units] = manifest.heads.filter((head) => head.name === "action_units");
-  const shown = units!.labels.filter((label) => !manifest.experimental.includes(label));
-  get("license").textContent = `Weights of ${manifest.name}: ${manifest.license.summary}`;
+  const { spec } = analyzer.info;
+  const [emotion] = spec.heads.filter((head) => head.name === "emotion");
+  const [units] = spec.heads.filter((head) => head.name === "action_units");
+  const shown = units!.labels.filter((label) => !spec.experimental.includes(label));
+  get("license").textContent = `Weights of ${spec.name}: ${spec.license}`;
   return {
     analyzer,
     stream: analyzer.stream(),
-    emotions: new Bars(get("emotions"), emotion!.labels, manifest),
-    units: new Bars(get("units"), shown, manifest, PRESENT),
-    timeline: new Timeline(get("timeline"), get("legend"), manifest),
+    emotions: new Bars(get("emotions"), emotion!.labels, spec),
+    units: new Bars(get("units"), shown, spec, PRESENT),
+    timeline: new Timeline(get("timeline"), get("legend"), spec),
   };
 }
 

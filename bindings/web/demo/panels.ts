@@ -1,5 +1,5 @@
 /** The panels beside the picture: bars of scores, the timeline, the boxes over the faces. */
-import type { FaceState, Manifest } from "../dist/lib/index.js";
+import type { FaceState, ModelSpec } from "../dist/lib/index.js";
 import { ACTION_UNIT_NAMES } from "../dist/lib/index.js";
 
 /** Seconds that the timeline shows. */
@@ -33,7 +33,7 @@ export class Bars {
   constructor(
     list: HTMLUListElement,
     labels: readonly string[],
-    manifest: Manifest,
+    spec: ModelSpec,
     limit?: number,
   ) {
     list.replaceChildren();
@@ -42,7 +42,7 @@ export class Bars {
       const name = ACTION_UNIT_NAMES[label];
       const title = item.appendChild(document.createElement("span"));
       title.textContent = name ? `${label} ${name}` : label;
-      title.title = `${title.textContent}: ${measured(manifest, label)}`;
+      title.title = `${title.textContent}: ${measured(spec, label)}`;
       const track = item.appendChild(element("div", "track"));
       const fill = track.appendChild(element("div", "fill"));
       if (limit !== undefined) {
@@ -71,9 +71,9 @@ export class Timeline {
   constructor(
     private readonly canvas: HTMLCanvasElement,
     legend: HTMLUListElement,
-    manifest: Manifest,
+    spec: ModelSpec,
   ) {
-    this.labels = manifest.heads.find((head) => head.name === "emotion")!.labels;
+    this.labels = spec.heads.find((head) => head.name === "emotion")!.labels;
     legend.replaceChildren(
       ...this.labels.map((label, i) => {
         const item = document.createElement("li");
@@ -150,7 +150,7 @@ export function drawFaces(
 }
 
 /** How well a label was predicted on held-out faces, where the manifest says so. */
-function measured({ reliability }: Manifest, label: string): string {
+function measured({ reliability }: ModelSpec, label: string): string {
   const told = reliability?.action_units[label] ?? reliability?.emotion[label];
   const figures = [
     ...(told?.world ? [`${told.world.f1.toFixed(2)} (world, n=${told.world.n})`] : []),

@@ -58,8 +58,8 @@ function models(bundles) {
   const choices = [];
   for (const name of readdirSync(bundles).sort()) {
     const folder = join(bundles, name);
-    if (!existsSync(join(folder, "manifest.json"))) continue;
-    const manifest = JSON.parse(readFileSync(join(folder, "manifest.json"), "utf8"));
+    if (!existsSync(join(folder, "model.json"))) continue;
+    const spec = JSON.parse(readFileSync(join(folder, "model.json"), "utf8"));
     for (const {
       file,
       format,
@@ -67,9 +67,9 @@ function models(bundles) {
       bytes,
       io_dtype = "float32",
       delegate,
-    } of manifest.artifacts) {
+    } of spec.artifacts) {
       if (format !== "tflite" || io_dtype !== "float32" || delegate) continue;
-      for (const each of ["manifest.json", "LICENSE", file]) {
+      for (const each of ["model.json", "LICENSE", file]) {
         cpSync(join(folder, each), join(demo, "models", name, each));
       }
       choices.push({ name, precision, bytes, url: `models/${name}/` });

@@ -1,5 +1,5 @@
 /** Align: bring a face to the template of the manifest, as mf2_edge/pipeline/align.py does. */
-import type { AlignmentSpec, LandmarkName } from "./manifest_types.js";
+import type { AlignmentSpec, LandmarkName } from "./model_types.js";
 import type { Box, Frame, Landmarks, Pixels } from "./types.js";
 import { clamp, warp, type Matrix } from "./warp.js";
 

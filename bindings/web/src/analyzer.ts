@@ -46,7 +46,7 @@ export class FaceStateAnalyzer {
   }
 
   /**
-   * Load the bundle (a folder with manifest.json) at `url`, each file checked before it is used.
+   * Load the bundle (a folder with model.json) at `url`, each file checked before it is used.
    *
    * Throws BundleError (ManifestError, ChecksumError) if the bundle cannot be used and
    * RuntimeUnavailableError if this browser, or this page, cannot run it.
@@ -82,7 +82,7 @@ export class FaceStateAnalyzer {
     return analyzer;
   }
 
-  /** What is running: the manifest, its sha256, and which artifact. */
+  /** What is running: `model.json`, the sha256 of its manifest, and which artifact. */
   get info(): Info {
     return this.loaded!;
   }

@@ -6,7 +6,7 @@
  */
 import { BundleError, said } from "./errors.js";
 import { download, downloadChecked } from "./bundle.js";
-import type { LandmarkName } from "./manifest_types.js";
+import type { LandmarkName } from "./model_types.js";
 import { Model } from "./run.js";
 import type { Box, Detection, Landmarks, Pixels, Point } from "./types.js";
 

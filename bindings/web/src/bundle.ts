@@ -1,41 +1,38 @@
 /**
- * A bundle on a server: a folder with `manifest.json` and the files it vouches for.
+ * A bundle on a server: a folder with `model.json` and the files it vouches for.
  *
- * No byte of a model is parsed before its size and sha256 are those that the manifest records.
+ * No byte of a model is parsed before its size and sha256 are those that `model.json` records.
  */
 import { BundleError, ChecksumError, RuntimeUnavailableError, said } from "./errors.js";
-import { parseManifest } from "./manifest.js";
-import type { ArtifactSpec, FileSpec, Manifest } from "./manifest_types.js";
+import { parseModel } from "./model_spec.js";
+import type { ArtifactSpec, ModelSpec } from "./model_types.js";
 
 export type Precision = ArtifactSpec["precision"];
 
-/** A folder whose manifest has been read and checked; its other files are not yet. */
+/** A folder whose `model.json` has been read and checked; its other files are not yet. */
 export class Bundle {
   private constructor(
     /** The folder, absolute, ending in a slash. */
     readonly url: string,
-    readonly manifest: Manifest,
-    /** Of the bytes of `manifest.json`: names this very bundle in records. */
-    readonly manifestSha256: string,
+    readonly spec: ModelSpec,
   ) {}
 
-  /** Read the manifest in the folder at `url`. Throws BundleError or ManifestError. */
+  /** Read `model.json` in the folder at `url`. Throws BundleError or ManifestError. */
   static async load(url: string): Promise<Bundle> {
     const folder = url.endsWith("/") ? url : `${url}/`;
-    const file = new URL("manifest.json", folder).href;
-    const bytes = await download(file);
-    const text = new TextDecoder().decode(bytes);
-    return new Bundle(folder, parseManifest(text, file), await sha256(bytes));
+    const file = new URL("model.json", folder).href;
+    const text = new TextDecoder().decode(await download(file));
+    return new Bundle(folder, parseModel(text, file));
   }
 
-  /** The checked bytes of a file of the manifest. Throws BundleError or ChecksumError. */
-  async read(file: ArtifactSpec | FileSpec): Promise<Uint8Array<ArrayBuffer>> {
+  /** The checked bytes of a model file. Throws BundleError or ChecksumError. */
+  async read(file: ArtifactSpec): Promise<Uint8Array<ArrayBuffer>> {
     return downloadChecked(new URL(file.file, this.url).href, file.sha256, file.bytes);
   }
 
   /** The .tflite of a precision with float32 inputs and outputs, else the first. Throws BundleError. */
   select(precision?: Precision): ArtifactSpec {
-    const { artifacts, name } = this.manifest;
+    const { artifacts, name } = this.spec;
     const found = artifacts.find(
       ({ format, io_dtype, delegate, precision: own }) =>
         format === "tflite" &&

@@ -6,15 +6,15 @@
  *     strength      score  = sigmoid(scale * logit + bias), of the same units, marked
  *     visibility    score  = sigmoid(logit + bias), of regions; below 0.5 one cannot be judged
  */
-import { findHead, headOf, reliabilityOf } from "./manifest.js";
+import { findHead, headOf, reliabilityOf } from "./model_spec.js";
 import {
   ACTION_UNIT_NAMES,
   type ActionUnitCalibration,
   type HeadSpec,
-  type Manifest,
+  type ModelSpec,
   type Reason,
   type Status,
-} from "./manifest_types.js";
+} from "./model_types.js";
 import {
   intensityOf,
   isCovered,
@@ -40,7 +40,7 @@ export type Scores = Readonly<Partial<Record<HeadSpec["name"], number[]>>>;
 export class Decoder {
   /** `includeExperimental` tells also the units that the manifest calls experimental. */
   constructor(
-    private readonly manifest: Manifest,
+    private readonly spec: ModelSpec,
     private readonly includeExperimental = false,
   ) {}
 
@@ -48,7 +48,7 @@ export class Decoder {
   decode(outputs: readonly Float32Array[], status: Status = "ok", doubt?: Reason): Answers {
     const scores = this.scores(outputs);
     const cause = CAUSE[status] ?? doubt;
-    const regions = findHead(this.manifest, "visibility")?.labels ?? [];
+    const regions = findHead(this.spec, "visibility")?.labels ?? [];
     const seen = scores.visibility ?? [];
     const visibility = Object.fromEntries(regions.map((label, i) => [label, seen[i]!]));
     return {
@@ -60,8 +60,8 @@ export class Decoder {
 
   /** The scores of every head that the network has, experimental units among them. */
   scores(outputs: readonly Float32Array[]): Scores {
-    const { calibration } = this.manifest;
-    const found = this.manifest.heads.map((head): [HeadSpec["name"], number[]] => {
+    const { calibration } = this.spec;
+    const found = this.spec.heads.map((head): [HeadSpec["name"], number[]] => {
       const logits = outputs[head.output]!;
       switch (head.name) {
         case "emotion":
@@ -85,14 +85,14 @@ export class Decoder {
     cause: Reason | undefined,
     visibility: Readonly<Record<string, number>>,
   ): Emotion {
-    const { labels } = headOf(this.manifest, "emotion");
+    const { labels } = headOf(this.spec, "emotion");
     const score = Math.max(...scores);
     const label = labels[scores.indexOf(score)]!;
-    const unsure = score < this.manifest.decoding.min_emotion_score;
+    const unsure = score < this.spec.decoding.min_emotion_score;
     let reason = cause ?? (unsure ? "low_confidence" : "confident");
     if (isCovered(visibility)) reason = "not_visible";
     const named = Object.fromEntries(labels.map((each, i) => [each, scores[i]!]));
-    const reliability = reliabilityOf(this.manifest, label);
+    const reliability = reliabilityOf(this.spec, label);
     return { label, raw_label: label, score, scores: named, reason, reliability };
   }
 
@@ -101,8 +101,8 @@ export class Decoder {
     cause: Reason | undefined,
     visibility: Readonly<Record<string, number>>,
   ): Readonly<Record<string, ActionUnit>> {
-    const { decoding, experimental } = this.manifest;
-    const named = headOf(this.manifest, "action_units").labels.map((label, i) => {
+    const { decoding, experimental } = this.spec;
+    const named = headOf(this.spec, "action_units").labels.map((label, i) => {
       const score = scores.action_units![i]!;
       const strength = scores.strength?.[i] ?? null;
       const present = score >= PRESENT;
@@ -110,7 +110,7 @@ export class Decoder {
       let reason = cause ?? (unsure ? "low_confidence" : "confident");
       if (!isVisible(label, visibility)) reason = "not_visible";
       const name = ACTION_UNIT_NAMES[label]!;
-      const reliability = reliabilityOf(this.manifest, label);
+      const reliability = reliabilityOf(this.spec, label);
       const how = intensityOf(score, present, strength);
       return [label, { name, score, present, reason, strength, ...how, reliability }] as const;
     });

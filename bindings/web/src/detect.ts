@@ -5,7 +5,7 @@
  * the view, which is what makes its landmarks good enough to align with.
  */
 import type { BlazeFace } from "./blazeface.js";
-import { LANDMARK_NAMES } from "./manifest_types.js";
+import { LANDMARK_NAMES } from "./model_types.js";
 import type { Box, Detection, Frame, Landmarks, Point, Search } from "./types.js";
 import { warp, type Matrix } from "./warp.js";
 

@@ -18,12 +18,12 @@ export class BundleError extends Mf2EdgeError {
   override name = "BundleError";
 }
 
-/** A manifest does not follow the schema, or contradicts itself or the model beside it. */
+/** A `model.json` does not follow the schema, or contradicts itself or the model beside it. */
 export class ManifestError extends BundleError {
   override name = "ManifestError";
 }
 
-/** A file's bytes are not the ones whose sha256 the manifest records. */
+/** A file's bytes are not the ones whose sha256 `model.json` records. */
 export class ChecksumError extends BundleError {
   override name = "ChecksumError";
 }

@@ -6,14 +6,14 @@ export type { Info } from "./pipeline.js";
 export type { Precision } from "./bundle.js";
 export { intensityOf, isCovered, isVisible, PRESENT } from "./types.js";
 export type * from "./types.js";
-export type * from "./manifest_types.js";
+export type * from "./model_types.js";
 export {
   ACTION_UNIT_NAMES,
   ACTION_UNIT_REGIONS,
   LANDMARK_NAMES,
   REGIONS,
   SCHEMA_VERSION,
-} from "./manifest_types.js";
+} from "./model_types.js";
 export {
   BoxError,
   BundleError,
@@ -28,7 +28,7 @@ export {
 // The stages that need no engine, each by itself.
 export { align, resizeCrop, similarity } from "./align.js";
 export { Decoder, type Answers, type Scores } from "./decode.js";
-export { parseManifest } from "./manifest.js";
+export { parseModel } from "./model_spec.js";
 export { toInput } from "./preprocess.js";
 export { Smoother } from "./smooth.js";
 export { warp, type Border, type Matrix } from "./warp.js";

@@ -4,7 +4,7 @@
  * After the 1 EUR filter (Casiez, Roussel and Vogel 2012, doi:10.1145/2207676.2208639), in the form
  * that mf2_edge/tracking/one_euro.py specifies, the same at any frame rate.
  */
-import type { OneEuroSpec } from "./manifest_types.js";
+import type { OneEuroSpec } from "./model_types.js";
 
 /** The filter of a row of values, with its memory; `together` makes them share one speed. */
 export class OneEuro {

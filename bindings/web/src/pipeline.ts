@@ -4,7 +4,7 @@ import { BlazeFace } from "./blazeface.js";
 import { Bundle, type Precision } from "./bundle.js";
 import { Decoder } from "./decode.js";
 import { BlazeFaceDetector } from "./detect.js";
-import type { ArtifactSpec, Manifest, Status } from "./manifest_types.js";
+import type { ArtifactSpec, ModelSpec, Status } from "./model_types.js";
 import { headPose } from "./pose.js";
 import { asInput, toInput } from "./preprocess.js";
 import { faceQuality, LOW, withVisibility } from "./quality.js";
@@ -25,7 +25,7 @@ export interface Setup {
 
 /** What the page learns about a loaded model. */
 export interface Info {
-  readonly manifest: Manifest;
+  readonly spec: ModelSpec;
   readonly manifest_sha256: string;
   readonly artifact: ArtifactSpec;
 }
@@ -39,19 +39,19 @@ export class Pipeline {
     readonly model: Model,
     includeExperimental: boolean,
   ) {
-    this.decoder = new Decoder(info.manifest, includeExperimental);
+    this.decoder = new Decoder(info.spec, includeExperimental);
   }
 
   /** Fetch, check and load everything; afterwards the network is not used again. */
   static async open(setup: Setup): Promise<Pipeline> {
     const bundle = await Bundle.load(setup.bundle);
-    const { manifest } = bundle;
+    const { spec } = bundle;
     const artifact = bundle.select(setup.precision);
     const bytes = await bundle.read(artifact);
     await startEngine(new URL("wasm/", setup.assets).href, setup.threads);
-    const model = await openArtifact(bytes, artifact, manifest, setup.threads);
+    const model = await openArtifact(bytes, artifact, spec, setup.threads);
     const network = await BlazeFace.load(new URL("detector/", setup.assets).href, setup.threads);
-    const info = { manifest, manifest_sha256: bundle.manifestSha256, artifact };
+    const info = { spec, manifest_sha256: spec.manifest_sha256, artifact };
     const detector = new BlazeFaceDetector(network, setup.search);
     return new Pipeline(info, detector, model, setup.includeExperimental);
   }
@@ -95,16 +95,16 @@ export class Pipeline {
 
   /** One face brought to the template; without usable landmarks the box is resized as it is. */
   private align(frame: Frame, { box, landmarks }: Detection): [Pixels, Status] {
-    const { alignment, decoding } = this.info.manifest;
+    const { alignment, decoding } = this.info.spec;
     if (!usable(landmarks)) return [resizeCrop(frame, box, alignment), "unaligned"];
     const small = Math.min(box.width, box.height) < decoding.min_face_size;
     return [align(frame, landmarks, alignment), small ? "small" : "ok"];
   }
 
   private preprocess(aligned: Pixels): Float32Array<ArrayBuffer> {
-    const { artifact, manifest } = this.info;
+    const { artifact, spec } = this.info;
     if (artifact.input === "image") return asInput(aligned, artifact.layout);
-    return toInput(aligned, manifest.preprocessing, artifact.layout);
+    return toInput(aligned, spec.preprocessing, artifact.layout);
   }
 }
 

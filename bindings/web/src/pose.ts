@@ -3,7 +3,7 @@
  * that a weak-perspective camera sees an average head turned by (Horn et al. 1988,
  * doi:10.1364/JOSAA.5.001127).
  */
-import type { LandmarkName } from "./manifest_types.js";
+import type { LandmarkName } from "./model_types.js";
 import type { HeadPose, Landmarks } from "./types.js";
 
 /** An adult's average head, millimetres: x to the head's left, y down, z away from the viewer. */

@@ -1,5 +1,5 @@
 /** Preprocess: from the pixels of an aligned face to the network's input. */
-import type { ArtifactSpec, PreprocessingSpec } from "./manifest_types.js";
+import type { ArtifactSpec, PreprocessingSpec } from "./model_types.js";
 import type { Pixels } from "./types.js";
 
 /** Each channel becomes (pixel - mean) / std; float32 [1, H, W, 3] ("NHWC") or [1, 3, H, W]. */

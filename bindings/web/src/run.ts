@@ -7,7 +7,7 @@ import {
   RuntimeUnavailableError,
   said,
 } from "./errors.js";
-import type { ArtifactSpec, Manifest } from "./manifest_types.js";
+import type { ArtifactSpec, ModelSpec } from "./model_types.js";
 
 /** Start the engine from a folder with the files of `@litertjs/core/wasm`. */
 export async function startEngine(folder: string, threads: number): Promise<void> {
@@ -89,20 +89,20 @@ export class Model {
 export async function openArtifact(
   bytes: Uint8Array,
   artifact: ArtifactSpec,
-  manifest: Manifest,
+  spec: ModelSpec,
   threads: number,
 ): Promise<Model> {
   const model = await Model.load(bytes, artifact.file, threads);
-  const { width, height, channels } = manifest.input;
-  const where = `${artifact.file} of bundle ${manifest.name}`;
+  const { width, height, channels } = spec.input;
+  const where = `${artifact.file} of bundle ${spec.name}`;
   let outputs: Float32Array[];
   try {
     outputs = await model.run(new Float32Array(width * height * channels));
   } catch (error) {
     throw new ManifestError(`${where} does not take the manifest's input: ${said(error)}`);
   }
-  const heads = manifest.heads.map((head) => ({ ...head, width: head.labels.length }));
-  for (const { name, output, width: expected } of [...heads, ...manifest.embeddings]) {
+  const heads = spec.heads.map((head) => ({ ...head, width: head.labels.length }));
+  for (const { name, output, width: expected } of [...heads, ...spec.embeddings]) {
     const found = outputs[output]?.length;
     if (found !== expected) {
       throw new ManifestError(

@@ -1,5 +1,5 @@
 /** A stream's memory, in the worker: track -> read each face -> smooth, as mf2_edge/stream.py. */
-import { LANDMARK_NAMES, type Manifest } from "./manifest_types.js";
+import { LANDMARK_NAMES, type ModelSpec } from "./model_types.js";
 import { OneEuro } from "./one_euro.js";
 import type { Pipeline } from "./pipeline.js";
 import { Smoother } from "./smooth.js";
@@ -34,7 +34,7 @@ export class Scene {
     }
     const states: FaceState[] = [];
     for (const { id, face } of faces) {
-      const person = this.people.get(id) ?? new Person(this.pipeline.info.manifest, id);
+      const person = this.people.get(id) ?? new Person(this.pipeline.info.spec, id);
       this.people.set(id, person);
       const raw = await this.pipeline.analyze(frame, person.smooth(face, timestamp));
       const smoothed = person.smoother.update(raw, timestamp);
@@ -52,9 +52,9 @@ class Person {
   private readonly points: OneEuro;
   private last: number | undefined;
 
-  constructor(manifest: Manifest, id: number) {
-    this.smoother = new Smoother(manifest, id);
-    this.points = new OneEuro(manifest.smoothing.landmarks, true);
+  constructor(spec: ModelSpec, id: number) {
+    this.smoother = new Smoother(spec, id);
+    this.points = new OneEuro(spec.smoothing.landmarks, true);
   }
 
   /** The face with its box and landmarks smoothed, so that the crop does not jitter. */

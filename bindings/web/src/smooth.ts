@@ -3,8 +3,8 @@
  *
  * The steps are those of mf2_edge/tracking/smoother.py; parameters are the manifest's `smoothing`.
  */
-import { reliabilityOf } from "./manifest.js";
-import type { Manifest, Reason } from "./manifest_types.js";
+import { reliabilityOf } from "./model_spec.js";
+import type { ModelSpec, Reason } from "./model_types.js";
 import { OneEuro } from "./one_euro.js";
 import {
   intensityOf,
@@ -31,13 +31,13 @@ export class Smoother {
   private last: number | undefined;
 
   constructor(
-    private readonly manifest: Manifest,
+    private readonly spec: ModelSpec,
     private readonly trackId: number,
   ) {
-    this.emotionFilter = new OneEuro(manifest.smoothing.emotion, true);
-    this.unitFilter = new OneEuro(manifest.smoothing.action_units, false);
-    this.strengthFilter = new OneEuro(manifest.smoothing.action_units, false);
-    this.visibilityFilter = new OneEuro(manifest.smoothing.action_units, false);
+    this.emotionFilter = new OneEuro(spec.smoothing.emotion, true);
+    this.unitFilter = new OneEuro(spec.smoothing.action_units, false);
+    this.strengthFilter = new OneEuro(spec.smoothing.action_units, false);
+    this.visibilityFilter = new OneEuro(spec.smoothing.action_units, false);
   }
 
   /** The smoothed state, and what began or ended; `timestamp` is not before the last one. */
@@ -64,19 +64,19 @@ export class Smoother {
     const smoothed = this.emotionFilter.update(Object.values(emotion.scores), seconds);
     const scores = Object.fromEntries(labels.map((label, i) => [label, smoothed[i]!]));
     const best = labels[smoothed.indexOf(Math.max(...smoothed))]!;
-    const { emotion_margin } = this.manifest.smoothing;
+    const { emotion_margin } = this.spec.smoothing;
     if (this.label === undefined || scores[best]! >= scores[this.label]! + emotion_margin) {
       this.label = best;
     }
     const score = scores[this.label]!;
     let { reason } = emotion;
     if (TRUSTED.includes(reason)) {
-      const unsure = score < this.manifest.decoding.min_emotion_score;
+      const unsure = score < this.spec.decoding.min_emotion_score;
       reason = unsure ? "low_confidence" : "confident";
       if (this.label !== emotion.raw_label) reason = "smoothed";
     }
     reason = ofVisibility(reason, isCovered(visibility));
-    const reliability = reliabilityOf(this.manifest, this.label);
+    const reliability = reliabilityOf(this.spec, this.label);
     return { label: this.label, raw_label: emotion.raw_label, score, scores, reason, reliability };
   }
 
@@ -112,7 +112,7 @@ export class Smoother {
   }
 
   private isPresent(label: string, score: number, first: boolean): boolean {
-    const slack = this.manifest.smoothing.au_hysteresis;
+    const slack = this.spec.smoothing.au_hysteresis;
     if (first) return score >= PRESENT;
     return score >= PRESENT + (this.present.has(label) ? -slack : slack);
   }

@@ -7,7 +7,7 @@
  */
 import { iou } from "./blazeface.js";
 import type { BlazeFaceDetector } from "./detect.js";
-import { LANDMARK_NAMES } from "./manifest_types.js";
+import { LANDMARK_NAMES } from "./model_types.js";
 import type { Box, Detection, Frame, Landmarks } from "./types.js";
 
 /** A face that was lost for longer is gone. */

@@ -11,7 +11,7 @@ import {
   type LandmarkName,
   type Reason,
   type Status,
-} from "./manifest_types.js";
+} from "./model_types.js";
 
 /** Axis-aligned rectangle in pixels; it may reach beyond the frame. */
 export interface Box {

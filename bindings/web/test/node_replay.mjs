@@ -1,6 +1,6 @@
 // The stages that need no engine, in Node: replays a folder of made-up cases, prints JSON.
 //   node test/node_replay.mjs FOLDER
-// FOLDER holds arrays as bindings/web/pages_data.py writes them (stages, logits, series), toy/manifest.json
+// FOLDER holds arrays as bindings/web/pages_data.py writes them (stages, logits, series), toy/model.json
 // and manifests.json; what is asked for as /data/... is read from it.
 import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -19,7 +19,7 @@ globalThis.ImageData = class {
 
 const { outputFiles } = await build({
   stdin: {
-    contents: `export { parseManifest } from "../dist/lib/index.js";
+    contents: `export { parseModel } from "../dist/lib/index.js";
       export { aligned, answers, smooth } from "./replay.js";
       export { goldens, rgba } from "./arrays.js";
       export { manifests } from "./page.js";`,
@@ -33,8 +33,8 @@ const { outputFiles } = await build({
 const source = Buffer.from(outputFiles[0].contents).toString("base64");
 const stages = await import(`data:text/javascript;base64,${source}`);
 
-const toy = "/data/toy/manifest.json";
-const { alignment } = stages.parseManifest(await (await fetch(toy)).text(), toy);
+const toy = "/data/toy/model.json";
+const { alignment } = stages.parseModel(await (await fetch(toy)).text(), toy);
 const recorded = await stages.goldens("stages");
 const [height, width] = recorded.frame.shape;
 const frame = stages.rgba(recorded.frame.data, width, height);

@@ -29,12 +29,12 @@ export async function film(
   return { states, events, mistakes: [...mistakes, `track ${again!.track_id}`] };
 }
 
-/** Verdict on each manifest of the shared cases: null where it is accepted, else the error. */
+/** Verdict on each `model.json` of the shared cases: null where it is accepted, else the error. */
 export async function manifests(): Promise<({ name: string; message: string } | null)[]> {
   const texts = (await (await fetch("/data/manifests.json")).json()) as string[];
   return texts.map((text) => {
     try {
-      mf2.parseManifest(text, "case");
+      mf2.parseModel(text, "case");
       return null;
     } catch (error) {
       const { name, message } = error as Error;
@@ -127,7 +127,7 @@ export async function mistakes(bundle: string): Promise<Record<string, string>> 
     "truncated model": load("/data/truncated/"),
     "no model": load("/data/garbage/"),
     "newer schema": load("/data/newer/"),
-    "wrong manifest": load("/data/wrong/"),
+    "wrong model.json": load("/data/wrong/"),
     "labels that do not fit": load("/data/labels/"),
     "no such precision": load(bundle, { precision: "int8" }),
     "no assets": load(bundle, { assets: "/nowhere/" }),

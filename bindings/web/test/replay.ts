@@ -1,6 +1,6 @@
 /** The goldens, replayed stage by stage on the package as it ships. */
 import * as mf2 from "../dist/lib/index.js";
-import type { FaceState, Frame, Landmarks, Manifest, Matrix } from "../dist/lib/index.js";
+import type { FaceState, Frame, Landmarks, ModelSpec, Matrix } from "../dist/lib/index.js";
 import { apart, ASSETS, goldens, rgba, row, type Goldens, type Numbers } from "./arrays.js";
 
 /** Largest difference found, what is allowed, and how many cases were compared. */
@@ -18,7 +18,7 @@ export async function geometry(bundle: string): Promise<Record<string, Figures>>
   const frame = rgba(recorded["frame"]!.data, width, height);
   const analyzer = await mf2.FaceStateAnalyzer.load(bundle, { assets: ASSETS, search: "single" });
   const faces = await analyzer.detect(frame);
-  const spec = analyzer.info.manifest.alignment;
+  const spec = analyzer.info.spec.alignment;
   analyzer.close();
   const [{ box, score, landmarks }] = faces as [(typeof faces)[0]];
   const points = mf2.LANDMARK_NAMES.flatMap((name) => [landmarks![name].x, landmarks![name].y]);
@@ -67,13 +67,13 @@ function goldenName(head: mf2.HeadSpec["name"]): string {
 /** What each face says once its heads are decoded: intensity, visibility and reasons included. */
 export async function answers(bundle: string, name: string): Promise<mf2.Answers[]> {
   const recorded = await goldens(name);
-  const url = `${bundle}manifest.json`;
-  const manifest = mf2.parseManifest(await (await fetch(url)).text(), url);
-  const decoder = new mf2.Decoder(manifest);
+  const url = `${bundle}model.json`;
+  const spec = mf2.parseModel(await (await fetch(url)).text(), url);
+  const decoder = new mf2.Decoder(spec);
   const told: mf2.Answers[] = [];
   for (let i = 0; i < recorded["emotion_logits"]!.shape[0]!; i++) {
     const outputs: Float32Array[] = [];
-    for (const head of manifest.heads) {
+    for (const head of spec.heads) {
       const logits = row(recorded[`${goldenName(head.name)}_logits`]!, i);
       outputs[head.output] = Float32Array.from(logits);
     }
@@ -86,28 +86,28 @@ export async function answers(bundle: string, name: string): Promise<mf2.Answers
 export async function network(bundle: string, name: string): Promise<Record<string, Figures>> {
   const recorded = await goldens(name);
   const analyzer = await mf2.FaceStateAnalyzer.load(bundle, { assets: ASSETS });
-  const { manifest, artifact } = analyzer.info;
+  const { spec, artifact } = analyzer.info;
   const [n, height, width] = recorded["aligned"]!.shape as [number, number, number];
-  const decoder = new mf2.Decoder(manifest);
+  const decoder = new mf2.Decoder(spec);
   const most = { preprocess: 0, run: 0, decode: 0 };
   const { precision, format } = artifact;
   const logits = (key: string) =>
     recorded[`${key}/${precision}/${format}`] ?? recorded[`${key}/${precision}`] ?? recorded[key]!;
   for (let i = 0; i < n; i++) {
     const aligned = { width, height, data: row(recorded["aligned"]!, i) as Uint8Array };
-    const input = mf2.toInput(aligned, manifest.preprocessing, "NCHW");
+    const input = mf2.toInput(aligned, spec.preprocessing, "NCHW");
     most.preprocess = Math.max(most.preprocess, apart(input, row(recorded["preprocess"]!, i)));
     const found = await analyzer.run(
-      inLayout(row(recorded["preprocess"]!, i), manifest, artifact.layout),
+      inLayout(row(recorded["preprocess"]!, i), spec, artifact.layout),
     );
     const outputs: Float32Array[] = [];
-    for (const head of manifest.heads) {
+    for (const head of spec.heads) {
       const key = `${goldenName(head.name)}_logits`;
       most.run = Math.max(most.run, apart(found[head.output]!, row(logits(key), i)));
       outputs[head.output] = row(recorded[key]!, i) as Float32Array;
     }
     const scores = decoder.scores(outputs);
-    for (const { name: head } of manifest.heads) {
+    for (const { name: head } of spec.heads) {
       const known = row(recorded[`${goldenName(head)}_scores`]!, i);
       most.decode = Math.max(most.decode, apart(scores[head]!, known));
     }
@@ -126,17 +126,17 @@ export async function network(bundle: string, name: string): Promise<Record<stri
 /** smooth, on a recorded series of scores. */
 export async function smooth(bundle: string, name: string): Promise<Record<string, Figures>> {
   const recorded = await goldens(name);
-  const url = `${bundle}manifest.json`;
-  const manifest = mf2.parseManifest(await (await fetch(url)).text(), url);
-  const emotions = labelsOf(manifest, "emotion");
-  const smoother = new mf2.Smoother(manifest, 1);
+  const url = `${bundle}model.json`;
+  const spec = mf2.parseModel(await (await fetch(url)).text(), url);
+  const emotions = labelsOf(spec, "emotion");
+  const smoother = new mf2.Smoother(spec, 1);
   const times = recorded["smooth/timestamps_ms"]!.data;
   const series = (key: string, i: number) => row(recorded[`smooth/${key}`]!, i);
   let most = 0;
   for (let i = 0; i < times.length; i++) {
     const told = (key: string) => (recorded[`smooth/${key}`] ? series(key, i) : null);
     const raw = rawState(
-      manifest,
+      spec,
       series("emotion_scores", i),
       series("au_scores", i),
       told("strength_scores"),
@@ -175,20 +175,20 @@ export async function smooth(bundle: string, name: string): Promise<Record<strin
   return { smooth: { max_difference: most, tolerance, n: times.length } };
 }
 
-function labelsOf(manifest: Manifest, head: mf2.HeadSpec["name"]): readonly string[] {
-  return manifest.heads.find((each) => each.name === head)?.labels ?? [];
+function labelsOf(spec: ModelSpec, head: mf2.HeadSpec["name"]): readonly string[] {
+  return spec.heads.find((each) => each.name === head)?.labels ?? [];
 }
 
 function rawState(
-  manifest: Manifest,
+  spec: ModelSpec,
   emotionScores: Numbers,
   unitScores: Numbers,
   strengths: Numbers | null,
   regions: Numbers | null,
 ): FaceState {
-  const emotions = labelsOf(manifest, "emotion");
-  const units = labelsOf(manifest, "action_units");
-  const seen = regions === null ? [] : labelsOf(manifest, "visibility");
+  const emotions = labelsOf(spec, "emotion");
+  const units = labelsOf(spec, "action_units");
+  const seen = regions === null ? [] : labelsOf(spec, "visibility");
   const best = emotions[emotionScores.indexOf(Math.max(...emotionScores) as never)]!;
   const scores = Object.fromEntries(emotions.map((label, i) => [label, emotionScores[i]!]));
   const states = units.map((label, i) => {
@@ -231,7 +231,7 @@ function rawState(
 
 function inLayout(
   planes: Numbers,
-  { input }: Manifest,
+  { input }: ModelSpec,
   layout: "NCHW" | "NHWC",
 ): Float32Array<ArrayBuffer> {
   if (layout === "NCHW") return Float32Array.from(planes);

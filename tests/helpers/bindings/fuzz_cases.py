@@ -1,4 +1,4 @@
-"""Made-up input for every binding, and what the SDK answers to it: manifests, faces and streams.
+"""Made-up input for every binding, and what the SDK answers to it: `model.json`, faces and streams.
 
 `lay_out_fuzz` fills a folder that a binding's replay program reads as it reads that of the goldens
 (replay.py), with the toy bundle as the model; `compare` says where its answers differ from those of
@@ -24,12 +24,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bindings.goldens import PATH as STAGE_GOLDENS
-from bindings.manifests import changed, judged
+from bindings.model_cases import changed, judged
 from bindings.web.pages_data import smoothed_arrays, write_arrays
 from mf2_edge import FaceStateAnalyzer
-from mf2_edge.bundle.loader import MANIFEST, load_bundle
-from mf2_edge.bundle.manifest import parse_manifest
+from mf2_edge.bundle.loader import MANIFEST, MODEL, load_bundle
 from mf2_edge.bundle.schema import AlignmentSpec, Manifest
+from mf2_edge.bundle.write import write_manifest
 from mf2_edge.io.atomic import replacing
 from mf2_edge.pipeline.align import align, similarity, warp
 from mf2_edge.pipeline.decode import Decoder
@@ -48,15 +48,15 @@ from tests.helpers.bindings.replay import (
 )
 
 SEED: Final = 1000
-MANIFESTS: Final = 500
+MODELS: Final = 500
 FACES: Final = 500
 FRAMES: Final = 500
 CROPS: Final = 120
 ALIGNED: Final = 30
-ROUND: Final = MANIFESTS + FACES + 2 * FRAMES + CROPS + 2 * ALIGNED
+ROUND: Final = MODELS + FACES + 2 * FRAMES + CROPS + 2 * ALIGNED
 """Cases of a round."""
 
-ROUND_WEB: Final = MANIFESTS + FACES + FRAMES + 2 * ALIGNED
+ROUND_WEB: Final = MODELS + FACES + FRAMES + 2 * ALIGNED
 """Those of the stages that need no engine."""
 
 ROUNDS: Final = int(os.environ.get("MF2_EDGE_FUZZ_ROUNDS", "1"))
@@ -95,7 +95,7 @@ def lay_out_fuzz(folder: Path, number: int) -> Round:
     toy = load_bundle(TOY).manifest
     extract(folder / "smooth", _series(rng, toy))
     extract(folder / "stages", _stages(rng, toy.alignment))
-    cases = [judged(_manifest(draw)) for _ in range(MANIFESTS)]
+    cases = [judged(_model(draw)) for _ in range(MODELS)]
     (folder / "manifests.json").write_text(json.dumps(cases))
     manifest, logits = _lay_out_heads(folder / "heads", rng, draw)
     crops = [_crop(rng) for _ in range(CROPS)]
@@ -123,7 +123,7 @@ def compare_web(found: dict[str, Any], expected: Round) -> list[str]:
     """The same of the stages that run in Node; see bindings/web/test/node_replay.mjs."""
     cases = json.loads((expected.folder / "manifests.json").read_text())
     judged_alike = found["manifests"] == [case["valid"] for case in cases]
-    differ = [] if judged_alike else ["manifest: verdicts differ"]
+    differ = [] if judged_alike else ["model.json: verdicts differ"]
     stages = {name: found[name] for name in ("align", "smooth")}
     answers = [answer_of_web(told) for told in found["answers"]]
     return differ + _compare_pure(stages, answers, expected)
@@ -148,7 +148,7 @@ def lay_out_for_node(made: Round) -> Path:
     """The round as bindings/web/test/node_replay.mjs reads it, in a folder inside its own."""
     folder = made.folder / "node"
     (folder / "toy").mkdir(parents=True)
-    shutil.copy(made.folder / "heads" / MANIFEST, folder / "toy")
+    shutil.copy(made.folder / "heads" / MODEL, folder / "toy")
     write_arrays(folder, "stages", made.folder / "stages.npz")
     write_arrays(folder, "logits", made.folder / "heads" / "goldens.npz")
     write_arrays(folder, "series", made.folder / "heads" / "smooth.npz")
@@ -176,7 +176,7 @@ def record(binding: str, cases: int, differences: int) -> None:
         return
     told = json.loads(RESULT.read_text()) if RESULT.exists() else {}
     told[binding] = {
-        "what": "manifests, logits, series, landmarks, views and crops made up, against the SDK",
+        "what": "model.json, logits, series, landmarks, views and crops made up, against the SDK",
         "cases": cases,
         "rounds_that_differ": differences,
         "seed": SEED,
@@ -188,9 +188,9 @@ def record(binding: str, cases: int, differences: int) -> None:
         partial.write_text(json.dumps(dict(sorted(told.items())), indent=1) + "\n")
 
 
-def _manifest(draw: random.Random) -> str:
-    """The toy's manifest with one to three changes, in one of eight cases as broken text."""
-    text = (TOY / MANIFEST).read_text()
+def _model(draw: random.Random) -> str:
+    """The toy's `model.json` with one to three changes, in one of eight cases as broken text."""
+    text = (TOY / MODEL).read_text()
     for _ in range(draw.choice((1, 1, 2, 3))):
         text = changed(json.loads(text), draw)
     if draw.random() < 0.125:
@@ -246,9 +246,7 @@ def _lay_out_heads(
         "emotion_margin": draw.uniform(0, 0.3),
         "au_hysteresis": draw.uniform(0, 0.2),
     }
-    text = json.dumps(raw)
-    (folder / MANIFEST).write_text(text)
-    manifest = parse_manifest(text.encode(), source="fuzz")
+    manifest = write_manifest(folder, json.dumps(raw).encode())
     heads = sorted(manifest.heads, key=lambda head: head.output)
     spread = np.exp(rng.uniform(-6, 6, (FACES, 1)))  # from all alike to beyond what exp can hold
     logits = [(rng.normal(0, 1, (FACES, len(h.labels))) * spread).astype(np.float32) for h in heads]

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 import mf2_edge
 from bindings.conformance import STAGES
 from bindings.goldens import PATH as STAGE_GOLDENS
-from bindings.manifests import manifest_cases
+from bindings.model_cases import model_cases
 from bindings.web.pages_data import (
     REAL_FACES,
     real_crops,
@@ -36,7 +36,7 @@ from bindings.web.pages_data import (
 from exporters.checks.goldens import TOLERANCES
 from exporters.checks.goldens_smooth import smooth_arrays
 from mf2_edge import FaceStateAnalyzer
-from mf2_edge.bundle.loader import load_bundle
+from mf2_edge.bundle.loader import MANIFEST, MODEL, load_bundle
 from mf2_edge.bundle.schema import Manifest
 from mf2_edge.io.atomic import replacing
 from mf2_edge.pipeline.decode import Decoder
@@ -67,7 +67,7 @@ def lay_out(folder: Path, runtime: RuntimeName = "auto") -> list[dict[str, Any]]
             archived.extractall(folder / name)
     _lay_out_smooth(folder, load_bundle(None).manifest)
     _lay_out_heads(folder / "heads")
-    (folder / "manifests.json").write_text(json.dumps(manifest_cases()))
+    (folder / "manifests.json").write_text(json.dumps(model_cases()))
     crops = real_crops() if REAL_FACES.exists() else sample_crops()
     write_crops(folder / "crops.bin", crops)
     return [state.to_dict() for state in analyzer(runtime).predict_crops(crops, color="rgb")]
@@ -88,7 +88,7 @@ def _lay_out_smooth(folder: Path, manifest: Manifest) -> None:
 def _lay_out_heads(folder: Path) -> None:
     """Decode and smooth of the toy bundle, which has every head and experimental units."""
     folder.mkdir()
-    shutil.copy(TOY / "manifest.json", folder)
+    shutil.copy(TOY / "model.json", folder)
     manifest = load_bundle(TOY).manifest
     outputs = toy_logits(manifest)
     scores = Decoder(manifest).scores(outputs).named()
@@ -165,23 +165,30 @@ def analyzer(runtime: RuntimeName = "auto") -> FaceStateAnalyzer:
 
 
 def copy_model(folder: Path) -> Path:
-    """A folder as an app has it: the bundle's manifest and models, the detector beside them."""
+    """A folder as an app has it: `model.json`, the models, the detector beside them."""
     folder.mkdir(parents=True)
-    for file in (*BUNDLE.glob("*.tflite"), *BUNDLE.glob("*.pte"), BUNDLE / "manifest.json"):
+    for file in (*BUNDLE.glob("*.tflite"), *BUNDLE.glob("*.pte"), BUNDLE / "model.json"):
         shutil.copy(file, folder)
     shutil.copytree(DETECTOR, folder / DETECTOR.name)
     return folder
 
 
+BROKEN: Final = (
+    *("no_model_json", "no_json", "unknown_key", "other_manifest"),
+    *("no_file", "damaged", "truncated"),
+)
+
+
 def broken_models(model: Path, folder: Path) -> dict[str, Path]:
     """Copies of a model folder, each damaged in the way that its name says."""
     made = {}
-    for name in ("no_manifest", "no_json", "unknown_key", "no_file", "damaged", "truncated"):
+    for name in BROKEN:
         made[name] = Path(shutil.copytree(model, folder / name))
-    (made["no_manifest"] / "manifest.json").unlink()
-    (made["no_json"] / "manifest.json").write_text("{")
-    manifest = json.loads((model / "manifest.json").read_text())
-    (made["unknown_key"] / "manifest.json").write_text(json.dumps(manifest | {"colour": 1}))
+    (made["no_model_json"] / MODEL).unlink()
+    (made["no_json"] / MODEL).write_text("{")
+    told = json.loads((model / MODEL).read_text())
+    (made["unknown_key"] / MODEL).write_text(json.dumps(told | {"colour": 1}))
+    (made["other_manifest"] / MANIFEST).write_bytes((BUNDLE / MANIFEST).read_bytes() + b" ")
     next(made["no_file"].glob("*.tflite")).unlink()
     for name in ("damaged", "truncated"):
         file = next(made[name].glob("*.tflite"))

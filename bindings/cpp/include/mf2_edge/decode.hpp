@@ -4,7 +4,7 @@
 #include <utility>
 #include <vector>
 
-#include "mf2_edge/manifest.hpp"
+#include "mf2_edge/model_spec.hpp"
 #include "mf2_edge/run.hpp"
 #include "mf2_edge/types.hpp"
 
@@ -21,8 +21,8 @@ struct Answers {
 class Decoder {
  public:
   /** `include_experimental` tells also the units that the manifest calls experimental. */
-  explicit Decoder(const Manifest& manifest, bool include_experimental = false)
-      : manifest_(manifest), include_experimental_(include_experimental) {}
+  explicit Decoder(const ModelSpec& spec, bool include_experimental = false)
+      : spec_(spec), include_experimental_(include_experimental) {}
 
   /** The results for one face. A status other than ok is the reason of every answer, else `poor`. */
   Answers decode(const Outputs& outputs, Status status, bool poor) const;
@@ -43,7 +43,7 @@ class Decoder {
   Emotion emotion(const std::vector<double>& scores, Status status, bool poor) const;
   std::vector<ActionUnit> units(const Outputs& outputs, Status status, bool poor) const;
 
-  const Manifest& manifest_;
+  const ModelSpec& spec_;
   bool include_experimental_;
 };
 

@@ -26,7 +26,7 @@ class BundleError : public Error {
   using Error::Error;
 };
 
-/** A manifest does not follow the schema, or contradicts itself or the model beside it. */
+/** A bundle's `model.json` does not follow the schema, or contradicts itself or the files beside it. */
 class ManifestError : public BundleError {
   using BundleError::BundleError;
 };

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "mf2_edge/manifest.hpp"
+#include "mf2_edge/model_spec.hpp"
 
 namespace mf2_edge {
 
@@ -72,6 +72,6 @@ std::unique_ptr<Model> open_tflite(std::shared_ptr<LiteRt> engine, std::string b
 std::unique_ptr<Model> open_pte(std::string bytes, const std::string& name);
 
 /** Throws ManifestError where the outputs of an artifact are not what the manifest says. */
-void check_outputs(const Model& model, const Manifest& manifest, const ArtifactSpec& artifact);
+void check_outputs(const Model& model, const ModelSpec& spec, const ArtifactSpec& artifact);
 
 }  // namespace mf2_edge

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "mf2_edge/manifest.hpp"
+#include "mf2_edge/model_spec.hpp"
 #include "mf2_edge/types.hpp"
 
 namespace mf2_edge {
@@ -52,7 +52,7 @@ struct SmoothedState {
 /** The memory of one face, of constant size; one thread at a time. `manifest` has to outlive it. */
 class Smoother {
  public:
-  explicit Smoother(const Manifest& manifest);
+  explicit Smoother(const ModelSpec& spec);
 
   /** The smoothed state, and what began or ended. Throws TimestampError if time runs back. */
   SmoothedState update(const FaceState& state, double timestamp_ms);
@@ -74,7 +74,7 @@ class Smoother {
   void end(const std::string& label, double timestamp_ms, double score,
            std::vector<ActionUnitEvent>& events);
 
-  const Manifest& manifest_;
+  const ModelSpec& spec_;
   OneEuro emotion_;
   OneEuro units_;
   OneEuro strength_;

@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "mf2_edge/manifest_types.hpp"
+#include "mf2_edge/model_types.hpp"
 
 namespace mf2_edge {
 

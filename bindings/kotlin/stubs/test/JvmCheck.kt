@@ -43,9 +43,9 @@ private fun writeReport(files: BundleFiles, litert: RunnerFactory, photo: Frame,
     val engine = Engine(ArtifactFormat.TFLITE, "cpu", 1, "LiteRT", litert)
     val bench = Bench(files, listOf(engine), photo, Effort(1, 5, 5.0))
     val phone = Phone("SM-S921U", "SM8650", "16", Thermal.NOMINAL, Thermal.SERIOUS, false, 80.0)
-    val manifest = bench.bundle.manifest
+    val spec = bench.bundle.spec
     val sha256 = bench.bundle.manifestSha256
-    report.writeText(deviceReport(manifest.name, sha256, "2026-01-02T03:04:05Z", phone, bench.runs()))
+    report.writeText(deviceReport(spec.name, sha256, "2026-01-02T03:04:05Z", phone, bench.runs()))
 }
 
 /** Rows of luma, then rows of pairs of Cb and Cr, as most phones have them. */

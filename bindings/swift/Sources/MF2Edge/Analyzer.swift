@@ -3,9 +3,9 @@ import Foundation
 /// What is running.
 public struct Info: Sendable {
     /// What the bundle says about itself.
-    public let manifest: Manifest
+    public let spec: ModelSpec
     /// sha256 of the bytes of `manifest.json`, which names the bundle in records.
-    public let manifestSha256: String
+    public var manifestSha256: String { return spec.manifestSha256 }
     /// The model file that runs.
     public let artifact: ArtifactSpec
 }
@@ -15,7 +15,7 @@ public struct Info: Sendable {
 /// Any thread may call it: calls that meet are answered in turn. A call takes milliseconds, so none
 /// belongs on the main thread. After `close` every call throws `Mf2EdgeError.runtimeUnavailable`.
 public final class FaceStateAnalyzer: @unchecked Sendable {
-    /// What is running: the manifest, its sha256, and which artifact.
+    /// What is running: `model.json`, the sha256 of its manifest, and which artifact.
     public let info: Info
     private let turn = NSLock()
     private var pipeline: Pipeline?
@@ -23,19 +23,15 @@ public final class FaceStateAnalyzer: @unchecked Sendable {
     /// An analyzer of a bundle's artifact, run by `runner`, on the faces that `detector` finds.
     ///
     /// `includeExperimental` tells also the Action Units that could not be shown reliable. Throws
-    /// `Mf2EdgeError.manifest` if the model is not the one that the manifest describes.
+    /// `Mf2EdgeError.manifest` if the model is not the one that `model.json` describes.
     public init(
         bundle: ModelBundle, artifact: ArtifactSpec, runner: Runner, detector: FaceDetector,
         includeExperimental: Bool = false
     ) throws {
-        let model = try Model(runner, artifact, bundle.manifest)
-        self.info = Info(
-            manifest: bundle.manifest,
-            manifestSha256: bundle.manifestSha256,
-            artifact: artifact
-        )
+        let model = try Model(runner, artifact, bundle.spec)
+        self.info = Info(spec: bundle.spec, artifact: artifact)
         self.pipeline = Pipeline(
-            bundle.manifest, artifact, model, detector, includeExperimental: includeExperimental
+            bundle.spec, artifact, model, detector, includeExperimental: includeExperimental
         )
     }
 
@@ -105,21 +101,21 @@ public final class FaceStateAnalyzer: @unchecked Sendable {
 
 /// The stages strung together: a frame in, the state of every face in it out.
 struct Pipeline {
-    let manifest: Manifest
+    let spec: ModelSpec
     let detector: FaceDetector
     private let artifact: ArtifactSpec
     private let model: Model
     private let decoder: Decoder
 
     init(
-        _ manifest: Manifest, _ artifact: ArtifactSpec, _ model: Model, _ detector: FaceDetector,
+        _ spec: ModelSpec, _ artifact: ArtifactSpec, _ model: Model, _ detector: FaceDetector,
         includeExperimental: Bool
     ) {
-        self.manifest = manifest
+        self.spec = spec
         self.artifact = artifact
         self.model = model
         self.detector = detector
-        self.decoder = Decoder(manifest, includeExperimental: includeExperimental)
+        self.decoder = Decoder(spec, includeExperimental: includeExperimental)
     }
 
     /// The state of every face, largest first.
@@ -149,15 +145,15 @@ struct Pipeline {
         let image = Image(frame)
         var landmarks: Landmarks? = face.landmarks
         if let points = landmarks, !isUsable(points) { landmarks = nil }
-        let matrix: Matrix? = landmarks.flatMap { similarity($0, manifest.alignment) }
+        let matrix: Matrix? = landmarks.flatMap { similarity($0, spec.alignment) }
         let aligned: Image
         let status: Status
         if let found = matrix {
-            aligned = align(image, found, manifest.alignment)
+            aligned = align(image, found, spec.alignment)
             let side: Double = min(face.box.width, face.box.height)
-            status = side < manifest.decoding.minFaceSize ? .small : .ok
+            status = side < spec.decoding.minFaceSize ? .small : .ok
         } else {
-            aligned = resizeCrop(image, face.box, manifest.alignment)
+            aligned = resizeCrop(image, face.box, spec.alignment)
             status = .unaligned
         }
         let pose: HeadPose? = landmarks.flatMap { headPose($0) }
@@ -182,7 +178,7 @@ struct Pipeline {
     private func preprocess(_ aligned: Image) -> [Float] {
         switch artifact.input {
         case .image: return asInput(aligned, artifact.layout)
-        case .tensor: return toInput(aligned, manifest.preprocessing, artifact.layout)
+        case .tensor: return toInput(aligned, spec.preprocessing, artifact.layout)
         }
     }
 }

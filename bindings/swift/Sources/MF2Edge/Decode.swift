@@ -7,16 +7,16 @@ import Foundation
 ///     strength      score  = sigmoid(scale * logit + bias), of the same units, marked
 ///     visibility    score  = sigmoid(logit + bias), of regions; below 0.5 one cannot be judged
 struct Decoder {
-    private let manifest: Manifest
+    private let spec: ModelSpec
     private let includeExperimental: Bool
     private let emotionHead: HeadSpec
     private let unitHead: HeadSpec
 
-    init(_ manifest: Manifest, includeExperimental: Bool = false) {
-        self.manifest = manifest
+    init(_ spec: ModelSpec, includeExperimental: Bool = false) {
+        self.spec = spec
         self.includeExperimental = includeExperimental
-        self.emotionHead = manifest.head(.emotion)
-        self.unitHead = manifest.head(.actionUnits)
+        self.emotionHead = spec.head(.emotion)
+        self.unitHead = spec.head(.actionUnits)
     }
 
     /// What the heads say of one face.
@@ -35,7 +35,7 @@ struct Decoder {
         case .small: cause = .faceTooSmall
         }
         var visibility = OrderedMap<Double>()
-        if let head = manifest.findHead(.visibility) {
+        if let head = spec.findHead(.visibility) {
             visibility = OrderedMap(head.labels, scores(.visibility, outputs[head.output]))
         }
         let emotions: [Double] = scores(.emotion, outputs[emotionHead.output])
@@ -53,19 +53,19 @@ struct Decoder {
         case .emotion:
             return emotionScores(logits)
         case .actionUnits:
-            return scaled(logits, manifest.calibration.actionUnits)
+            return scaled(logits, spec.calibration.actionUnits)
         case .strength:
-            return scaled(logits, manifest.calibration.strength)
+            return scaled(logits, spec.calibration.strength)
         case .visibility:
-            let labels: [String] = manifest.head(.visibility).labels
+            let labels: [String] = spec.head(.visibility).labels
             return zip(labels, logits).map { label, logit in
-                sigmoid(Double(logit) + (manifest.calibration.visibility[label]?.bias ?? 0))
+                sigmoid(Double(logit) + (spec.calibration.visibility[label]?.bias ?? 0))
             }
         }
     }
 
     private func emotionScores(_ logits: [Float]) -> [Double] {
-        let temperature: Double = manifest.calibration.emotion.temperature
+        let temperature: Double = spec.calibration.emotion.temperature
         let scaled: [Double] = logits.map { Double($0) / temperature }
         let largest: Double = scaled.max() ?? 0
         let powers: [Double] = scaled.map { exp($0 - largest) }
@@ -87,7 +87,7 @@ struct Decoder {
     private func emotion(_ scores: [Double], _ cause: Reason?) -> Emotion {
         let score: Double = scores.max() ?? 0
         let label: String = emotionHead.labels[scores.firstIndex(of: score) ?? 0]
-        let unsure: Bool = score < manifest.decoding.minEmotionScore
+        let unsure: Bool = score < spec.decoding.minEmotionScore
         let reason: Reason = cause ?? (unsure ? .lowConfidence : .confident)
         return Emotion(
             label: label,
@@ -95,7 +95,7 @@ struct Decoder {
             score: score,
             scores: OrderedMap(emotionHead.labels, scores),
             reason: reason,
-            reliability: manifest.reliability(of: label)
+            reliability: spec.reliability(of: label)
         )
     }
 
@@ -104,14 +104,14 @@ struct Decoder {
     ) -> OrderedMap<ActionUnit> {
         let found: [Double] = scores(.actionUnits, outputs[unitHead.output])
         var strengths: [Double?] = found.map { _ in nil }
-        if let head = manifest.findHead(.strength) {
+        if let head = spec.findHead(.strength) {
             strengths = scores(.strength, outputs[head.output])
         }
         var made = OrderedMap<ActionUnit>()
         for (i, label) in unitHead.labels.enumerated() {
-            if manifest.experimental.contains(label) && !includeExperimental { continue }
+            if spec.experimental.contains(label) && !includeExperimental { continue }
             let score: Double = found[i]
-            let unsure: Bool = abs(score - presentScore) < manifest.decoding.auMargin
+            let unsure: Bool = abs(score - presentScore) < spec.decoding.auMargin
             let judged: Reason = cause ?? (unsure ? .lowConfidence : .confident)
             made[label] = ActionUnit(
                 name: actionUnitNames[label] ?? label,
@@ -119,7 +119,7 @@ struct Decoder {
                 present: score >= presentScore,
                 reason: isVisible(label, visibility) ? judged : .notVisible,
                 strength: strengths[i],
-                reliability: manifest.reliability(of: label)
+                reliability: spec.reliability(of: label)
             )
         }
         return made

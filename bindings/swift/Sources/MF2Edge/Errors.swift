@@ -9,9 +9,9 @@ public enum Mf2EdgeError: Error, Equatable, Sendable {
     case box(String)
     /// A bundle cannot be used: a file is missing, or is no model.
     case bundle(String)
-    /// A manifest does not follow the schema, or contradicts itself or the model beside it.
+    /// A `model.json` does not follow the schema, or contradicts itself or the model beside it.
     case manifest(String)
-    /// A file's bytes are not the ones whose sha256 the manifest records.
+    /// A file's bytes are not the ones whose sha256 `model.json` records.
     case checksum(String)
     /// This machine cannot run the model, or the analyzer was closed.
     case runtimeUnavailable(String)

@@ -25,7 +25,7 @@ func parseJson(_ bytes: [UInt8]) throws -> JsonValue {
     return try parser.whole()
 }
 
-/// Levels of lists and objects; a manifest has fewer than ten.
+/// Levels of lists and objects; a `model.json` has fewer than ten.
 private let deepest: Int = 64
 
 private struct JsonParser {
@@ -66,6 +66,8 @@ private struct JsonParser {
             if try peek() != UInt8(ascii: "\"") { throw failure("expected a key") }
             let key: String = try string()
             if !skip(UInt8(ascii: ":")) { throw failure("expected a colon") }
+            // A key that is there twice means one thing to one reader and another to the next.
+            if made[key] != nil { throw failure("key `\(key)` more than once") }
             made[key] = try value(depth + 1)
         } while skip(UInt8(ascii: ","))
         if !skip(UInt8(ascii: "}")) { throw failure("expected a comma or }") }

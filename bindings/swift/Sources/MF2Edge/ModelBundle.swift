@@ -1,26 +1,34 @@
 import Foundation
 
-/// A bundle: a manifest that has been read and checked, and the folder with the files it vouches for.
+/// A bundle: a `model.json` that has been read and checked, and the folder with the files it vouches for.
 public struct ModelBundle {
-    /// Where `manifest.json` lies.
+    /// Where `model.json` lies.
     public let folder: URL
     /// What the bundle says about itself.
-    public let manifest: Manifest
+    public let spec: ModelSpec
     /// sha256 of the bytes of `manifest.json`: names this very bundle in records.
-    public let manifestSha256: String
+    public var manifestSha256: String { return spec.manifestSha256 }
 
-    /// Read and check `manifest.json` in a folder.
+    /// Read and check `model.json` in a folder.
     ///
-    /// Throws `Mf2EdgeError.bundle` if it cannot be read, `.manifest` if it is not valid.
+    /// Throws `Mf2EdgeError.bundle` if it cannot be read, `.manifest` if it is not valid, `.checksum` if the
+    /// `manifest.json` beside it, which need not be there, is another than it was derived from.
     public init(folder: URL) throws {
-        let file: URL = folder.appendingPathComponent("manifest.json")
-        let bytes: [UInt8] = try contents(of: file)
+        let file: URL = folder.appendingPathComponent("model.json")
+        let manifest: URL = folder.appendingPathComponent("manifest.json")
         self.folder = folder
-        self.manifest = try parseManifest(bytes, source: file.path)
-        self.manifestSha256 = sha256(bytes)
+        self.spec = try parseModel(try contents(of: file), source: file.path)
+        if !FileManager.default.fileExists(atPath: manifest.path) { return }
+        let digest: String = sha256(try contents(of: manifest))
+        if digest != spec.manifestSha256 {
+            throw Mf2EdgeError.checksum(
+                "\(manifest.path): sha256 is \(digest), model.json is derived from "
+                    + "\(spec.manifestSha256); copy both again"
+            )
+        }
     }
 
-    /// The bytes of a model file, whose size and sha256 are those that the manifest records.
+    /// The bytes of a model file, whose size and sha256 are those that `model.json` records.
     ///
     /// Throws `Mf2EdgeError.bundle` if it cannot be read, `.checksum` if it is damaged.
     public func read(_ artifact: ArtifactSpec) throws -> [UInt8] {
@@ -43,17 +51,17 @@ public struct ModelBundle {
     /// The artifact of a format and precision, with float32 inputs and outputs and without
     /// a delegate; with no precision given, the first listed. Throws `Mf2EdgeError.bundle` that lists what there is.
     public func select(_ format: ArtifactFormat, precision: Precision? = nil) throws -> ArtifactSpec {
-        for artifact in manifest.artifacts {
+        for artifact in spec.artifacts {
             let plain: Bool = artifact.ioDtype == .float32 && artifact.delegate == nil
             let wanted: Bool = precision == nil || artifact.precision == precision
             if artifact.format == format && plain && wanted { return artifact }
         }
-        let held: [String] = manifest.artifacts.map {
+        let held: [String] = spec.artifacts.map {
             "\($0.format.rawValue) \($0.precision.rawValue)"
         }
         let kind: String = precision.map { " of precision \($0.rawValue)" } ?? ""
         throw Mf2EdgeError.bundle(
-            "bundle \(manifest.name) holds no \(format.rawValue) artifact\(kind); it holds: "
+            "bundle \(spec.name) holds no \(format.rawValue) artifact\(kind); it holds: "
                 + held.joined(separator: ", ")
         )
     }

@@ -31,9 +31,9 @@ struct Model {
     /// Runs the model once to see that its outputs are the manifest's.
     ///
     /// Throws `Mf2EdgeError.manifest` if they are not.
-    init(_ runner: Runner, _ artifact: ArtifactSpec, _ manifest: Manifest) throws {
-        let size: InputSpec = manifest.input
-        let whole: String = "\(artifact.file) of bundle \(manifest.name)"
+    init(_ runner: Runner, _ artifact: ArtifactSpec, _ spec: ModelSpec) throws {
+        let size: InputSpec = spec.input
+        let whole: String = "\(artifact.file) of bundle \(spec.name)"
         let sides: [Int] = [size.width, size.height]
         if !sides.allSatisfy({ $0 <= 4096 }) {
             throw Mf2EdgeError.manifest("\(whole) takes \(sides) pixels; expected those of a face")
@@ -54,10 +54,10 @@ struct Model {
             )
         }
         var expected: [(name: String, output: Int, width: Int)] = []
-        for head in manifest.heads {
+        for head in spec.heads {
             expected.append((head.name.rawValue, head.output, head.labels.count))
         }
-        for embedding in manifest.embeddings {
+        for embedding in spec.embeddings {
             expected.append((embedding.name, embedding.output, embedding.width))
         }
         for each in expected {

@@ -3,7 +3,7 @@
 /// The steps are those of mf2_edge/tracking/smoother.py; parameters are the manifest's `smoothing`. Constant in
 /// size, whatever the length of the stream.
 struct Smoother {
-    private let manifest: Manifest
+    private let spec: ModelSpec
     private let trackId: Int
     private var emotionFilter: OneEuro
     private var unitFilter: OneEuro
@@ -20,13 +20,13 @@ struct Smoother {
         var score: Double
     }
 
-    init(_ manifest: Manifest, trackId: Int) {
-        self.manifest = manifest
+    init(_ spec: ModelSpec, trackId: Int) {
+        self.spec = spec
         self.trackId = trackId
-        self.emotionFilter = OneEuro(manifest.smoothing.emotion, together: true)
-        self.unitFilter = OneEuro(manifest.smoothing.actionUnits, together: false)
-        self.strengthFilter = OneEuro(manifest.smoothing.actionUnits, together: false)
-        self.visibilityFilter = OneEuro(manifest.smoothing.actionUnits, together: false)
+        self.emotionFilter = OneEuro(spec.smoothing.emotion, together: true)
+        self.unitFilter = OneEuro(spec.smoothing.actionUnits, together: false)
+        self.strengthFilter = OneEuro(spec.smoothing.actionUnits, together: false)
+        self.visibilityFilter = OneEuro(spec.smoothing.actionUnits, together: false)
     }
 
     /// The smoothed state, and what began or ended; `timestampMs` is not before the last one.
@@ -100,13 +100,13 @@ struct Smoother {
         let best: String = labels[smoothed.firstIndex(of: highest) ?? 0]
         var reported: String = best
         if let held = label, let score = scores[held] {
-            if highest < score + manifest.smoothing.emotionMargin { reported = held }
+            if highest < score + spec.smoothing.emotionMargin { reported = held }
         }
         label = reported
         let score: Double = scores[reported] ?? 0
         var reason: Reason = emotion.reason
         if isTrusted(reason) {
-            let unsure: Bool = score < manifest.decoding.minEmotionScore
+            let unsure: Bool = score < spec.decoding.minEmotionScore
             reason = unsure ? .lowConfidence : .confident
             if reported != emotion.rawLabel { reason = .smoothed }
         }
@@ -116,13 +116,13 @@ struct Smoother {
             score: score,
             scores: scores,
             reason: ofVisibility(reason, hidden),
-            reliability: manifest.reliability(of: reported)
+            reliability: spec.reliability(of: reported)
         )
     }
 
     private func isPresent(_ unit: String, _ score: Double, _ first: Bool) -> Bool {
         if first { return score >= presentScore }
-        let slack: Double = manifest.smoothing.auHysteresis
+        let slack: Double = spec.smoothing.auHysteresis
         return score >= presentScore + (isHeld(unit) ? -slack : slack)
     }
 

@@ -104,7 +104,7 @@ final class Scene {
         }
         var states: [FaceState] = []
         for track in found.faces {
-            let person: Person = people[track.id] ?? Person(pipeline.manifest, track.id)
+            let person: Person = people[track.id] ?? Person(pipeline.spec, track.id)
             people[track.id] = person
             let smoothedFace: Detection = person.smooth(track.face, timestampMs)
             let raw: FaceState = try pipeline.analyze(frame, smoothedFace)
@@ -137,9 +137,9 @@ private final class Person {
     private var points: OneEuro
     private var lastMs: Double?
 
-    init(_ manifest: Manifest, _ id: Int) {
-        self.smoother = Smoother(manifest, trackId: id)
-        self.points = OneEuro(manifest.smoothing.landmarks, together: true)
+    init(_ spec: ModelSpec, _ id: Int) {
+        self.smoother = Smoother(spec, trackId: id)
+        self.points = OneEuro(spec.smoothing.landmarks, together: true)
     }
 
     /// The face with its box and landmarks smoothed, so that the crop does not jitter.

@@ -44,25 +44,25 @@ public final class CoreMLRunner: Runner {
             )
         }
         let told = description.metadata[.creatorDefinedKey] as? [String: String]
-        if let found = told?["bundle"], found != bundle.manifest.name {
+        if let found = told?["bundle"], found != bundle.spec.name {
             throw Mf2EdgeError.manifest(
                 "\(compiled.lastPathComponent) is of bundle \(found), the manifest of "
-                    + "\(bundle.manifest.name); copy both from one export"
+                    + "\(bundle.spec.name); copy both from one export"
             )
         }
         self.model = loaded
         self.name = artifact.file
         self.input = image.name
         var named: [(output: Int, name: String)] = []
-        for head in bundle.manifest.heads {
+        for head in bundle.spec.heads {
             named.append((head.output, head.name.rawValue))
         }
-        for embedding in bundle.manifest.embeddings {
+        for embedding in bundle.spec.embeddings {
             named.append((embedding.output, embedding.name))
         }
         self.outputs = named.sorted { $0.output < $1.output }.map { $0.name }
-        self.width = bundle.manifest.input.width
-        self.height = bundle.manifest.input.height
+        self.width = bundle.spec.input.width
+        self.height = bundle.spec.input.height
         self.channelsLast = artifact.layout == .nhwc
     }
 

@@ -16,7 +16,7 @@ public final class ExecuTorchRunner: Runner {
     public init(artifact: ArtifactSpec, bundle: ModelBundle) throws {
         _ = try bundle.read(artifact)
         let file: URL = bundle.folder.appendingPathComponent(artifact.file)
-        let size: InputSpec = bundle.manifest.input
+        let size: InputSpec = bundle.spec.input
         self.module = Module(filePath: file.path)
         self.name = artifact.file
         self.shape = [1, size.channels, size.height, size.width]

@@ -36,7 +36,7 @@ public func measure(
     let started: Double = now()
     let runner: Runner = try load()
     let loaded: Double = now()
-    let size: InputSpec = bundle.manifest.input
+    let size: InputSpec = bundle.spec.input
     let input: [Float] = noise(size.width * size.height * size.channels, artifact.input)
     let before: Double = now()
     _ = try runner.run(input)

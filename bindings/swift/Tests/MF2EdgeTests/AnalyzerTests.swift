@@ -99,7 +99,7 @@ final class AnalyzerTests: XCTestCase {
 
     func testAModelThatAnswersNoNumberIsRefused() throws {
         let bundle = try ModelBundle(folder: shippedBundle)
-        let runner = FakeRunner(bundle.manifest)
+        let runner = FakeRunner(bundle.spec)
         let detector = FakeDetector()
         let analyzer = try FaceStateAnalyzer(
             bundle: bundle,

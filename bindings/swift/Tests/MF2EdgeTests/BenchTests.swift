@@ -18,7 +18,7 @@ final class BenchTests: XCTestCase {
             detector: detector,
             photo: try grey(),
             effort: Effort(warmUp: 1, queries: 3, seconds: 0),
-            load: { FakeRunner(bundle.manifest) }
+            load: { FakeRunner(bundle.spec) }
         )
         XCTAssertEqual(run.samplesMs.count, 3)
         XCTAssertEqual(run.stagesMs["predict"]?.count, 3)
@@ -31,7 +31,7 @@ final class BenchTests: XCTestCase {
             batteryPercent: nil
         )
         let report = DeviceReport(
-            bundle: bundle.manifest.name,
+            bundle: bundle.spec.name,
             bundleSha256: bundle.manifestSha256,
             date: Date(timeIntervalSince1970: 0),
             phone: phone,

@@ -7,12 +7,12 @@ final class FakeRunner: Runner {
     private let sizes: [Int]
     var answer: Float = 0
 
-    init(_ manifest: Manifest) {
+    init(_ spec: ModelSpec) {
         var widths: [(output: Int, width: Int)] = []
-        for head in manifest.heads {
+        for head in spec.heads {
             widths.append((head.output, head.labels.count))
         }
-        for embedding in manifest.embeddings {
+        for embedding in spec.embeddings {
             widths.append((embedding.output, embedding.width))
         }
         self.sizes = widths.sorted { $0.output < $1.output }.map { $0.width }

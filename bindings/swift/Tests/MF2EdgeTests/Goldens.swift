@@ -83,12 +83,12 @@ func largestDifference(_ found: [Double], _ recorded: [Double]) -> Double {
     return largest
 }
 
-func shippedManifest() throws -> Manifest {
-    return try ModelBundle(folder: shippedBundle).manifest
+func shippedSpec() throws -> ModelSpec {
+    return try ModelBundle(folder: shippedBundle).spec
 }
 
 /// Labels of the Action Units that an analyzer of the shipped bundle tells.
 func shownUnits() throws -> [String] {
-    let manifest: Manifest = try shippedManifest()
-    return manifest.head(.actionUnits).labels.filter { !manifest.experimental.contains($0) }
+    let spec: ModelSpec = try shippedSpec()
+    return spec.head(.actionUnits).labels.filter { !spec.experimental.contains($0) }
 }

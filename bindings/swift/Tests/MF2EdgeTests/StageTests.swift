@@ -29,7 +29,7 @@ final class StageTests: XCTestCase {
 
     private func accepts(_ bytes: [UInt8]) -> Bool {
         do {
-            _ = try parseManifest(bytes, source: "case")
+            _ = try parseModel(bytes, source: "case")
             return true
         } catch Mf2EdgeError.manifest {
             return false
@@ -41,7 +41,7 @@ final class StageTests: XCTestCase {
 
     func testAlign() throws {
         let stored: [String: Golden] = try goldens()
-        let spec: AlignmentSpec = try shippedManifest().alignment
+        let spec: AlignmentSpec = try shippedSpec().alignment
         let frame: Image = try image(stored, "stages/frame")
         let cases: Golden = try golden(stored, "stages/align/landmarks")
         let matrices: Golden = try golden(stored, "stages/align/matrix")
@@ -74,7 +74,7 @@ final class StageTests: XCTestCase {
 
     func testPreprocess() throws {
         let stored: [String: Golden] = try goldens()
-        let spec: PreprocessingSpec = try shippedManifest().preprocessing
+        let spec: PreprocessingSpec = try shippedSpec().preprocessing
         let aligned: Golden = try golden(stored, "aligned")
         let face = Image(width: aligned.shape[2], height: aligned.shape[1], rgb: aligned.bytes)
         let made: [Double] = toInput(face, spec, .nchw).map { Double($0) }
@@ -88,7 +88,7 @@ final class StageTests: XCTestCase {
 
     func testDecode() throws {
         let stored: [String: Golden] = try goldens()
-        let decoder = Decoder(try shippedManifest())
+        let decoder = Decoder(try shippedSpec())
         let emotions: Golden = try golden(stored, "emotion_logits")
         let units: Golden = try golden(stored, "au_logits")
         let tolerance: Double = try golden(stored, "tolerance/decode").numbers[0]
@@ -104,9 +104,9 @@ final class StageTests: XCTestCase {
 
     func testSmooth() throws {
         let stored: [String: Golden] = try goldens()
-        let manifest: Manifest = try shippedManifest()
-        let labels: [String] = manifest.head(.emotion).labels
-        let units: [String] = manifest.head(.actionUnits).labels
+        let spec: ModelSpec = try shippedSpec()
+        let labels: [String] = spec.head(.emotion).labels
+        let units: [String] = spec.head(.actionUnits).labels
         let times: [Double] = try golden(stored, "smooth/timestamps_ms").numbers
         let emotions: Golden = try golden(stored, "smooth/emotion_scores")
         let scores: Golden = try golden(stored, "smooth/au_scores")
@@ -114,13 +114,13 @@ final class StageTests: XCTestCase {
         let smoothedScores: Golden = try golden(stored, "smooth/smoothed_au_scores")
         let strengths: Golden = try golden(stored, "smooth/strength_scores")
         let smoothedStrengths: Golden = try golden(stored, "smooth/smoothed_strength_scores")
-        let regions: [String] = manifest.findHead(.visibility)?.labels ?? []
+        let regions: [String] = spec.findHead(.visibility)?.labels ?? []
         let seen: Golden = try golden(stored, "smooth/visibility_scores")
         let smoothedSeen: Golden = try golden(stored, "smooth/smoothed_visibility_scores")
         let present: Golden = try golden(stored, "smooth/present")
         let label: Golden = try golden(stored, "smooth/label")
         let tolerance: Double = try golden(stored, "tolerance/smooth").numbers[0]
-        var smoother = Smoother(manifest, trackId: 1)
+        var smoother = Smoother(spec, trackId: 1)
         for (t, time) in times.enumerated() {
             var raw: FaceState = state(
                 labels, emotions.row(t), units, scores.row(t), strengths.row(t)

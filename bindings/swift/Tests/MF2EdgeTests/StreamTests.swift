@@ -53,9 +53,9 @@ final class StreamTests: XCTestCase {
     }
 
     func testEventsAreToldOnce() throws {
-        let manifest: Manifest = try shippedManifest()
+        let spec: ModelSpec = try shippedSpec()
         let bundle = try ModelBundle(folder: shippedBundle)
-        let runner = FakeRunner(manifest)
+        let runner = FakeRunner(spec)
         let detector = FakeDetector()
         let analyzer = try FaceStateAnalyzer(
             bundle: bundle,

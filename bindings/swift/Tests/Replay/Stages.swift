@@ -58,7 +58,7 @@ func doubles(_ numbers: [Float]) -> [Double] {
     return numbers.map { Double($0) }
 }
 
-func replayManifests(_ file: URL) throws -> [String: Any] {
+func replayModels(_ file: URL) throws -> [String: Any] {
     let cases = Json(value: try parseJson([UInt8](try Data(contentsOf: file))), place: "$")
     var worst = Worst()
     _ = try cases.list { (item: Json) throws -> Void in
@@ -67,7 +67,7 @@ func replayManifests(_ file: URL) throws -> [String: Any] {
         let valid: Bool = try fields.required("valid").value == .bool(true)
         let accepted: Bool
         do {
-            _ = try parseManifest(Array(text.utf8), source: "case")
+            _ = try parseModel(Array(text.utf8), source: "case")
             accepted = true
         } catch Mf2EdgeError.manifest {
             accepted = false
@@ -147,19 +147,19 @@ func replayPreprocess(_ goldens: Arrays, _ spec: PreprocessingSpec) throws -> [S
 /// Of several files the one that comes nearest to what it is allowed.
 func replayRun(_ goldens: Arrays, _ bundle: ModelBundle, _ engine: LiteRT) throws -> [String: Any] {
     let aligned: Npy = try goldens("aligned")
-    let manifest: Manifest = bundle.manifest
+    let spec: ModelSpec = bundle.spec
     var nearest: (worst: Worst, tolerance: Double)?
-    for artifact in manifest.artifacts where artifact.format == .tflite && artifact.ioDtype == .float32 {
+    for artifact in spec.artifacts where artifact.format == .tflite && artifact.ioDtype == .float32 {
         let runner = try LiteRTRunner(engine: engine, bundle: bundle, artifact: artifact)
-        let model = try Model(runner, artifact, manifest)
+        let model = try Model(runner, artifact, spec)
         var worst = Worst()
         for i in 0..<aligned.shape[0] {
             let face: Image = aligned.image(i)
             let input: [Float] = artifact.input == .image
                 ? asInput(face, artifact.layout)
-                : toInput(face, manifest.preprocessing, artifact.layout)
+                : toInput(face, spec.preprocessing, artifact.layout)
             let outputs: [[Float]] = try model.run(input)
-            for head in manifest.heads {
+            for head in spec.heads {
                 let name: String = "\(goldenName(head.name))_logits"
                 let recorded: Npy = try goldens.ofPrecision(name, artifact.precision)
                 worst.compare(doubles(outputs[head.output]), recorded.row(i))
@@ -174,11 +174,11 @@ func replayRun(_ goldens: Arrays, _ bundle: ModelBundle, _ engine: LiteRT) throw
     return found.worst.report(found.tolerance)
 }
 
-func replayDecode(_ goldens: Arrays, _ manifest: Manifest) throws -> [String: Any] {
-    let decoder = Decoder(manifest)
+func replayDecode(_ goldens: Arrays, _ spec: ModelSpec) throws -> [String: Any] {
+    let decoder = Decoder(spec)
     var worst = Worst()
     var faces: Int = 0
-    for head in manifest.heads {
+    for head in spec.heads {
         let logits: Npy = try goldens("\(goldenName(head.name))_logits")
         let scores: Npy = try goldens("\(goldenName(head.name))_scores")
         faces = logits.shape[0]
@@ -201,21 +201,21 @@ private func floats(_ array: Npy, _ i: Int) -> [Float] {
 
 /// Decode and smooth of a bundle that has every head.
 func replayHeads(_ folder: URL) throws -> [String: Any] {
-    let bytes = [UInt8](try Data(contentsOf: folder.appendingPathComponent("manifest.json")))
-    let manifest: Manifest = try parseManifest(bytes, source: "manifest.json")
+    let bytes = [UInt8](try Data(contentsOf: folder.appendingPathComponent("model.json")))
+    let spec: ModelSpec = try parseModel(bytes, source: "model.json")
     let goldens = Arrays(folder: folder.appendingPathComponent("goldens"))
     let series = Arrays(folder: folder.appendingPathComponent("smooth"))
     return [
-        "decode": try replayDecode(goldens, manifest),
-        "smooth": try replaySmooth(series, manifest),
-        "answers": try replayAnswers(goldens, manifest),
+        "decode": try replayDecode(goldens, spec),
+        "smooth": try replaySmooth(series, spec),
+        "answers": try replayAnswers(goldens, spec),
     ]
 }
 
 /// What each face says once its heads are decoded: intensity, visibility and reasons included.
-private func replayAnswers(_ goldens: Arrays, _ manifest: Manifest) throws -> [[String: Any]] {
-    let decoder = Decoder(manifest)
-    let heads: [HeadSpec] = manifest.heads.sorted { $0.output < $1.output }
+private func replayAnswers(_ goldens: Arrays, _ spec: ModelSpec) throws -> [[String: Any]] {
+    let decoder = Decoder(spec)
+    let heads: [HeadSpec] = spec.heads.sorted { $0.output < $1.output }
     let logits: [Npy] = try heads.map { try goldens("\(goldenName($0.name))_logits") }
     return (0..<logits[0].shape[0]).map { i in
         let told = decoder.decode(logits.map { floats($0, i) }, .ok, nil)
@@ -242,23 +242,23 @@ private func replayAnswers(_ goldens: Arrays, _ manifest: Manifest) throws -> [[
     }
 }
 
-func replaySmooth(_ folder: Arrays, _ manifest: Manifest) throws -> [String: Any] {
-    let labels: [String] = manifest.head(.emotion).labels
-    let units: [String] = manifest.head(.actionUnits).labels
+func replaySmooth(_ folder: Arrays, _ spec: ModelSpec) throws -> [String: Any] {
+    let labels: [String] = spec.head(.emotion).labels
+    let units: [String] = spec.head(.actionUnits).labels
     let times: [Double] = try folder("smooth/timestamps_ms").numbers
     let emotions: Npy = try folder("smooth/emotion_scores")
     let scores: Npy = try folder("smooth/au_scores")
     let smoothedEmotions: Npy = try folder("smooth/smoothed_emotion_scores")
     let smoothedScores: Npy = try folder("smooth/smoothed_au_scores")
-    let regions: [String] = manifest.findHead(.visibility)?.labels ?? []
-    let marked: Bool = manifest.findHead(.strength) != nil
+    let regions: [String] = spec.findHead(.visibility)?.labels ?? []
+    let marked: Bool = spec.findHead(.strength) != nil
     let strengths: Npy? = marked ? try folder("smooth/strength_scores") : nil
     let smoothedStrengths: Npy? = marked ? try folder("smooth/smoothed_strength_scores") : nil
     let seen: Npy? = regions.isEmpty ? nil : try folder("smooth/visibility_scores")
     let smoothedSeen: Npy? = regions.isEmpty ? nil : try folder("smooth/smoothed_visibility_scores")
     let present: Npy = try folder("smooth/present")
     let label: Npy = try folder("smooth/label")
-    var smoother = Smoother(manifest, trackId: 1)
+    var smoother = Smoother(spec, trackId: 1)
     var worst = Worst()
     for (t, time) in times.enumerated() {
         var raw: FaceState = state(

@@ -84,7 +84,7 @@ private func replay(_ arguments: [String]) throws -> [String: Any] {
     let folder = URL(fileURLWithPath: arguments[2])
     let engine = try LiteRT(library: arguments[3])
     let bundle = try ModelBundle(folder: URL(fileURLWithPath: arguments[0]))
-    let manifest: Manifest = bundle.manifest
+    let spec: ModelSpec = bundle.spec
     let goldens = Arrays(folder: folder.appendingPathComponent("goldens"))
     let stages = Arrays(folder: folder.appendingPathComponent("stages"))
     func detector(_ search: Search) throws -> BlazeFaceDetector {
@@ -103,14 +103,14 @@ private func replay(_ arguments: [String]) throws -> [String: Any] {
     return [
         "bundle_sha256": bundle.manifestSha256,
         "stages": [
-            "manifest": try replayManifests(folder.appendingPathComponent("manifests.json")),
+            "manifest": try replayModels(folder.appendingPathComponent("manifests.json")),
             "detect": try replayDetect(stages, try detector(.single)),
-            "align": try replayAlign(stages, manifest.alignment),
-            "preprocess": try replayPreprocess(goldens, manifest.preprocessing),
+            "align": try replayAlign(stages, spec.alignment),
+            "preprocess": try replayPreprocess(goldens, spec.preprocessing),
             "run": try replayRun(goldens, bundle, engine),
-            "decode": try replayDecode(goldens, manifest),
+            "decode": try replayDecode(goldens, spec),
             "smooth": try replaySmooth(
-                Arrays(folder: folder.appendingPathComponent("smooth")), manifest
+                Arrays(folder: folder.appendingPathComponent("smooth")), spec
             ),
         ] as [String: Any],
         "heads": try replayHeads(folder.appendingPathComponent("heads")),

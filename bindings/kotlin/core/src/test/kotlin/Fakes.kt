@@ -10,7 +10,7 @@ internal val MODEL = File(System.getProperty("mf2edge.model"))
 
 internal val LIBRARY = File(System.getProperty("mf2edge.litert"))
 
-internal fun manifestBytes(): ByteArray = MODEL.resolve("manifest.json").readBytes()
+internal fun modelBytes(): ByteArray = MODEL.resolve("model.json").readBytes()
 
 private const val ANCHORS = 896
 
@@ -29,7 +29,7 @@ private fun anchors(): FloatArray {
  * what is asked of a face. [during] is called in each run.
  */
 internal class FakeEngine(
-    private val heads: List<Int> = sizesOf(parseManifest(manifestBytes(), "manifest")),
+    private val heads: List<Int> = sizesOf(parseModel(modelBytes(), "model.json")),
     private val number: Float = 0f,
     private val during: () -> Unit = {},
 ) : RunnerFactory {
@@ -58,9 +58,9 @@ internal class FakeEngine(
     }
 }
 
-private fun sizesOf(manifest: Manifest): List<Int> {
-    val heads = manifest.heads.map { it.output to it.labels.size }
-    val embeddings = manifest.embeddings.map { it.output to it.width.toInt() }
+private fun sizesOf(spec: ModelSpec): List<Int> {
+    val heads = spec.heads.map { it.output to it.labels.size }
+    val embeddings = spec.embeddings.map { it.output to it.width.toInt() }
     return (heads + embeddings).sortedBy { it.first }.map { it.second }
 }
 

@@ -68,12 +68,12 @@ private fun json(value: Any?): String = when (value) {
 
 /** Decode and smooth of a bundle that has every head. */
 private fun replayHeads(folder: File): Any {
-    val manifest = parseManifest(folder.resolve("manifest.json").readBytes(), "manifest.json")
+    val spec = parseModel(folder.resolve("model.json").readBytes(), "model.json")
     val goldens = folder.resolve("goldens")
     return mapOf(
-        "decode" to replayDecode(goldens, manifest),
-        "smooth" to replaySmooth(folder.resolve("smooth"), manifest),
-        "answers" to replayAnswers(goldens, manifest),
+        "decode" to replayDecode(goldens, spec),
+        "smooth" to replaySmooth(folder.resolve("smooth"), spec),
+        "answers" to replayAnswers(goldens, spec),
     )
 }
 
@@ -83,15 +83,15 @@ internal fun main(arguments: Array<String>) {
     val options = AnalyzerOptions(detector = BundleFiles.of(detector))
     FaceStateAnalyzer.load(BundleFiles.of(bundle), runners, options).use { analyzer ->
         val (goldens, stages) = folder.resolve("goldens") to folder.resolve("stages")
-        val manifest = analyzer.info.manifest
+        val spec = analyzer.info.spec
         val found = mapOf(
-            "manifest" to replayManifests(folder.resolve("manifests.json")),
+            "manifest" to replayModels(folder.resolve("manifests.json")),
             "detect" to replayDetect(stages, BundleFiles.of(detector), runners),
-            "align" to replayAlign(stages, manifest.alignment),
-            "preprocess" to replayPreprocess(goldens, manifest.preprocessing),
+            "align" to replayAlign(stages, spec.alignment),
+            "preprocess" to replayPreprocess(goldens, spec.preprocessing),
             "run" to replayRun(goldens, BundleFiles.of(bundle), runners),
-            "decode" to replayDecode(goldens, manifest),
-            "smooth" to replaySmooth(folder.resolve("smooth"), manifest),
+            "decode" to replayDecode(goldens, spec),
+            "smooth" to replaySmooth(folder.resolve("smooth"), spec),
         )
         val answers = mapOf(
             "bundle_sha256" to analyzer.info.manifestSha256,

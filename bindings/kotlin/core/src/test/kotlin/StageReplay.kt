@@ -40,12 +40,12 @@ private fun File.npy(name: String) = readNpy(resolve("$name.npy"))
 
 private fun File.number(name: String) = npy(name).numbers.single()
 
-internal fun replayManifests(file: File): Any {
+internal fun replayModels(file: File): Any {
     val worst = Worst()
     for (case in parseJson(file.readBytes()) as List<*>) {
         val (text, valid) = (case as Map<*, *>).let { it["text"] as String to it["valid"] as Boolean }
         val accepted = try {
-            parseManifest(text.toByteArray(), "case")
+            parseModel(text.toByteArray(), "case")
             true
         } catch (error: ManifestException) {
             false
@@ -120,15 +120,15 @@ private fun File.ofPrecision(name: String, precision: Precision): Npy {
 internal fun replayRun(goldens: File, files: BundleFiles, runners: RunnerFactory): Any {
     val aligned = goldens.npy("aligned")
     val bundle = Bundle.load(files)
-    val manifest = bundle.manifest
-    val runs = manifest.artifacts
+    val spec = bundle.spec
+    val runs = spec.artifacts
         .filter { it.format == ArtifactFormat.TFLITE && it.ioDtype == IoDtype.FLOAT32 }
         .map { artifact ->
             val worst = Worst()
             openArtifact(runners, bundle, artifact).use { model ->
                 for (i in 0 until aligned.shape.first()) {
-                    val outputs = model.run(inputOf(aligned.image(i), manifest, artifact))
-                    for (head in manifest.heads) {
+                    val outputs = model.run(inputOf(aligned.image(i), spec, artifact))
+                    for (head in spec.heads) {
                         val name = "${goldenName(head.name)}_logits"
                         val recorded = goldens.ofPrecision(name, artifact.precision)
                         worst.compare(outputs[head.output.toInt()], recorded.row(i))
@@ -143,16 +143,16 @@ internal fun replayRun(goldens: File, files: BundleFiles, runners: RunnerFactory
     return worst.report(tolerance)
 }
 
-private fun inputOf(image: Image, manifest: Manifest, artifact: ArtifactSpec) =
+private fun inputOf(image: Image, spec: ModelSpec, artifact: ArtifactSpec) =
     when (artifact.input) {
         ModelInput.IMAGE -> asInput(image, artifact.layout)
-        ModelInput.TENSOR -> toInput(image, manifest.preprocessing, artifact.layout)
+        ModelInput.TENSOR -> toInput(image, spec.preprocessing, artifact.layout)
     }
 
-internal fun replayDecode(goldens: File, manifest: Manifest): Any {
-    val decoder = Decoder(manifest)
+internal fun replayDecode(goldens: File, spec: ModelSpec): Any {
+    val decoder = Decoder(spec)
     val worst = Worst()
-    for (head in manifest.heads) {
+    for (head in spec.heads) {
         val name = goldenName(head.name)
         val logits = goldens.npy("${name}_logits")
         val scores = goldens.npy("${name}_scores")
@@ -170,9 +170,9 @@ private fun goldenName(head: HeadName) = if (head == HeadName.ACTION_UNITS) "au"
 private fun Npy.floats(i: Int) = row(i).map(Double::toFloat).toFloatArray()
 
 /** What each face says once its heads are decoded: intensity, visibility and reasons included. */
-internal fun replayAnswers(goldens: File, manifest: Manifest): Any {
-    val decoder = Decoder(manifest)
-    val heads = manifest.heads.sortedBy { it.output }
+internal fun replayAnswers(goldens: File, spec: ModelSpec): Any {
+    val decoder = Decoder(spec)
+    val heads = spec.heads.sortedBy { it.output }
     val logits = heads.map { goldens.npy("${goldenName(it.name)}_logits") }
     return List(logits.first().shape.first()) { i ->
         val told = decoder.decode(logits.map { it.floats(i) }, Status.OK, null)
@@ -193,11 +193,11 @@ internal fun replayAnswers(goldens: File, manifest: Manifest): Any {
     }
 }
 
-internal fun replaySmooth(folder: File, manifest: Manifest): Any {
+internal fun replaySmooth(folder: File, spec: ModelSpec): Any {
     val series = folder.resolve("smooth")
-    val labels = manifest.head(HeadName.EMOTION).labels
-    val unitLabels = manifest.head(HeadName.ACTION_UNITS).labels
-    val smoother = Smoother(manifest, 1)
+    val labels = spec.head(HeadName.EMOTION).labels
+    val unitLabels = spec.head(HeadName.ACTION_UNITS).labels
+    val smoother = Smoother(spec, 1)
     val worst = Worst()
     series.npy("timestamps_ms").numbers.forEachIndexed { t, timestamp ->
         val emotions = labels.zip(series.npy("emotion_scores").row(t).toList()).toMap()
@@ -206,7 +206,7 @@ internal fun replaySmooth(folder: File, manifest: Manifest): Any {
         val raw = unitLabels.mapIndexed { i, label ->
             label to ActionUnit("", units[i], false, Reason.CONFIDENT, strengths?.get(i))
         }
-        val regions = manifest.findHead(HeadName.VISIBILITY)?.labels.orEmpty()
+        val regions = spec.findHead(HeadName.VISIBILITY)?.labels.orEmpty()
         val seen = regions.zip(series.rowOf("visibility_scores", t)?.toList().orEmpty()).toMap()
         val smoothed = smoother.update(stateOf(emotions, raw.toMap(), seen), timestamp).state
         val scores = smoothed.emotion.scores.values.toDoubleArray()

@@ -19,12 +19,13 @@ public data class AnalyzerOptions(
 
 /** What is running. */
 public data class Info(
-    public val manifest: Manifest,
-    /** sha256 of the bytes of `manifest.json`, which names the bundle in records. */
-    public val manifestSha256: String,
+    public val spec: ModelSpec,
     /** The model file that was loaded. */
     public val artifact: ArtifactSpec,
-)
+) {
+    /** sha256 of the bytes of `manifest.json`, which names the bundle in records. */
+    public val manifestSha256: String get() = spec.manifestSha256
+}
 
 /**
  * Emotion and Action Units of the faces in single images. Stateless between calls.
@@ -36,7 +37,7 @@ public class FaceStateAnalyzer private constructor(private val pipeline: Pipelin
     private val turn = ReentrantLock(true)
     private var closed = false
 
-    /** What is running: the manifest, its sha256, and which artifact. */
+    /** What is running: `model.json`, the sha256 of its manifest, and which artifact. */
     public val info: Info get() = pipeline.info
 
     /**

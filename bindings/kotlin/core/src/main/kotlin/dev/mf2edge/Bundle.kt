@@ -33,18 +33,19 @@ public fun interface BundleFiles {
 }
 
 /**
- * A bundle: a manifest that has been read and checked, and the files it vouches for.
+ * A bundle: a `model.json` that has been read and checked, and the files it vouches for.
  *
- * No byte of a model is parsed before its size and sha256 are those that the manifest records.
+ * No byte of a model is parsed before its size and sha256 are those that `model.json` records.
  */
 public class Bundle private constructor(
     private val files: BundleFiles,
-    public val manifest: Manifest,
-    /** sha256 of the bytes of `manifest.json`: names this very bundle in records. */
-    public val manifestSha256: String,
+    public val spec: ModelSpec,
 ) {
+    /** sha256 of the bytes of `manifest.json`: names this very bundle in records. */
+    public val manifestSha256: String get() = spec.manifestSha256
+
     /**
-     * The bytes of an artifact of the manifest, checked.
+     * The bytes of an artifact, checked.
      *
      * @throws BundleException if it cannot be read
      * @throws ChecksumException if it is damaged
@@ -59,37 +60,49 @@ public class Bundle private constructor(
      * @throws BundleException that lists what there is
      */
     public fun select(format: ArtifactFormat, precision: Precision? = null): ArtifactSpec {
-        val found = manifest.artifacts.find {
+        val found = spec.artifacts.find {
             it.format == format && it.ioDtype == IoDtype.FLOAT32 && it.delegate == null &&
                 (precision == null || it.precision == precision)
         }
         if (found != null) return found
-        val held = manifest.artifacts.joinToString { "${it.format.key} ${it.precision.key}" }
+        val held = spec.artifacts.joinToString { "${it.format.key} ${it.precision.key}" }
         val wanted = if (precision == null) "" else " of precision ${precision.key}"
         throw BundleException(
-            "bundle ${manifest.name} holds no ${format.key} artifact$wanted; it holds: $held",
+            "bundle ${spec.name} holds no ${format.key} artifact$wanted; it holds: $held",
         )
     }
 
     public companion object {
         /**
-         * Read and check `manifest.json`.
+         * Read and check `model.json`.
          *
          * @throws BundleException if it cannot be read
          * @throws ManifestException if it is not valid
+         * @throws ChecksumException if the `manifest.json` beside it, which need not be there, is
+         *   another than it was derived from
          */
         @JvmStatic
         public fun load(files: BundleFiles): Bundle {
-            val bytes = read(files, MANIFEST, LARGEST_MANIFEST)
-            return Bundle(files, parseManifest(bytes, MANIFEST), sha256(bytes))
+            val spec = parseModel(read(files, MODEL, LARGEST_JSON), MODEL)
+            val manifest = try {
+                read(files, MANIFEST, LARGEST_JSON)
+            } catch (error: BundleException) {
+                return Bundle(files, spec)
+            }
+            val digest = sha256(manifest)
+            if (digest == spec.manifestSha256) return Bundle(files, spec)
+            throw ChecksumException(
+                "$MANIFEST: sha256 is $digest, $MODEL is derived from ${spec.manifestSha256}; copy both again",
+            )
         }
     }
 }
 
+private const val MODEL = "model.json"
 private const val MANIFEST = "manifest.json"
 
-/** Bytes; more than any manifest: what is larger is another file under its name. */
-private const val LARGEST_MANIFEST = 16L shl 20
+/** Bytes; more than any of these files: what is larger is another under its name. */
+private const val LARGEST_JSON = 16L shl 20
 
 /** Bytes; more than any network for phones. */
 private const val LARGEST_FILE = 256L shl 20

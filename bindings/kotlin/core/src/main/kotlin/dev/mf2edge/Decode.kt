@@ -12,13 +12,13 @@ import kotlin.math.exp
  *     visibility    score  = sigmoid(logit + bias), of regions; below 0.5 one cannot be judged
  */
 internal class Decoder(
-    private val manifest: Manifest,
+    private val spec: ModelSpec,
     private val includeExperimental: Boolean = false,
 ) {
-    private val emotionHead = manifest.head(HeadName.EMOTION)
-    private val unitHead = manifest.head(HeadName.ACTION_UNITS)
-    private val strengthHead = manifest.findHead(HeadName.STRENGTH)
-    private val visibilityHead = manifest.findHead(HeadName.VISIBILITY)
+    private val emotionHead = spec.head(HeadName.EMOTION)
+    private val unitHead = spec.head(HeadName.ACTION_UNITS)
+    private val strengthHead = spec.findHead(HeadName.STRENGTH)
+    private val visibilityHead = spec.findHead(HeadName.VISIBILITY)
 
     /** The results for one face; a status other than OK is the reason of each, else [doubt]. */
     fun decode(outputs: List<FloatArray>, status: Status, doubt: Reason?): Answers {
@@ -42,15 +42,15 @@ internal class Decoder(
     /** One calibrated score a label of that head, from its logits. */
     fun scores(head: HeadName, logits: FloatArray): List<Double> = when (head) {
         HeadName.EMOTION -> emotionScores(logits)
-        HeadName.ACTION_UNITS -> scaled(logits, manifest.calibration.actionUnits)
-        HeadName.STRENGTH -> scaled(logits, manifest.calibration.strength)
-        HeadName.VISIBILITY -> manifest.head(head).labels.mapIndexed { i, label ->
-            sigmoid(logits[i] + manifest.calibration.visibility.getValue(label).bias)
+        HeadName.ACTION_UNITS -> scaled(logits, spec.calibration.actionUnits)
+        HeadName.STRENGTH -> scaled(logits, spec.calibration.strength)
+        HeadName.VISIBILITY -> spec.head(head).labels.mapIndexed { i, label ->
+            sigmoid(logits[i] + spec.calibration.visibility.getValue(label).bias)
         }
     }
 
     private fun emotionScores(logits: FloatArray): List<Double> {
-        val scaled = logits.map { it / manifest.calibration.emotion.temperature }
+        val scaled = logits.map { it / spec.calibration.emotion.temperature }
         val largest = scaled.max()
         val powers = scaled.map { exp(it - largest) }
         val sum = powers.sum()
@@ -69,10 +69,10 @@ internal class Decoder(
         val labels = emotionHead.labels
         val score = scores.max()
         val label = labels[scores.indexOf(score)]
-        val unsure = score < manifest.decoding.minEmotionScore
+        val unsure = score < spec.decoding.minEmotionScore
         val reason = cause ?: if (unsure) Reason.LOW_CONFIDENCE else Reason.CONFIDENT
         val named = labels.zip(scores).toMap()
-        return Emotion(label, label, score, named, reason, manifest.reliabilityOf(label))
+        return Emotion(label, label, score, named, reason, spec.reliabilityOf(label))
     }
 
     private fun units(
@@ -83,10 +83,10 @@ internal class Decoder(
         val found = scores(unitHead.name, outputs[unitHead.output.toInt()])
         val strengths = strengthHead?.let { scores(it.name, outputs[it.output.toInt()]) }
         return unitHead.labels.withIndex()
-            .filter { (_, label) -> includeExperimental || label !in manifest.experimental }
+            .filter { (_, label) -> includeExperimental || label !in spec.experimental }
             .associate { (i, label) ->
                 val score = found[i]
-                val unsure = abs(score - PRESENT) < manifest.decoding.auMargin
+                val unsure = abs(score - PRESENT) < spec.decoding.auMargin
                 val reason = when {
                     !isVisible(label, visibility) -> Reason.NOT_VISIBLE
                     cause != null -> cause
@@ -98,7 +98,7 @@ internal class Decoder(
                     score >= PRESENT,
                     reason,
                     strengths?.get(i),
-                    manifest.reliabilityOf(label),
+                    spec.reliabilityOf(label),
                 )
             }
     }

@@ -17,11 +17,11 @@ public class BoxException(message: String) : Mf2EdgeException(message)
 public open class BundleException(message: String, cause: Throwable? = null) :
     Mf2EdgeException(message, cause)
 
-/** A manifest does not follow the schema, or contradicts itself or the model beside it. */
+/** A `model.json` does not follow the schema, or contradicts itself or the model beside it. */
 public class ManifestException(message: String, cause: Throwable? = null) :
     BundleException(message, cause)
 
-/** A file's bytes are not the ones whose sha256 the manifest records. */
+/** A file's bytes are not the ones whose sha256 `model.json` records. */
 public class ChecksumException(message: String) : BundleException(message)
 
 /** This machine cannot run the model, or the analyzer was closed. */

@@ -9,10 +9,9 @@ internal class JsonException(message: String) : Exception(message)
 
 /**
  * The value of a JSON text (RFC 8259): null, Boolean, String, Long, Double (numbers with a fraction or
- * an exponent, and whole ones beyond Long), List, or Map in the order of the file. Of a key that comes
- * twice the last value counts.
+ * an exponent, and whole ones beyond Long), List, or Map in the order of the file.
  *
- * Strict: no byte order mark, no comments, valid UTF-8 and surrogate pairs, nesting up to [DEEPEST].
+ * Strict: no byte order mark, no comments, no key twice in an object, valid UTF-8 and surrogate pairs, nesting up to [DEEPEST].
  */
 internal fun parseJson(bytes: ByteArray): Any? {
     val decoder = Charsets.UTF_8.newDecoder()
@@ -26,7 +25,7 @@ internal fun parseJson(bytes: ByteArray): Any? {
     return Parser(text).whole()
 }
 
-/** Levels of lists and objects; a manifest has fewer than ten. */
+/** Levels of lists and objects; a `model.json` has fewer than ten. */
 private const val DEEPEST = 64
 
 private class Parser(private val text: String) {
@@ -62,6 +61,8 @@ private class Parser(private val text: String) {
             if (peek() != '"') fail("expected a key")
             val key = string()
             if (!skip(':')) fail("expected a colon")
+            // A key that is there twice means one thing to one reader and another to the next.
+            if (key in made) fail("key `$key` more than once")
             made[key] = value(depth + 1)
         } while (skip(','))
         if (!skip('}')) fail("expected a comma or }")

@@ -37,18 +37,18 @@ internal class Pipeline private constructor(
     }
 
     private fun readFace(frame: Image, face: Detection): FaceState {
-        val manifest = info.manifest
+        val spec = info.spec
         val landmarks = face.landmarks?.takeIf(::isUsable)
-        val similarity = landmarks?.let { similarity(it, manifest.alignment) }
-        val small = minOf(face.box.width, face.box.height) < manifest.decoding.minFaceSize
+        val similarity = landmarks?.let { similarity(it, spec.alignment) }
+        val small = minOf(face.box.width, face.box.height) < spec.decoding.minFaceSize
         val status = when {
             similarity == null -> Status.UNALIGNED
             small -> Status.SMALL
             else -> Status.OK
         }
         val aligned = when (similarity) {
-            null -> resizeCrop(frame, face.box, manifest.alignment)
-            else -> align(frame, similarity, manifest.alignment)
+            null -> resizeCrop(frame, face.box, spec.alignment)
+            else -> align(frame, similarity, spec.alignment)
         }
         val pose = landmarks?.let(::headPose)
         val quality = faceQuality(aligned, face.box, pose)
@@ -70,7 +70,7 @@ internal class Pipeline private constructor(
 
     private fun preprocess(aligned: Image): FloatArray = when (info.artifact.input) {
         ModelInput.IMAGE -> asInput(aligned, info.artifact.layout)
-        ModelInput.TENSOR -> toInput(aligned, info.manifest.preprocessing, info.artifact.layout)
+        ModelInput.TENSOR -> toInput(aligned, info.spec.preprocessing, info.artifact.layout)
     }
 
     companion object {
@@ -85,8 +85,8 @@ internal class Pipeline private constructor(
                 model.close()
                 throw error
             }
-            val info = Info(bundle.manifest, bundle.manifestSha256, artifact)
-            val decoder = Decoder(bundle.manifest, options.includeExperimental)
+            val info = Info(bundle.spec, artifact)
+            val decoder = Decoder(bundle.spec, options.includeExperimental)
             val detector = BlazeFaceDetector(network, options.search)
             return Pipeline(info, detector, network, model, decoder)
         }

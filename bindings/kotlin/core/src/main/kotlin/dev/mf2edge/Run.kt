@@ -47,8 +47,8 @@ private const val LARGEST_INPUT = 1L shl 24
 
 /** Load an artifact of a bundle and run it once to see that its outputs are the manifest's. */
 internal fun openArtifact(runners: RunnerFactory, bundle: Bundle, artifact: ArtifactSpec): Model {
-    val input = bundle.manifest.input
-    val where = "${artifact.file} of bundle ${bundle.manifest.name}"
+    val input = bundle.spec.input
+    val where = "${artifact.file} of bundle ${bundle.spec.name}"
     // Each side by itself first: their product may not fit a Long.
     val sides = listOf(input.width, input.height, input.channels)
     if (sides.any { it > LARGEST_INPUT } || sides.reduce(Long::times) > LARGEST_INPUT) {
@@ -63,7 +63,7 @@ internal fun openArtifact(runners: RunnerFactory, bundle: Bundle, artifact: Arti
     val file = ModelFile(artifact.file, artifact.format, bytes, shape, artifact.sha256)
     val model = Model.open(runners, file)
     try {
-        checkOutputs(model, FloatArray(width * height * channels), bundle.manifest, where)
+        checkOutputs(model, FloatArray(width * height * channels), bundle.spec, where)
     } catch (error: Throwable) {
         model.close()
         throw error
@@ -71,14 +71,14 @@ internal fun openArtifact(runners: RunnerFactory, bundle: Bundle, artifact: Arti
     return model
 }
 
-private fun checkOutputs(model: Model, input: FloatArray, manifest: Manifest, where: String) {
+private fun checkOutputs(model: Model, input: FloatArray, spec: ModelSpec, where: String) {
     val outputs = try {
         model.run(input)
     } catch (error: InferenceException) {
         throw ManifestException("$where does not take the manifest's input: ${error.message}", error)
     }
-    val heads = manifest.heads.map { Triple(it.name.key, it.output, it.labels.size.toLong()) }
-    val embeddings = manifest.embeddings.map { Triple(it.name, it.output, it.width) }
+    val heads = spec.heads.map { Triple(it.name.key, it.output, it.labels.size.toLong()) }
+    val embeddings = spec.embeddings.map { Triple(it.name, it.output, it.width) }
     for ((name, output, width) in heads + embeddings) {
         val found = outputs.withIndex().find { it.index.toLong() == output }?.value?.size
         if (found?.toLong() == width) continue

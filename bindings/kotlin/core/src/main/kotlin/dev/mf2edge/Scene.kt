@@ -18,7 +18,7 @@ internal class Scene(private val pipeline: Pipeline, detectEveryMs: Double) {
         // A face whose frame could not be read has a track, and nothing to close.
         for (id in found.gone) people.remove(id)?.let { tell(it.smoother.close(timestampMs)) }
         val states = found.faces.map { track ->
-            val person = people.getOrPut(track.id) { Person(pipeline.info.manifest, track.id) }
+            val person = people.getOrPut(track.id) { Person(pipeline.info.spec, track.id) }
             val raw = pipeline.analyze(frame, person.smooth(track.face, timestampMs))
             val smoothed = person.smoother.update(raw, timestampMs)
             tell(smoothed.events)
@@ -42,9 +42,9 @@ internal class Scene(private val pipeline: Pipeline, detectEveryMs: Double) {
 }
 
 /** What a stream remembers of one face. */
-private class Person(manifest: Manifest, id: Int) {
-    val smoother = Smoother(manifest, id)
-    private val points = OneEuro(manifest.smoothing.landmarks, together = true)
+private class Person(spec: ModelSpec, id: Int) {
+    val smoother = Smoother(spec, id)
+    private val points = OneEuro(spec.smoothing.landmarks, together = true)
     private var lastMs: Double? = null
 
     /** The face with its box and landmarks smoothed, so that the crop does not jitter. */

@@ -9,11 +9,11 @@ private val TRUSTED = setOf(Reason.CONFIDENT, Reason.LOW_CONFIDENCE)
  * The steps are those of mf2_edge/tracking/smoother.py; parameters are the manifest's `smoothing`. Constant in
  * size, whatever the length of the stream.
  */
-internal class Smoother(private val manifest: Manifest, private val trackId: Int) {
-    private val emotionFilter = OneEuro(manifest.smoothing.emotion, together = true)
-    private val unitFilter = OneEuro(manifest.smoothing.actionUnits, together = false)
-    private val strengthFilter = OneEuro(manifest.smoothing.actionUnits, together = false)
-    private val visibilityFilter = OneEuro(manifest.smoothing.actionUnits, together = false)
+internal class Smoother(private val spec: ModelSpec, private val trackId: Int) {
+    private val emotionFilter = OneEuro(spec.smoothing.emotion, together = true)
+    private val unitFilter = OneEuro(spec.smoothing.actionUnits, together = false)
+    private val strengthFilter = OneEuro(spec.smoothing.actionUnits, together = false)
+    private val visibilityFilter = OneEuro(spec.smoothing.actionUnits, together = false)
     private val peaks = LinkedHashMap<String, Peak>()
     private var label: String? = null
     private var lastMs: Double? = null
@@ -74,7 +74,7 @@ internal class Smoother(private val manifest: Manifest, private val trackId: Int
         val scores = emotion.scores.keys.zip(smoothed).toMap()
         val best = scores.maxBy { it.value }.key
         val held = label
-        val margin = manifest.smoothing.emotionMargin
+        val margin = spec.smoothing.emotionMargin
         val changes = held == null || scores.getValue(best) >= scores.getValue(held) + margin
         val reported = if (changes) best else held
         label = reported
@@ -82,7 +82,7 @@ internal class Smoother(private val manifest: Manifest, private val trackId: Int
         val reason = when {
             emotion.reason !in TRUSTED -> emotion.reason
             reported != emotion.rawLabel -> Reason.SMOOTHED
-            score < manifest.decoding.minEmotionScore -> Reason.LOW_CONFIDENCE
+            score < spec.decoding.minEmotionScore -> Reason.LOW_CONFIDENCE
             else -> Reason.CONFIDENT
         }
         return Emotion(
@@ -91,12 +91,12 @@ internal class Smoother(private val manifest: Manifest, private val trackId: Int
             score,
             scores,
             ofVisibility(reason, hidden),
-            manifest.reliabilityOf(reported),
+            spec.reliabilityOf(reported),
         )
     }
 
     private fun isPresent(unit: String, score: Double, first: Boolean): Boolean {
-        val slack = manifest.smoothing.auHysteresis
+        val slack = spec.smoothing.auHysteresis
         if (first) return score >= PRESENT
         return score >= PRESENT + if (unit in peaks) -slack else slack
     }

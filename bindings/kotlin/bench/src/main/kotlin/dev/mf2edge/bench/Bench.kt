@@ -41,7 +41,7 @@ public class Bench(
     private val clock: Clock = System::nanoTime,
     private val tell: (String) -> Unit = {},
 ) {
-    /** The bundle, its manifest checked. */
+    /** The bundle, its `model.json` checked. */
     public val bundle: Bundle = Bundle.load(files)
 
     /**
@@ -50,7 +50,7 @@ public class Bench(
      *
      * @throws dev.mf2edge.ChecksumException if a model in the app is damaged
      */
-    public fun runs(): List<Run> = bundle.manifest.artifacts
+    public fun runs(): List<Run> = bundle.spec.artifacts
         .filter { it.ioDtype == IoDtype.FLOAT32 && it.delegate == null && isHere(it) }
         .flatMap { artifact ->
             val model = modelFile(artifact)
@@ -80,7 +80,7 @@ public class Bench(
     }
 
     private fun modelFile(artifact: ArtifactSpec): ModelFile {
-        val (width, height, channels) = bundle.manifest.input.let {
+        val (width, height, channels) = bundle.spec.input.let {
             Triple(it.width.toInt(), it.height.toInt(), it.channels.toInt())
         }
         val shape = when (artifact.layout) {
@@ -93,8 +93,8 @@ public class Bench(
 
     /** Noise: a network's time hangs on the size of its input, not on what it shows. */
     private fun input(artifact: ArtifactSpec): FloatArray {
-        val sides = bundle.manifest.input
-        val (mean, std) = bundle.manifest.preprocessing.let { it.mean.first() to it.std.first() }
+        val sides = bundle.spec.input
+        val (mean, std) = bundle.spec.preprocessing.let { it.mean.first() to it.std.first() }
         val noise = Random(SEED)
         return FloatArray((sides.width * sides.height * sides.channels).toInt()) {
             val pixel = noise.nextDouble(0.0, 255.0)

@@ -47,7 +47,7 @@ public class BenchActivity : Activity() {
         val bench = Bench(files, engines(), photo(), tell = ::tell)
         val runs = bench.runs()
         val text = deviceReport(
-            bench.bundle.manifest.name,
+            bench.bundle.spec.name,
             bench.bundle.manifestSha256,
             Instant.now().toString(),
             phone(this, before),

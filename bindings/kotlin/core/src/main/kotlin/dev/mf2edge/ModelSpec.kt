@@ -8,39 +8,39 @@ private const val SMALLEST = 1e-4
 private val VERSION = Regex("([0-9]+)\\.([0-9]+)")
 
 /**
- * The manifest in the bytes of a `manifest.json`; [source] (its path) is named in messages.
+ * The contents of a `model.json`; [source] (its path) is named in messages.
  *
- * The same verdicts as `mf2_edge.bundle.manifest.parse_manifest`.
+ * The same verdicts as `mf2_edge.bundle.model_json.parse_model`.
  *
- * @throws ManifestException for what is not JSON, a missing, unknown or ill-typed key, another major
+ * @throws ManifestException for what is not JSON, a missing, unknown, repeated or ill-typed key, another major
  *   schema, or parts that contradict each other
  */
-public fun parseManifest(bytes: ByteArray, source: String): Manifest {
+public fun parseModel(bytes: ByteArray, source: String): ModelSpec {
     val raw = try {
         parseJson(bytes)
     } catch (error: JsonException) {
-        throw ManifestException("$source: not valid JSON (${error.message}); expected a manifest")
+        throw ManifestException("$source: not valid JSON (${error.message}); expected a model.json")
     }
-    val manifest = try {
+    val spec = try {
         val json = Json(raw, "$")
         checkVersion(json.struct(closed = false) { required("schema_version") { text() } })
-        json.manifest()
+        json.modelSpec()
     } catch (error: JsonException) {
         throw ManifestException("$source: ${error.message}")
     }
-    val problems = contradictions(manifest)
+    val problems = contradictions(spec)
     if (problems.isNotEmpty()) throw ManifestException("$source: ${problems.joinToString("; ")}")
-    return manifest
+    return spec
 }
 
-/** The head of a name; [parseManifest] makes sure of those that must be there. */
-public fun Manifest.head(name: HeadName): HeadSpec = heads.first { it.name == name }
+/** The head of a name; [parseModel] makes sure of those that must be there. */
+public fun ModelSpec.head(name: HeadName): HeadSpec = heads.first { it.name == name }
 
 /** The head of a name, where the network has one. */
-public fun Manifest.findHead(name: HeadName): HeadSpec? = heads.find { it.name == name }
+public fun ModelSpec.findHead(name: HeadName): HeadSpec? = heads.find { it.name == name }
 
 /** What was measured of an Action Unit or an emotion. */
-public fun Manifest.reliabilityOf(label: String): LabelReliability? =
+public fun ModelSpec.reliabilityOf(label: String): LabelReliability? =
     reliability?.actionUnits?.get(label) ?: reliability?.emotion?.get(label)
 
 private fun checkVersion(version: String) {
@@ -60,42 +60,37 @@ private fun checkVersion(version: String) {
     }
 }
 
-/** Every way in which the parts of a manifest can disagree, which no schema can say. */
-private fun contradictions(manifest: Manifest): List<String> {
-    val names = manifest.heads.map { it.name }
+/** Every way in which the parts of the file can disagree, which no schema can say. */
+private fun contradictions(spec: ModelSpec): List<String> {
+    val names = spec.heads.map { it.name }
     if (repeated(names).isNotEmpty() || !names.containsAll(REQUIRED)) {
         val expected = REQUIRED.joinToString { it.key }
         return listOf(
             "$.heads: expected one head each of $expected, found ${names.joinToString { it.key }}",
         )
     }
-    return headContradictions(manifest) + labelContradictions(manifest) +
-        partContradictions(manifest) + extremes(manifest.calibration)
+    return headContradictions(spec) + labelContradictions(spec) +
+        partContradictions(spec) + extremes(spec.calibration)
 }
 
-private fun headContradictions(manifest: Manifest): List<String> = buildList {
-    for (head in manifest.heads) {
-        val emotion = head.name == HeadName.EMOTION
-        val activation = if (emotion) Activation.SOFTMAX else Activation.SIGMOID
+private fun headContradictions(spec: ModelSpec): List<String> = buildList {
+    for (head in spec.heads) {
         val where = "$.heads (${head.name.key})"
         if (head.labels.isEmpty()) add("$where: no labels; expected one a logit")
         val twice = repeated(head.labels)
         if (twice.isNotEmpty()) add("$where: labels ${twice.joinToString()} more than once")
-        if (head.activation != activation) {
-            add("$where: activation ${head.activation.key}; expected ${activation.key}")
-        }
     }
-    val outputs = manifest.heads.map { it.output } + manifest.embeddings.map { it.output }
+    val outputs = spec.heads.map { it.output } + spec.embeddings.map { it.output }
     if (repeated(outputs).isNotEmpty()) {
         add("$.heads, $.embeddings: outputs ${outputs.joinToString()}; expected different outputs")
     }
 }
 
 /** Labels that mean nothing, and labels by which two parts speak of different things. */
-private fun labelContradictions(manifest: Manifest): List<String> = buildList {
-    val units = manifest.head(HeadName.ACTION_UNITS).labels
-    val strength = manifest.findHead(HeadName.STRENGTH)?.labels.orEmpty()
-    val regions = manifest.findHead(HeadName.VISIBILITY)?.labels.orEmpty()
+private fun labelContradictions(spec: ModelSpec): List<String> = buildList {
+    val units = spec.head(HeadName.ACTION_UNITS).labels
+    val strength = spec.findHead(HeadName.STRENGTH)?.labels.orEmpty()
+    val regions = spec.findHead(HeadName.VISIBILITY)?.labels.orEmpty()
     val unknown = units.filter { it !in ACTION_UNIT_NAMES }
     if (unknown.isNotEmpty()) {
         val found = unknown.joinToString()
@@ -110,9 +105,9 @@ private fun labelContradictions(manifest: Manifest): List<String> = buildList {
         add("$.heads (strength): expected the labels of head action_units in their order")
     }
     val calibrated = listOf(
-        Triple("action_units", manifest.calibration.actionUnits.keys, units),
-        Triple("strength", manifest.calibration.strength.keys, strength),
-        Triple("visibility", manifest.calibration.visibility.keys, regions),
+        Triple("action_units", spec.calibration.actionUnits.keys, units),
+        Triple("strength", spec.calibration.strength.keys, strength),
+        Triple("visibility", spec.calibration.visibility.keys, regions),
     )
     for ((name, found, labels) in calibrated) {
         val odd = (labels - found) + (found - labels.toSet())
@@ -123,11 +118,11 @@ private fun labelContradictions(manifest: Manifest): List<String> = buildList {
             )
         }
     }
-    val emotions = manifest.head(HeadName.EMOTION).labels
+    val emotions = spec.head(HeadName.EMOTION).labels
     val named = listOf(
-        Triple("experimental", manifest.experimental, units),
-        Triple("reliability.action_units", manifest.reliability?.actionUnits?.keys.orEmpty(), units),
-        Triple("reliability.emotion", manifest.reliability?.emotion?.keys.orEmpty(), emotions),
+        Triple("experimental", spec.experimental, units),
+        Triple("reliability.action_units", spec.reliability?.actionUnits?.keys.orEmpty(), units),
+        Triple("reliability.emotion", spec.reliability?.emotion?.keys.orEmpty(), emotions),
     )
     for ((part, found, labels) in named) {
         val odd = found - labels.toSet()
@@ -135,8 +130,8 @@ private fun labelContradictions(manifest: Manifest): List<String> = buildList {
     }
 }
 
-private fun partContradictions(manifest: Manifest): List<String> = buildList {
-    val (template, size) = manifest.alignment to manifest.input
+private fun partContradictions(spec: ModelSpec): List<String> = buildList {
+    val (template, size) = spec.alignment to spec.input
     if (template.width != size.width || template.height != size.height) {
         add(
             "$.alignment is ${template.width}x${template.height} px, but $.input takes " +
@@ -155,14 +150,14 @@ private fun partContradictions(manifest: Manifest): List<String> = buildList {
     if (template.points.values.map { point -> point.map { it + 0.0 } }.toSet().size < 2) {
         add("$.alignment.points: expected at least two different points")
     }
-    if (manifest.preprocessing.std.any { it == 0.0 }) {
+    if (spec.preprocessing.std.any { it == 0.0 }) {
         add("$.preprocessing.std: 0 would divide by zero; expected numbers other than 0")
     }
-    if (manifest.artifacts.isEmpty()) add("$.artifacts: empty; expected at least one model file")
-    for (twice in repeated(manifest.artifacts.map(::kindOf))) {
+    if (spec.artifacts.isEmpty()) add("$.artifacts: empty; expected at least one model file")
+    for (twice in repeated(spec.artifacts.map(::kindOf))) {
         add("$.artifacts: $twice more than once; expected one file of a kind")
     }
-    for (file in manifest.artifacts.map { it.file } + manifest.goldens.map { it.file }) {
+    for (file in spec.artifacts.map { it.file }) {
         if (leaves(file)) add("`$file` is not a path inside the bundle")
     }
 }

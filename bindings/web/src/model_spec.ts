@@ -1,7 +1,7 @@
 /**
- * Reading and checking `manifest.json`, the only place of facts about a model.
+ * Reading and checking `model.json`, which holds what is needed of a bundle's manifest.
  *
- * The same verdicts as `mf2_edge.bundle.manifest.parse_manifest`: the JSON Schema that Python generates
+ * The same verdicts as `mf2_edge.bundle.model_json.parse_model`: the JSON Schema that Python generates
  * says what each key is, and `contradictions` what no schema can say.
  */
 import { Validator, type OutputUnit } from "@cfworker/json-schema";
@@ -10,59 +10,72 @@ import {
   ACTION_UNIT_NAMES,
   LANDMARK_NAMES,
   REGIONS,
-  MANIFEST_SCHEMA,
+  MODEL_SCHEMA,
   SCHEMA_VERSION,
   type CalibrationSpec,
   type HeadSpec,
   type LabelReliability,
-  type Manifest,
-} from "./manifest_types.js";
+  type ModelSpec,
+} from "./model_types.js";
 
-const ACTIVATIONS = {
-  emotion: "softmax",
-  action_units: "sigmoid",
-  strength: "sigmoid",
-  visibility: "sigmoid",
-} as const;
 const REQUIRED = ["emotion", "action_units"] as const;
 /** Of temperatures and slopes; its inverse is the largest. */
 const SMALLEST = 1e-4;
 
 /**
- * The manifest in a JSON text; `source` (its URL) is named in errors.
+ * The contents of a `model.json`; `source` (its URL) is named in errors.
  *
- * Throws ManifestError: not JSON, a missing, unknown or ill-typed key, a newer major schema, or
+ * Throws ManifestError: not JSON, a missing, unknown, repeated or ill-typed key, another major schema, or
  * parts that contradict each other.
  */
-export function parseManifest(text: string, source: string): Manifest {
+export function parseModel(text: string, source: string): ModelSpec {
   let raw: unknown;
   try {
     raw = JSON.parse(text);
   } catch (error) {
-    throw new ManifestError(`${source}: not valid JSON (${said(error)}); expected a manifest`);
+    throw new ManifestError(`${source}: not valid JSON (${said(error)}); expected a model.json`);
+  }
+  const twice = repeatedKey(text);
+  if (twice !== undefined) {
+    throw new ManifestError(`${source}: key \`${twice}\` more than once; expected each once`);
   }
   checkVersion((raw as { schema_version?: unknown } | null)?.schema_version, source);
   const { valid, errors } = validator().validate(raw);
   if (!valid) throw new ManifestError(`${source}: ${explain(errors)}`);
-  const manifest = withDefaults(raw, MANIFEST_SCHEMA as Schema) as Manifest;
-  const problems = [...contradictions(manifest)];
+  const spec = withDefaults(raw, MODEL_SCHEMA as Schema) as ModelSpec;
+  const problems = [...contradictions(spec)];
   if (problems.length > 0) throw new ManifestError(`${source}: ${problems.join("; ")}`);
-  return manifest;
+  return spec;
 }
 
-/** The head of a name; `parseManifest` makes sure of those that must be there. */
-export function headOf(manifest: Manifest, name: HeadSpec["name"]): HeadSpec {
-  return manifest.heads.find((head) => head.name === name)!;
+/** A key that an object of a JSON text, known to be sound, holds twice: JSON.parse takes the last. */
+function repeatedKey(text: string): string | undefined {
+  const open: Set<string>[] = [];
+  for (const [token, string, colon] of text.matchAll(/("(?:[^"\\]|\\.)*")(\s*:)?|[{}]/g)) {
+    if (token === "{") open.push(new Set());
+    else if (token === "}") open.pop();
+    else if (colon !== undefined) {
+      const key = JSON.parse(string!) as string;
+      if (open.at(-1)!.has(key)) return key;
+      open.at(-1)!.add(key);
+    }
+  }
+  return undefined;
+}
+
+/** The head of a name; `parseModel` makes sure of those that must be there. */
+export function headOf(spec: ModelSpec, name: HeadSpec["name"]): HeadSpec {
+  return spec.heads.find((head) => head.name === name)!;
 }
 
 /** The head of a name, where the network has one. */
-export function findHead(manifest: Manifest, name: HeadSpec["name"]): HeadSpec | undefined {
-  return manifest.heads.find((head) => head.name === name);
+export function findHead(spec: ModelSpec, name: HeadSpec["name"]): HeadSpec | undefined {
+  return spec.heads.find((head) => head.name === name);
 }
 
 /** What was measured of an Action Unit or an emotion. */
-export function reliabilityOf(manifest: Manifest, label: string): LabelReliability | null {
-  const told = manifest.reliability;
+export function reliabilityOf(spec: ModelSpec, label: string): LabelReliability | null {
+  const told = spec.reliability;
   return told?.action_units[label] ?? told?.emotion[label] ?? null;
 }
 
@@ -70,7 +83,7 @@ let compiled: Validator | undefined;
 
 /** Made when first needed, so that importing the package costs nothing. */
 function validator(): Validator {
-  return (compiled ??= new Validator(MANIFEST_SCHEMA as object, "2020-12", false));
+  return (compiled ??= new Validator(MODEL_SCHEMA as object, "2020-12", false));
 }
 
 function checkVersion(version: unknown, source: string): void {
@@ -116,7 +129,7 @@ interface Schema {
 /** A checked value with the keys that the file left out, as the schema fills them in. */
 function withDefaults(value: unknown, schema: Schema): unknown {
   if (schema.$ref) {
-    const definitions = MANIFEST_SCHEMA["$defs"] as Record<string, Schema>;
+    const definitions = MODEL_SCHEMA["$defs"] as Record<string, Schema>;
     return withDefaults(value, definitions[schema.$ref.split("/").at(-1)!]!);
   }
   if (schema.anyOf) return value === null ? null : withDefaults(value, schema.anyOf[0]!);
@@ -134,17 +147,17 @@ function withDefaults(value: unknown, schema: Schema): unknown {
   return Object.fromEntries([...filled, ...absent.map(([key, part]) => [key, part.default])]);
 }
 
-/** Every way in which the parts of a manifest can disagree. */
-function* contradictions(manifest: Manifest): Generator<string> {
-  const names = manifest.heads.map((head) => head.name);
+/** Every way in which the parts of the file can disagree. */
+function* contradictions(spec: ModelSpec): Generator<string> {
+  const names = spec.heads.map((head) => head.name);
   if (repeated(names).length > 0 || !REQUIRED.every((name) => names.includes(name))) {
     yield `$.heads: expected one head each of ${REQUIRED.join(", ")}, found ${names.join(", ")}`;
     return;
   }
-  yield* headContradictions(manifest);
-  yield* labelContradictions(manifest);
-  yield* extremes(manifest.calibration);
-  const { alignment, input, preprocessing, artifacts, goldens } = manifest;
+  yield* headContradictions(spec);
+  yield* labelContradictions(spec);
+  yield* extremes(spec.calibration);
+  const { alignment, input, preprocessing, artifacts } = spec;
   if (alignment.width !== input.width || alignment.height !== input.height) {
     yield (
       `$.alignment is ${alignment.width}x${alignment.height} px, but $.input takes ` +
@@ -175,7 +188,7 @@ function* contradictions(manifest: Manifest): Generator<string> {
   for (const twice of repeated(kinds)) {
     yield `$.artifacts: ${twice} more than once; expected one file of a kind`;
   }
-  for (const { file } of [...artifacts, ...goldens]) {
+  for (const { file } of artifacts) {
     if (leaves(file)) yield `\`${file}\` is not a path inside the bundle`;
   }
 }
@@ -202,27 +215,24 @@ function* extremes(calibration: CalibrationSpec): Generator<string> {
   }
 }
 
-function* headContradictions(manifest: Manifest): Generator<string> {
-  for (const { name, labels, activation } of manifest.heads) {
+function* headContradictions(spec: ModelSpec): Generator<string> {
+  for (const { name, labels } of spec.heads) {
     const where = `$.heads (${name})`;
     if (labels.length === 0) yield `${where}: no labels; expected one a logit`;
     const twice = repeated(labels);
     if (twice.length > 0) yield `${where}: labels ${twice.join(", ")} more than once`;
-    if (activation !== ACTIVATIONS[name]) {
-      yield `${where}: activation ${activation}; expected ${ACTIVATIONS[name]}`;
-    }
   }
-  const outputs = [...manifest.heads, ...manifest.embeddings].map((each) => each.output);
+  const outputs = [...spec.heads, ...spec.embeddings].map((each) => each.output);
   if (repeated(outputs).length > 0) {
     yield `$.heads, $.embeddings: outputs ${outputs.join(", ")}; expected different outputs`;
   }
 }
 
 /** Labels that mean nothing, and labels by which two parts speak of different things. */
-function* labelContradictions(manifest: Manifest): Generator<string> {
-  const units = headOf(manifest, "action_units").labels;
-  const strength = findHead(manifest, "strength")?.labels ?? [];
-  const regions = findHead(manifest, "visibility")?.labels ?? [];
+function* labelContradictions(spec: ModelSpec): Generator<string> {
+  const units = headOf(spec, "action_units").labels;
+  const strength = findHead(spec, "strength")?.labels ?? [];
+  const regions = findHead(spec, "visibility")?.labels ?? [];
   const unknown = units.filter((label) => !Object.hasOwn(ACTION_UNIT_NAMES, label));
   if (unknown.length > 0) {
     yield `$.heads (action_units): ${unknown.join(", ")} are not FACS Action Units such as AU12`;
@@ -237,7 +247,7 @@ function* labelContradictions(manifest: Manifest): Generator<string> {
   if (strength.length > 0 && strength.join() !== units.join()) {
     yield "$.heads (strength): expected the labels of head action_units in their order";
   }
-  const { calibration, reliability } = manifest;
+  const { calibration, reliability } = spec;
   const calibrated = [
     ["action_units", Object.keys(calibration.action_units), units],
     ["strength", Object.keys(calibration.strength), strength],
@@ -253,12 +263,12 @@ function* labelContradictions(manifest: Manifest): Generator<string> {
     }
   }
   const named = [
-    ["experimental", manifest.experimental, units],
+    ["experimental", spec.experimental, units],
     ["reliability.action_units", Object.keys(reliability?.action_units ?? {}), units],
     [
       "reliability.emotion",
       Object.keys(reliability?.emotion ?? {}),
-      headOf(manifest, "emotion").labels,
+      headOf(spec, "emotion").labels,
     ],
   ] as const;
   for (const [part, found, labels] of named) {

@@ -96,13 +96,7 @@ public enum Reason: String, CaseIterable, Sendable {
     case smoothed = "smoothed"
 }
 
-/// Activation, in the manifest. `rawValue` is the word in JSON.
-public enum Activation: String, CaseIterable, Sendable {
-    case sigmoid = "sigmoid"
-    case softmax = "softmax"
-}
-
-/// ArtifactFormat, in the manifest. `rawValue` is the word in JSON.
+/// ArtifactFormat, in `model.json`. `rawValue` is the word in JSON.
 public enum ArtifactFormat: String, CaseIterable, Sendable {
     case coreml = "coreml"
     case executorch = "executorch"
@@ -110,23 +104,13 @@ public enum ArtifactFormat: String, CaseIterable, Sendable {
     case tflite = "tflite"
 }
 
-/// Border, in the manifest. `rawValue` is the word in JSON.
-public enum Border: String, CaseIterable, Sendable {
-    case replicate = "replicate"
-}
-
-/// Color, in the manifest. `rawValue` is the word in JSON.
-public enum ColorOrder: String, CaseIterable, Sendable {
-    case rgb = "rgb"
-}
-
-/// Delegate, in the manifest. `rawValue` is the word in JSON.
+/// Delegate, in `model.json`. `rawValue` is the word in JSON.
 public enum Delegate: String, CaseIterable, Sendable {
     case coreml = "coreml"
     case vulkan = "vulkan"
 }
 
-/// HeadName, in the manifest. `rawValue` is the word in JSON.
+/// HeadName, in `model.json`. `rawValue` is the word in JSON.
 public enum HeadName: String, CaseIterable, Sendable {
     case actionUnits = "action_units"
     case emotion = "emotion"
@@ -134,52 +118,29 @@ public enum HeadName: String, CaseIterable, Sendable {
     case visibility = "visibility"
 }
 
-/// Interpolation, in the manifest. `rawValue` is the word in JSON.
-public enum Interpolation: String, CaseIterable, Sendable {
-    case bilinear = "bilinear"
-}
-
-/// IoDtype, in the manifest. `rawValue` is the word in JSON.
+/// IoDtype, in `model.json`. `rawValue` is the word in JSON.
 public enum IoDtype: String, CaseIterable, Sendable {
     case float32 = "float32"
     case int8 = "int8"
 }
 
-/// Layout, in the manifest. `rawValue` is the word in JSON.
+/// Layout, in `model.json`. `rawValue` is the word in JSON.
 public enum TensorLayout: String, CaseIterable, Sendable {
     case nchw = "NCHW"
     case nhwc = "NHWC"
 }
 
-/// ModelInput, in the manifest. `rawValue` is the word in JSON.
+/// ModelInput, in `model.json`. `rawValue` is the word in JSON.
 public enum ModelInput: String, CaseIterable, Sendable {
     case image = "image"
     case tensor = "tensor"
 }
 
-/// Precision, in the manifest. `rawValue` is the word in JSON.
+/// Precision, in `model.json`. `rawValue` is the word in JSON.
 public enum Precision: String, CaseIterable, Sendable {
     case fp16 = "fp16"
     case fp32 = "fp32"
     case int8 = "int8"
-}
-
-/// Terms of one data set that the weights were trained on.
-public struct DataTerms: Equatable, Sendable {
-    /// Name of the data set, as its authors write it.
-    public let name: String
-    /// Its licence or terms of use, in a line.
-    public let terms: String
-}
-
-/// Licence of the weights; the licence of the code is another matter.
-public struct LicenseSpec: Equatable, Sendable {
-    /// SPDX identifier, or a `LicenseRef-...` of our own.
-    public let name: String
-    /// What one may do with the weights, in a sentence.
-    public let summary: String
-    /// The data that the weights were trained on, whose terms limit their use.
-    public let data: [DataTerms]
 }
 
 /// The image that the model takes.
@@ -188,10 +149,18 @@ public struct InputSpec: Equatable, Sendable {
     public let width: Int
     /// Pixels.
     public let height: Int
-    /// Colour channels.
+    /// Red, green and blue, in this order.
     public let channels: Int
-    /// Order of the channels.
-    public let color: ColorOrder
+}
+
+extension InputSpec {
+    init(_ json: Json) throws {
+        let fields: Fields = try json.fields()
+        self.width = try fields.required("width").whole(above: 0)
+        self.height = try fields.required("height").whole(above: 0)
+        self.channels = try fields.required("channels").whole(least: 3, most: 3)
+        try fields.close()
+    }
 }
 
 /// The template that a face is brought to by a similarity transform (see `align.py`).
@@ -202,18 +171,33 @@ public struct AlignmentSpec: Equatable, Sendable {
     public let height: Int
     /// Template position (x, y) in pixels of each landmark used, keyed by fields of `Landmarks`.
     public let points: OrderedMap<[Double]>
-    /// Resampling, as `align.py` specifies it.
-    public let interpolation: Interpolation
-    /// What lies outside the frame: its nearest edge pixel.
-    public let border: Border
+}
+
+extension AlignmentSpec {
+    init(_ json: Json) throws {
+        let fields: Fields = try json.fields()
+        self.width = try fields.required("width").whole(above: 0)
+        self.height = try fields.required("height").whole(above: 0)
+        self.points = try fields.required("points").members { try $0.list(length: 2) { try $0.number() } }
+        try fields.close()
+    }
 }
 
 /// From pixels (0..255) to the numbers the network takes: `x = (pixel - mean) / std`.
 public struct PreprocessingSpec: Equatable, Sendable {
-    /// A value a channel, in pixel units, in the order of `input.color`.
+    /// A value a channel, in pixel units: red, green, blue.
     public let mean: [Double]
     /// A value a channel, in pixel units; never 0.
     public let std: [Double]
+}
+
+extension PreprocessingSpec {
+    init(_ json: Json) throws {
+        let fields: Fields = try json.fields()
+        self.mean = try fields.required("mean").list(length: 3) { try $0.number() }
+        self.std = try fields.required("std").list(length: 3) { try $0.number() }
+        try fields.close()
+    }
 }
 
 /// One output of the network: logits, one a label.
@@ -222,10 +206,18 @@ public struct HeadSpec: Equatable, Sendable {
     public let name: HeadName
     /// Position among the outputs, in the order in which the exported model returns them.
     public let output: Int
-    /// Turns calibrated logits into scores: softmax over labels, or sigmoid label by label.
-    public let activation: Activation
     /// Meaning of each logit, in order.
     public let labels: [String]
+}
+
+extension HeadSpec {
+    init(_ json: Json) throws {
+        let fields: Fields = try json.fields()
+        self.name = try fields.required("name").choice(HeadName.self)
+        self.output = try fields.required("output").whole(least: 0)
+        self.labels = try fields.required("labels").list { try $0.text(least: 1) }
+        try fields.close()
+    }
 }
 
 /// One more output of the network: a feature vector that heads of other tasks read.
@@ -238,12 +230,28 @@ public struct EmbeddingSpec: Equatable, Sendable {
     public let width: Int
 }
 
+extension EmbeddingSpec {
+    init(_ json: Json) throws {
+        let fields: Fields = try json.fields()
+        self.name = try fields.required("name").text(least: 1)
+        self.output = try fields.required("output").whole(least: 0)
+        self.width = try fields.required("width").whole(above: 0)
+        try fields.close()
+    }
+}
+
 /// `scores = softmax(logits / temperature)` (Guo et al. 2017, arXiv:1706.04599).
 public struct EmotionCalibration: Equatable, Sendable {
     /// 1 leaves the scores as they are; above 1 makes them less sure.
     public let temperature: Double
-    /// Data set and split that it was fitted on; never test data.
-    public let fittedOn: String
+}
+
+extension EmotionCalibration {
+    init(_ json: Json) throws {
+        let fields: Fields = try json.fields()
+        self.temperature = try fields.required("temperature").number(above: 0.0)
+        try fields.close()
+    }
 }
 
 /// `score = sigmoid(scale * logit + bias)` (Platt 1999), placed so that 0.5 decides.
@@ -252,16 +260,29 @@ public struct ActionUnitCalibration: Equatable, Sendable {
     public let scale: Double
     /// Offset of the scaled logit; a decision at another score than 0.5 is folded into it.
     public let bias: Double
-    /// Data set and split that these were fitted on; never test data.
-    public let fittedOn: String
+}
+
+extension ActionUnitCalibration {
+    init(_ json: Json) throws {
+        let fields: Fields = try json.fields()
+        self.scale = try fields.required("scale").number(above: 0.0)
+        self.bias = try fields.required("bias").number()
+        try fields.close()
+    }
 }
 
 /// `score = sigmoid(logit + bias)`; a region can be judged where it is 0.5 or more.
 public struct VisibilityCalibration: Equatable, Sendable {
     /// Offset of the logit.
     public let bias: Double
-    /// Data set and split that it was fitted on; never test data.
-    public let fittedOn: String
+}
+
+extension VisibilityCalibration {
+    init(_ json: Json) throws {
+        let fields: Fields = try json.fields()
+        self.bias = try fields.required("bias").number()
+        try fields.close()
+    }
 }
 
 /// From logits to scores that mean what they say.
@@ -276,6 +297,17 @@ public struct CalibrationSpec: Equatable, Sendable {
     public let visibility: OrderedMap<VisibilityCalibration>
 }
 
+extension CalibrationSpec {
+    init(_ json: Json) throws {
+        let fields: Fields = try json.fields()
+        self.emotion = try fields.required("emotion").read(EmotionCalibration.init(_:))
+        self.actionUnits = try fields.required("action_units").members { try $0.read(ActionUnitCalibration.init(_:)) }
+        self.strength = try fields.optional("strength")?.members { try $0.read(ActionUnitCalibration.init(_:)) } ?? OrderedMap()
+        self.visibility = try fields.optional("visibility")?.members { try $0.read(VisibilityCalibration.init(_:)) } ?? OrderedMap()
+        try fields.close()
+    }
+}
+
 /// When an answer deserves less trust.
 public struct DecodingSpec: Equatable, Sendable {
     /// Below this the emotion's reason is `low_confidence`.
@@ -286,6 +318,16 @@ public struct DecodingSpec: Equatable, Sendable {
     public let minFaceSize: Double
 }
 
+extension DecodingSpec {
+    init(_ json: Json) throws {
+        let fields: Fields = try json.fields()
+        self.minEmotionScore = try fields.required("min_emotion_score").number(least: 0.0, most: 1.0)
+        self.auMargin = try fields.required("au_margin").number(least: 0.0, most: 1.0)
+        self.minFaceSize = try fields.required("min_face_size").number(least: 0.0)
+        try fields.close()
+    }
+}
+
 /// One filter of `one_euro.py`.
 public struct OneEuroSpec: Equatable, Sendable {
     /// Cut-off where nothing moves: lower is smoother.
@@ -294,6 +336,16 @@ public struct OneEuroSpec: Equatable, Sendable {
     public let beta: Double
     /// Of the filter that the speed is taken through.
     public let speedCutoffHz: Double
+}
+
+extension OneEuroSpec {
+    init(_ json: Json) throws {
+        let fields: Fields = try json.fields()
+        self.minCutoffHz = try fields.required("min_cutoff_hz").number(above: 0.0)
+        self.beta = try fields.required("beta").number(least: 0.0)
+        self.speedCutoffHz = try fields.optional("speed_cutoff_hz")?.number(above: 0.0) ?? 1.0
+        try fields.close()
+    }
 }
 
 /// How a stream smooths the results of single frames (see `smoother.py`).
@@ -310,72 +362,16 @@ public struct SmoothingSpec: Equatable, Sendable {
     public let auHysteresis: Double
 }
 
-/// How far an artifact's outputs are from the model it was exported from.
-public struct ParitySpec: Equatable, Sendable {
-    /// Number of aligned faces compared.
-    public let images: Int
-    /// Largest difference of any score, 0..1.
-    public let maxAbsDifference: Double
-    /// Mean difference of the scores, 0..1.
-    public let meanAbsDifference: Double
-    /// Part of the faces with the same emotion label.
-    public let emotionAgreement: Double
-    /// Part of the AU decisions that are the same.
-    public let auAgreement: Double
-    /// Peak signal-to-noise ratio of all scores, dB, their peak 1; null where none differs.
-    public let psnrDb: Double?
-    /// What the artifact was compared with.
-    public let reference: String
-    /// What ran the artifact for the comparison; null where not recorded.
-    public let engine: String?
-    /// Which faces.
-    public let data: String
-}
-
-/// A figure for one label.
-public struct LabelAccuracy: Equatable, Sendable {
-    /// In the metric of the `AccuracySpec`.
-    public let value: Double
-    /// Positive examples of the label.
-    public let support: Int
-    /// Area under the ROC curve, where measured.
-    public let auc: Double?
-    /// Lower bound of `value`, in the interval of the `AccuracySpec`; null where not computed.
-    public let low: Double?
-    /// Upper bound of `value`.
-    public let high: Double?
-}
-
-/// One measurement, with its conditions.
-public struct AccuracySpec: Equatable, Sendable {
-    /// Data set measured on.
-    public let dataset: String
-    /// Which part of it.
-    public let split: String
-    /// How: folds, where thresholds come from, what was left out.
-    public let `protocol`: String
-    /// What `value` is, e.g. `accuracy` or `mean_f1`.
-    public let metric: String
-    /// What the network computed in.
-    public let precision: Precision
-    /// The figure.
-    public let value: Double
-    /// Lower bound of its confidence interval; null where not computed.
-    public let low: Double?
-    /// Upper bound of its confidence interval.
-    public let high: Double?
-    /// Which interval, and how it was computed.
-    public let interval: String?
-    /// Number of images.
-    public let n: Int
-    /// Seed of the split; null where the split is fixed.
-    public let seed: Int?
-    /// The same, label by label.
-    public let labels: OrderedMap<LabelAccuracy>
-    /// Day of the measurement, ISO 8601.
-    public let date: String
-    /// What it ran on.
-    public let machine: String
+extension SmoothingSpec {
+    init(_ json: Json) throws {
+        let fields: Fields = try json.fields()
+        self.emotion = try fields.optional("emotion")?.read(OneEuroSpec.init(_:)) ?? OneEuroSpec(minCutoffHz: 1.5, beta: 0.5, speedCutoffHz: 1.0)
+        self.actionUnits = try fields.optional("action_units")?.read(OneEuroSpec.init(_:)) ?? OneEuroSpec(minCutoffHz: 1.5, beta: 0.5, speedCutoffHz: 1.0)
+        self.landmarks = try fields.optional("landmarks")?.read(OneEuroSpec.init(_:)) ?? OneEuroSpec(minCutoffHz: 2.0, beta: 12.0, speedCutoffHz: 1.0)
+        self.emotionMargin = try fields.optional("emotion_margin")?.number(least: 0.0, most: 1.0) ?? 0.05
+        self.auHysteresis = try fields.optional("au_hysteresis")?.number(least: 0.0, most: 1.0) ?? 0.04
+        try fields.close()
+    }
 }
 
 /// One exported model file.
@@ -398,48 +394,22 @@ public struct ArtifactSpec: Equatable, Sendable {
     public let bytes: Int
     /// Of the file's bytes, lower-case hexadecimal. A format that is a folder stands in the bundle as one `.zip`.
     public let sha256: String
-    /// Oldest system that runs it, e.g. `{"ios": "17.0", "android": "26"}`.
-    public let minimumOs: OrderedMap<String>
-    /// Measured by the exporter; null where not measured.
-    public let parity: ParitySpec?
-    /// Measured on this very file; what else is known of its numbers stands in the manifest's own `accuracy`.
-    public let accuracy: [AccuracySpec]
 }
 
-/// A file of the bundle that is not a model, such as goldens.
-public struct FileSpec: Equatable, Sendable {
-    /// Path inside the bundle, with forward slashes.
-    public let file: String
-    /// Size of the file.
-    public let bytes: Int
-    /// Of the file's bytes, lower-case hexadecimal.
-    public let sha256: String
-}
-
-/// Where the weights come from.
-public struct ProvenanceSpec: Equatable, Sendable {
-    /// Network and the weights it started from.
-    public let backbone: String
-    /// Configuration of `python -m distill train`.
-    public let trainingConfig: String
-    /// Commit of the code that trained it.
-    public let commit: String
-    /// Of the checkpoint that was exported: heads of other tasks name it.
-    public let checkpointSha256: String?
-    /// sha256 of each data file, by name.
-    public let data: OrderedMap<String>
-    /// Version of each tool that made the bundle, by name.
-    public let tools: OrderedMap<String>
-    /// Date, ISO 8601.
-    public let created: String
-}
-
-/// How much a network computes.
-public struct SizeSpec: Equatable, Sendable {
-    /// Their number, as exported: batch norm folded or not, no buffers.
-    public let parameters: Int
-    /// Of convolutions and linear layers, for one face.
-    public let multiplyAdds: Int
+extension ArtifactSpec {
+    init(_ json: Json) throws {
+        let fields: Fields = try json.fields()
+        self.file = try fields.required("file").text(pattern: #"^[A-Za-z0-9][A-Za-z0-9._+/-]*$"#)
+        self.format = try fields.required("format").choice(ArtifactFormat.self)
+        self.precision = try fields.required("precision").choice(Precision.self)
+        self.layout = try fields.required("layout").choice(TensorLayout.self)
+        self.input = try fields.optional("input")?.choice(ModelInput.self) ?? .tensor
+        self.ioDtype = try fields.optional("io_dtype")?.choice(IoDtype.self) ?? .float32
+        self.delegate = try fields.optional("delegate")?.orNil { try $0.choice(Delegate.self) }
+        self.bytes = try fields.required("bytes").whole(above: 0)
+        self.sha256 = try fields.required("sha256").text(pattern: #"^[0-9a-f]{64}$"#)
+        try fields.close()
+    }
 }
 
 /// How well one label was predicted on one set of faces.
@@ -456,12 +426,33 @@ public struct ReliabilityFigure: Equatable, Sendable {
     public let data: String
 }
 
+extension ReliabilityFigure {
+    init(_ json: Json) throws {
+        let fields: Fields = try json.fields()
+        self.f1 = try fields.required("f1").number(least: 0.0, most: 1.0)
+        self.recall = try fields.required("recall").number(least: 0.0, most: 1.0)
+        self.n = try fields.required("n").whole(above: 0)
+        self.support = try fields.required("support").whole(least: 0)
+        self.data = try fields.required("data").text(least: 1)
+        try fields.close()
+    }
+}
+
 /// One label, on posed faces of a laboratory and on photographs of the world.
 public struct LabelReliability: Equatable, Sendable {
     /// Null where not measured.
     public let laboratory: ReliabilityFigure?
     /// Null where not measured.
     public let world: ReliabilityFigure?
+}
+
+extension LabelReliability {
+    init(_ json: Json) throws {
+        let fields: Fields = try json.fields()
+        self.laboratory = try fields.optional("laboratory")?.orNil { try $0.read(ReliabilityFigure.init(_:)) }
+        self.world = try fields.optional("world")?.orNil { try $0.read(ReliabilityFigure.init(_:)) }
+        try fields.close()
+    }
 }
 
 /// How far each answer can be relied on, as measured on faces that taught nothing.
@@ -472,35 +463,27 @@ public struct ReliabilitySpec: Equatable, Sendable {
     public let actionUnits: OrderedMap<LabelReliability>
 }
 
-/// The teacher network that this one was distilled from, with its own accuracy.
-public struct TeacherSpec: Equatable, Sendable {
-    /// Which network, and how it was read.
-    public let name: String
-    /// Measured in the same way as the bundle's own.
-    public let accuracy: [AccuracySpec]
+extension ReliabilitySpec {
+    init(_ json: Json) throws {
+        let fields: Fields = try json.fields()
+        self.emotion = try fields.optional("emotion")?.members { try $0.read(LabelReliability.init(_:)) } ?? OrderedMap()
+        self.actionUnits = try fields.optional("action_units")?.members { try $0.read(LabelReliability.init(_:)) } ?? OrderedMap()
+        try fields.close()
+    }
 }
 
-/// What a model is for and what it is not; the model card says the same at length.
-public struct CardSpec: Equatable, Sendable {
-    /// What it was made for.
-    public let intendedUse: String
-    /// What it must not be used for, among it what the law forbids.
-    public let misuse: [String]
-    /// What it is not good at, and what was not measured.
-    public let limits: [String]
-}
-
-/// All facts about one model, as `manifest.json` in its bundle holds them.
-public struct Manifest: Equatable, Sendable {
-    /// `MAJOR.MINOR` of this schema.
+/// All that a phone reads about one model, as `model.json` in its bundle holds it.
+public struct ModelSpec: Equatable, Sendable {
+    /// `MAJOR.MINOR` of the schema; the manifest's.
     public let schemaVersion: String
-    /// Name of the bundle; the name of its folder.
+    /// Name of the bundle.
     public let name: String
     /// Version of the weights.
     public let version: String
-    /// What it is, in a sentence.
-    public let description: String
-    public let license: LicenseSpec
+    /// What one may do with the weights, in a sentence.
+    public let license: String
+    /// Of the bytes of `manifest.json`, which this is derived from: names the bundle in records.
+    public let manifestSha256: String
     public let input: InputSpec
     public let alignment: AlignmentSpec
     public let preprocessing: PreprocessingSpec
@@ -512,19 +495,31 @@ public struct Manifest: Equatable, Sendable {
     /// For streams.
     public let smoothing: SmoothingSpec
     public let artifacts: [ArtifactSpec]
-    /// Recorded results of each stage, which every implementation must reproduce.
-    public let goldens: [FileSpec]
-    public let provenance: ProvenanceSpec
-    /// How much it computes.
-    public let size: SizeSpec?
-    /// As measured, never as hoped.
-    public let accuracy: [AccuracySpec]
     /// Label by label; null where not measured.
     public let reliability: ReliabilitySpec?
     /// Action Units that could not be shown reliable: reported only on request.
     public let experimental: [String]
-    /// Null where not measured.
-    public let teacher: TeacherSpec?
-    /// Use, misuse and limits; null where not written.
-    public let card: CardSpec?
+}
+
+extension ModelSpec {
+    init(_ json: Json) throws {
+        let fields: Fields = try json.fields()
+        self.schemaVersion = try fields.required("schema_version").text(pattern: #"^\d+\.\d+$"#)
+        self.name = try fields.required("name").text(pattern: #"^[A-Za-z0-9][A-Za-z0-9._+-]*$"#)
+        self.version = try fields.required("version").text(pattern: #"^[A-Za-z0-9][A-Za-z0-9._+-]*$"#)
+        self.license = try fields.required("license").text(least: 1)
+        self.manifestSha256 = try fields.required("manifest_sha256").text(pattern: #"^[0-9a-f]{64}$"#)
+        self.input = try fields.required("input").read(InputSpec.init(_:))
+        self.alignment = try fields.required("alignment").read(AlignmentSpec.init(_:))
+        self.preprocessing = try fields.required("preprocessing").read(PreprocessingSpec.init(_:))
+        self.heads = try fields.required("heads").list { try $0.read(HeadSpec.init(_:)) }
+        self.embeddings = try fields.optional("embeddings")?.list { try $0.read(EmbeddingSpec.init(_:)) } ?? []
+        self.calibration = try fields.required("calibration").read(CalibrationSpec.init(_:))
+        self.decoding = try fields.required("decoding").read(DecodingSpec.init(_:))
+        self.smoothing = try fields.optional("smoothing")?.read(SmoothingSpec.init(_:)) ?? SmoothingSpec(emotion: OneEuroSpec(minCutoffHz: 1.5, beta: 0.5, speedCutoffHz: 1.0), actionUnits: OneEuroSpec(minCutoffHz: 1.5, beta: 0.5, speedCutoffHz: 1.0), landmarks: OneEuroSpec(minCutoffHz: 2.0, beta: 12.0, speedCutoffHz: 1.0), emotionMargin: 0.05, auHysteresis: 0.04)
+        self.artifacts = try fields.required("artifacts").list { try $0.read(ArtifactSpec.init(_:)) }
+        self.reliability = try fields.optional("reliability")?.orNil { try $0.read(ReliabilitySpec.init(_:)) }
+        self.experimental = try fields.optional("experimental")?.list { try $0.text(least: 1) } ?? []
+        try fields.close()
+    }
 }

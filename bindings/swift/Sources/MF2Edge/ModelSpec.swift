@@ -1,36 +1,36 @@
 import Foundation
 
-/// The manifest in the bytes of a `manifest.json`; `source` (its path) is named in messages.
+/// The contents of a `model.json`; `source` (its path) is named in messages.
 ///
-/// The same verdicts as `mf2_edge.bundle.manifest.parse_manifest`. Throws `Mf2EdgeError.manifest` for what is
-/// not JSON, a missing, unknown or ill-typed key, another major schema, or parts that contradict each
+/// The same verdicts as `mf2_edge.bundle.model_json.parse_model`. Throws `Mf2EdgeError.manifest` for what is
+/// not JSON, a missing, unknown, repeated or ill-typed key, another major schema, or parts that contradict each
 /// other.
-public func parseManifest(_ bytes: [UInt8], source: String) throws -> Manifest {
+public func parseModel(_ bytes: [UInt8], source: String) throws -> ModelSpec {
     let raw: JsonValue
     do {
         raw = try parseJson(bytes)
     } catch let error as JsonError {
         throw Mf2EdgeError.manifest(
-            "\(source): not valid JSON (\(error.message)); expected a manifest"
+            "\(source): not valid JSON (\(error.message)); expected a model.json"
         )
     }
-    let manifest: Manifest
+    let spec: ModelSpec
     do {
         let json = Json(value: raw, place: "$")
         try checkVersion(try json.fields().required("schema_version").text())
-        manifest = try Manifest.read(json)
+        spec = try ModelSpec(json)
     } catch let error as JsonError {
         throw Mf2EdgeError.manifest("\(source): \(error.message)")
     }
-    let problems: [String] = contradictions(manifest)
+    let problems: [String] = contradictions(spec)
     if !problems.isEmpty {
         throw Mf2EdgeError.manifest("\(source): \(problems.joined(separator: "; "))")
     }
-    return manifest
+    return spec
 }
 
-extension Manifest {
-    /// The head of a name; `parseManifest` makes sure of those that must be there.
+extension ModelSpec {
+    /// The head of a name; `parseModel` makes sure of those that must be there.
     public func head(_ name: HeadName) -> HeadSpec {
         return heads.first { $0.name == name } ?? heads[0]
     }
@@ -41,7 +41,7 @@ extension Manifest {
     }
 }
 
-extension Manifest {
+extension ModelSpec {
     /// What was measured of an Action Unit or an emotion.
     public func reliability(of label: String) -> LabelReliability? {
         return reliability?.actionUnits[label] ?? reliability?.emotion[label]
@@ -82,33 +82,28 @@ private func withoutZeros(_ digits: Substring) -> String {
     return kept.isEmpty ? "0" : String(kept)
 }
 
-/// Every way in which the parts of a manifest can disagree, which no schema can say.
-private func contradictions(_ manifest: Manifest) -> [String] {
-    let names: [HeadName] = manifest.heads.map { $0.name }
+/// Every way in which the parts of the file can disagree, which no schema can say.
+private func contradictions(_ spec: ModelSpec) -> [String] {
+    let names: [HeadName] = spec.heads.map { $0.name }
     let once: Bool = Set(names).count == names.count
     if !once || !names.contains(.emotion) || !names.contains(.actionUnits) {
         let found: String = names.map { $0.rawValue }.joined(separator: ", ")
         return ["$.heads: expected one head each of emotion, action_units, found \(found)"]
     }
-    return headContradictions(manifest) + labelContradictions(manifest)
-        + partContradictions(manifest) + extremes(manifest.calibration)
+    return headContradictions(spec) + labelContradictions(spec)
+        + partContradictions(spec) + extremes(spec.calibration)
 }
 
-private func headContradictions(_ manifest: Manifest) -> [String] {
+private func headContradictions(_ spec: ModelSpec) -> [String] {
     var found: [String] = []
-    for head in manifest.heads {
-        let activation: Activation = head.name == .emotion ? .softmax : .sigmoid
+    for head in spec.heads {
         let place: String = "$.heads (\(head.name.rawValue))"
         if head.labels.isEmpty { found.append("\(place): no labels; expected one a logit") }
         if Set(head.labels).count != head.labels.count {
             found.append("\(place): a label comes more than once")
         }
-        if head.activation != activation {
-            let own: String = head.activation.rawValue
-            found.append("\(place): activation \(own); expected \(activation.rawValue)")
-        }
     }
-    let outputs: [Int] = manifest.heads.map { $0.output } + manifest.embeddings.map { $0.output }
+    let outputs: [Int] = spec.heads.map { $0.output } + spec.embeddings.map { $0.output }
     if Set(outputs).count != outputs.count {
         found.append("$.heads, $.embeddings: outputs \(outputs); expected different outputs")
     }
@@ -116,11 +111,11 @@ private func headContradictions(_ manifest: Manifest) -> [String] {
 }
 
 /// Labels that mean nothing, and labels by which two parts speak of different things.
-private func labelContradictions(_ manifest: Manifest) -> [String] {
+private func labelContradictions(_ spec: ModelSpec) -> [String] {
     var found: [String] = []
-    let units: [String] = manifest.head(.actionUnits).labels
-    let strength: [String] = manifest.findHead(.strength)?.labels ?? []
-    let seen: [String] = manifest.findHead(.visibility)?.labels ?? []
+    let units: [String] = spec.head(.actionUnits).labels
+    let strength: [String] = spec.findHead(.strength)?.labels ?? []
+    let seen: [String] = spec.findHead(.visibility)?.labels ?? []
     for unit in units where actionUnitNames[unit] == nil {
         found.append("$.heads (action_units): \(unit) is no FACS Action Unit such as AU12")
     }
@@ -131,9 +126,9 @@ private func labelContradictions(_ manifest: Manifest) -> [String] {
         found.append("$.heads (strength): expected the labels of head action_units in their order")
     }
     let calibrated: [(String, [String], [String])] = [
-        ("action_units", manifest.calibration.actionUnits.keys, units),
-        ("strength", manifest.calibration.strength.keys, strength),
-        ("visibility", manifest.calibration.visibility.keys, seen),
+        ("action_units", spec.calibration.actionUnits.keys, units),
+        ("strength", spec.calibration.strength.keys, strength),
+        ("visibility", spec.calibration.visibility.keys, seen),
     ]
     for (name, keys, labels) in calibrated where Set(keys) != Set(labels) {
         found.append(
@@ -141,11 +136,11 @@ private func labelContradictions(_ manifest: Manifest) -> [String] {
                 + "label"
         )
     }
-    let emotions: [String] = manifest.head(.emotion).labels
+    let emotions: [String] = spec.head(.emotion).labels
     let named: [(String, [String], [String])] = [
-        ("experimental", manifest.experimental, units),
-        ("reliability.action_units", manifest.reliability?.actionUnits.keys ?? [], units),
-        ("reliability.emotion", manifest.reliability?.emotion.keys ?? [], emotions),
+        ("experimental", spec.experimental, units),
+        ("reliability.action_units", spec.reliability?.actionUnits.keys ?? [], units),
+        ("reliability.emotion", spec.reliability?.emotion.keys ?? [], emotions),
     ]
     for (part, told, labels) in named where !told.allSatisfy({ labels.contains($0) }) {
         found.append("$.\(part): names what is no label of the head")
@@ -153,10 +148,10 @@ private func labelContradictions(_ manifest: Manifest) -> [String] {
     return found
 }
 
-private func partContradictions(_ manifest: Manifest) -> [String] {
+private func partContradictions(_ spec: ModelSpec) -> [String] {
     var found: [String] = []
-    let template: AlignmentSpec = manifest.alignment
-    let size: InputSpec = manifest.input
+    let template: AlignmentSpec = spec.alignment
+    let size: InputSpec = spec.input
     if template.width != size.width || template.height != size.height {
         found.append(
             "$.alignment is \(template.width)x\(template.height) px, but $.input takes "
@@ -171,19 +166,17 @@ private func partContradictions(_ manifest: Manifest) -> [String] {
     if places.allSatisfy({ $0 == first }) {
         found.append("$.alignment.points: expected at least two different points")
     }
-    if manifest.preprocessing.std.contains(0) {
+    if spec.preprocessing.std.contains(0) {
         found.append("$.preprocessing.std: 0 would divide by zero; expected numbers other than 0")
     }
-    if manifest.artifacts.isEmpty {
+    if spec.artifacts.isEmpty {
         found.append("$.artifacts: empty; expected at least one model file")
     }
-    let kinds: [String] = manifest.artifacts.map { kind(of: $0) }
+    let kinds: [String] = spec.artifacts.map { kind(of: $0) }
     if Set(kinds).count != kinds.count {
         found.append("$.artifacts: expected one file of a kind")
     }
-    var files: [String] = manifest.artifacts.map { $0.file }
-    files += manifest.goldens.map { $0.file }
-    for file in files where leaves(file) {
+    for file in spec.artifacts.map({ $0.file }) where leaves(file) {
         found.append("`\(file)` is not a path inside the bundle")
     }
     return found

@@ -1,10 +1,10 @@
-"""Cases for a binding's reader of manifests: sound ones, and every way of being wrong.
+"""Cases for a binding's reader of `model.json`: sound ones, and every way of being wrong.
 
-    python -m bindings.manifests OUT.json
+    python -m bindings.model_cases OUT.json
 
-writes a list of {"text": manifest, "valid": verdict of the SDK}. A binding accepts what is valid
+writes a list of {"text": of the file, "valid": verdict of the SDK}. A binding accepts what is valid
 and answers the rest with its ManifestError; the number of other verdicts is what the stage
-`manifest` of its report counts. Cases are changes of the shipped manifest, seeded.
+`manifest` of its report counts. Cases are changes of the shipped file, seeded.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from mf2_edge.bundle.loader import MANIFEST, load_bundle
-from mf2_edge.bundle.manifest import parse_manifest
+from mf2_edge.bundle.loader import MODEL, load_bundle
+from mf2_edge.bundle.model_json import parse_model
 from mf2_edge.errors import ManifestError
 from mf2_edge.io.atomic import replacing
 
 CHANGED: Final = 300
-"""Manifests with one random change each."""
+"""Files with one random change each."""
 
 TRUNCATED: Final = 20
 
@@ -55,7 +55,8 @@ PICKED: Final[tuple[tuple[tuple[str | int, ...], Any], ...]] = (
     (("heads", 0, "output"), 1),
     (("heads", 1, "labels", 0), "AU99"),
     (("heads", 1, "labels", 0), "AU2"),
-    (("heads", 0, "activation"), "sigmoid"),
+    (("license",), ""),
+    (("manifest_sha256",), "A" * 64),
     (("heads", 0, "name"), "action_units"),
     (("alignment", "points"), {"right_eye": [1, 1]}),
     (("alignment", "points"), {"right_eye": [1, 1], "left_eye": [1, 1]}),
@@ -73,7 +74,16 @@ PICKED: Final[tuple[tuple[tuple[str | int, ...], Any], ...]] = (
     (("embeddings",), [{"name": "embedding", "output": 1, "width": 8}]),
     (("unheard_of",), 1),
 )
-"""Places and new values: what parts of a manifest can say against each other."""
+"""Places and new values: what parts of the file can say against each other."""
+
+
+REPEATED: Final = (
+    ('"name":', '"name": "other", "name":'),
+    ('"output": 0,', '"output": 0, "outp\\u0075t": 0,'),
+    ('"AU1": {', '"AU1": {"scale": 1, "bias": 0}, "AU1": {'),
+    ('"temperature":', '"temperature": {"a": 1, "a": 2}, "temperature":'),
+)
+"""A key, and the same key twice: readers of JSON differ in which of the two they take."""
 
 
 def main() -> int:
@@ -82,24 +92,25 @@ def main() -> int:
     parser.add_argument("out", type=Path)
     options = parser.parse_args()
     with replacing(options.out) as partial:
-        partial.write_text(json.dumps(manifest_cases()))
+        partial.write_text(json.dumps(model_cases()))
     return 0
 
 
-def manifest_cases() -> list[dict[str, Any]]:
+def model_cases() -> list[dict[str, Any]]:
     """The cases, the same at every call."""
-    text = (load_bundle(None).path / MANIFEST).read_text()
+    text = (load_bundle(None).path / MODEL).read_text()
     sound = json.loads(text)
     draw = random.Random(0)  # noqa: S311 - cases, not secrets
     texts = [text, "", "null", "[]", '"2.0"', "{}", '{"schema_version": "2.0"}', "{" * 100]
     texts += [json.dumps(_put(sound, where, value)) for where, value in PICKED]
+    texts += [text.replace(once, twice, 1) for once, twice in REPEATED]
     texts += [text[: draw.randrange(len(text))] for _ in range(TRUNCATED)]
     texts += [changed(sound, draw) for _ in range(CHANGED)]
     return [judged(each) for each in texts]
 
 
 def changed(sound: Any, draw: random.Random) -> str:
-    """The text of a manifest with one part replaced, left out or renamed."""
+    """The text of the file with one part replaced, left out or renamed."""
     return json.dumps(_changed(sound, draw.choice(list(_places(sound))), draw))
 
 
@@ -110,7 +121,7 @@ def judged(text: str) -> dict[str, Any]:
 
 def _is_valid(text: str) -> bool:
     try:
-        parse_manifest(text.encode(), source="case")
+        parse_model(text.encode(), source="case")
     except ManifestError:
         return False
     return True

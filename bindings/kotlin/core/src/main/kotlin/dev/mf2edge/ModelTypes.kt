@@ -97,13 +97,7 @@ public enum class Reason(public val key: String) {
     SMOOTHED("smoothed"),
 }
 
-/** Activation, as the manifest says it. [key] is the word in JSON. */
-public enum class Activation(public val key: String) {
-    SIGMOID("sigmoid"),
-    SOFTMAX("softmax"),
-}
-
-/** ArtifactFormat, as the manifest says it. [key] is the word in JSON. */
+/** ArtifactFormat, as `model.json` says it. [key] is the word in JSON. */
 public enum class ArtifactFormat(public val key: String) {
     COREML("coreml"),
     EXECUTORCH("executorch"),
@@ -111,23 +105,13 @@ public enum class ArtifactFormat(public val key: String) {
     TFLITE("tflite"),
 }
 
-/** Border, as the manifest says it. [key] is the word in JSON. */
-public enum class Border(public val key: String) {
-    REPLICATE("replicate"),
-}
-
-/** Color, as the manifest says it. [key] is the word in JSON. */
-public enum class Color(public val key: String) {
-    RGB("rgb"),
-}
-
-/** Delegate, as the manifest says it. [key] is the word in JSON. */
+/** Delegate, as `model.json` says it. [key] is the word in JSON. */
 public enum class Delegate(public val key: String) {
     COREML("coreml"),
     VULKAN("vulkan"),
 }
 
-/** HeadName, as the manifest says it. [key] is the word in JSON. */
+/** HeadName, as `model.json` says it. [key] is the word in JSON. */
 public enum class HeadName(public val key: String) {
     ACTION_UNITS("action_units"),
     EMOTION("emotion"),
@@ -135,53 +119,30 @@ public enum class HeadName(public val key: String) {
     VISIBILITY("visibility"),
 }
 
-/** Interpolation, as the manifest says it. [key] is the word in JSON. */
-public enum class Interpolation(public val key: String) {
-    BILINEAR("bilinear"),
-}
-
-/** IoDtype, as the manifest says it. [key] is the word in JSON. */
+/** IoDtype, as `model.json` says it. [key] is the word in JSON. */
 public enum class IoDtype(public val key: String) {
     FLOAT32("float32"),
     INT8("int8"),
 }
 
-/** Layout, as the manifest says it. [key] is the word in JSON. */
+/** Layout, as `model.json` says it. [key] is the word in JSON. */
 public enum class Layout(public val key: String) {
     NCHW("NCHW"),
     NHWC("NHWC"),
 }
 
-/** ModelInput, as the manifest says it. [key] is the word in JSON. */
+/** ModelInput, as `model.json` says it. [key] is the word in JSON. */
 public enum class ModelInput(public val key: String) {
     IMAGE("image"),
     TENSOR("tensor"),
 }
 
-/** Precision, as the manifest says it. [key] is the word in JSON. */
+/** Precision, as `model.json` says it. [key] is the word in JSON. */
 public enum class Precision(public val key: String) {
     FP16("fp16"),
     FP32("fp32"),
     INT8("int8"),
 }
-
-/** Terms of one data set that the weights were trained on. */
-public data class DataTerms(
-    /** Name of the data set, as its authors write it. */
-    public val name: String,
-    /** Its licence or terms of use, in a line. */
-    public val terms: String,
-)
-
-/** Licence of the weights; the licence of the code is another matter. */
-public data class LicenseSpec(
-    /** SPDX identifier, or a `LicenseRef-...` of our own. */
-    public val name: String,
-    /** What one may do with the weights, in a sentence. */
-    public val summary: String,
-    /** The data that the weights were trained on, whose terms limit their use. */
-    public val data: List<DataTerms>,
-)
 
 /** The image that the model takes. */
 public data class InputSpec(
@@ -189,11 +150,17 @@ public data class InputSpec(
     public val width: Long,
     /** Pixels. */
     public val height: Long,
-    /** Colour channels. */
+    /** Red, green and blue, in this order. */
     public val channels: Long,
-    /** Order of the channels. */
-    public val color: Color,
 )
+
+internal fun Json.inputSpec(): InputSpec = struct {
+    InputSpec(
+        width = required("width") { whole(above = 0) },
+        height = required("height") { whole(above = 0) },
+        channels = required("channels") { whole(least = 3, most = 3) },
+    )
+}
 
 /** The template that a face is brought to by a similarity transform (see `align.py`). */
 public data class AlignmentSpec(
@@ -203,19 +170,30 @@ public data class AlignmentSpec(
     public val height: Long,
     /** Template position (x, y) in pixels of each landmark used, keyed by fields of `Landmarks`. */
     public val points: Map<String, List<Double>>,
-    /** Resampling, as `align.py` specifies it. */
-    public val interpolation: Interpolation,
-    /** What lies outside the frame: its nearest edge pixel. */
-    public val border: Border,
 )
+
+internal fun Json.alignmentSpec(): AlignmentSpec = struct {
+    AlignmentSpec(
+        width = required("width") { whole(above = 0) },
+        height = required("height") { whole(above = 0) },
+        points = required("points") { map { list(2) { number() } } },
+    )
+}
 
 /** From pixels (0..255) to the numbers the network takes: `x = (pixel - mean) / std`. */
 public data class PreprocessingSpec(
-    /** A value a channel, in pixel units, in the order of `input.color`. */
+    /** A value a channel, in pixel units: red, green, blue. */
     public val mean: List<Double>,
     /** A value a channel, in pixel units; never 0. */
     public val std: List<Double>,
 )
+
+internal fun Json.preprocessingSpec(): PreprocessingSpec = struct {
+    PreprocessingSpec(
+        mean = required("mean") { list(3) { number() } },
+        std = required("std") { list(3) { number() } },
+    )
+}
 
 /** One output of the network: logits, one a label. */
 public data class HeadSpec(
@@ -223,11 +201,17 @@ public data class HeadSpec(
     public val name: HeadName,
     /** Position among the outputs, in the order in which the exported model returns them. */
     public val output: Long,
-    /** Turns calibrated logits into scores: softmax over labels, or sigmoid label by label. */
-    public val activation: Activation,
     /** Meaning of each logit, in order. */
     public val labels: List<String>,
 )
+
+internal fun Json.headSpec(): HeadSpec = struct {
+    HeadSpec(
+        name = required("name") { choice(HeadName.entries, HeadName::key) },
+        output = required("output") { whole(least = 0) },
+        labels = required("labels") { list { text(least = 1) } },
+    )
+}
 
 /** One more output of the network: a feature vector that heads of other tasks read. */
 public data class EmbeddingSpec(
@@ -239,13 +223,25 @@ public data class EmbeddingSpec(
     public val width: Long,
 )
 
+internal fun Json.embeddingSpec(): EmbeddingSpec = struct {
+    EmbeddingSpec(
+        name = required("name") { text(least = 1) },
+        output = required("output") { whole(least = 0) },
+        width = required("width") { whole(above = 0) },
+    )
+}
+
 /** `scores = softmax(logits / temperature)` (Guo et al. 2017, arXiv:1706.04599). */
 public data class EmotionCalibration(
     /** 1 leaves the scores as they are; above 1 makes them less sure. */
     public val temperature: Double,
-    /** Data set and split that it was fitted on; never test data. */
-    public val fittedOn: String,
 )
+
+internal fun Json.emotionCalibration(): EmotionCalibration = struct {
+    EmotionCalibration(
+        temperature = required("temperature") { number(above = 0.0) },
+    )
+}
 
 /** `score = sigmoid(scale * logit + bias)` (Platt 1999), placed so that 0.5 decides. */
 public data class ActionUnitCalibration(
@@ -253,17 +249,26 @@ public data class ActionUnitCalibration(
     public val scale: Double,
     /** Offset of the scaled logit; a decision at another score than 0.5 is folded into it. */
     public val bias: Double,
-    /** Data set and split that these were fitted on; never test data. */
-    public val fittedOn: String,
 )
+
+internal fun Json.actionUnitCalibration(): ActionUnitCalibration = struct {
+    ActionUnitCalibration(
+        scale = required("scale") { number(above = 0.0) },
+        bias = required("bias") { number() },
+    )
+}
 
 /** `score = sigmoid(logit + bias)`; a region can be judged where it is 0.5 or more. */
 public data class VisibilityCalibration(
     /** Offset of the logit. */
     public val bias: Double,
-    /** Data set and split that it was fitted on; never test data. */
-    public val fittedOn: String,
 )
+
+internal fun Json.visibilityCalibration(): VisibilityCalibration = struct {
+    VisibilityCalibration(
+        bias = required("bias") { number() },
+    )
+}
 
 /** From logits to scores that mean what they say. */
 public data class CalibrationSpec(
@@ -277,6 +282,15 @@ public data class CalibrationSpec(
     public val visibility: Map<String, VisibilityCalibration>,
 )
 
+internal fun Json.calibrationSpec(): CalibrationSpec = struct {
+    CalibrationSpec(
+        emotion = required("emotion") { emotionCalibration() },
+        actionUnits = required("action_units") { map { actionUnitCalibration() } },
+        strength = optional("strength", emptyMap()) { map { actionUnitCalibration() } },
+        visibility = optional("visibility", emptyMap()) { map { visibilityCalibration() } },
+    )
+}
+
 /** When an answer deserves less trust. */
 public data class DecodingSpec(
     /** Below this the emotion's reason is `low_confidence`. */
@@ -287,6 +301,14 @@ public data class DecodingSpec(
     public val minFaceSize: Double,
 )
 
+internal fun Json.decodingSpec(): DecodingSpec = struct {
+    DecodingSpec(
+        minEmotionScore = required("min_emotion_score") { number(least = 0.0, most = 1.0) },
+        auMargin = required("au_margin") { number(least = 0.0, most = 1.0) },
+        minFaceSize = required("min_face_size") { number(least = 0.0) },
+    )
+}
+
 /** One filter of `one_euro.py`. */
 public data class OneEuroSpec(
     /** Cut-off where nothing moves: lower is smoother. */
@@ -296,6 +318,14 @@ public data class OneEuroSpec(
     /** Of the filter that the speed is taken through. */
     public val speedCutoffHz: Double,
 )
+
+internal fun Json.oneEuroSpec(): OneEuroSpec = struct {
+    OneEuroSpec(
+        minCutoffHz = required("min_cutoff_hz") { number(above = 0.0) },
+        beta = required("beta") { number(least = 0.0) },
+        speedCutoffHz = optional("speed_cutoff_hz", 1.0) { number(above = 0.0) },
+    )
+}
 
 /** How a stream smooths the results of single frames (see `smoother.py`). */
 public data class SmoothingSpec(
@@ -311,73 +341,15 @@ public data class SmoothingSpec(
     public val auHysteresis: Double,
 )
 
-/** How far an artifact's outputs are from the model it was exported from. */
-public data class ParitySpec(
-    /** Number of aligned faces compared. */
-    public val images: Long,
-    /** Largest difference of any score, 0..1. */
-    public val maxAbsDifference: Double,
-    /** Mean difference of the scores, 0..1. */
-    public val meanAbsDifference: Double,
-    /** Part of the faces with the same emotion label. */
-    public val emotionAgreement: Double,
-    /** Part of the AU decisions that are the same. */
-    public val auAgreement: Double,
-    /** Peak signal-to-noise ratio of all scores, dB, their peak 1; null where none differs. */
-    public val psnrDb: Double?,
-    /** What the artifact was compared with. */
-    public val reference: String,
-    /** What ran the artifact for the comparison; null where not recorded. */
-    public val engine: String?,
-    /** Which faces. */
-    public val data: String,
-)
-
-/** A figure for one label. */
-public data class LabelAccuracy(
-    /** In the metric of the `AccuracySpec`. */
-    public val value: Double,
-    /** Positive examples of the label. */
-    public val support: Long,
-    /** Area under the ROC curve, where measured. */
-    public val auc: Double?,
-    /** Lower bound of `value`, in the interval of the `AccuracySpec`; null where not computed. */
-    public val low: Double?,
-    /** Upper bound of `value`. */
-    public val high: Double?,
-)
-
-/** One measurement, with its conditions. */
-public data class AccuracySpec(
-    /** Data set measured on. */
-    public val dataset: String,
-    /** Which part of it. */
-    public val split: String,
-    /** How: folds, where thresholds come from, what was left out. */
-    public val protocol: String,
-    /** What `value` is, e.g. `accuracy` or `mean_f1`. */
-    public val metric: String,
-    /** What the network computed in. */
-    public val precision: Precision,
-    /** The figure. */
-    public val value: Double,
-    /** Lower bound of its confidence interval; null where not computed. */
-    public val low: Double?,
-    /** Upper bound of its confidence interval. */
-    public val high: Double?,
-    /** Which interval, and how it was computed. */
-    public val interval: String?,
-    /** Number of images. */
-    public val n: Long,
-    /** Seed of the split; null where the split is fixed. */
-    public val seed: Long?,
-    /** The same, label by label. */
-    public val labels: Map<String, LabelAccuracy>,
-    /** Day of the measurement, ISO 8601. */
-    public val date: String,
-    /** What it ran on. */
-    public val machine: String,
-)
+internal fun Json.smoothingSpec(): SmoothingSpec = struct {
+    SmoothingSpec(
+        emotion = optional("emotion", OneEuroSpec(1.5, 0.5, 1.0)) { oneEuroSpec() },
+        actionUnits = optional("action_units", OneEuroSpec(1.5, 0.5, 1.0)) { oneEuroSpec() },
+        landmarks = optional("landmarks", OneEuroSpec(2.0, 12.0, 1.0)) { oneEuroSpec() },
+        emotionMargin = optional("emotion_margin", 0.05) { number(least = 0.0, most = 1.0) },
+        auHysteresis = optional("au_hysteresis", 0.04) { number(least = 0.0, most = 1.0) },
+    )
+}
 
 /** One exported model file. */
 public data class ArtifactSpec(
@@ -399,49 +371,21 @@ public data class ArtifactSpec(
     public val bytes: Long,
     /** Of the file's bytes, lower-case hexadecimal. A format that is a folder stands in the bundle as one `.zip`. */
     public val sha256: String,
-    /** Oldest system that runs it, e.g. `{"ios": "17.0", "android": "26"}`. */
-    public val minimumOs: Map<String, String>,
-    /** Measured by the exporter; null where not measured. */
-    public val parity: ParitySpec?,
-    /** Measured on this very file; what else is known of its numbers stands in the manifest's own `accuracy`. */
-    public val accuracy: List<AccuracySpec>,
 )
 
-/** A file of the bundle that is not a model, such as goldens. */
-public data class FileSpec(
-    /** Path inside the bundle, with forward slashes. */
-    public val file: String,
-    /** Size of the file. */
-    public val bytes: Long,
-    /** Of the file's bytes, lower-case hexadecimal. */
-    public val sha256: String,
-)
-
-/** Where the weights come from. */
-public data class ProvenanceSpec(
-    /** Network and the weights it started from. */
-    public val backbone: String,
-    /** Configuration of `python -m distill train`. */
-    public val trainingConfig: String,
-    /** Commit of the code that trained it. */
-    public val commit: String,
-    /** Of the checkpoint that was exported: heads of other tasks name it. */
-    public val checkpointSha256: String?,
-    /** sha256 of each data file, by name. */
-    public val data: Map<String, String>,
-    /** Version of each tool that made the bundle, by name. */
-    public val tools: Map<String, String>,
-    /** Date, ISO 8601. */
-    public val created: String,
-)
-
-/** How much a network computes. */
-public data class SizeSpec(
-    /** Their number, as exported: batch norm folded or not, no buffers. */
-    public val parameters: Long,
-    /** Of convolutions and linear layers, for one face. */
-    public val multiplyAdds: Long,
-)
+internal fun Json.artifactSpec(): ArtifactSpec = struct {
+    ArtifactSpec(
+        file = required("file") { text(pattern = Regex("[A-Za-z0-9][A-Za-z0-9._+/-]*")) },
+        format = required("format") { choice(ArtifactFormat.entries, ArtifactFormat::key) },
+        precision = required("precision") { choice(Precision.entries, Precision::key) },
+        layout = required("layout") { choice(Layout.entries, Layout::key) },
+        input = optional("input", ModelInput.TENSOR) { choice(ModelInput.entries, ModelInput::key) },
+        ioDtype = optional("io_dtype", IoDtype.FLOAT32) { choice(IoDtype.entries, IoDtype::key) },
+        delegate = optional("delegate", null) { orNull { choice(Delegate.entries, Delegate::key) } },
+        bytes = required("bytes") { whole(above = 0) },
+        sha256 = required("sha256") { text(pattern = Regex("[0-9a-f]{64}")) },
+    )
+}
 
 /** How well one label was predicted on one set of faces. */
 public data class ReliabilityFigure(
@@ -457,6 +401,16 @@ public data class ReliabilityFigure(
     public val data: String,
 )
 
+internal fun Json.reliabilityFigure(): ReliabilityFigure = struct {
+    ReliabilityFigure(
+        f1 = required("f1") { number(least = 0.0, most = 1.0) },
+        recall = required("recall") { number(least = 0.0, most = 1.0) },
+        n = required("n") { whole(above = 0) },
+        support = required("support") { whole(least = 0) },
+        data = required("data") { text(least = 1) },
+    )
+}
+
 /** One label, on posed faces of a laboratory and on photographs of the world. */
 public data class LabelReliability(
     /** Null where not measured. */
@@ -464,6 +418,13 @@ public data class LabelReliability(
     /** Null where not measured. */
     public val world: ReliabilityFigure?,
 )
+
+internal fun Json.labelReliability(): LabelReliability = struct {
+    LabelReliability(
+        laboratory = optional("laboratory", null) { orNull { reliabilityFigure() } },
+        world = optional("world", null) { orNull { reliabilityFigure() } },
+    )
+}
 
 /** How far each answer can be relied on, as measured on faces that taught nothing. */
 public data class ReliabilitySpec(
@@ -473,35 +434,25 @@ public data class ReliabilitySpec(
     public val actionUnits: Map<String, LabelReliability>,
 )
 
-/** The teacher network that this one was distilled from, with its own accuracy. */
-public data class TeacherSpec(
-    /** Which network, and how it was read. */
-    public val name: String,
-    /** Measured in the same way as the bundle's own. */
-    public val accuracy: List<AccuracySpec>,
-)
+internal fun Json.reliabilitySpec(): ReliabilitySpec = struct {
+    ReliabilitySpec(
+        emotion = optional("emotion", emptyMap()) { map { labelReliability() } },
+        actionUnits = optional("action_units", emptyMap()) { map { labelReliability() } },
+    )
+}
 
-/** What a model is for and what it is not; the model card says the same at length. */
-public data class CardSpec(
-    /** What it was made for. */
-    public val intendedUse: String,
-    /** What it must not be used for, among it what the law forbids. */
-    public val misuse: List<String>,
-    /** What it is not good at, and what was not measured. */
-    public val limits: List<String>,
-)
-
-/** All facts about one model, as `manifest.json` in its bundle holds them. */
-public data class Manifest(
-    /** `MAJOR.MINOR` of this schema. */
+/** All that a phone reads about one model, as `model.json` in its bundle holds it. */
+public data class ModelSpec(
+    /** `MAJOR.MINOR` of the schema; the manifest's. */
     public val schemaVersion: String,
-    /** Name of the bundle; the name of its folder. */
+    /** Name of the bundle. */
     public val name: String,
     /** Version of the weights. */
     public val version: String,
-    /** What it is, in a sentence. */
-    public val description: String,
-    public val license: LicenseSpec,
+    /** What one may do with the weights, in a sentence. */
+    public val license: String,
+    /** Of the bytes of `manifest.json`, which this is derived from: names the bundle in records. */
+    public val manifestSha256: String,
     public val input: InputSpec,
     public val alignment: AlignmentSpec,
     public val preprocessing: PreprocessingSpec,
@@ -513,19 +464,29 @@ public data class Manifest(
     /** For streams. */
     public val smoothing: SmoothingSpec,
     public val artifacts: List<ArtifactSpec>,
-    /** Recorded results of each stage, which every implementation must reproduce. */
-    public val goldens: List<FileSpec>,
-    public val provenance: ProvenanceSpec,
-    /** How much it computes. */
-    public val size: SizeSpec?,
-    /** As measured, never as hoped. */
-    public val accuracy: List<AccuracySpec>,
     /** Label by label; null where not measured. */
     public val reliability: ReliabilitySpec?,
     /** Action Units that could not be shown reliable: reported only on request. */
     public val experimental: List<String>,
-    /** Null where not measured. */
-    public val teacher: TeacherSpec?,
-    /** Use, misuse and limits; null where not written. */
-    public val card: CardSpec?,
 )
+
+internal fun Json.modelSpec(): ModelSpec = struct {
+    ModelSpec(
+        schemaVersion = required("schema_version") { text(pattern = Regex("\\d+\\.\\d+")) },
+        name = required("name") { text(pattern = Regex("[A-Za-z0-9][A-Za-z0-9._+-]*")) },
+        version = required("version") { text(pattern = Regex("[A-Za-z0-9][A-Za-z0-9._+-]*")) },
+        license = required("license") { text(least = 1) },
+        manifestSha256 = required("manifest_sha256") { text(pattern = Regex("[0-9a-f]{64}")) },
+        input = required("input") { inputSpec() },
+        alignment = required("alignment") { alignmentSpec() },
+        preprocessing = required("preprocessing") { preprocessingSpec() },
+        heads = required("heads") { list { headSpec() } },
+        embeddings = optional("embeddings", emptyList()) { list { embeddingSpec() } },
+        calibration = required("calibration") { calibrationSpec() },
+        decoding = required("decoding") { decodingSpec() },
+        smoothing = optional("smoothing", SmoothingSpec(OneEuroSpec(1.5, 0.5, 1.0), OneEuroSpec(1.5, 0.5, 1.0), OneEuroSpec(2.0, 12.0, 1.0), 0.05, 0.04)) { smoothingSpec() },
+        artifacts = required("artifacts") { list { artifactSpec() } },
+        reliability = optional("reliability", null) { orNull { reliabilitySpec() } },
+        experimental = optional("experimental", emptyList()) { list { text(least = 1) } },
+    )
+}

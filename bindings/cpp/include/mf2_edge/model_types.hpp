@@ -26,26 +26,14 @@ inline constexpr std::array<const char*, 5> kRegions = {"brows", "eyes", "nose",
 /** The region that must be in view for a unit to be judged, or null. */
 const char* action_unit_region(const std::string& unit);
 
-enum class Activation { sigmoid, softmax };
-const char* to_string(Activation value);
-
 enum class ArtifactFormat { coreml, executorch, onnx, tflite };
 const char* to_string(ArtifactFormat value);
-
-enum class Border { replicate };
-const char* to_string(Border value);
-
-enum class Color { rgb };
-const char* to_string(Color value);
 
 enum class Delegate { coreml, vulkan };
 const char* to_string(Delegate value);
 
 enum class HeadName { action_units, emotion, strength, visibility };
 const char* to_string(HeadName value);
-
-enum class Interpolation { bilinear };
-const char* to_string(Interpolation value);
 
 enum class IoDtype { float32, int8 };
 const char* to_string(IoDtype value);
@@ -59,34 +47,14 @@ const char* to_string(ModelInput value);
 enum class Precision { fp16, fp32, int8 };
 const char* to_string(Precision value);
 
-/** Terms of one data set that the weights were trained on. */
-struct DataTerms {
-  /** Name of the data set, as its authors write it. */
-  std::string name;
-  /** Its licence or terms of use, in a line. */
-  std::string terms;
-};
-
-/** Licence of the weights; the licence of the code is another matter. */
-struct LicenseSpec {
-  /** SPDX identifier, or a `LicenseRef-...` of our own. */
-  std::string name;
-  /** What one may do with the weights, in a sentence. */
-  std::string summary;
-  /** The data that the weights were trained on, whose terms limit their use. */
-  std::vector<DataTerms> data;
-};
-
 /** The image that the model takes. */
 struct InputSpec {
   /** Pixels. */
   std::int64_t width = 0;
   /** Pixels. */
   std::int64_t height = 0;
-  /** Colour channels. */
+  /** Red, green and blue, in this order. */
   std::int64_t channels = 0;
-  /** Order of the channels. */
-  Color color = Color::rgb;
 };
 
 /** The template that a face is brought to by a similarity transform (see `align.py`). */
@@ -97,15 +65,11 @@ struct AlignmentSpec {
   std::int64_t height = 0;
   /** Template position (x, y) in pixels of each landmark used, keyed by fields of `Landmarks`. */
   Keyed<std::array<double, 2>> points;
-  /** Resampling, as `align.py` specifies it. */
-  Interpolation interpolation = Interpolation::bilinear;
-  /** What lies outside the frame: its nearest edge pixel. */
-  Border border = Border::replicate;
 };
 
 /** From pixels (0..255) to the numbers the network takes: `x = (pixel - mean) / std`. */
 struct PreprocessingSpec {
-  /** A value a channel, in pixel units, in the order of `input.color`. */
+  /** A value a channel, in pixel units: red, green, blue. */
   std::array<double, 3> mean{};
   /** A value a channel, in pixel units; never 0. */
   std::array<double, 3> std{};
@@ -117,8 +81,6 @@ struct HeadSpec {
   HeadName name = HeadName::action_units;
   /** Position among the outputs, in the order in which the exported model returns them. */
   std::int64_t output = 0;
-  /** Turns calibrated logits into scores: softmax over labels, or sigmoid label by label. */
-  Activation activation = Activation::sigmoid;
   /** Meaning of each logit, in order. */
   std::vector<std::string> labels;
 };
@@ -137,8 +99,6 @@ struct EmbeddingSpec {
 struct EmotionCalibration {
   /** 1 leaves the scores as they are; above 1 makes them less sure. */
   double temperature = 0;
-  /** Data set and split that it was fitted on; never test data. */
-  std::string fitted_on;
 };
 
 /** `score = sigmoid(scale * logit + bias)` (Platt 1999), placed so that 0.5 decides. */
@@ -147,16 +107,12 @@ struct ActionUnitCalibration {
   double scale = 0;
   /** Offset of the scaled logit; a decision at another score than 0.5 is folded into it. */
   double bias = 0;
-  /** Data set and split that these were fitted on; never test data. */
-  std::string fitted_on;
 };
 
 /** `score = sigmoid(logit + bias)`; a region can be judged where it is 0.5 or more. */
 struct VisibilityCalibration {
   /** Offset of the logit. */
   double bias = 0;
-  /** Data set and split that it was fitted on; never test data. */
-  std::string fitted_on;
 };
 
 /** From logits to scores that mean what they say. */
@@ -205,74 +161,6 @@ struct SmoothingSpec {
   double au_hysteresis = 0.04;
 };
 
-/** How far an artifact's outputs are from the model it was exported from. */
-struct ParitySpec {
-  /** Number of aligned faces compared. */
-  std::int64_t images = 0;
-  /** Largest difference of any score, 0..1. */
-  double max_abs_difference = 0;
-  /** Mean difference of the scores, 0..1. */
-  double mean_abs_difference = 0;
-  /** Part of the faces with the same emotion label. */
-  double emotion_agreement = 0;
-  /** Part of the AU decisions that are the same. */
-  double au_agreement = 0;
-  /** Peak signal-to-noise ratio of all scores, dB, their peak 1; null where none differs. */
-  std::optional<double> psnr_db;
-  /** What the artifact was compared with. */
-  std::string reference;
-  /** What ran the artifact for the comparison; null where not recorded. */
-  std::optional<std::string> engine;
-  /** Which faces. */
-  std::string data;
-};
-
-/** A figure for one label. */
-struct LabelAccuracy {
-  /** In the metric of the `AccuracySpec`. */
-  double value = 0;
-  /** Positive examples of the label. */
-  std::int64_t support = 0;
-  /** Area under the ROC curve, where measured. */
-  std::optional<double> auc;
-  /** Lower bound of `value`, in the interval of the `AccuracySpec`; null where not computed. */
-  std::optional<double> low;
-  /** Upper bound of `value`. */
-  std::optional<double> high;
-};
-
-/** One measurement, with its conditions. */
-struct AccuracySpec {
-  /** Data set measured on. */
-  std::string dataset;
-  /** Which part of it. */
-  std::string split;
-  /** How: folds, where thresholds come from, what was left out. */
-  std::string protocol;
-  /** What `value` is, e.g. `accuracy` or `mean_f1`. */
-  std::string metric;
-  /** What the network computed in. */
-  Precision precision = Precision::fp32;
-  /** The figure. */
-  double value = 0;
-  /** Lower bound of its confidence interval; null where not computed. */
-  std::optional<double> low;
-  /** Upper bound of its confidence interval. */
-  std::optional<double> high;
-  /** Which interval, and how it was computed. */
-  std::optional<std::string> interval;
-  /** Number of images. */
-  std::int64_t n = 0;
-  /** Seed of the split; null where the split is fixed. */
-  std::optional<std::int64_t> seed;
-  /** The same, label by label. */
-  Keyed<LabelAccuracy> labels;
-  /** Day of the measurement, ISO 8601. */
-  std::string date;
-  /** What it ran on. */
-  std::string machine;
-};
-
 /** One exported model file. */
 struct ArtifactSpec {
   /** Path inside the bundle, with forward slashes. */
@@ -293,48 +181,6 @@ struct ArtifactSpec {
   std::int64_t bytes = 0;
   /** Of the file's bytes, lower-case hexadecimal. A format that is a folder stands in the bundle as one `.zip`. */
   std::string sha256;
-  /** Oldest system that runs it, e.g. `{"ios": "17.0", "android": "26"}`. */
-  Keyed<std::string> minimum_os;
-  /** Measured by the exporter; null where not measured. */
-  std::optional<ParitySpec> parity;
-  /** Measured on this very file; what else is known of its numbers stands in the manifest's own `accuracy`. */
-  std::vector<AccuracySpec> accuracy;
-};
-
-/** A file of the bundle that is not a model, such as goldens. */
-struct FileSpec {
-  /** Path inside the bundle, with forward slashes. */
-  std::string file;
-  /** Size of the file. */
-  std::int64_t bytes = 0;
-  /** Of the file's bytes, lower-case hexadecimal. */
-  std::string sha256;
-};
-
-/** Where the weights come from. */
-struct ProvenanceSpec {
-  /** Network and the weights it started from. */
-  std::string backbone;
-  /** Configuration of `python -m distill train`. */
-  std::string training_config;
-  /** Commit of the code that trained it. */
-  std::string commit;
-  /** Of the checkpoint that was exported: heads of other tasks name it. */
-  std::optional<std::string> checkpoint_sha256;
-  /** sha256 of each data file, by name. */
-  Keyed<std::string> data;
-  /** Version of each tool that made the bundle, by name. */
-  Keyed<std::string> tools;
-  /** Date, ISO 8601. */
-  std::string created;
-};
-
-/** How much a network computes. */
-struct SizeSpec {
-  /** Their number, as exported: batch norm folded or not, no buffers. */
-  std::int64_t parameters = 0;
-  /** Of convolutions and linear layers, for one face. */
-  std::int64_t multiply_adds = 0;
 };
 
 /** How well one label was predicted on one set of faces. */
@@ -367,35 +213,18 @@ struct ReliabilitySpec {
   Keyed<LabelReliability> action_units;
 };
 
-/** The teacher network that this one was distilled from, with its own accuracy. */
-struct TeacherSpec {
-  /** Which network, and how it was read. */
-  std::string name;
-  /** Measured in the same way as the bundle's own. */
-  std::vector<AccuracySpec> accuracy;
-};
-
-/** What a model is for and what it is not; the model card says the same at length. */
-struct CardSpec {
-  /** What it was made for. */
-  std::string intended_use;
-  /** What it must not be used for, among it what the law forbids. */
-  std::vector<std::string> misuse;
-  /** What it is not good at, and what was not measured. */
-  std::vector<std::string> limits;
-};
-
-/** All facts about one model, as `manifest.json` in its bundle holds them. */
-struct Manifest {
-  /** `MAJOR.MINOR` of this schema. */
+/** All that a phone reads about one model, as `model.json` in its bundle holds it. */
+struct ModelSpec {
+  /** `MAJOR.MINOR` of the schema; the manifest's. */
   std::string schema_version;
-  /** Name of the bundle; the name of its folder. */
+  /** Name of the bundle. */
   std::string name;
   /** Version of the weights. */
   std::string version;
-  /** What it is, in a sentence. */
-  std::string description;
-  LicenseSpec license;
+  /** What one may do with the weights, in a sentence. */
+  std::string license;
+  /** Of the bytes of `manifest.json`, which this is derived from: names the bundle in records. */
+  std::string manifest_sha256;
   InputSpec input;
   AlignmentSpec alignment;
   PreprocessingSpec preprocessing;
@@ -407,21 +236,10 @@ struct Manifest {
   /** For streams. */
   SmoothingSpec smoothing = {{1.5, 0.5, 1.0}, {1.5, 0.5, 1.0}, {2.0, 12.0, 1.0}, 0.05, 0.04};
   std::vector<ArtifactSpec> artifacts;
-  /** Recorded results of each stage, which every implementation must reproduce. */
-  std::vector<FileSpec> goldens;
-  ProvenanceSpec provenance;
-  /** How much it computes. */
-  std::optional<SizeSpec> size;
-  /** As measured, never as hoped. */
-  std::vector<AccuracySpec> accuracy;
   /** Label by label; null where not measured. */
   std::optional<ReliabilitySpec> reliability;
   /** Action Units that could not be shown reliable: reported only on request. */
   std::vector<std::string> experimental;
-  /** Null where not measured. */
-  std::optional<TeacherSpec> teacher;
-  /** Use, misuse and limits; null where not written. */
-  std::optional<CardSpec> card;
 };
 
 }  // namespace mf2_edge

@@ -1,4 +1,4 @@
-#include "mf2_edge/manifest.hpp"
+#include "mf2_edge/model_spec.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -10,7 +10,7 @@
 
 namespace mf2_edge {
 
-void read(const Json& json, const std::string& at, Manifest& made, const Limits& limits);
+void read(const Json& json, const std::string& at, ModelSpec& made, const Limits& limits);
 
 static void check_version(const Json& json) {
   const auto found = json.is_object() ? json.find("schema_version") : json.end();
@@ -39,32 +39,28 @@ static bool leaves(const std::string& file) {
   return false;
 }
 
-static void check_head(const HeadSpec& head, Activation activation) {
+static void check_head(const HeadSpec& head) {
   const std::string at = std::string("$.heads (") + to_string(head.name) + ")";
   if (head.labels.empty()) refuse("no labels; expected one a logit", at);
   if (std::set<std::string>(head.labels.begin(), head.labels.end()).size() < head.labels.size()) {
     refuse("a label more than once; expected unique labels", at);
   }
-  if (head.activation != activation) {
-    refuse(std::string("expected activation ") + to_string(activation), at);
-  }
 }
 
-static void check_heads(const Manifest& manifest) {
+static void check_heads(const ModelSpec& spec) {
   std::set<HeadName> names;
   std::set<std::int64_t> outputs;
-  for (const HeadSpec& head : manifest.heads) {
+  for (const HeadSpec& head : spec.heads) {
     names.insert(head.name);
     outputs.insert(head.output);
-    const bool emotion = head.name == HeadName::emotion;
-    check_head(head, emotion ? Activation::softmax : Activation::sigmoid);
+    check_head(head);
   }
-  if (names.size() < manifest.heads.size() || !names.count(HeadName::emotion) ||
+  if (names.size() < spec.heads.size() || !names.count(HeadName::emotion) ||
       !names.count(HeadName::action_units)) {
     refuse("expected one head each of emotion and action_units", "$.heads");
   }
-  for (const EmbeddingSpec& embedding : manifest.embeddings) outputs.insert(embedding.output);
-  if (outputs.size() < manifest.heads.size() + manifest.embeddings.size()) {
+  for (const EmbeddingSpec& embedding : spec.embeddings) outputs.insert(embedding.output);
+  if (outputs.size() < spec.heads.size() + spec.embeddings.size()) {
     refuse("expected different outputs", "$.heads, $.embeddings");
   }
 }
@@ -86,16 +82,16 @@ static void check_known(const std::string& label, const std::vector<std::string>
   }
 }
 
-static std::vector<std::string> labels_of(const Manifest& manifest, HeadName name) {
-  const HeadSpec* head = find_head(manifest, name);
+static std::vector<std::string> labels_of(const ModelSpec& spec, HeadName name) {
+  const HeadSpec* head = find_head(spec, name);
   return head ? head->labels : std::vector<std::string>();
 }
 
 /** Labels that mean nothing, and labels by which two parts speak of different things. */
-static void check_labels(const Manifest& manifest) {
-  const std::vector<std::string> units = labels_of(manifest, HeadName::action_units);
-  const std::vector<std::string> strength = labels_of(manifest, HeadName::strength);
-  const std::vector<std::string> regions = labels_of(manifest, HeadName::visibility);
+static void check_labels(const ModelSpec& spec) {
+  const std::vector<std::string> units = labels_of(spec, HeadName::action_units);
+  const std::vector<std::string> strength = labels_of(spec, HeadName::strength);
+  const std::vector<std::string> regions = labels_of(spec, HeadName::visibility);
   for (const std::string& label : units) {
     if (!action_unit_name(label)) refuse(label + " is no FACS Action Unit", "$.heads");
   }
@@ -107,18 +103,18 @@ static void check_labels(const Manifest& manifest) {
   if (!strength.empty() && strength != units) {
     refuse("expected the labels of head action_units in their order", "$.heads (strength)");
   }
-  check_calibration(manifest.calibration.action_units, units, "$.calibration.action_units");
-  check_calibration(manifest.calibration.strength, strength, "$.calibration.strength");
-  check_calibration(manifest.calibration.visibility, regions, "$.calibration.visibility");
-  for (const std::string& label : manifest.experimental) {
+  check_calibration(spec.calibration.action_units, units, "$.calibration.action_units");
+  check_calibration(spec.calibration.strength, strength, "$.calibration.strength");
+  check_calibration(spec.calibration.visibility, regions, "$.calibration.visibility");
+  for (const std::string& label : spec.experimental) {
     check_known(label, units, "$.experimental");
   }
-  if (!manifest.reliability) return;
-  for (const auto& [label, figures] : manifest.reliability->action_units) {
+  if (!spec.reliability) return;
+  for (const auto& [label, figures] : spec.reliability->action_units) {
     check_known(label, units, "$.reliability.action_units");
   }
-  const std::vector<std::string>& emotions = head_of(manifest, HeadName::emotion).labels;
-  for (const auto& [label, figures] : manifest.reliability->emotion) {
+  const std::vector<std::string>& emotions = head_of(spec, HeadName::emotion).labels;
+  for (const auto& [label, figures] : spec.reliability->emotion) {
     check_known(label, emotions, "$.reliability.emotion");
   }
 }
@@ -144,13 +140,13 @@ static void check_extremes(const CalibrationSpec& calibration) {
   }
 }
 
-static void check_alignment(const Manifest& manifest) {
-  const AlignmentSpec& spec = manifest.alignment;
-  if (spec.width != manifest.input.width || spec.height != manifest.input.height) {
+static void check_alignment(const ModelSpec& spec) {
+  const auto& [width, height, points] = spec.alignment;
+  if (width != spec.input.width || height != spec.input.height) {
     refuse("expected the size of $.input", "$.alignment");
   }
   std::set<std::array<double, 2>> places;
-  for (const auto& [name, place] : spec.points) {
+  for (const auto& [name, place] : points) {
     if (std::find(kLandmarkNames.begin(), kLandmarkNames.end(), name) == kLandmarkNames.end()) {
       refuse("unknown landmark " + name, "$.alignment.points");
     }
@@ -160,61 +156,58 @@ static void check_alignment(const Manifest& manifest) {
     refuse("expected at least two different points", "$.alignment.points");
   }
   // No network reads faces that large; a damaged number must not ask for all memory.
-  if (spec.width > 4096 || spec.height > 4096) refuse("larger than 4096 pixels", "$.alignment");
+  if (width > 4096 || height > 4096) refuse("larger than 4096 pixels", "$.alignment");
 }
 
-static void check_files(const Manifest& manifest) {
-  if (manifest.artifacts.empty()) refuse("expected at least one model file", "$.artifacts");
+static void check_files(const ModelSpec& spec) {
+  if (spec.artifacts.empty()) refuse("expected at least one model file", "$.artifacts");
   std::set<std::tuple<ArtifactFormat, Precision, IoDtype, std::optional<Delegate>>> variants;
-  for (const ArtifactSpec& artifact : manifest.artifacts) {
+  for (const ArtifactSpec& artifact : spec.artifacts) {
     const auto [format, precision] = std::pair(artifact.format, artifact.precision);
     if (!variants.insert({format, precision, artifact.io_dtype, artifact.delegate}).second) {
       refuse("expected one file a format, precision, io_dtype and delegate", "$.artifacts");
     }
     if (leaves(artifact.file)) refuse(artifact.file + " leaves the bundle", "$.artifacts");
   }
-  for (const FileSpec& golden : manifest.goldens) {
-    if (leaves(golden.file)) refuse(golden.file + " leaves the bundle", "$.goldens");
-  }
 }
 
-Manifest parse_manifest(const std::string& text, const std::string& source) {
+ModelSpec parse_model(const std::string& text, const std::string& source) {
   const Json json = parse_json(text, source);
   try {
     check_version(json);
-    Manifest manifest;
-    read(json, "$", manifest, {});
-    check_heads(manifest);
-    check_labels(manifest);
-    check_extremes(manifest.calibration);
-    check_alignment(manifest);
-    const auto& std_of = manifest.preprocessing.std;
+    ModelSpec spec;
+    read(json, "$", spec, {});
+    check_heads(spec);
+    check_labels(spec);
+    check_extremes(spec.calibration);
+    check_alignment(spec);
+    const auto& std_of = spec.preprocessing.std;
     if (std::count(std_of.begin(), std_of.end(), 0.0) > 0) {
       refuse("0 would divide by zero", "$.preprocessing.std");
     }
-    check_files(manifest);
-    return manifest;
+    check_files(spec);
+    return spec;
   } catch (const ManifestError& error) {
     throw ManifestError(source + ": " + error.what());
   }
 }
 
-const HeadSpec* find_head(const Manifest& manifest, HeadName name) {
-  for (const HeadSpec& head : manifest.heads) {
+const HeadSpec* find_head(const ModelSpec& spec, HeadName name) {
+  for (const HeadSpec& head : spec.heads) {
     if (head.name == name) return &head;
   }
   return nullptr;
 }
 
-std::optional<LabelReliability> reliability_of(const Manifest& manifest, const std::string& label) {
-  if (!manifest.reliability) return std::nullopt;
-  const LabelReliability* told = find(manifest.reliability->action_units, label);
-  if (!told) told = find(manifest.reliability->emotion, label);
+std::optional<LabelReliability> reliability_of(const ModelSpec& spec, const std::string& label) {
+  if (!spec.reliability) return std::nullopt;
+  const LabelReliability* told = find(spec.reliability->action_units, label);
+  if (!told) told = find(spec.reliability->emotion, label);
   return told ? std::optional<LabelReliability>(*told) : std::nullopt;
 }
 
-const HeadSpec& head_of(const Manifest& manifest, HeadName name) {
-  return *find_head(manifest, name);
+const HeadSpec& head_of(const ModelSpec& spec, HeadName name) {
+  return *find_head(spec, name);
 }
 
 }  // namespace mf2_edge
