@@ -206,8 +206,6 @@ std::optional<LabelReliability> reliability_of(const ModelSpec& spec, const std:
   return told ? std::optional<LabelReliability>(*told) : std::nullopt;
 }
 
-const HeadSpec& head_of(const ModelSpec& spec, HeadName name) {
-  return *find_head(spec, name);
-}
+const HeadSpec& head_of(const ModelSpec& spec, HeadName name) { return *find_head(spec, name); }
 
 }  // namespace mf2_edge

@@ -105,8 +105,7 @@ std::vector<FaceState> FaceStateStream::update(const Frame& frame, double timest
   }
   std::vector<FaceState> states;
   for (const Track& track : found.faces) {
-    Person& person =
-        scene.people.try_emplace(track.id, analyzer_.bundle().spec()).first->second;
+    Person& person = scene.people.try_emplace(track.id, analyzer_.bundle().spec()).first->second;
     const Detection face = person.smooth(track.face(), timestamp_ms);
     SmoothedState smoothed = person.smoother.update(analyzer_.analyze(image, face), timestamp_ms);
     smoothed.state.track_id = track.id;

@@ -92,7 +92,8 @@ public class Bundle private constructor(
             val digest = sha256(manifest)
             if (digest == spec.manifestSha256) return Bundle(files, spec)
             throw ChecksumException(
-                "$MANIFEST: sha256 is $digest, $MODEL is derived from ${spec.manifestSha256}; copy both again",
+                "$MANIFEST: sha256 is $digest, $MODEL is derived from ${spec.manifestSha256}; " +
+                    "copy both again",
             )
         }
     }

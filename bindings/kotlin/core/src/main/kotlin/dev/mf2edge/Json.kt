@@ -11,7 +11,8 @@ internal class JsonException(message: String) : Exception(message)
  * The value of a JSON text (RFC 8259): null, Boolean, String, Long, Double (numbers with a fraction or
  * an exponent, and whole ones beyond Long), List, or Map in the order of the file.
  *
- * Strict: no byte order mark, no comments, no key twice in an object, valid UTF-8 and surrogate pairs, nesting up to [DEEPEST].
+ * Strict: no byte order mark, no comments, no key twice in an object, valid UTF-8 and surrogate pairs,
+ * nesting up to [DEEPEST].
  */
 internal fun parseJson(bytes: ByteArray): Any? {
     val decoder = Charsets.UTF_8.newDecoder()

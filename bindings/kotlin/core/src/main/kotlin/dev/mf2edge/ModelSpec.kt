@@ -12,8 +12,8 @@ private val VERSION = Regex("([0-9]+)\\.([0-9]+)")
  *
  * The same verdicts as `mf2_edge.bundle.model_json.parse_model`.
  *
- * @throws ManifestException for what is not JSON, a missing, unknown, repeated or ill-typed key, another major
- *   schema, or parts that contradict each other
+ * @throws ManifestException for what is not JSON, a missing, unknown, repeated or ill-typed key, another
+ *   major schema, or parts that contradict each other
  */
 public fun parseModel(bytes: ByteArray, source: String): ModelSpec {
     val raw = try {
