@@ -30,12 +30,7 @@ export class Bars {
    * A bar a label, with a mark at the score from which each counts. What the manifest knows of a
    * label's reliability stands in its title.
    */
-  constructor(
-    list: HTMLUListElement,
-    labels: readonly string[],
-    spec: ModelSpec,
-    limit?: number,
-  ) {
+  constructor(list: HTMLUListElement, labels: readonly string[], spec: ModelSpec, limit?: number) {
     list.replaceChildren();
     for (const label of labels) {
       const item = list.appendChild(document.createElement("li"));
