@@ -157,12 +157,13 @@ static Json replay_run(const fs::path& goldens, const Bundle& bundle) {
     const auto model = open_tflite(open_litert(""), bundle.read(artifact), artifact.file, 1);
     check_outputs(*model, spec, artifact);
     const bool image = artifact.input == ModelInput::image;
-    const PreprocessingSpec spec =
+    const PreprocessingSpec pixels =
         image ? PreprocessingSpec{{0, 0, 0}, {1, 1, 1}} : spec.preprocessing;
     const double allowed = number(of_precision(goldens, "tolerance/model", artifact.precision));
     Worst each;
     for (std::size_t i = 0; i < aligned.shape[0]; ++i) {
-      const Outputs outputs = model->run(to_input(image_of(aligned, i, 1), spec, artifact.layout));
+      const Outputs outputs =
+          model->run(to_input(image_of(aligned, i, 1), pixels, artifact.layout));
       for (const HeadSpec& head : spec.heads) {
         const std::string name = golden_name(head.name) + "_logits";
         each.compare(outputs[std::size_t(head.output)],
