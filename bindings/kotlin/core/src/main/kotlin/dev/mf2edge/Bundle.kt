@@ -83,7 +83,7 @@ public class Bundle private constructor(
          */
         @JvmStatic
         public fun load(files: BundleFiles): Bundle {
-            val spec = parseModel(read(files, MODEL, LARGEST_JSON), MODEL)
+            val spec = parseModel(read(files, MODEL_JSON, LARGEST_JSON), MODEL_JSON)
             val manifest = try {
                 read(files, MANIFEST, LARGEST_JSON)
             } catch (error: BundleException) {
@@ -92,14 +92,14 @@ public class Bundle private constructor(
             val digest = sha256(manifest)
             if (digest == spec.manifestSha256) return Bundle(files, spec)
             throw ChecksumException(
-                "$MANIFEST: sha256 is $digest, $MODEL is derived from ${spec.manifestSha256}; " +
+                "$MANIFEST: sha256 is $digest, $MODEL_JSON is derived from ${spec.manifestSha256}; " +
                     "copy both again",
             )
         }
     }
 }
 
-private const val MODEL = "model.json"
+private const val MODEL_JSON = "model.json"
 private const val MANIFEST = "manifest.json"
 
 /** Bytes; more than any of these files: what is larger is another under its name. */
