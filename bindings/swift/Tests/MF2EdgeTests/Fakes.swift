@@ -75,7 +75,7 @@ func grey(_ width: Int = 96, _ height: Int = 64) throws -> Frame {
 func fakeAnalyzer(_ answer: Float = 0) throws -> (analyzer: FaceStateAnalyzer, detector: FakeDetector) {
     let bundle = try ModelBundle(folder: shippedBundle)
     let detector = FakeDetector()
-    let runner = FakeRunner(bundle.manifest)
+    let runner = FakeRunner(bundle.spec)
     runner.answer = answer
     let analyzer = try FaceStateAnalyzer(
         bundle: bundle,
