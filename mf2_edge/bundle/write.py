@@ -16,6 +16,7 @@ from mf2_edge.bundle.loader import MANIFEST, MODEL
 from mf2_edge.bundle.manifest import parse_manifest
 from mf2_edge.bundle.model_json import model_of
 from mf2_edge.bundle.schema import Manifest
+from mf2_edge.errors import Mf2EdgeError
 from mf2_edge.io.atomic import replacing
 
 
@@ -40,17 +41,21 @@ def is_fresh(folder: Path) -> bool:
 
 
 def main() -> int:
-    """Run the command; returns the exit code."""
+    """Run the command; returns the exit code: 2 for a folder that is no bundle."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folders", type=Path, nargs="+", metavar="FOLDER")
     parser.add_argument("--check", action="store_true", help="only say which files are stale")
     options = parser.parse_args()
-    stale = [folder for folder in options.folders if not is_fresh(folder)]
-    for folder in stale:
-        if options.check:
-            sys.stderr.write(f"{folder / MODEL}: stale, run the command without --check\n")
-        else:
-            write_manifest(folder, (folder / MANIFEST).read_bytes())
+    try:
+        stale = [folder for folder in options.folders if not is_fresh(folder)]
+        for folder in stale:
+            if options.check:
+                sys.stderr.write(f"{folder / MODEL}: stale, run the command without --check\n")
+            else:
+                write_manifest(folder, (folder / MANIFEST).read_bytes())
+    except (Mf2EdgeError, OSError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
     return int(options.check and bool(stale))
 
 

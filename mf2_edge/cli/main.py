@@ -262,8 +262,10 @@ def _verify(arguments: argparse.Namespace) -> int:
 
 
 def _sign(arguments: argparse.Namespace) -> int:
-    from mf2_edge.bundle.signature import sign_bundle
+    from mf2_edge.bundle.signature import SIGNATURE, sign_bundle
+    from mf2_edge.io.outputs import check_outputs
 
+    check_outputs([arguments.folder / SIGNATURE], [arguments.key])
     try:
         print(sign_bundle(arguments.folder, arguments.key))
     except OSError as error:

@@ -14,7 +14,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from tempfile import TemporaryFile
 from threading import RLock
 from typing import BinaryIO, Final
@@ -92,7 +92,8 @@ def _sort(held: BinaryIO) -> None:
         if re.match(_NOTICE, line):
             _log.info("%s", line.decode(errors="replace").rstrip())
         else:
-            os.write(_STDERR, line)
+            with suppress(OSError):  # closed, or no room: the model is loaded all the same
+                os.write(_STDERR, line)
 
 
 def _flush() -> None:

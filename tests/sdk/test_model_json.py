@@ -109,3 +109,11 @@ def test_is_written_with_the_manifest(tmp_path: Path) -> None:
         write_manifest(folder, b"{}")
     assert (folder / MODEL).read_bytes() == before
     assert json.loads((folder / MANIFEST).read_text()) == raw
+
+
+def test_a_folder_that_is_no_bundle_is_named(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "mf2_edge.bundle.write", str(tmp_path / "nothing")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "nothing" in done.stderr
+    assert "Traceback" not in done.stderr

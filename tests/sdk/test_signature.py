@@ -87,3 +87,14 @@ def test_without_the_package_the_extra_is_named(
     monkeypatch.setitem(__import__("sys").modules, serialization.__name__, None)
     with pytest.raises(MissingExtraError, match=r"mf2-edge\[sign\]"):
         check_signature(bundle, public)
+
+
+def test_a_key_where_the_signature_would_go_is_kept(
+    bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    private, _ = write_keys(tmp_path, "ours")
+    key = bundle / SIGNATURE
+    key.write_bytes(private.read_bytes())
+    assert main(["sign", str(bundle), "--key", str(key)]) != 0
+    assert "would overwrite" in capsys.readouterr().err
+    assert key.read_bytes() == private.read_bytes()
