@@ -65,7 +65,6 @@ class NetworkConfig(Part, frozen=True, kw_only=True):
             raise ValueError(
                 f"{SHORT} has a map of 7x7, and mf2 reads 14x14: take another backbone"
             )
-
         if self.pooling != "mean" and self.backbone != SHORT:
             raise ValueError(f"pooling is for {SHORT}: {self.backbone} pools in a way of its own")
 

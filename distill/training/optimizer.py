@@ -11,6 +11,7 @@ from typing import Generic, TypeVar
 
 import torch
 from torch import nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from distill.training.checkpoint import CheckpointError, save_atomically
 
@@ -108,4 +109,5 @@ def part_of_peak(step: int, steps: int, warmup: int) -> float:
 @torch.no_grad()
 def update_average(average: nn.Module, network: nn.Module, decay: float) -> None:
     """Exponential moving average of the weights; the networks here have no buffers."""
-    torch._foreach_lerp_(list(average.parameters()), list(network.parameters()), 1 - decay)
+    move = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
+    move(list(average.parameters()), list(network.parameters()), None)
