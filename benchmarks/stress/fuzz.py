@@ -6,7 +6,7 @@
 - image: files of six formats, changed, cut and joined
 - frame: arrays of any type and shape, boxes of any numbers
 - report: device reports, changed likewise
-- golden, head, baseline, detections, video: see `doors.py`
+- golden, head, baseline, detections, video: see `fuzz_inputs.py`
 
 An entry point answers, or refuses with an error of `mf2_edge.errors`; anything else is a finding,
 whose input is kept under runs/fuzz, and the exit code is 1. Seeded: the same inputs in order.
@@ -33,7 +33,7 @@ from tqdm import tqdm
 
 import mf2_edge
 from benchmarks.report import conditions
-from benchmarks.stress import doors
+from benchmarks.stress import fuzz_inputs
 from mf2_edge import FaceStateAnalyzer
 from mf2_edge.bench.measure.import_report import import_report
 from mf2_edge.bundle.loader import MANIFEST, load_bundle
@@ -110,19 +110,23 @@ def entry_points(seed: int, folder: Path) -> list[EntryPoint]:
         ),
         EntryPoint("report", texts(report, draws[3]), import_file),
         EntryPoint(
-            "golden", doors.goldens(golden, draws[4], damaged), doors.check_golden(bundle, folder)
+            "golden",
+            fuzz_inputs.goldens(golden, draws[4], damaged),
+            fuzz_inputs.check_golden(bundle, folder),
         ),
-        EntryPoint("head", texts(doors.head_text(), draws[5]), doors.read_head_in(folder)),
+        EntryPoint(
+            "head", texts(fuzz_inputs.head_text(), draws[5]), fuzz_inputs.read_head_in(folder)
+        ),
         EntryPoint(
             "baseline",
-            texts(doors.baseline_text(bundle), draws[6]),
-            doors.read_baseline_at(folder / "baseline.json"),
+            texts(fuzz_inputs.baseline_text(bundle), draws[6]),
+            fuzz_inputs.read_baseline_at(folder / "baseline.json"),
         ),
-        EntryPoint("detections", doors.detections(draws[7]), doors.check_detections),
+        EntryPoint("detections", fuzz_inputs.detections(draws[7]), fuzz_inputs.check_detections),
         EntryPoint(
             "video",
-            doors.damaged_films(doors.film(folder), draws[8], damaged),
-            doors.read_video_at(folder / "damaged.mp4"),
+            fuzz_inputs.damaged_films(fuzz_inputs.film(folder), draws[8], damaged),
+            fuzz_inputs.read_video_at(folder / "damaged.mp4"),
         ),
     ]
 

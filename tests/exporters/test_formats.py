@@ -48,7 +48,7 @@ def test_tflite_is_native_throughout(bundle: Bundle) -> None:
     }
 
 
-def test_tflite_names_its_doors(bundle: Bundle) -> None:
+def test_tflite_names_its_inputs_and_outputs(bundle: Bundle) -> None:
     interpreter = Interpreter(str(bundle.path / bundle.select("tflite").file))
     (image,) = interpreter.get_input_details()
     assert (image["name"], image["shape"].tolist()) == ("image", [1, 112, 112, 3])

@@ -134,7 +134,7 @@ def test_onnx_without_its_engine_names_the_extra(monkeypatch: pytest.MonkeyPatch
 # TFLite with float16 weights
 
 
-def test_float16_weights_and_float32_doors(bundle: Bundle) -> None:
+def test_float16_weights_and_float32_inputs_and_outputs(bundle: Bundle) -> None:
     full = load_bundle(exported_fp32().bundle)
     whole, half = full.read(full.select("tflite")), bundle.read(bundle.select("tflite"))
     assert len(half) < 0.56 * len(whole)

@@ -19,13 +19,13 @@ DOORS = (
     *("golden", "head", "baseline", "detections", "video"),
 )
 FEW = {"golden": 8, "video": 40}
-"""Inputs of the doors that take longest."""
+"""Inputs of the entry points that take longest."""
 MANIFEST = json.loads((load_bundle(None).path / "manifest.json").read_text())
 
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("place", range(len(DOORS)), ids=DOORS)
-def test_a_door_answers_or_refuses_with_a_typed_error(
+def test_an_entry_point_answers_or_refuses_with_a_typed_error(
     place: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fuzz, "KEPT", tmp_path / "kept")
