@@ -12,8 +12,10 @@ CORES := $(shell nproc)
 # Of a run of the tests; each takes 2 to 3 GB.
 PROCESSES ?= $(shell n=$$(nproc); echo $$((n < 4 ? n : 4)))
 BUNDLES := $(notdir $(patsubst %/manifest.json,%,$(wildcard mf2_edge/bundles/*/manifest.json)))
-# Of an environment with the extra `pseudo`: `make peers` then times Face Landmarker as well.
+# Of an environment with the extra `pseudo`: `make peers` then times Face Landmarker as well, whose
+# face_landmarker.task LANDMARKER is.
 LANDMARKER_PYTHON ?=
+LANDMARKER ?=
 # One thread a process; and glibc gives memory back so eagerly that depthwise networks train
 # 2.5 times slower, unless it is told not to.
 TRAINING := OMP_NUM_THREADS=1 MALLOC_MMAP_MAX_=0 MALLOC_TOP_PAD_=100000000 \
@@ -87,7 +89,7 @@ bench: $(DEV)/.installed ## latency of every file and stage, on this machine; up
 peers: $(DEV)/.installed ## networks of published peers beside ours, on this machine; updates docs/bench.md
 	$(BIN)/pip install --quiet --editable '.[reference]'
 	$(BIN)/python -m benchmarks.peers.compare \
-		$(if $(LANDMARKER_PYTHON),--landmarker-python $(LANDMARKER_PYTHON))
+		$(if $(LANDMARKER_PYTHON),--landmarker-python $(LANDMARKER_PYTHON) --landmarker $(LANDMARKER))
 	$(BIN)/python -m benchmarks.tables
 
 # Strict: a package that the advisory service was not asked about is a failure, not a pass.

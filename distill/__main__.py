@@ -69,8 +69,8 @@ def _parser() -> argparse.ArgumentParser:
         added.add_argument("--config", type=Path, required=True, help="recipe (TOML)")
         added.add_argument(
             "--data-root", type=Path, metavar="FOLDER",
-            help=f"folder of the data sets that the recipe names (default: {DATA_ROOT}, else where "
-            "it says)",
+            help="folder that the recipe's paths of data start from (default: "
+            f"{DATA_ROOT}, else the working directory)",
         )  # fmt: skip
         if command.by_fold:
             added.add_argument(

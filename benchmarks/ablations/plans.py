@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distill.config import DistillationConfig, Recipe, load_recipe
+from distill.datasets.tree import placed
 from distill.evaluation.metrics.scores import auc
 from distill.faces.store import load_faces
 from distill.language.zero_shot import grammar_directions, plain_directions, read_by_text
@@ -20,7 +21,7 @@ from distill.networks.network import FaceStateNet
 from distill.training.sources import evaluation_stores, predict, validate
 
 CONFIGS = Path("distill/configs")
-FACE = "../shared/models/MobileFaceNet.tflite"
+FACE = str(placed(Path("MobileFaceNet.tflite")))
 LEVELS = ("au", "emotion", "face")
 SHORTER_LITE = ("stage4.1", "stage4.2", "stage3.1", "stage3.2")
 SHORTER_FACE = ("stage2.1", "stage2.2", "stage2.3", "stage3.3", "stage3.4", "stage3.5")

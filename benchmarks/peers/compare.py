@@ -66,11 +66,11 @@ def main() -> None:
     parser.add_argument("--bundle", nargs="+", help="names or folders (default: all that ship)")
     parser.add_argument("--peers", nargs="*", default=list(PEERS), metavar="NETWORK")
     parser.add_argument("--landmarker-python", type=Path, help="a Python that has mediapipe")
-    parser.add_argument(
-        "--landmarker", type=Path, default=Path("../shared/models/face_landmarker.task")
-    )
+    parser.add_argument("--landmarker", type=Path, metavar="TASK", help="face_landmarker.task")
     parser.add_argument("--out", type=Path, default=OUT)
     options = parser.parse_args()
+    if options.landmarker_python and not options.landmarker:
+        parser.error("--landmarker-python needs --landmarker, the file face_landmarker.task")
     files = {network: tflite_file(network, options.cache) for network in options.peers}
     load, cpus = machine.load_before(), choose_cpus(1)
     pin(cpus)
@@ -142,7 +142,7 @@ def clocked(run: Callable[[], object], queries: int) -> list[float]:
 
 
 @contextmanager
-def landmarker(python: Path | None, task: Path) -> Iterator[list[Timed]]:
+def landmarker(python: Path | None, task: Path | None) -> Iterator[list[Timed]]:
     """MediaPipe in a process of its own, which inherits the CPU; nothing without `python`."""
     if python is None:
         sys.stderr.write("no --landmarker-python: Face Landmarker is left out\n")

@@ -19,8 +19,8 @@ from typing import Final, Protocol
 from distill.datasets.made_up import MadeUpTree, is_made_up
 
 DATA_ROOT: Final = "MF2_EDGE_DATA"
-"""Environment variable: the folder in which the last part of every recipe's path of data is looked
-for, in the place of where the recipe says. `--data-root` sets it."""
+"""Environment variable: the folder that the relative paths of data in recipes start from, in the
+place of the working directory. `--data-root` sets it."""
 
 
 class Tree(Protocol):
@@ -131,9 +131,10 @@ class TreesError(ValueError):
 def open_tree(path: Path) -> Tree:
     """Open a folder, a tar archive, or a TOML file that names several of them.
 
-    Paths in the TOML file are relative to the working directory, as those of recipes are, unless
-    the environment says otherwise (see `DATA_ROOT`). Raises FileNotFoundError naming what is not
-    there, TreesError for a TOML file of another kind, MadeUpError for a wrong number of drawings.
+    Relative paths, those in the TOML file too, start from the folder that the environment names
+    (see `DATA_ROOT`), else from the working directory; that of the TOML file from the latter.
+    Raises FileNotFoundError naming what is not there, TreesError for a TOML file of another kind,
+    MadeUpError for a wrong number of drawings.
     """
     if is_made_up(path):
         return MadeUpTree(path)
@@ -144,7 +145,7 @@ def open_tree(path: Path) -> Tree:
                 for folder, roots in _read_roots(path).items()
             }
         )
-    path = _placed(path)
+    path = placed(path)
     if path.is_dir():
         return FolderTree(path)
     if path.is_file() and tarfile.is_tarfile(path):
@@ -158,14 +159,13 @@ def open_tree(path: Path) -> Tree:
 def files_of(path: Path) -> tuple[Path, ...]:
     """The folders and archives of a tree: those that a TOML file names, or the path itself."""
     if path.suffix == ".toml" and path.is_file():
-        return tuple(_placed(Path(r)) for roots in _read_roots(path).values() for r in roots)
-    return () if is_made_up(path) else (_placed(path),)
+        return tuple(placed(Path(r)) for roots in _read_roots(path).values() for r in roots)
+    return () if is_made_up(path) else (placed(path),)
 
 
-def _placed(path: Path) -> Path:
-    """Where a relative path of data is: below the folder that the environment names, if it does."""
-    folder = os.environ.get(DATA_ROOT)
-    return path if not folder or path.is_absolute() else Path(folder) / path.name
+def placed(path: Path) -> Path:
+    """Where a path of data is: a relative one below the folder that the environment names."""
+    return Path(os.environ.get(DATA_ROOT, "")) / path
 
 
 def _read_roots(path: Path) -> dict[str, list[str]]:

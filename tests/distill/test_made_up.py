@@ -14,6 +14,7 @@ from distill.config import load_recipe
 from distill.datasets import READERS
 from distill.datasets.made_up import UNITS, MadeUpError
 from distill.datasets.tree import DATA_ROOT, FolderTree, files_of, open_tree
+from distill.extended_toml import read_extended
 from distill.faces.store import load_store
 from distill.prepare import prepare
 from mf2_edge.facs import ACTION_UNIT_NAMES
@@ -56,8 +57,8 @@ def test_the_recipe_prepares_without_any_file(tmp_path: Path) -> None:
 def test_data_lies_in_the_folder_that_the_environment_names(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "rafdb").mkdir()
-    (tmp_path / "rafdb" / "picture.jpg").write_bytes(b"x")
+    (tmp_path / "elsewhere" / "rafdb").mkdir(parents=True)
+    (tmp_path / "elsewhere" / "rafdb" / "picture.jpg").write_bytes(b"x")
     (tmp_path / "trees.toml").write_text('[trees]\nrafdb = ["elsewhere/rafdb"]\n')
     with pytest.raises(FileNotFoundError, match="--data-root, or MF2_EDGE_DATA"):
         open_tree(Path("elsewhere/rafdb"))
@@ -66,9 +67,17 @@ def test_data_lies_in_the_folder_that_the_environment_names(
     assert isinstance(tree, FolderTree)
     assert tree.names() == ["picture.jpg"]
     assert open_tree(tmp_path / "trees.toml").names() == ["rafdb/picture.jpg"]
-    assert files_of(tmp_path / "trees.toml") == (tmp_path / "rafdb",)
+    assert files_of(tmp_path / "trees.toml") == (tmp_path / "elsewhere" / "rafdb",)
     with pytest.raises(FileNotFoundError):
         open_tree(Path("/elsewhere/rafdb"))  # what says exactly where it is stays there
+
+
+def test_recipes_name_their_data_relative_to_its_folder() -> None:
+    files = [read_extended(path) for path in RECIPE.parent.glob("*.toml")]
+    roots = [data["root"] for file in files for data in file.get("data", {}).values()]
+    roots += [root for file in files for named in file.get("trees", {}).values() for root in named]
+    assert len(roots) > 10
+    assert not [root for root in roots if Path(root).is_absolute() or ".." in Path(root).parts]
 
 
 def test_the_option_says_where_data_lies(

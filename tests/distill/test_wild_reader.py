@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from distill.config import DatasetConfig, load_recipe
 from distill.datasets import LayoutError, read_fairface, read_wild
-from distill.datasets.tree import ArchiveError, TreesError, open_tree
+from distill.datasets.tree import DATA_ROOT, ArchiveError, TreesError, open_tree
 from distill.datasets.wild import (
     UNITS,
     CodedFace,
@@ -204,7 +204,7 @@ def test_every_coded_face_has_its_picture_where_the_data_sets_are(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     root = CONFIGS / "wild-trees.toml"
-    monkeypatch.chdir(CONFIGS.parents[1])
+    monkeypatch.setenv(DATA_ROOT, str(PICTURES.parent))
     faces = list(read_wild(open_tree(root)))
     assert [face.name for face in faces] == [face.name for face in load_codes()]
     pictures = Pictures(root)
