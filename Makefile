@@ -21,7 +21,7 @@ LANDMARKER ?=
 TRAINING := OMP_NUM_THREADS=1 MALLOC_MMAP_MAX_=0 MALLOC_TOP_PAD_=100000000 \
 	MALLOC_TRIM_THRESHOLD_=1000000000000
 
-.PHONY: help predict test test-quick browser native swift arm lint format bench peers audit demo wheel release site train evaluate scale export clean
+.PHONY: help predict test test-quick browser native swift arm lint format bench peers audit constraints demo wheel release site train evaluate scale export clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -99,6 +99,10 @@ audit: $(SDK)/.installed ## known holes in the SDK's dependencies; needs an advi
 	.venv-audit/bin/pip-audit --strict \
 		--path $$($(SDK)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
 
+constraints: $(DEV)/.installed ## packaging/*.txt anew, once the tests pass; needs a package index
+	$(BIN)/pip install --quiet uv
+	$(BIN)/python packaging/constraints.py
+
 demo: $(DEV)/.installed browser ## the page of `mf2-edge demo`, built into the package; needs Node 20
 	cd bindings/web && npm ci --ignore-scripts --no-audit --no-fund && npm run --silent build
 	$(BIN)/python -m bindings.web.demo_page
@@ -147,15 +151,18 @@ scale: $(DEV)/.installed ## what FACES faces in EPOCHS epochs would need; update
 clean: ## remove environments and build products; trained runs stay
 	rm -rf $(SDK) $(DEV) .venv-audit dist build annotated .pytest_cache .mypy_cache .ruff_cache
 
-# The SDK alone, as a user installs it.
-$(SDK)/.installed: pyproject.toml
+# The SDK alone: packages whose hashes are known, that of its build among them, and no other.
+$(SDK)/.installed: pyproject.toml packaging/requirements-sdk.txt
 	$(PYTHON) -m venv $(SDK)
-	$(SDK)/bin/pip install --quiet .
+	$(SDK)/bin/pip install --quiet --require-hashes -r packaging/requirements-sdk.txt
+	$(SDK)/bin/pip install --quiet --no-deps --no-build-isolation .
 	touch $@
 
-# Training, export and tests. torch comes first, by itself: pip then takes its CPU build.
-$(DEV)/.installed: pyproject.toml
+# Training, export and tests, in the versions that were tested together; without hashes (see
+# packaging/constraints.py). torch comes first, by itself: pip then takes its CPU build.
+$(DEV)/.installed: pyproject.toml packaging/constraints-dev.txt
 	$(PYTHON) -m venv $(DEV)
-	$(BIN)/pip install --quiet torch==2.13.0
-	$(BIN)/pip install --quiet --editable '.[train,backbones,mfa,export,test,dev,site]'
+	$(BIN)/pip install --quiet -c packaging/constraints-dev.txt torch==2.13.0
+	$(BIN)/pip install --quiet -c packaging/constraints-dev.txt \
+		--editable '.[train,backbones,mfa,export,test,dev,site]'
 	touch $@

@@ -48,6 +48,19 @@ def test_it_holds_the_product_and_nothing_else(wheel: Path) -> None:
 
 
 @pytest.mark.slow
+def test_it_says_its_licences_and_holds_those_of_what_it_holds(wheel: Path) -> None:
+    archive = zipfile.ZipFile(wheel)
+    [metadata] = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
+    expression = "License-Expression: Apache-2.0 AND LicenseRef-mf2-edge-research-only"
+    assert expression in archive.read(metadata).decode().splitlines()
+    folder = metadata.removesuffix("METADATA") + "licenses/"
+    licences = {n.removeprefix(folder) for n in archive.namelist() if n.startswith(folder)}
+    models = {n for n in archive.namelist() if re.search(r"/(manifest|detector)[.]json$", n)}
+    of_models = {f"{name.rpartition('/')[0]}/LICENSE" for name in models}
+    assert licences == {"LICENSE", "NOTICE"} | of_models
+
+
+@pytest.mark.slow
 def test_it_holds_all_four_bundles_in_less_than_45_megabytes(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     for bundle in BUNDLES:
