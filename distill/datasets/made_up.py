@@ -64,7 +64,7 @@ class MadeUpTree:
     def names(self) -> list[str]:
         """`subject/number-emotion.png`, sorted."""
         return sorted(
-            f"{number % SUBJECTS:02d}/{number:05d}-{_EMOTIONS[number % len(_EMOTIONS)]}.png"
+            f"{number % SUBJECTS:02d}/{number:05d}-{_emotion(number)}.png"
             for number in range(self._count)
         )
 
@@ -80,6 +80,11 @@ class MadeUpTree:
     def path(self, name: str) -> Path:
         """Drawings lie nowhere: raises KeyError."""
         raise KeyError(name)
+
+
+def _emotion(number: int) -> str:
+    """Each subject shows all of them in turn, so that skin and ground tell nothing."""
+    return _EMOTIONS[(number + number // SUBJECTS) % len(_EMOTIONS)]
 
 
 def read_made_up(tree: Tree) -> Iterator[LabelledFace]:

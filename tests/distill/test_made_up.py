@@ -31,6 +31,8 @@ def test_drawings_are_always_the_same_and_differ_by_what_they_show() -> None:
     assert set().union(*UNITS.values()) <= set(ACTION_UNIT_NAMES)
     subjects = {face.subject: face.split for face in faces}
     assert all(subjects[face.subject] == face.split for face in faces)
+    shown = [(face.subject, face.emotion) for face in faces]
+    assert len(set(shown)) == 80  # a subject's second drawing shows another emotion
     assert tree.read(faces[0].name) == open_tree(Path("made-up:80")).read(faces[0].name)
     pictures = {tree.read(face.name) for face in faces}
     assert len(pictures) == 80
