@@ -154,7 +154,7 @@ PROGRAMS = {
     "evaluate": ("distill.evaluation.command", "measure a recipe, bundle, data set or teacher"),
     "mfa": ("distill.mfa.cli", "descriptions of faces by a large model, or offline"),
     "adapt": ("distill.adapt", "a new head from your own labels"),
-    "text-space": ("distill.adapting.fit_text_space", "a text space for a bundle"),
+    "text-space": ("distill.adapting.text.fit_space", "a text space for a bundle"),
     "explain": ("distill.explain", "the attention of MF²"),
     "scale": ("distill.scale", "what a full-scale run would need"),
 }

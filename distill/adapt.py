@@ -17,13 +17,13 @@ from distill.adapting.calibrate_head import calibrate_head, normalised
 from distill.adapting.frozen import network_digest, open_network
 from distill.adapting.heads import Head, HeadCard, save_head
 from distill.adapting.hidden import HiddenStates, hidden_states
-from distill.adapting.sheet import write_sheet
 from distill.adapting.task_metrics import judge_task
-from distill.adapting.text_head import make_text_head, save_text_head
+from distill.adapting.text.head import make_text_head, save_text_head
+from distill.adapting.text.sheet import write_sheet
 from distill.adapting.train_dfn import Task, predict_dfn, train_dfn
-from distill.adapting.user_faces import align_folder, align_pictures
-from distill.adapting.user_labels import LabelsError, UserLabels, read_labels
-from distill.adapting.user_split import Parts, picture_digests, split_rows
+from distill.adapting.user_data.faces import align_folder, align_pictures
+from distill.adapting.user_data.labels import LabelsError, UserLabels, read_labels
+from distill.adapting.user_data.split import Parts, picture_digests, split_rows
 from distill.faces.store import load_store
 from distill.parsers import ADAPT_OUT, adapt_parser
 from mf2_edge.bundle.head_schema import TaskCalibration

@@ -44,7 +44,7 @@ def explain_parser() -> argparse.ArgumentParser:
 
 
 def text_space_parser() -> argparse.ArgumentParser:
-    """Of `text-space`; see `distill/adapting/fit_text_space.py`."""
+    """Of `text-space`; see `distill/adapting/text/fit_space.py`."""
     told = "Teach a bundle, as it ships, what faces look like in words."
     parser = argparse.ArgumentParser(prog="python -m distill text-space", description=told)
     parser.add_argument("--bundle", required=True, help="of an edge network, by name or folder")

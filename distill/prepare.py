@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from distill.config import DatasetConfig, Recipe
 from distill.datasets import READERS, LabelledFace, LayoutError
-from distill.datasets.split import draw
+from distill.datasets.labelled import draw
 from distill.datasets.tree import open_tree
 from distill.datasets.wild import MARKED, find_codes, wild_targets
 from distill.faces.pictures import Pictures, align_face

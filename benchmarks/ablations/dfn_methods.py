@@ -30,15 +30,14 @@ from distill.adapting.train_dfn import (
     start_dfn,
     task_loss,
 )
-from distill.adapting.user_labels import Kind
-from distill.adapting.user_split import VALIDATION_FOLDS, group_folds
+from distill.adapting.user_data.labels import Kind
+from distill.adapting.user_data.split import VALIDATION_FOLDS, group_folds
 from distill.config import Recipe
 from distill.evaluation.metrics.labels import emotion_metrics, label_metrics
 from distill.faces.augment import augment
 from distill.faces.batches import centre_tensor, positive_weights, to_tensor
 from distill.faces.store import load_store
-from distill.networks.dfn import DFN
-from distill.networks.layout import Layout
+from distill.networks.dfn import DFN, Layout
 from distill.networks.mf2 import MF2
 from distill.training.checkpoint import CheckpointError
 from distill.training.optimizer import start_optimisation

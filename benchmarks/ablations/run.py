@@ -29,8 +29,8 @@ from distill.config import Recipe, load_recipe
 from distill.evaluation.metrics.scores import auc, f1
 from distill.evaluation.protocols.out_of_fold import out_of_fold_logits
 from distill.language.texts import make_bank
+from distill.networks.export_net import network_size
 from distill.networks.network import channels_last
-from distill.networks.size import network_size
 from distill.training.checkpoint import load_network
 from distill.training.loop import train
 from mf2_edge.io.atomic import write_json

@@ -25,7 +25,7 @@ def tflite_file(network: str, folder: Path = CACHE) -> Path:
 
 
 def _export(network: str, path: Path) -> None:
-    from distill.networks.torchvision_import import ensure_torchvision
+    from distill.networks.backbones.torchvision_import import ensure_torchvision
 
     ensure_torchvision()
     import torch

@@ -8,7 +8,7 @@ from tqdm import tqdm
 
 from distill.adapting.hidden import HiddenStates
 from distill.adapting.train_dfn import Task, predict_dfn, train_dfn
-from distill.adapting.user_split import Parts, group_folds
+from distill.adapting.user_data.split import Parts, group_folds
 from distill.evaluation.calibrate import decisive_bias, fit_action_unit, fit_temperature
 from mf2_edge.bundle.head_schema import ScoreCalibration, TaskCalibration
 from mf2_edge.bundle.schema import ActionUnitCalibration, EmotionCalibration

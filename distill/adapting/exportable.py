@@ -1,15 +1,21 @@
-"""Heads of other tasks in the form that is exported: networks of one input, the embeddings."""
+"""Heads of other tasks in the form that is exported: networks of one input, the embeddings.
+
+The input is an edge network's vectors, one after the other, as on a phone.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from torch import nn
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812  (the field's name for it)
 
 from distill.adapting.frozen import network_digest, open_network
 from distill.adapting.heads import load_head
-from distill.adapting.task_heads import DFNOnVectors, LikenessOnVectors
-from distill.adapting.text_head import is_text_head, load_text_head
+from distill.adapting.text.head import is_text_head, load_text_head
+from distill.adapting.text.space import TextSpace
+from distill.networks.dfn import DFN
 from distill.training.checkpoint import CheckpointError
 from mf2_edge.bundle.head_schema import (
     HEAD_SCHEMA_VERSION,
@@ -63,3 +69,36 @@ def open_head(path: Path, trained_with: Path) -> tuple[nn.Module, TaskHeadSpec]:
         files=(),
     )
     return DFNOnVectors(trained.dfn).eval(), spec
+
+
+class DFNOnVectors(nn.Module):
+    """(N, width) -> the DFN's logits (N, outputs)."""
+
+    def __init__(self, dfn: DFN) -> None:
+        super().__init__()
+        self.dfn = dfn
+
+    def forward(self, vectors: Tensor) -> Tensor:
+        """Logits."""
+        logits: Tensor = self.dfn(torch.split(vectors, list(self.dfn.layout.stages), dim=1), None)
+        return logits
+
+
+class LikenessOnVectors(nn.Module):
+    """(N, width) -> the likeness of faces to a sentence, -1..1, (N, 1).
+
+    direction: (text,) of unit length. The face vector stands first.
+    """
+
+    def __init__(self, space: TextSpace, direction: Tensor) -> None:
+        super().__init__()
+        self.face = space.weight.shape[1]
+        self.to_text = nn.Linear(self.face, len(space.bias))
+        with torch.no_grad():
+            self.to_text.weight.copy_(space.weight)
+            self.to_text.bias.copy_(space.bias)
+        self.direction = nn.Parameter(direction[:, None].clone(), requires_grad=False)
+
+    def forward(self, vectors: Tensor) -> Tensor:
+        """Likeness."""
+        return F.normalize(self.to_text(vectors[:, : self.face]), dim=-1) @ self.direction

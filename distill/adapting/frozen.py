@@ -17,8 +17,8 @@ import torch
 from numpy.typing import NDArray
 
 from distill.faces.batches import to_tensor
+from distill.networks.dfn import Layout
 from distill.networks.features import FeatureNet, Features
-from distill.networks.layout import Layout
 from distill.networks.network import channels_last
 from distill.training.checkpoint import Checkpoint, CheckpointError, load_network
 from mf2_edge import Bundle, FaceStateAnalyzer, load_bundle

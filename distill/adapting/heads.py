@@ -11,9 +11,8 @@ import torch
 from numpy.typing import NDArray
 
 from distill.adapting.frozen import network_digest
-from distill.adapting.user_labels import Kind
-from distill.networks.dfn import DFN
-from distill.networks.layout import Layout
+from distill.adapting.user_data.labels import Kind
+from distill.networks.dfn import DFN, Layout
 from distill.training.checkpoint import CheckpointError, save_atomically
 from mf2_edge.bundle.head_schema import TaskCalibration
 from mf2_edge.pipeline.task_head import to_answers

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from distill.adapting.frozen import Frozen, open_network
 from distill.faces.augment import augment, centre
 from distill.faces.resumable import Rows, fill_rows, fingerprint
-from distill.networks.layout import Layout
+from distill.networks.dfn import Layout
 from distill.training.checkpoint import CheckpointError
 
 

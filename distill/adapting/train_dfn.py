@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812  (the field's name for it)
 
 from distill.adapting.hidden import HiddenStates
-from distill.adapting.user_labels import Kind
+from distill.adapting.user_data.labels import Kind
 from distill.faces.batches import positive_weights
 from distill.networks.dfn import DFN
 from distill.training.losses.functions import masked_bce

@@ -10,18 +10,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from distill.datasets.affectnet import read_affectnet
-from distill.datasets.affwild2 import read_affwild2_au, read_affwild2_expr
-from distill.datasets.bp4d import read_bp4d
-from distill.datasets.ckplus import read_ckplus
-from distill.datasets.disfa import read_disfa
-from distill.datasets.fairface import read_fairface
-from distill.datasets.ferplus import majority, read_ferplus
 from distill.datasets.labelled import EMOTIONS, LabelledFace, LayoutError
-from distill.datasets.made_up import read_made_up
-from distill.datasets.rafdb import read_rafdb
+from distill.datasets.readers.affectnet import read_affectnet
+from distill.datasets.readers.affwild2 import read_affwild2_au, read_affwild2_expr
+from distill.datasets.readers.bp4d import read_bp4d
+from distill.datasets.readers.ckplus import read_ckplus
+from distill.datasets.readers.disfa import read_disfa
+from distill.datasets.readers.fairface import read_fairface
+from distill.datasets.readers.ferplus import majority, read_ferplus
+from distill.datasets.readers.plain import read_made_up, read_unlabelled
+from distill.datasets.readers.rafdb import read_rafdb
 from distill.datasets.tree import Tree
-from distill.datasets.unlabelled import read_unlabelled
 from distill.datasets.wild.reader import read_wild
 
 __all__ = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from typing import Final
 
 import numpy as np
@@ -77,3 +78,12 @@ class LabelledFace:
                 elif self.coded is None or unit in self.coded:
                     labels[place] = 0
         return labels
+
+
+def draw(name: str, seed: int) -> float:
+    """A number from 0 to below 1 for a name, to draw splits by.
+
+    It comes from a hash, so that neither order nor the version of a library changes it.
+    """
+    digest = blake2b(f"{seed}/{name}".encode(), digest_size=4).digest()
+    return int.from_bytes(digest, "big") / 2**32

@@ -6,19 +6,12 @@ and Action Units; what is learned from drawings says nothing about faces.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-
-from distill.datasets.labelled import LabelledFace
-from distill.datasets.split import draw
-
-if TYPE_CHECKING:
-    from distill.datasets.tree import Tree
 
 SCHEME: Final = "made-up:"
 SIDE: Final = 112
@@ -85,19 +78,6 @@ class MadeUpTree:
 def _emotion(number: int) -> str:
     """Each subject shows all of them in turn, so that skin and ground tell nothing."""
     return _EMOTIONS[(number + number // SUBJECTS) % len(_EMOTIONS)]
-
-
-def read_made_up(tree: Tree) -> Iterator[LabelledFace]:
-    """The drawings, splits train and valid, by subject."""
-    for name in tree.names():
-        subject, emotion = name.partition("/")[0], name.partition("-")[2].removesuffix(".png")
-        yield LabelledFace(
-            name,
-            "valid" if draw(subject, seed=0) < 0.2 else "train",
-            emotion,
-            action_units=UNITS[emotion],
-            subject=subject,
-        )
 
 
 def draw_face(units: frozenset[str], *, subject: int, number: int) -> NDArray[np.uint8]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from distill.networks.torchvision_import import ensure_torchvision
+from distill.networks.backbones.torchvision_import import ensure_torchvision
 from mf2_edge.extras import require
 
 BUILT_IN = "all-MiniLM-L6-v2"

@@ -2,20 +2,37 @@
 
 Reimplemented from the abstract of MF² (arXiv:2504.10351); fusing a frozen network's stages in a
 ladder beside it follows Sung et al. 2022, arXiv:2206.06522. No gradient enters MF², so its hidden
-states can be computed once (`hidden.py`), and any number of DFNs can share one MF².
+states can be computed once (`adapting/hidden.py`), and any number of DFNs can share one MF².
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
 import torch
 from torch import Tensor, nn
 
-from distill.networks.layout import Layout
-
 LEAST_SPREAD = 1e-3
 """Below this standard deviation a hidden value is constant, and scaling it up would be noise."""
+
+
+class Layout(msgspec.Struct, frozen=True):
+    """Layout of a row of hidden states: channels of each stage, tokens (0: none), values of one."""
+
+    stages: tuple[int, ...]
+    units: int
+    token_width: int
+
+    @property
+    def width(self) -> int:
+        """Values of a view."""
+        return sum(self.stages) + self.units * self.token_width
+
+    def split(self, flat: Tensor) -> tuple[tuple[Tensor, ...], Tensor]:
+        """(N, width) -> the vectors of the stages (N, channels), the tokens (N, units, values)."""
+        *stages, tokens = torch.split(flat, [*self.stages, self.units * self.token_width], dim=1)
+        return tuple(stages), tokens.reshape(len(flat), self.units, self.token_width)
 
 
 class GatedFusion(nn.Module):

@@ -1,14 +1,18 @@
-"""The part of a network that is exported."""
+"""The part of a network that is exported, and how large that is."""
 
 from __future__ import annotations
 
 from copy import deepcopy
+from dataclasses import dataclass
 from typing import Final
 
+import torch
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from distill.networks.mf2 import MF2
 from distill.networks.network import FaceStateNet
+from mf2_edge.bundle.schema import AlignmentSpec
 
 EMBEDDINGS: Final = ("face_vector", "unit_vector")
 """Outputs after the logits: the vectors (N, width) that the emotion and AU heads read. Heads of
@@ -56,3 +60,22 @@ def embedding_widths(network: nn.Module) -> dict[str, int]:
         return {}
     heads = (network.emotion.head, network.action_units.head)
     return {name: head.in_features for name, head in zip(EMBEDDINGS, heads, strict=True)}
+
+
+@dataclass(frozen=True)
+class Size:
+    """macs: multiply-adds of convolutions and linear layers, a face; parameters: their number."""
+
+    macs: int
+    parameters: int
+
+
+@torch.no_grad()
+def network_size(network: FaceStateNet, face: AlignmentSpec) -> Size:
+    """The size of the exported part of a network, for aligned faces of that size."""
+    exported = export_network(network)
+    counter = FlopCounterMode(display=False)
+    with counter:
+        exported(torch.zeros(1, 3, face.height, face.width))
+    parameters = sum(parameter.numel() for parameter in exported.parameters())
+    return Size(counter.get_total_flops() // 2, parameters)

@@ -20,9 +20,8 @@ from torch import nn
 from distill.config import ConfigError, Recipe
 from distill.datasets.tree import files_of
 from distill.networks.architectures import build_network
-from distill.networks.export_net import embedding_widths, export_network
+from distill.networks.export_net import embedding_widths, export_network, network_size
 from distill.networks.network import FaceStateNet
-from distill.networks.size import network_size
 from mf2_edge.bundle.schema import (
     AlignmentSpec,
     DataTerms,

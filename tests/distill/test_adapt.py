@@ -15,9 +15,9 @@ import pytest
 from distill.__main__ import main
 from distill.adapting.frozen import file_digest, open_frozen
 from distill.adapting.heads import load_head
-from distill.adapting.user_faces import align_pictures
-from distill.adapting.user_labels import LabelsError, UserLabels, read_labels
-from distill.adapting.user_split import group_folds, picture_digests, split_rows
+from distill.adapting.user_data.faces import align_pictures
+from distill.adapting.user_data.labels import LabelsError, UserLabels, read_labels
+from distill.adapting.user_data.split import group_folds, picture_digests, split_rows
 from mf2_edge.bundle.schema import AccuracySpec
 from mf2_edge.io.image_file import read_image
 from mf2_edge.pipeline.align import align

@@ -13,17 +13,18 @@ import pytest
 import torch
 
 from distill.__main__ import main
-from distill.adapting import fit_text_space, text_space
-from distill.adapting.fit_text_space import Faces, TextSpaceMetrics
 from distill.adapting.frozen import network_digest, open_network
 from distill.adapting.hidden import HiddenStates, hidden_states
-from distill.adapting.text_space import TextSpace, load_text_space, open_text_space, save_text_space
+from distill.adapting.text import fit_space
+from distill.adapting.text import space as space_module
+from distill.adapting.text.fit_space import Faces, TextSpaceMetrics
+from distill.adapting.text.space import TextSpace, load_text_space, open_text_space, save_text_space
 from distill.config import TEXT_WIDTH, Recipe
 from distill.faces.augment import centre
 from distill.faces.batches import Source
 from distill.faces.store import load_store
 from distill.language.texts import TextBank
-from distill.networks.layout import Layout
+from distill.networks.dfn import Layout
 from distill.training.checkpoint import CheckpointError
 from exporters.__main__ import main as export
 from mf2_edge import FaceStateAnalyzer, load_bundle
@@ -111,8 +112,8 @@ def test_a_sentence_becomes_a_head_of_a_bundle_that_was_taught_words(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(fit_text_space, "STEPS", 20)
-    monkeypatch.setattr(text_space, "FOLDER", folder / "spaces")
+    monkeypatch.setattr(fit_space, "STEPS", 20)
+    monkeypatch.setattr(space_module, "FOLDER", folder / "spaces")
     bundle = ["--bundle", str(exported_int8())]
     photographs = folder / "photographs"
     photographs.mkdir()
@@ -158,7 +159,7 @@ def test_faces_are_laid_beside_the_sentences_that_are_true_of_them(recipe: Recip
         np.ones(len(recipe.emotions), np.float32),
         np.full((count, len(recipe.action_units)), np.nan, np.float32),
     )
-    space = fit_text_space.fit_text_space(
+    space = fit_space.fit_text_space(
         [Faces(source, np.arange(count), states)], 4, two_texts(recipe), config, seed=0
     )
     read = space.read(torch.from_numpy(values[:, 0].astype(np.float32)))
@@ -179,7 +180,7 @@ def two_texts(recipe: Recipe) -> TextBank:
 def test_a_text_space_is_kept_with_the_network_that_it_belongs_to(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(text_space, "FOLDER", tmp_path)
+    monkeypatch.setattr(space_module, "FOLDER", tmp_path)
     bundle = load_bundle(exported_int8())
     width = open_network(bundle.path).layout.stages[0]
     torch.manual_seed(0)
@@ -201,7 +202,7 @@ def test_a_text_space_is_kept_with_the_network_that_it_belongs_to(
 
 
 def test_the_text_spaces_that_ship_belong_to_the_bundles_that_ship() -> None:
-    spaces = sorted(text_space.FOLDER.glob("*.npz"))
+    spaces = sorted(space_module.FOLDER.glob("*.npz"))
     assert spaces, "no text space ships"
     for path in spaces:
         bundle = load_bundle(path.stem)

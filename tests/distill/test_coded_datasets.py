@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from distill.datasets.bp4d import BP4D_FOLDS
+from distill.datasets.disfa import DISFA_FOLDS
 
 from distill.datasets import (
     LayoutError,
@@ -15,8 +17,6 @@ from distill.datasets import (
     read_bp4d,
     read_disfa,
 )
-from distill.datasets.bp4d import BP4D_FOLDS
-from distill.datasets.disfa import DISFA_FOLDS
 from distill.datasets.labelled import LabelledFace
 from distill.datasets.tree import ArchiveError, open_tree
 from distill.datasets.video import VideoError, count_frames

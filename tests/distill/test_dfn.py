@@ -13,11 +13,10 @@ from distill.adapting.heads import Head, HeadCard, load_head, save_head
 from distill.adapting.hidden import HiddenStates, hidden_states
 from distill.adapting.task_metrics import concordance, pearson
 from distill.adapting.train_dfn import FaceOrder, Schedule, Task, predict_dfn, train_dfn
-from distill.adapting.user_labels import Kind
+from distill.adapting.user_data.labels import Kind
 from distill.faces.augment import centre
 from distill.faces.batches import to_tensor
-from distill.networks.dfn import DFN
-from distill.networks.layout import Layout
+from distill.networks.dfn import DFN, Layout
 from distill.training.checkpoint import CheckpointError
 from mf2_edge.bundle.head_schema import TaskCalibration
 from mf2_edge.bundle.schema import ActionUnitCalibration, EmotionCalibration

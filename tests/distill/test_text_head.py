@@ -12,9 +12,9 @@ import torch
 
 from distill.__main__ import main
 from distill.adapting.frozen import open_frozen
-from distill.adapting.sheet import write_sheet
-from distill.adapting.text_head import load_text_head, make_text_head, read_faces
-from distill.adapting.text_space import open_text_space
+from distill.adapting.text.head import load_text_head, make_text_head, read_faces
+from distill.adapting.text.sheet import write_sheet
+from distill.adapting.text.space import open_text_space
 from distill.faces.batches import centre_tensor
 from distill.faces.store import load_store
 from distill.language.encode_text import encode_texts

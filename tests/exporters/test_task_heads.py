@@ -18,8 +18,8 @@ from torch.nn import functional as F  # noqa: N812  (the field's name for it)
 from distill.adapting.frozen import file_digest, open_frozen
 from distill.adapting.heads import Head, HeadCard, save_head
 from distill.adapting.hidden import hidden_states
-from distill.adapting.text_head import TextCard, TextHead, save_text_head
-from distill.adapting.text_space import open_text_space
+from distill.adapting.text.head import TextCard, TextHead, save_text_head
+from distill.adapting.text.space import open_text_space
 from distill.adapting.train_dfn import Schedule, Task, predict_dfn, train_dfn
 from exporters.__main__ import main
 from mf2_edge import Bundle, BundleError, ChecksumError, FaceState, FaceStateAnalyzer, load_bundle
@@ -135,7 +135,7 @@ def test_a_sentence_answers_on_the_phone() -> None:
     network, loaded = open_frozen(checkpoint())
     with torch.inference_mode():
         reading = network.read(to_tensor(aligned()[None], loaded.recipe.preprocessing))
-    from distill.adapting.text_head import load_text_head
+    from distill.adapting.text.head import load_text_head
 
     head = load_text_head(sentence(), checkpoint())
     expected = head.answers((reading.face_text @ head.direction).numpy())[0]

@@ -12,7 +12,7 @@ import pytest
 from distill.config import load_recipe
 from distill.evaluation.reports.schema import load_evaluation
 from distill.networks.architectures import build_network
-from distill.networks.size import network_size
+from distill.networks.export_net import network_size
 from exporters.__main__ import main
 from exporters.bundle.metadata import CONFIGS, card_spec, load_metadata
 from exporters.bundle.model_card import model_card

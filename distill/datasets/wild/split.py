@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from distill.datasets.split import draw
+from distill.datasets.labelled import draw
 
 SEED: Final = 0
 VALIDATION: Final = 1 / 7

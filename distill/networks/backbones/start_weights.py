@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from distill.config import ConfigError
-from distill.networks.torchvision_import import ensure_torchvision
+from distill.networks.backbones.torchvision_import import ensure_torchvision
 from mf2_edge.extras import require
 
 IMAGENET: Final = "imagenet"

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from distill.adapting.user_labels import LabelsError, UserLabels, name_rows
+from distill.adapting.user_data.labels import LabelsError, UserLabels, name_rows
 from distill.datasets import LabelledFace
 from distill.faces.pictures import align_face
 from distill.faces.resumable import Rows, fill_rows, fingerprint

@@ -24,7 +24,7 @@ from tqdm import tqdm
 
 from distill.adapting.frozen import network_digest
 from distill.adapting.hidden import HiddenStates, hidden_states
-from distill.adapting.text_space import TextSpace, save_text_space
+from distill.adapting.text.space import TextSpace, save_text_space
 from distill.config import TEXT_WIDTH, ConfigError, Recipe, TextConfig, load_recipe
 from distill.evaluation.protocols.recipe import emotion_accuracy, splits
 from distill.faces.augment import centre

@@ -1,6 +1,6 @@
 """A head out of a sentence, without one labelled picture: how much a face is like it.
 
-The face vector goes into the space of a sentence encoder (`text_space.py`), where a sentence is a
+The face vector goes into the space of a sentence encoder (`space.py`), where a sentence is a
 direction. How alike is alike says no sentence: so an answer is the share of reference faces that
 are less like the sentence than this one.
 """
@@ -19,7 +19,7 @@ from torch.nn import functional as F  # noqa: N812  (the field's name for it)
 from tqdm import tqdm
 
 from distill.adapting.frozen import network_digest, open_network
-from distill.adapting.text_space import TextSpace, open_text_space
+from distill.adapting.text.space import TextSpace, open_text_space
 from distill.faces.augment import centre
 from distill.language.encode_text import encode_texts
 from distill.training.checkpoint import CheckpointError, save_atomically

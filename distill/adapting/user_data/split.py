@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedGroupKFold
 from tqdm import tqdm
 
-from distill.adapting.user_labels import TRAIN, VALID, Kind, LabelsError, UserLabels, name_rows
+from distill.adapting.user_data.labels import TRAIN, VALID, Kind, LabelsError, UserLabels, name_rows
 
 LEAST = 5
 """Fewer examples than this of a class, or of either answer to a label, teach nothing."""

@@ -1,0 +1,1 @@
+"""Heads that are made of a sentence."""
