@@ -7,8 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from distill.datasets.bp4d import BP4D_FOLDS
-from distill.datasets.disfa import DISFA_FOLDS
 
 from distill.datasets import (
     LayoutError,
@@ -18,6 +16,8 @@ from distill.datasets import (
     read_disfa,
 )
 from distill.datasets.labelled import LabelledFace
+from distill.datasets.readers.bp4d import BP4D_FOLDS
+from distill.datasets.readers.disfa import DISFA_FOLDS
 from distill.datasets.tree import ArchiveError, open_tree
 from distill.datasets.video import VideoError, count_frames
 from distill.faces.pictures import PictureError, Pictures

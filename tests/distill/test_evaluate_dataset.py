@@ -13,11 +13,11 @@ import cv2
 import msgspec
 import numpy as np
 import pytest
-from distill.datasets.disfa import DISFA_UNITS
 from sklearn.metrics import f1_score
 
 from distill.__main__ import main
 from distill.datasets import EMOTIONS
+from distill.datasets.readers.disfa import DISFA_UNITS
 from mf2_edge import FaceStateAnalyzer
 from mf2_edge.bundle.schema import AccuracySpec
 from mf2_edge.pipeline.align import align

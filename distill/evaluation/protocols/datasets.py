@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from distill.datasets import EMOTIONS
-from distill.datasets.affwild2 import AFFWILD2_UNITS
-from distill.datasets.bp4d import BP4D_FOLDS, BP4D_UNITS
-from distill.datasets.disfa import DISFA_FOLDS, DISFA_UNITS
+from distill.datasets.readers.affwild2 import AFFWILD2_UNITS
+from distill.datasets.readers.bp4d import BP4D_FOLDS, BP4D_UNITS
+from distill.datasets.readers.disfa import DISFA_FOLDS, DISFA_UNITS
 from distill.datasets.wild import UNITS
 from distill.evaluation.protocols.folds import (
     EvaluationProtocol,
