@@ -20,7 +20,8 @@ from distill.faces.store import FaceStore
 from distill.language import plain_words
 from distill.language.encode_text import BUILT_IN, encode_texts
 from distill.networks.features import FeatureNet
-from mf2_edge.text.describe import FaceFacts, describe, describe_units
+from mf2_edge.text.describe import describe, describe_units
+from mf2_edge.text.facts import FaceFacts
 from mf2_edge.text.wording import Certainty
 
 WORDINGS = 8

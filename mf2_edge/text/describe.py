@@ -12,8 +12,7 @@ emotions in `mf2_edge.facs`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Final, Literal
 
@@ -22,10 +21,10 @@ from mf2_edge.facs import (
     ACTION_UNIT_MUSCLES,
     ACTION_UNIT_NAMES,
     Fit,
-    IntensityLevel,
     fit_prototype,
 )
 from mf2_edge.text import sentences
+from mf2_edge.text.facts import FaceFacts
 from mf2_edge.text.wording import (
     ADJECTIVES,
     ADVERBS,
@@ -45,33 +44,6 @@ GRAMMAR_VERSION: Final = "grammar-1"
 Level = Literal["au", "emotion", "face"]
 
 
-@dataclass(frozen=True, slots=True)
-class FaceFacts:
-    """What is known of a face. A unit that is neither present nor absent is unknown.
-
-    `strength` of present units where it is known; `hidden` regions of the face, as
-    `mf2_edge.facs.REGIONS` names them.
-    Raises DescriptionError for a unit that `mf2_edge.facs` does not have.
-    """
-
-    emotion: str | None
-    present: Mapping[str, Certainty]
-    absent: frozenset[str]
-    emotion_certainty: Certainty = Certainty.PLAIN
-    strength: Mapping[str, IntensityLevel | None] = field(default_factory=dict)
-    hidden: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        strangers = sorted({*self.present, *self.absent} - ACTION_UNIT_NAMES.keys())
-        if strangers:
-            known = ", ".join(ACTION_UNIT_NAMES)
-            raise DescriptionError(
-                f"no words for {', '.join(strangers)}: expected units among {known}"
-            )
-        ordered = {unit: self.present[unit] for unit in ACTION_UNIT_NAMES if unit in self.present}
-        object.__setattr__(self, "present", ordered)
-
-
 class Choice:
     """Picks a wording for each slot, by a hash of seed and slot.
 
@@ -85,19 +57,6 @@ class Choice:
         """The option for a slot."""
         digest = blake2b(f"{self._seed}/{slot}".encode(), digest_size=8).digest()
         return options[int.from_bytes(digest, "big") % len(options)]
-
-
-def certainty(probability: float) -> Certainty:
-    """The words that a calibrated probability (0..1) deserves.
-
-    From 0.9 "clearly", from 0.7 no adverb, from 0.5 "probably", below "possibly". They tell how
-    sure the answer is, never how strong a movement or an emotion is.
-    """
-    if probability >= 0.9:
-        return Certainty.CLEAR
-    if probability >= 0.7:
-        return Certainty.PLAIN
-    return Certainty.PROBABLE if probability >= 0.5 else Certainty.POSSIBLE
 
 
 def describe(facts: FaceFacts, level: Level, seed: int) -> str:

@@ -17,15 +17,14 @@ from mf2_edge.errors import DescriptionError
 from mf2_edge.facs import ACTION_UNIT_MUSCLES, ACTION_UNIT_NAMES, EMOTION_PROTOTYPES, fit_prototype
 from mf2_edge.text.describe import (
     GRAMMAR_VERSION,
-    FaceFacts,
     Level,
-    certainty,
     clause_list,
     describe,
     describe_units,
     list_of,
     with_article,
 )
+from mf2_edge.text.facts import FaceFacts, certainty
 from mf2_edge.text.wording import ADJECTIVES, ADVERBS, WORDS, Certainty
 from mf2_edge.types import ActionUnit, Box, Emotion, FaceState, Reason, Status
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from distill.mfa.records.schema import ActionUnitText, Description, FaceLabels
 from mf2_edge.text.describe import GRAMMAR_VERSION as GRAMMAR_VERSION
-from mf2_edge.text.describe import FaceFacts, describe, describe_units
+from mf2_edge.text.describe import describe, describe_units
+from mf2_edge.text.facts import FaceFacts
 from mf2_edge.text.wording import Certainty
 
 
