@@ -47,8 +47,8 @@ LONGEST: Final = (
     "kotlin",
     "swift",
     "web",
-    "tests/distill/test_teacher.py",
-    "tests/distill/test_qat.py",
+    "tests/distill/training/test_teacher.py",
+    "tests/distill/training/test_qat.py",
 )
 """Groups that take minutes, the longest first, so that no process is left alone with one."""
 

@@ -16,4 +16,4 @@ def test_every_group_has_modules() -> None:
     assert set(LONGEST) <= set(groups)
     assert groups.count("exports") > 5
     assert groups.count("web") == 3
-    assert group_of("tests/sdk/test_align.py") == "tests/sdk/test_align.py"
+    assert group_of("tests/sdk/pipeline/test_align.py") == "tests/sdk/pipeline/test_align.py"

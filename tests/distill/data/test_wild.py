@@ -31,7 +31,7 @@ from tests.helpers.wild import coding_of, face_of
 
 pytestmark = pytest.mark.slow
 
-CONFIGS = Path(__file__).parents[2] / "distill" / "configs"
+CONFIGS = Path(__file__).parents[3] / "distill" / "configs"
 SMILE = coding_of({6: 1, 12: 2, 25: 2}, [23], emotion="happiness", strength=3, text="A smile.")
 
 

@@ -15,7 +15,7 @@ from mf2_edge.cli.watch_files import FrameResult
 from mf2_edge.types import Reason
 from tests.helpers.streams import state
 
-TINY = Path(__file__).parents[1] / "fixtures" / "tiny_bundle"
+TINY = Path(__file__).parents[2] / "fixtures" / "tiny_bundle"
 RESTING = state({"AU4": 0.55, "AU12": 0.1}, {"anger": 0.5, "sadness": 0.2})
 
 

@@ -19,7 +19,7 @@ from distill.faces.store import load_store
 from distill.prepare import prepare
 from mf2_edge.facs import ACTION_UNIT_NAMES
 
-RECIPE = Path(__file__).parents[2] / "distill" / "configs" / "made-up.toml"
+RECIPE = Path(__file__).parents[3] / "distill" / "configs" / "made-up.toml"
 
 
 def test_drawings_are_always_the_same_and_differ_by_what_they_show() -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from mf2_edge.runtime.select import ENGINES
 
-ROOT: Final = Path(__file__).parents[2]
+ROOT: Final = Path(__file__).parents[3]
 NAMES: Final = ("finder", *(engine.name for engine in ENGINES if engine.is_installed))
 
 

@@ -22,7 +22,7 @@ from distill.networks.mobilefacenet import (
     load_tflite,
 )
 
-SHARED: Final = Path(__file__).parents[3] / "shared"
+SHARED: Final = Path(__file__).parents[4] / "shared"
 TFLITE: Final = SHARED / "models/MobileFaceNet.tflite"
 FACES: Final = SHARED / "data/lfw_faces.tar"
 N_IMAGES: Final = 16

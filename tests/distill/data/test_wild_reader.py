@@ -30,8 +30,8 @@ from tests.helpers.wild import coding_of, face_of, write_face
 
 pytestmark = pytest.mark.slow
 
-CONFIGS = Path(__file__).parents[2] / "distill" / "configs"
-PICTURES = Path(__file__).parents[3] / "shared" / "data" / "fairface_coded.tar"
+CONFIGS = Path(__file__).parents[3] / "distill" / "configs"
+PICTURES = Path(__file__).parents[4] / "shared" / "data" / "fairface_coded.tar"
 SMILE = coding_of({6: 1, 12: 2, 25: 2}, [23], emotion="happiness", strength=3, text="A smile.")
 
 

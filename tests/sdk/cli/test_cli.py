@@ -24,7 +24,7 @@ from mf2_edge.cli.main import main
 from mf2_edge.cli.predict_files import _find
 from tests.helpers.make_tiny_bundle import EMOTIONS, FOLDER, SHOWN
 
-ASTRONAUT = Path(__file__).parents[2] / "mf2_edge" / "samples" / "astronaut.jpg"
+ASTRONAUT = Path(__file__).parents[3] / "mf2_edge" / "samples" / "astronaut.jpg"
 TINY = ["--bundle", str(FOLDER), "--runtime", "litert"]
 Captured = pytest.CaptureFixture[str]
 

@@ -16,7 +16,7 @@ from mf2_edge.io.video import VideoSource
 from tests.helpers.clips import clip
 from tests.helpers.make_tiny_bundle import FOLDER
 
-ASTRONAUT = Path(__file__).parents[2] / "mf2_edge" / "samples" / "astronaut.jpg"
+ASTRONAUT = Path(__file__).parents[3] / "mf2_edge" / "samples" / "astronaut.jpg"
 Captured = pytest.CaptureFixture[str]
 
 

@@ -18,7 +18,7 @@ from mf2_edge.io.image_file import to_rgb_array
 from mf2_edge.types import Box
 from tests.helpers.samples import PEAK_MEMORY
 
-ASTRONAUT = Path(__file__).parents[2] / "mf2_edge" / "samples" / "astronaut.jpg"
+ASTRONAUT = Path(__file__).parents[3] / "mf2_edge" / "samples" / "astronaut.jpg"
 
 
 @pytest.fixture(scope="module")

@@ -208,6 +208,6 @@ def test_the_text_spaces_that_ship_belong_to_the_bundles_that_ship() -> None:
         bundle = load_bundle(path.stem)
         space = open_text_space(bundle.path)
         assert space.weight.shape == (TEXT_WIDTH, bundle.manifest.embeddings[0].width)
-        file = Path(__file__).parents[2] / "benchmarks/results" / path.stem / "text-space.json"
+        file = Path(__file__).parents[3] / "benchmarks/results" / path.stem / "text-space.json"
         rows = msgspec.json.decode(file.read_bytes(), type=list[TextSpaceMetrics])
         assert {row.sha256 for row in rows} == {FaceStateAnalyzer(bundle).artifact.sha256}
