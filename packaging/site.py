@@ -37,6 +37,8 @@ PAGES: Final = {
         "docs/troubleshooting.md",
         "docs/security.md",
         "examples/README.md",
+        "examples/react-native/README.md",
+        "examples/flutter/README.md",
     ],
     "Platforms": [
         "bindings/README.md",

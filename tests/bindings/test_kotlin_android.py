@@ -23,6 +23,7 @@ from tests.helpers.bindings.kotlin_android import (
     app_jars,
     catalogue,
     jars_with_tests,
+    react_native_jar,
     readme_blocks,
     versions,
 )
@@ -49,6 +50,13 @@ needs_kotlin = pytest.mark.skipif(MISSING is not None, reason=str(MISSING))
 @pytest.fixture(scope="session")
 def jars() -> list[Path]:
     return jars_with_tests()
+
+
+@needs_kotlin
+@pytest.mark.slow
+@pytest.mark.usefixtures("jars")
+def test_the_module_for_react_native_compiles() -> None:
+    assert react_native_jar().stat().st_size > 1000
 
 
 @pytest.fixture(scope="session")

@@ -167,7 +167,7 @@ def test_a_library_that_is_none_is_refused(model: Path, tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("built")
 def test_what_is_apple_s_fits_declarations_of_our_own(tmp_path: Path) -> None:
-    """The targets, the README but for SwiftUI, and the code that `mf2-edge export` hands out."""
+    """Targets, the README but for SwiftUI, what `mf2-edge export` hands out, React Native."""
     readme = (SWIFT / "README.md").read_text()
     programs = []
     for number, block in enumerate(re.findall(r"```swift\n(.*?)```", readme, re.DOTALL)):
@@ -180,6 +180,9 @@ def test_what_is_apple_s_fits_declarations_of_our_own(tmp_path: Path) -> None:
     name, text = example(bundle.manifest, artifact, "ios")
     programs.append(tmp_path / name)
     programs[-1].write_text(text)
+    react_native = (ROOT / "examples/react-native/ios/FacesOfPicture.swift").read_text()
+    programs.append(tmp_path / "FacesOfPicture.swift")
+    programs[-1].write_text(text + react_native)
     check = ("Tests/AppleStubs/check.sh", BUILD)
     done = run(*check, *programs, bind=(tmp_path,))
     assert done.returncode == 0, done.stderr

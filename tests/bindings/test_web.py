@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -274,10 +275,17 @@ def test_what_npm_packs_is_the_library_with_its_licence(answers: Answers) -> Non
 @needs_browser
 @pytest.mark.slow
 def test_the_code_compiles_strictly(answers: Answers, tmp_path: Path) -> None:
-    """The demo, the tests' page and the README's TypeScript, against the package as it ships."""
+    """Demo, the tests' page, README's TypeScript against the package; the React Native example."""
     for number, block in enumerate(quick_start.blocks("ts")):
         (tmp_path / f"block{number}.ts").write_text(block)
     assert list(tmp_path.glob("*.ts"))
+    react_native = ROOT / "examples/react-native/src/mf2Edge.ts"
+    shutil.copy(react_native, tmp_path)
+    (tmp_path / "react-native.d.ts").write_text(
+        'declare module "react-native" {\n  export interface TurboModule {}\n'
+        "  export const TurboModuleRegistry: "
+        "{ getEnforcing<T extends TurboModule>(name: string): T };\n}\n"
+    )
     (tmp_path / "tsconfig.json").write_text(
         json.dumps(
             {

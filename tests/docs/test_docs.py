@@ -21,7 +21,7 @@ PAGES = (
     "README.md",
     "CONTRIBUTING.md",
     "bindings/README.md",
-    "examples/README.md",
+    *sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("examples/**/README.md")),
     *sorted(f"bindings/{path.parent.name}/README.md" for path in ROOT.glob("bindings/*/README.md")),
     *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")),
 )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import runpy
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -73,3 +75,31 @@ def test_the_example_of_crops(
 ) -> None:
     _run(monkeypatch, "crops.py", PORTRAIT)
     assert ": happiness (0.9" in capsys.readouterr().out
+
+
+def test_the_example_of_a_folder(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    table = tmp_path / "faces.csv"
+    _run(monkeypatch, "folder.py", PORTRAIT.parent, table)
+    assert "1 faces in 1 pictures\nemotion\nhappiness    1" in capsys.readouterr().out
+    assert table.read_text().splitlines()[1].startswith("astronaut.jpg,0,0,")
+
+
+def test_the_notebook_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    """Its cells in order, last lines evaluated as a notebook does; it keeps no output."""
+    cells = json.loads((ROOT / "examples/faces.ipynb").read_text())["cells"]
+    names: dict[str, Any] = {}
+    shown = []
+    for cell in (cell for cell in cells if cell["cell_type"] == "code"):
+        assert cell["outputs"] == []
+        code = ast.parse("".join(cell["source"]))
+        last = code.body.pop() if isinstance(code.body[-1], ast.Expr) else None
+        exec(compile(code, "faces.ipynb", "exec"), names)
+        if last is not None:
+            shown.append(eval(compile(ast.Expression(last.value), "faces.ipynb", "eval"), names))
+    face, picture, table, _ = shown
+    assert face._repr_html_().startswith("<")
+    assert picture.size[0] > 100
+    assert table.loc["emotion", 0] == "happiness"
+    assert capsys.readouterr().out == f"{face.describe('au')}\n"

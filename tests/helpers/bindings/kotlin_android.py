@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 from mf2_edge.bundle.loader import load_bundle
 from mf2_edge.export.code import example
 from tests.helpers.bindings.kotlin_compiler import BUILD, JNA, JUNIT, KOTLIN, STRICT, compile_kotlin
+from tests.helpers.bindings.replay import ROOT
 
 RESOURCES: Final = KOTLIN / "sample" / "src" / "main" / "res"
 README: Final = KOTLIN / "README.md"
@@ -61,6 +62,18 @@ def app_jars() -> list[Path]:
     below = android_jars()
     sources = [*_main("bench"), *_main("sample"), *_generated()]
     return [compile_kotlin("apps", sources, below, LENIENT), *below]
+
+
+def react_native_jar() -> Path:
+    """The module of examples/react-native, the exported `FaceState.kt` beside it."""
+    module = ROOT / "examples/react-native/android/Mf2EdgeModule.kt"
+    bundle = load_bundle("mf2-edge-m")
+    _, code = example(bundle.manifest, bundle.select("tflite"), "android")
+    comment, _, rest = code.partition("import ")
+    exported = BUILD / "generated" / "react_native" / "FaceState.kt"
+    exported.parent.mkdir(parents=True, exist_ok=True)
+    exported.write_text(f"{comment}package dev.mf2edge.reactnative\nimport {rest}")
+    return compile_kotlin("react-native", [module, exported], android_jars(), LENIENT)
 
 
 def jars_with_tests() -> list[Path]:

@@ -2,9 +2,17 @@
 package android.content
 
 import android.content.res.AssetManager
+import android.net.Uri
 import java.io.File
+import java.io.InputStream
+
+abstract class ContentResolver {
+    fun openInputStream(uri: Uri): InputStream? = throw NotImplementedError()
+}
 
 abstract class Context {
+    val contentResolver: ContentResolver
+        get() = throw NotImplementedError()
     val assets: AssetManager
         get() = throw NotImplementedError()
     open val filesDir: File
