@@ -1,7 +1,7 @@
 r"""Recall, orientation and false faces of face detectors, and their price.
 
     python -m benchmarks.detection recall --faces FOLDER... --pictures FOLDER \
-        --without-faces FOLDER... --detectors default opencv-yunet --opencv-model FILE
+        --without-faces FOLDER... --detectors default opencv-yunet --peer opencv-yunet=FILE
     python -m benchmarks.detection price --pictures FOLDER
 
 `--faces`: crops of one face each; `--pictures`: pictures without any face. Recall: a face is found
@@ -28,7 +28,7 @@ import numpy as np
 from tqdm import tqdm
 
 import mf2_edge
-from benchmarks.detection.detectors import OPENCV, OURS, Found, open_detector
+from benchmarks.detection.detectors import OURS, PEERS, Found, open_detector
 from benchmarks.detection.frames import Face, Frame, compose, fill, read_pictures, read_rgb
 from mf2_edge.analyzer import FaceStateAnalyzer
 from mf2_edge.io.atomic import write_json
@@ -83,8 +83,10 @@ def main() -> None:
     commands = parser.add_subparsers(dest="command", required=True)
     recall = commands.add_parser("recall")
     recall.add_argument("--faces", type=Path, nargs="+", required=True)
-    recall.add_argument("--detectors", nargs="+", default=["default"], choices=[*OURS, OPENCV])
-    recall.add_argument("--opencv-model", type=Path)
+    recall.add_argument("--detectors", nargs="+", default=["default"], choices=[*OURS, *PEERS])
+    recall.add_argument(
+        "--peer", nargs="+", default=[], metavar="NAME=FILE", help="model files of others"
+    )
     recall.add_argument("--frames", type=int, default=40, help="of a cell with one face each")
     recall.add_argument(
         "--without-faces", type=Path, nargs="*", default=[], help="folders for false faces"
@@ -104,7 +106,8 @@ def measure_recall(options: argparse.Namespace) -> None:
     pictures = read_pictures(options.pictures, None, rng)
     crops = [read_pictures(folder, None, rng) for folder in options.faces]
     mixed = [path for group in zip(*crops, strict=False) for path in group]
-    detectors = {name: open_detector(name, options.opencv_model) for name in options.detectors}
+    peers = {name: Path(file) for name, _, file in (each.partition("=") for each in options.peer)}
+    detectors = {name: open_detector(name, peers) for name in options.detectors}
     rows: dict[str, list[Row]] = {name: [] for name in detectors}
     places, faces = cycle(pictures), cycle(mixed)
     for cell in tqdm(CELLS):

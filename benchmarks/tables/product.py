@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from benchmarks.report import RESULTS, load, measured
 from distill.evaluation.reports import tables
@@ -52,6 +53,44 @@ def detector_table() -> str:
         f"n = {report['faces']} faces a cell, seed {report['seed']}, {report['date']}, "
         f"{report['machine']}.",
     )
+
+
+COMPARED = {
+    "default": "default",
+    "fast": "fast",
+    "blazeface-adaptive": "before: adaptive",
+    "blazeface-exhaustive": "before: exhaustive",
+    "blazeface-single": "MediaPipe short range, one look more",
+    "mediapipe-full-range": "MediaPipe full range",
+    "opencv-yunet": "OpenCV YuNet",
+}
+"""Detectors of the recall table, by their names in benchmarks/detection."""
+
+
+def recall_table() -> str:
+    """Faces found the right way up, and frames with false faces, by detector."""
+    reports = [load(f"detection/recall-{name}.json") for name in COMPARED]
+    rows = [
+        (cells[0]["what"], *(_recall_cell(cell) for cell in cells))
+        for cells in zip(*(report["rows"] for report in reports), strict=True)
+    ]
+    first, faces = reports[0], sum(row["faces"] for row in reports[0]["rows"])
+    frames = sum(row["frames"] for row in first["rows"] if not row["faces"])
+    return table(
+        ("", *COMPARED.values()),
+        rows,
+        "Faces found whose eyes are within 30 degrees of right, in brackets those found upside "
+        "down if there were any; below, the frames without a face in which one was found. "
+        f"{faces:,} faces, {frames} pictures without; seed {first['seed']}, {first['date']}, "
+        f"{first['machine']}.",
+    )
+
+
+def _recall_cell(row: dict[str, Any]) -> str:
+    if not row["faces"]:
+        return f"{row['frames_with_false_faces']} of {row['frames']}"
+    turned = f" ({row['upside_down'] / row['faces']:.0%})" if row["upside_down"] else ""
+    return f"{row['right'] / row['faces']:.0%}{turned}"
 
 
 def price_table() -> str:
