@@ -94,9 +94,11 @@ def test_the_notebook_runs(capsys: pytest.CaptureFixture[str]) -> None:
     for cell in (cell for cell in cells if cell["cell_type"] == "code"):
         assert cell["outputs"] == []
         code = ast.parse("".join(cell["source"]))
-        last = code.body.pop() if isinstance(code.body[-1], ast.Expr) else None
+        last = code.body[-1]
+        if isinstance(last, ast.Expr):
+            code.body.pop()
         exec(compile(code, "faces.ipynb", "exec"), names)
-        if last is not None:
+        if isinstance(last, ast.Expr):
             shown.append(eval(compile(ast.Expression(last.value), "faces.ipynb", "eval"), names))
     face, picture, table, _ = shown
     assert face._repr_html_().startswith("<")
