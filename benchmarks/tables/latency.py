@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from benchmarks.report import RESULTS, load, measured
 from distill.evaluation.reports.markdown import table
@@ -11,7 +10,7 @@ from mf2_edge.bench.accuracy import Judged
 from mf2_edge.bench.estimate.cost_model import FEWEST, figures_of, fit_cost_model
 from mf2_edge.bench.estimate.devices import known_devices
 from mf2_edge.bench.estimate.published import published_figures
-from mf2_edge.bench.render.table import HEAD, Line, lines_of
+from mf2_edge.bench.render.table import HEAD, Line, accuracy_rows, lines_of
 from mf2_edge.bench.report import Report, read_report
 from mf2_edge.bundle.loader import load_bundle
 
@@ -52,22 +51,22 @@ def files_table() -> str:
 def reports_table() -> str:
     """All that was measured of files that ship."""
     lines = saved_lines()
-    names = dict.fromkeys(judged.name for line in lines for judged in line.judged)
-    rows = []
-    for line in lines:
-        found = {judged.name: judged for judged in line.judged}
-        # Bundles are judged by protocols of their own: every cell has the same places.
-        judged = tuple(found.get(name, Judged(name, None, None)) for name in names)
-        first = (line.report.device.model, line.report.model.file or "")
-        rows.append((*first, *replace(line, judged=judged).cells[2:]))
+    rows = [
+        (line.report.device.model, line.report.model.file or "", *line.cells[2:]) for line in lines
+    ]
     noise = dict.fromkeys(reason for line in lines for reason in line.report.conditions.noise)
     return table(
         ("device", "file", *HEAD[2:]),
         rows,
-        f"Network alone, one face; {_stamp(lines)}. Accuracy and points lost against the teacher: "
-        f"{'; '.join(names)}.",
+        f"Network alone, one face; {_stamp(lines)}.",
         *(f"Noise: {reason}." for reason in noise),
     )
+
+
+def files_accuracy_table() -> str:
+    """Accuracy of the files that were measured, a row a metric."""
+    head, *rows = accuracy_rows(saved_lines())
+    return table(head, rows, "`in fp32`: of the network in that precision, not of the file.")
 
 
 def saved_lines() -> list[Line]:
@@ -97,7 +96,7 @@ def _value(judged: Sequence[Judged], data: str, metric: str) -> str:
     """The figure of that metric on that data set's part, as its name begins."""
     for one in judged:
         if one.name.startswith(data) and metric in one.name and one.value is not None:
-            return f"{one.value:.3f}"
+            return f"{one.value:.3f}" + (f" in {one.precision}" if one.precision else "")
     return "-"
 
 

@@ -16,9 +16,11 @@ class Judged:
     name: str
     """Data set, part and metric."""
     value: float | None
-    """None where neither the artifact nor the network in its precision was measured."""
+    """None where the network was measured in no precision."""
     points_lost: float | None
     """Teacher less artifact, in points of 100; None where the teacher was not measured so."""
+    precision: Precision | None = None
+    """In which the network was measured, where that is not the artifact's own."""
 
 
 def model_of(bundle: Bundle, artifact: ArtifactSpec) -> Model:
@@ -39,17 +41,21 @@ def model_of(bundle: Bundle, artifact: ArtifactSpec) -> Model:
 def accuracy_of(manifest: Manifest, file: str | None, precision: Precision) -> tuple[Judged, ...]:
     """Every measurement of the manifest, in its order: of the file, else of its precision.
 
-    The measurements are those of any precision, so that all artifacts have the same columns.
+    Where there is neither, that of the network in another precision, which the result names. The
+    measurements are those of any precision, so that all artifacts have the same columns.
     """
-    names = dict.fromkeys(map(_what, manifest.accuracy))
     of_file = [each for a in manifest.artifacts if a.file == file for each in a.accuracy]
+    others = {_what(a): a for a in reversed(manifest.accuracy)}
     found = {_what(a): a for a in manifest.accuracy if a.precision == precision}
     found |= {_what(a): a for a in of_file}
     taught = {_what(a): a for a in manifest.teacher.accuracy} if manifest.teacher else {}
-    return tuple(
-        Judged(_name(what), _value(found.get(what)), _lost(found.get(what), taught.get(what)))
-        for what in names
-    )
+    judged = []
+    for what in dict.fromkeys(map(_what, manifest.accuracy)):
+        spec = found.get(what, others[what])
+        other = None if what in found else spec.precision
+        lost = _lost(spec, taught.get(what))
+        judged.append(Judged(_name(what), spec.value, lost, other))
+    return tuple(judged)
 
 
 def _what(spec: AccuracySpec) -> tuple[str, str, str, str, int]:
@@ -62,9 +68,5 @@ def _name(what: tuple[str, str, str, str, int]) -> str:
     return f"{dataset}, {split}: {metric} (n = {n:,})"
 
 
-def _value(spec: AccuracySpec | None) -> float | None:
-    return None if spec is None else spec.value
-
-
-def _lost(spec: AccuracySpec | None, taught: AccuracySpec | None) -> float | None:
-    return None if spec is None or taught is None else (taught.value - spec.value) * 100
+def _lost(spec: AccuracySpec, taught: AccuracySpec | None) -> float | None:
+    return None if taught is None else (taught.value - spec.value) * 100

@@ -47,6 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
     """
     from mf2_edge.bench.errors import BenchError, NoEstimateError
     from mf2_edge.bench.estimate.devices import HOST, find_device
+    from mf2_edge.bench.estimate.estimate import without_estimate
     from mf2_edge.bench.measure.device_report import device_report_schema
     from mf2_edge.bench.render.table import Result
     from mf2_edge.io.outputs import check_outputs
@@ -73,11 +74,12 @@ def run(arguments: argparse.Namespace) -> int:
                 reports = _reports(arguments, bundle, artifacts, name, device)
             except NoEstimateError as error:
                 refused.append(error)
-                continue
-            results.append(Result(bundle, reports, _missing(artifacts, reports, device)))
-    if not results:
+                assert device is not None  # this machine is measured
+                reports = without_estimate(bundle, artifacts, device)
+            results.append(Result(bundle, reports))
+    if len(refused) == len(results):
         raise refused[0]
-    _keep(arguments, results, [str(error) for error in refused])
+    _keep(arguments, [result for result in results if result.reports])
     whole = all(report.complete for result in results for report in result.reports)
     return 0 if whole else _EXIT_CUT_SHORT
 
@@ -104,17 +106,6 @@ def _chosen(
     if not found:
         raise lacking[0]
     return found
-
-
-def _missing(
-    artifacts: list[ArtifactSpec], reports: tuple[Report, ...], device: Device | None
-) -> tuple[str, ...]:
-    """Files of which an estimate says nothing, a line each."""
-    from mf2_edge.bench.estimate.estimate import without_estimate
-
-    if device is None or any(report.provenance != "estimated" for report in reports):
-        return ()
-    return tuple(without_estimate(artifacts, device))
 
 
 def _choose(bundle: Bundle, arguments: argparse.Namespace) -> list[ArtifactSpec]:
@@ -214,22 +205,21 @@ def _takes_any(asked: str) -> bool:
     return asked == HOST or asked.lower() in ANY_OF
 
 
-def _keep(arguments: argparse.Namespace, results: list[Result], refused: list[str]) -> None:
+def _keep(arguments: argparse.Namespace, results: list[Result]) -> None:
     from mf2_edge.bench.estimate.published import published_figures
     from mf2_edge.bench.render.page import write_page
-    from mf2_edge.bench.render.table import published_table, text_table
+    from mf2_edge.bench.render.table import published_table, text_tables
     from mf2_edge.bench.report import save_reports, write_reports
 
     reports = tuple(report for result in results for report in result.reports)
-    kinds = {(each.device.name, each.model.format, each.model.precision) for each in reports}
+    told = [each for each in reports if each.network is not None]
+    kinds = {(each.device.name, each.model.format, each.model.precision) for each in told}
     published = [
         figure
         for figure in published_figures()
         if (figure.device, figure.format, figure.precision) in kinds
     ]
-    print("\n\n".join(text_table(result) for result in results))
-    for line in refused:
-        print(f"\n{line}")
+    print(text_tables(results))
     if published:
         print("\n" + published_table(published))
     if arguments.json is not None:
@@ -237,7 +227,7 @@ def _keep(arguments: argparse.Namespace, results: list[Result], refused: list[st
     if arguments.html is not None:
         write_page(arguments.html, results, published)
     if arguments.save is not None:
-        for path in save_reports(arguments.save, reports):
+        for path in save_reports(arguments.save, told):
             print(f"mf2-edge: wrote {path}", file=sys.stderr)
 
 

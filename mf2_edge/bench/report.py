@@ -6,6 +6,7 @@ without its provenance cannot be written down.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Final, Literal
@@ -25,7 +26,10 @@ from mf2_edge.bundle.schema import (
 )
 from mf2_edge.io.atomic import write_json
 
-Provenance = Literal["measured-device", "measured-host", "imported", "estimated", "published"]
+Provenance = Literal[
+    "measured-device", "measured-host", "imported", "estimated", "published", "no-estimate"
+]
+"""`no-estimate`: the file runs there, and how long it takes is not known."""
 Milliseconds = Annotated[float, Meta(ge=0, le=1e7)]
 
 SCHEMA_VERSION: Final = "2.0"
@@ -125,7 +129,7 @@ class Report(Part, frozen=True, kw_only=True):
     """`cpu`, `gpu`, `npu`, or what the tool calls it."""
     threads: Positive | None = None
     network: Latency | None = None
-    """The network alone; null where the phone was lost before a figure was there."""
+    """The network alone; null where there is no estimate, or the phone was lost before a figure."""
     stages: dict[str, Latency] = {}
     """`predict` on a frame with one face, and its stages."""
     load_ms: Milliseconds | None = None
@@ -150,7 +154,7 @@ def write_reports(path: Path, reports: tuple[Report, ...]) -> None:
     _write(path, reports)
 
 
-def save_reports(folder: Path, reports: tuple[Report, ...]) -> list[Path]:
+def save_reports(folder: Path, reports: Sequence[Report]) -> list[Path]:
     """Write `<folder>/<device>/<bundle>-<format>-<precision>.json`, one report a file."""
     written = []
     for report in reports:

@@ -34,9 +34,15 @@ def test_points_lost_are_those_of_the_same_faces_and_protocol() -> None:
         assert judged.points_lost == (lost if lost is None else pytest.approx(lost))
 
 
-def test_a_precision_that_nobody_measured_has_no_accuracy() -> None:
-    [judged] = accuracy_of(load_bundle(FOLDER).manifest, "tiny.tflite", "int8")
-    assert (judged.value, judged.points_lost) == (None, None)
+def test_a_precision_that_was_not_measured_has_the_accuracy_of_another_and_says_so() -> None:
+    manifest = load_bundle(FOLDER).manifest
+    [own] = manifest.accuracy
+    [judged] = accuracy_of(manifest, "tiny.tflite", "int8")
+    assert (judged.value, judged.precision) == (own.value, "fp32")
+    [judged] = accuracy_of(manifest, "tiny.tflite", "fp32")
+    assert (judged.value, judged.precision) == (own.value, None)
+    bare = msgspec.structs.replace(manifest, accuracy=())
+    assert accuracy_of(bare, "tiny.tflite", "fp32") == ()
 
 
 def test_what_was_measured_on_the_file_itself_goes_first() -> None:

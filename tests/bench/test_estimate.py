@@ -118,9 +118,9 @@ def test_work_of_networks_is_what_their_papers_count() -> None:
 def test_an_estimate_says_so_and_how_to_measure(capsys: pytest.CaptureFixture[str]) -> None:
     bundle = load_bundle(None)
     reports = estimate(bundle, bundle.manifest.artifacts, find_device("galaxy-s24"))
-    assert reports
-    for report in reports:
-        assert report.provenance == "estimated"
+    told = [report for report in reports if report.provenance == "estimated"]
+    assert told
+    for report in told:
         assert report.network is not None
         assert report.network.low is not None
         assert report.network.high is not None
@@ -129,11 +129,29 @@ def test_an_estimate_says_so_and_how_to_measure(capsys: pytest.CaptureFixture[st
         assert (report.load_ms, report.peak_memory_mb, report.stages) == (None, None, {})
         assert any(note.startswith("to measure: ") for note in report.notes)
         assert "median error" in report.method
+    for report in reports:
+        if report not in told:
+            assert (report.provenance, report.network) == ("no-estimate", None)
+            assert report.method.startswith("no cost model for ")
     assert main(["--device", "galaxy-s24", "--bundle", "mf2-edge-base"]) == 0
     table = capsys.readouterr().out.splitlines()
-    rows = [line for line in table[2:] if re.match(r"(tflite|coreml|executorch|onnx) +\w+ ", line)]
-    assert rows
-    assert all(row.endswith("estimated") and "~" in row for row in rows)
+    rows = [line for line in table if re.match(r"mf2-edge-base +(tflite|executorch) \w+ ", line)]
+    assert len(rows) == len(reports)
+    assert all(("~" in row) == row.endswith(" estimated") for row in rows)
+
+
+def test_every_file_that_runs_on_the_device_has_a_row_with_its_accuracy(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["--device", "iphone"]) == 0
+    out = capsys.readouterr().out
+    for name in list_bundles():
+        bundle = load_bundle(name)
+        for artifact in bundle.manifest.artifacts:
+            row = re.search(rf"^{name} +{artifact.format} {artifact.precision} ", out, re.MULTILINE)
+            assert (row is not None) == (artifact.format in ("coreml", "executorch"))
+        first = bundle.manifest.accuracy[0]
+        assert f"{first.dataset}, {first.split}: {first.metric} (n = {first.n:,})" in out
 
 
 def test_several_devices_show_all_bundles_and_no_file_that_is_not_there(

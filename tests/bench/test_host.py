@@ -84,7 +84,7 @@ def test_the_page_needs_no_network_and_can_be_read_aloud(
     assert not re.search("https?:", html)
     assert "<script" not in html
     assert "prefers-color-scheme: dark" in html
-    assert html.count('scope="col"') == 12 + html.count('class="accuracy"') * 3
+    assert html.count('scope="col"') == 11 + html.count('class="accuracy"') * 2
     assert 'role="img" aria-labelledby="front0-t front0-d"' in html
     assert "tflite fp32:" in html.split('<desc id="front0-d">')[1].split("</desc>")[0]
     # Nothing of a report gets into the page as markup.

@@ -44,6 +44,8 @@ def estimate(
 ) -> tuple[Report, ...]:
     """An estimate for each of `artifacts` for whose kind `device` has published figures.
 
+    Those of other kinds that run on the device are reported without a figure.
+
     Raises NoEstimateError if nothing was published for the device, for none of the kinds of the
     artifacts, or only of networks far from this one; BenchError if the bundle has no .tflite, from
     which the work of the network is read.
@@ -69,17 +71,31 @@ def estimate(
             f"bundle {bundle.manifest.name} holds no .tflite, from which the work of its network "
             "is read; export one with `python -m exporters ... --to tflite`"
         )
-    return tuple(_estimate(device, model_of(bundle, a), _work(bundle, a, work)) for a in matching)
+    found = [_estimate(device, model_of(bundle, a), _work(bundle, a, work)) for a in matching]
+    return (*found, *without_estimate(bundle, artifacts, device, kinds))
 
 
-def without_estimate(artifacts: Sequence[ArtifactSpec], device: Device) -> list[str]:
-    """Files of formats that run on the device for which there is no estimate."""
-    kinds = _kinds(device)
-    return [
-        f"{a.file}: no cost model for {a.format} {a.precision} on {device.model}"
+def without_estimate(
+    bundle: Bundle,
+    artifacts: Sequence[ArtifactSpec],
+    device: Device,
+    kinds: Sequence[tuple[ArtifactFormat, Precision]] = (),
+) -> tuple[Report, ...]:
+    """Files of formats that run on the device and are not of `kinds`, without a figure."""
+    return tuple(
+        Report(
+            provenance="no-estimate",
+            date=today(),
+            device=device.info,
+            model=model_of(bundle, a),
+            runtime="not run",
+            compute_unit="-",
+            method=f"no cost model for {a.format} {a.precision} on {device.model}",
+            notes=(f"to measure: {HOW_TO[device.platform]}",),
+        )
         for a in artifacts
         if a.format in RUN_BY[device.platform] and (a.format, a.precision) not in kinds
-    ]
+    )
 
 
 def _kinds(device: Device) -> list[tuple[ArtifactFormat, Precision]]:

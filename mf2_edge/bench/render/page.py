@@ -10,21 +10,32 @@ from typing import Final
 from mf2_edge.bench.errors import ReportError
 from mf2_edge.bench.estimate.published import Figure
 from mf2_edge.bench.render.pareto import front_svg
-from mf2_edge.bench.render.table import FIGURES, HEAD, Result, row_notes
+from mf2_edge.bench.render.table import (
+    Line,
+    Result,
+    accuracy_rows,
+    by_device,
+    latency_rows,
+    row_notes,
+    teachers,
+)
 from mf2_edge.io.atomic import replacing
 from mf2_edge.report import html
 
 _STYLE: Final = """
 th, td { white-space: nowrap; }
 li { overflow-wrap: anywhere; }
-svg { width: 100%; max-width: 52rem; height: auto; font-size: 12px; fill: var(--ink); }
+svg { width: 100%; min-width: 34rem; max-width: 52rem; height: auto; }
+svg { font-size: 12px; fill: var(--ink); }
 .axis, .bar, .front { fill: none; stroke: var(--soft); }
 .grid { stroke: var(--line); }
 .front { stroke-dasharray: 4 4; }
 .mark { fill: var(--accent); stroke: var(--accent); stroke-width: 2; }
 .mark.hollow { fill: var(--card); }
 .estimated td { font-style: italic; }
-.accuracy tbody th { white-space: normal; min-width: 14rem; }
+td:nth-child(2), td:nth-child(3), .accuracy th { white-space: normal; }
+.accuracy tbody th { min-width: 9rem; }
+.accuracy thead th { min-width: 5rem; vertical-align: bottom; }
 """
 
 
@@ -42,9 +53,7 @@ def write_page(path: Path, results: Sequence[Result], published: Sequence[Figure
 
 def page(results: Sequence[Result], published: Sequence[Figure] = ()) -> str:
     """The HTML: a section a device with all bundles, then accuracy, a row a metric."""
-    devices: dict[str, list[Result]] = {}
-    for result in results:
-        devices.setdefault(result.reports[0].device.model, []).append(result)
+    devices = by_device(results)
     title = f"Latency on {' and '.join(devices)}"
     main = "".join(_device(n, *told) for n, told in enumerate(devices.items()))
     main += _accuracy(results) + _published(published)
@@ -57,24 +66,17 @@ def page(results: Sequence[Result], published: Sequence[Figure] = ()) -> str:
     return html.page(title, f"<h1>{escape(title)}</h1>", main, footer, _STYLE)
 
 
-def _device(number: int, name: str, results: Sequence[Result]) -> str:
-    lines = [line for result in results for line in result.lines()]
-    figures = html.table(
-        "The network alone, one face, batch 1",
-        ("bundle", *HEAD[:FIGURES], "provenance"),
-        [(line.report.model.bundle, *line.cells[:FIGURES], line.cells[-1]) for line in lines],
-        [line.report.provenance for line in lines],
-    )
-    notes = [
-        f"{line.report.model.bundle} {note}" for line in lines for note in row_notes(line.report)
-    ]
-    notes += [note for result in results for note in result.missing]
+def _device(number: int, name: str, lines: Sequence[Line]) -> str:
+    head, *rows = latency_rows(lines)
+    caption = "The network alone, one face, batch 1"
+    figures = html.table(caption, head, rows, [line.report.provenance for line in lines])
+    notes = dict.fromkeys(note for line in lines for note in row_notes(line))
     told = "\n".join(f"<li>{escape(note)}</li>" for note in notes)
     return f"""<section><h2>{escape(name)}</h2>
 {figures}
 <h3>Accuracy and latency</h3>
 <p>Filled: measured. Hollow, with a bar for the interval: estimated, not measured.</p>
-{front_svg(lines, f"front{number}")}
+<div class="wide">{front_svg(lines, f"front{number}")}</div>
 <details><summary>How each row was obtained</summary><ul>
 {told}
 </ul></details></section>
@@ -82,24 +84,11 @@ def _device(number: int, name: str, results: Sequence[Result]) -> str:
 
 
 def _accuracy(results: Sequence[Result]) -> str:
-    """A row a metric, a column a kind of file, points lost against the teacher in brackets."""
-    columns: dict[str, dict[str, str]] = {}
-    metrics: dict[str, None] = {}
-    for line in (line for result in results for line in result.lines()):
-        model = line.report.model
-        name = f"{model.bundle} {model.format} {model.precision}"
-        for judged in line.judged:
-            metrics[judged.name] = None
-            if judged.value is not None:
-                lost = "" if judged.points_lost is None else f" ({judged.points_lost:+.1f})"
-                columns.setdefault(name, {})[judged.name] = f"{judged.value:.3f}{lost}"
-    if not columns:
+    """A row a metric, a column the files of a bundle that have the same figures."""
+    rows = accuracy_rows([line for lines in by_device(results).values() for line in lines])
+    if not rows:
         return "<section><h2>Accuracy</h2><p>None in the manifests.</p></section>"
-    table = html.table(
-        "As measured, from the manifests; in brackets the points lost against the teacher",
-        ("metric", *columns),
-        [(metric, *(told.get(metric, "-") for told in columns.values())) for metric in metrics],
-    )
+    table = html.table(f"As measured, from the manifests; {teachers(results)}", rows[0], rows[1:])
     return f'<section class="accuracy"><h2>Accuracy</h2>{table}</section>'
 
 

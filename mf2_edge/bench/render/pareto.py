@@ -22,6 +22,7 @@ SHAPES: Final = {
     "imported": "square",
     "estimated": "hollow",
     "published": "hollow",
+    "no-estimate": "hollow",
 }
 """What is known by measuring is filled; an estimate is hollow, with a bar for its interval."""
 

@@ -12,14 +12,12 @@ from mf2_edge.bench.report import Latency, Report
 from mf2_edge.bundle.loader import Bundle
 
 HEAD: Final = (
-    "format", "precision", "unit", "p50 ms", "p90 ms", "p99 ms", "cold start ms", "load ms",
-    "peak MB", "file MB", "accuracy", "points lost", "provenance",
+    "format", "precision", "p50 ms", "p90 ms", "p99 ms", "cold start ms", "load ms", "peak MB",
+    "file MB", "unit", "provenance",
 )  # fmt: skip
 
-FIGURES: Final = HEAD.index("accuracy")
-"""How many columns come before those of accuracy."""
-
-NOT_MEASURED: Final = "not measured"
+NONE: Final = "-"
+"""What is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +26,6 @@ class Result:
 
     bundle: Bundle
     reports: tuple[Report, ...]
-    missing: tuple[str, ...] = ()
-    """Files that run there and of which nothing is known, a line each."""
 
     def lines(self) -> list[Line]:
         """A line a report."""
@@ -52,7 +48,6 @@ class Line:
         return (
             report.model.format,
             report.model.precision,
-            report.compute_unit,
             _p50(latency),
             _ms(latency.p90 if latency else None),
             _ms(latency.p99 if latency else None),
@@ -60,10 +55,7 @@ class Line:
             _ms(report.load_ms, 0),
             _ms(report.peak_memory_mb, 1),
             "no file" if size is None else f"{size / 1e6:.2f}",
-            _joined([None if j.value is None else f"{j.value:.3f}" for j in self.judged]),
-            _joined(
-                [None if j.points_lost is None else f"{j.points_lost:+.1f}" for j in self.judged]
-            ),
+            report.compute_unit,
             report.provenance + ("" if report.complete else ", cut short"),
         )
 
@@ -73,24 +65,89 @@ def lines_of(bundle: Bundle, reports: Sequence[Report]) -> list[Line]:
     return [Line(r, accuracy_of(bundle.manifest, r.model.file, r.model.precision)) for r in reports]
 
 
-def text_table(result: Result) -> str:
-    """The table, what its columns mean, and how each row was obtained."""
-    lines = result.lines()
-    rows = [HEAD, *(line.cells for line in lines)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(HEAD))]
-    text = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
-    first = result.reports[0]
-    text.insert(0, f"{first.device.model}, {first.model.bundle} {first.model.version}")
-    text.append("")
-    if lines[0].judged:
-        names = "; ".join(judged.name for judged in lines[0].judged)
-        text.append(f"accuracy, points lost: {names}")
-        teacher = result.bundle.manifest.teacher
-        text.append(f"points lost against: {teacher.name if teacher else 'no teacher measured'}")
+def by_device(results: Sequence[Result]) -> dict[str, list[Line]]:
+    """The lines of each device, by the name of its model."""
+    devices: dict[str, list[Line]] = {}
+    for result in results:
+        for line in result.lines():
+            devices.setdefault(line.report.device.model, []).append(line)
+    return devices
+
+
+def latency_rows(lines: Sequence[Line]) -> list[tuple[str, ...]]:
+    """The head, then a row a line; columns of which nothing is known are left out."""
+    rows: list[tuple[str, ...]] = [("bundle", "file", *HEAD[2:])]
     for line in lines:
-        text += row_notes(line.report)
-    text += result.missing
-    return "\n".join(text)
+        form, precision, *rest = line.cells
+        rows.append((line.report.model.bundle, f"{form} {precision}", *rest))
+    held = [n for n in range(len(rows[0])) if any(row[n] != NONE for row in rows[1:])]
+    return [tuple(row[n] for n in held) for row in rows]
+
+
+def accuracy_rows(lines: Sequence[Line]) -> list[tuple[str, ...]]:
+    """The head, then a row a metric; a column the files of a bundle that have the same figures.
+
+    Points lost against the teacher stand in brackets, and the precision in which the network was
+    measured where it is another than the file's. No rows where the manifests have no accuracy.
+    """
+    columns: dict[tuple[str, tuple[tuple[str, str], ...]], list[str]] = {}
+    for line in lines:
+        model = line.report.model
+        told = tuple((judged.name, _figure(judged)) for judged in line.judged)
+        columns.setdefault((model.bundle, told), []).append(f"{model.format} {model.precision}")
+    metrics = dict.fromkeys(name for _, told in columns for name, _ in told)
+    if not metrics:
+        return []
+    head = [f"{name}, {_kinds(kinds)}" for (name, _), kinds in columns.items()]
+    values = [dict(told) for _, told in columns]
+    rows = [(metric, *(told.get(metric, NONE) for told in values)) for metric in metrics]
+    return [("accuracy", *head), *rows]
+
+
+def _kinds(kinds: Sequence[str]) -> str:
+    """`int8` for files that are all of one precision, else each format with its precision."""
+    precisions = dict.fromkeys(kind.rpartition(" ")[2] for kind in kinds)
+    return ", ".join(precisions) if len(kinds) > 1 else kinds[0]
+
+
+def _figure(judged: Judged) -> str:
+    if judged.value is None:
+        return NONE
+    lost = "" if judged.points_lost is None else f" ({judged.points_lost:+.1f})"
+    other = "" if judged.precision is None else f" in {judged.precision}"
+    return f"{judged.value:.3f}{lost}{other}"
+
+
+def text_tables(results: Sequence[Result]) -> str:
+    """Latency and accuracy of each device's files, and how each row was obtained."""
+    parts = []
+    for name, lines in by_device(results).items():
+        bundles = {line.report.model.bundle: line.report.model.version for line in lines}
+        told = [name, *(f"{bundle} {version}" for bundle, version in bundles.items())]
+        parts.append(f"{', '.join(told)}\n{_aligned(latency_rows(lines))}")
+        for bundle in bundles:
+            own = [line for line in lines if line.report.model.bundle == bundle]
+            if accuracy := accuracy_rows(own):
+                parts.append(_aligned(accuracy))
+        parts.append("\n".join(dict.fromkeys(note for line in lines for note in row_notes(line))))
+    return "\n\n".join([*parts, teachers(results)])
+
+
+def teachers(results: Sequence[Result]) -> str:
+    """Against which teacher points are lost, a bundle after the other."""
+    named = {
+        result.bundle.manifest.name: teacher.name
+        for result in results
+        if (teacher := result.bundle.manifest.teacher) is not None
+    }
+    if not named:
+        return "points lost against a teacher: not measured"
+    return "; ".join(f"{bundle}: points lost against {name}" for bundle, name in named.items())
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> str:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
 
 
 def published_table(figures: Sequence[Figure]) -> str:
@@ -104,9 +161,12 @@ def published_table(figures: Sequence[Figure]) -> str:
     return "\n".join(lines)
 
 
-def row_notes(report: Report) -> list[str]:
+def row_notes(line: Line) -> list[str]:
     """Method, stages, limits and noise of a row, a line each."""
-    label = f"{report.model.format} {report.model.precision}"
+    report = line.report
+    label = f"{report.model.bundle} {report.model.format} {report.model.precision}"
+    if report.provenance == "no-estimate":
+        return [f"{label}: {report.method}", *report.notes]
     told = [f"{label}: {report.provenance}, {report.date}, {report.runtime}: {report.method}"]
     if report.stages:
         stages = ", ".join(f"{name} {each.p50:.2f}" for name, each in report.stages.items())
@@ -122,23 +182,18 @@ def row_notes(report: Report) -> list[str]:
     if report.conditions.pinned is False:
         told.append(f"{label}: NOISE: threads left the CPUs they were bound to")
     told += [f"{label}: NOISE: {reason}" for reason in report.conditions.noise]
-    told += [f"{label}: {note}" for note in report.notes]
-    return told
+    ways = [note for note in report.notes if note.startswith("to measure")]  # of the device
+    told += [f"{label}: {note}" for note in report.notes if note not in ways]
+    return told + ways
 
 
 def _p50(latency: Latency | None) -> str:
     if latency is None:
-        return "-"
+        return NONE
     if latency.low is None or latency.high is None:
         return _ms(latency.p50)
     return f"~{_ms(latency.p50)} [{_ms(latency.low)}, {_ms(latency.high)}]"
 
 
 def _ms(value: float | None, digits: int = 2) -> str:
-    return "-" if value is None else f"{value:.{digits}f}"
-
-
-def _joined(values: list[str | None]) -> str:
-    if not any(values):
-        return NOT_MEASURED
-    return " / ".join(value or "-" for value in values)
+    return NONE if value is None else f"{value:.{digits}f}"
