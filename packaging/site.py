@@ -28,6 +28,7 @@ PAGES: Final = {
     "Home": ["README.md"],
     "Use": [
         "docs/models.md",
+        "docs/gallery.md",
         "docs/detector.md",
         "docs/stream.md",
         "docs/video.md",
