@@ -9,7 +9,8 @@ folder is a bundle of its own, which the SDK and every binding open and `mf2-edg
     goldens.npz           recorded results of each stage
     labels.json           labels of each head in the order of its logits
     LICENSE, NOTICE       of the weights; of what else is in the folder
-    blazeface_short_range the face detector, where the platform's binding reads it from here
+    yunet_n,              what finds faces, where the platform's binding reads it from here
+    blazeface_short_range
     SHA256SUMS            of all files, as `sha256sum --check` reads it
     code/                 the binding of the platform, and a file that opens the model with it
 """
@@ -118,10 +119,11 @@ def _texts(bundle: Bundle, manifest: Manifest) -> dict[str, bytes]:
 
 
 def _copies(platform: str) -> dict[str, Path]:
-    detector = PLATFORMS[platform].detector
-    if detector is None:
+    """The detectors, by their names in the folder."""
+    if not PLATFORMS[platform].detectors:
         return {}
-    return {f"{detector}/{path.name}": path for path in sorted((_DETECTORS / detector).iterdir())}
+    files = (path for path in sorted(_DETECTORS.rglob("*")) if path.is_file())
+    return {path.relative_to(_DETECTORS).as_posix(): path for path in files}
 
 
 def _labels(manifest: Manifest) -> str:

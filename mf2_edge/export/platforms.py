@@ -31,9 +31,9 @@ class Platform:
     smallest: bool
     """Whether the smallest file of a format is taken when no precision is named, else the first
     listed. All files of a bundle passed the exporter's comparison of decisions."""
-    detector: str | None
-    """Folder of `mf2_edge/detectors` that the binding reads; None where it brings its own (Vision
-    on iOS)."""
+    detectors: bool
+    """Whether the binding reads the folders of `mf2_edge/detectors` beside the model, rather than
+    bring its own (Vision on iOS)."""
     root: str = ""
     """Folder of the repository that `sources` are in."""
     sources: tuple[str, ...] = ()
@@ -46,7 +46,7 @@ PLATFORMS: Final = {
     "ios": Platform(
         formats=("mlpackage",),
         smallest=True,
-        detector=None,
+        detectors=False,
         root="bindings/swift",
         sources=("Package.swift", "README.md", "Sources"),
         folder="MF2Edge",
@@ -54,7 +54,7 @@ PLATFORMS: Final = {
     "android": Platform(
         formats=("tflite", "pte"),
         smallest=True,
-        detector="blazeface_short_range",
+        detectors=True,
         root="bindings/kotlin",
         sources=(
             "settings.gradle.kts",
@@ -73,7 +73,7 @@ PLATFORMS: Final = {
     "web": Platform(
         formats=("tflite",),
         smallest=True,
-        detector=None,
+        detectors=False,
         root="bindings/web/dist/lib",
         sources=("mf2-edge.js", "assets"),
         folder="mf2-edge",
@@ -81,12 +81,12 @@ PLATFORMS: Final = {
     "cpp": Platform(
         formats=("tflite",),
         smallest=False,
-        detector="blazeface_short_range",
+        detectors=True,
         root="bindings/cpp",
         sources=("CMakeLists.txt", "README.md", "cmake", "include", "src", "examples"),
         folder="mf2_edge",
     ),
-    "python": Platform(formats=("tflite", "pte", "onnx"), smallest=False, detector=None),
+    "python": Platform(formats=("tflite", "pte", "onnx"), smallest=False, detectors=False),
 }
 
 _OF_FORMAT: Final = {"mlpackage": "ios", "tflite": "android", "pte": "android", "onnx": "python"}

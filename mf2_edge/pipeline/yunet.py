@@ -78,8 +78,8 @@ class YuNetSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     paper: str
     strides: tuple[int, ...]
     sizes_at: tuple[SizeAt, ...]
-    """Of the input, then of each output: where to write another size for an engine that does not
-    resize inputs (Android's `CompiledModel`, LiteRT.js)."""
+    """Of the input, then of each output. The bindings write the size of a frame there, because not
+    every engine resizes an input (Android's `CompiledModel` and LiteRT.js do not)."""
     points: tuple[str, ...]
     """What the network's points are, in the order of its output."""
     min_score: float

@@ -20,7 +20,7 @@ from benchmarks.arm.emulator import CPUS, Emulator, EmulatorError, cache_folder,
 from mf2_edge.bundle.loader import list_bundles, load_bundle
 from tests.bindings.test_cpp import STATUS
 from tests.helpers.bindings.replay import (
-    DETECTOR,
+    DETECTORS,
     ROOT,
     broken_models,
     check_stream,
@@ -116,7 +116,7 @@ class TestCpp:
     ) -> None:
         expected = lay_out(tmp_path)
         model = copy_model(tmp_path / "model")
-        done = emulate(emulator, programs / "tests" / "replay", model, DETECTOR, tmp_path)
+        done = emulate(emulator, programs / "tests" / "replay", model, DETECTORS, tmp_path)
         assert done.returncode == 0, done.stderr
         found = json.loads(done.stdout)
         made = report("cpp", found, skipped={})

@@ -21,13 +21,14 @@ from mf2_edge.cli.main import main as mf2_edge_main
 from tests.helpers.bindings.fuzz_cases import Round, check_rounds, compare
 from tests.helpers.bindings.replay import (
     BUNDLE,
-    DETECTOR,
+    DETECTORS,
     PORTRAIT,
     ROOT,
     TOY,
     broken_models,
     check_heads,
     check_stream,
+    copy_detectors,
     decisions,
     lay_out,
     litert_library,
@@ -107,7 +108,7 @@ def replayed(
 
 def _replay(programs: Path, model: Path, folder: Path) -> Any:
     done = subprocess.run(
-        [programs / "replay", model, DETECTOR, folder],
+        [programs / "replay", model, DETECTORS, folder],
         capture_output=True,
         text=True,
         env={**os.environ, "MF2_EDGE_LITERT": str(litert_library())},
@@ -222,7 +223,7 @@ def test_bad_input_gets_a_status(sanitized: Path, model: Path, tmp_path: Path) -
 @pytest.mark.parametrize("target", FUZZ_RUNS)
 def test_fuzzing_finds_no_crash(target: str, sanitized: Path, tmp_path: Path) -> None:
     model = Path(shutil.copytree(TOY, tmp_path / "model"))
-    shutil.copytree(DETECTOR, model / DETECTOR.name)
+    copy_detectors(model)
     corpus = tmp_path / "corpus"
     corpus.mkdir()
     for folder in (TOY, BUNDLE):
@@ -247,12 +248,13 @@ def test_fuzzing_finds_no_crash(target: str, sanitized: Path, tmp_path: Path) ->
 def test_a_detector_that_asks_for_gigabytes_is_refused(
     sanitized: Path, model: Path, tmp_path: Path
 ) -> None:
-    detector = Path(shutil.copytree(DETECTOR, tmp_path / "detector"))
-    spec = json.loads((detector / "detector.json").read_text())
+    detectors = Path(shutil.copytree(DETECTORS, tmp_path / "detectors"))
+    file = detectors / "blazeface_short_range" / "detector.json"
+    spec = json.loads(file.read_text())
     spec |= {"input_size": 1024, "anchor_layers": [{"stride": 1, "per_cell": 64}] * 32}
-    (detector / "detector.json").write_text(json.dumps(spec))
+    file.write_text(json.dumps(spec))
     done = subprocess.run(
-        [sanitized / "replay", model, detector, tmp_path],
+        [sanitized / "replay", model, detectors, tmp_path],
         capture_output=True,
         text=True,
         check=False,

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import pytest
 
+from mf2_edge.pipeline.detect import BlazeFaceDetector
 from tests.helpers.bindings.fuzz_cases import Round, check_rounds
 from tests.helpers.bindings.kotlin_compiler import (
     JNA,
@@ -118,7 +119,7 @@ def test_every_head_is_decoded_and_smoothed_as_in_python(replayed: Replayed) -> 
 @needs_kotlin
 @pytest.mark.slow
 def test_a_stream_is_told_as_in_python(replayed: Replayed) -> None:
-    check_stream(replayed[0]["stream"])
+    check_stream(replayed[0]["stream"], BlazeFaceDetector())
 
 
 @needs_kotlin

@@ -35,7 +35,7 @@ from tests.helpers.bindings.kotlin_compiler import (
     missing_for_kotlin,
     run_java,
 )
-from tests.helpers.bindings.replay import DETECTOR, ROOT, litert_library
+from tests.helpers.bindings.replay import DETECTORS, ROOT, litert_library
 from tests.helpers.make_tiny_bundle import FOLDER as TINY
 from tests.helpers.samples import astronaut
 
@@ -103,7 +103,7 @@ def test_layer_apps_and_readme_compile() -> None:
 @pytest.mark.slow
 def test_the_tests_in_kotlin_pass(jars: list[Path]) -> None:
     models = [*(ROOT / "mf2_edge" / "bundles").rglob("*.tflite"), *TINY.glob("*.tflite")]
-    orders = [f"{path}={_order(path)}" for path in (*models, *DETECTOR.glob("*.tflite"))]
+    orders = [f"{path}={_order(path)}" for path in (*models, *DETECTORS.glob("*/*.tflite"))]
     assert any("=3,2,1,0" in order for order in orders), "no file has an order of its own"
     done = run_java(
         "org.junit.platform.console.ConsoleLauncher",

@@ -18,6 +18,7 @@ import pytest
 from bindings.swift import fixtures
 from mf2_edge.bundle.loader import load_bundle
 from mf2_edge.export.code import example
+from mf2_edge.pipeline.detect import BlazeFaceDetector
 from tests.helpers.bindings.fuzz_cases import Round, check_rounds
 from tests.helpers.bindings.replay import (
     DETECTOR,
@@ -134,7 +135,7 @@ def test_every_head_is_decoded_and_smoothed_as_in_python(replayed: Replayed) -> 
 
 
 def test_a_stream_is_told_as_in_python(replayed: Replayed) -> None:
-    check_stream(replayed[0]["stream"])
+    check_stream(replayed[0]["stream"], BlazeFaceDetector())
 
 
 @pytest.mark.usefixtures("built")

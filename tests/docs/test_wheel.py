@@ -20,6 +20,7 @@ from mf2_edge.cli.demo_server import PAGE
 
 ROOT = Path(__file__).parents[2]
 MEGABYTE = 1_000_000
+DETECTORS = ("yunet_n", "blazeface_short_range")
 BUNDLES = ("mf2-edge-base", "mf2-edge-m", "mf2-edge-s", "mf2-edge-open")
 
 
@@ -43,7 +44,7 @@ def test_it_holds_the_product_and_nothing_else(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     top = {name.split("/")[0] for name in names}
     assert {name for name in top if not name.endswith(".dist-info")} == {"mf2_edge"}
-    for needed in ("py.typed", "detectors/blazeface_short_range/model.tflite"):
+    for needed in ("py.typed", *(f"detectors/{name}/model.tflite" for name in DETECTORS)):
         assert f"mf2_edge/{needed}" in names
 
 

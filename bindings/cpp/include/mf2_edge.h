@@ -49,21 +49,26 @@ typedef enum mf2_edge_pixel_format {
   MF2_EDGE_NV21_VIDEO = 7
 } mf2_edge_pixel_format;
 
-typedef enum mf2_edge_search {
-  MF2_EDGE_ADAPTIVE = 0,
-  MF2_EDGE_EXHAUSTIVE = 1,
-  MF2_EDGE_SINGLE = 2
-} mf2_edge_search;
+/* Quarters of a turn tried in a frame without upright faces: all, one a call, or none. */
+typedef enum mf2_edge_turned_frames {
+  MF2_EDGE_TURNED_ALL = 0,
+  MF2_EDGE_TURNED_NEXT = 1,
+  MF2_EDGE_TURNED_NONE = 2
+} mf2_edge_turned_frames;
 
 /* All zero, or a null pointer in its place, is the default. */
 typedef struct mf2_edge_options {
-  const char* detector;  /* of BlazeFace; null: blazeface_short_range in the bundle's folder */
+  const char* detectors; /* folder with yunet_n, blazeface_short_range; null: the bundle's */
   const char* litert;    /* path of libLiteRt; null: MF2_EDGE_LITERT, or the library path */
   const char* precision; /* "fp32", "fp16", "int8"; null: the first of the format listed */
-  int32_t search;        /* mf2_edge_search */
   int32_t threads;       /* of LiteRT; 0 is 1 */
   const char* format;    /* "tflite", or "executorch" where built with it; null: tflite */
   int32_t experimental;  /* not 0: also the units that could not be shown reliable */
+  int32_t fast;    /* not 0: faces from about 12 % of the longer side on, at a third of the price */
+  double min_face; /* height in pixels or, below 1, part of the longer side; 0: about 6 % */
+  double min_detection_score;
+  int32_t max_faces;     /* the largest so many; 0: all */
+  int32_t turned_frames; /* mf2_edge_turned_frames */
 } mf2_edge_options;
 
 typedef struct mf2_edge_frame {

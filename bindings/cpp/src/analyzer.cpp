@@ -43,9 +43,8 @@ FaceStateAnalyzer::FaceStateAnalyzer(const std::filesystem::path& bundle,
   model_ = tflite ? open_tflite(engine, std::move(bytes), artifact_.file, threads)
                   : open_pte(std::move(bytes), artifact_.file);
   check_outputs(*model_, bundle_.spec(), artifact_);
-  const auto folder =
-      options.detector.empty() ? bundle / "blazeface_short_range" : options.detector;
-  detector_ = std::make_unique<BlazeFaceDetector>(engine, folder, options.search, threads);
+  const auto& folder = options.detectors.empty() ? bundle : options.detectors;
+  detector_ = std::make_unique<YuNetDetector>(engine, folder, options.detection, threads);
 }
 
 std::vector<FaceState> FaceStateAnalyzer::predict(const Frame& frame) const {
@@ -93,7 +92,7 @@ FaceState FaceStateAnalyzer::analyze(const Image& image, const Detection& face) 
       to_input(aligned, tensor ? spec.preprocessing : kPixelsAsTheyAre, artifact_.layout);
   const auto pose = aligns ? head_pose(*face.landmarks) : std::nullopt;
   FaceQuality quality = face_quality(aligned, face.box, pose);
-  const bool poor = quality.overall < kLowQuality;
+  const bool poor = quality.overall < kLowQuality || face.doubtful;
   Answers told = decoder_.decode(model_->run(input), status, poor);
   quality.visibility = visible_part(told.visibility);
   quality.overall = std::min(quality.overall, quality.visibility);

@@ -11,7 +11,7 @@ namespace mf2_edge {
 static constexpr std::size_t kLargestFile = 64 << 20;
 
 /** A box's centre and size, then the keypoints: what the network says at one anchor. */
-struct BlazeFace::Candidate {
+struct BlazeFace::Anchored {
   double score;
   std::vector<Point> pairs;
 
@@ -129,10 +129,10 @@ std::vector<Detection> BlazeFace::run(const Image& view, double min_score) {
     throw InferenceError("the detector's outputs do not fit its anchors");
   }
   const double least = std::log(min_score / (1 - min_score));
-  std::vector<Candidate> candidates;
+  std::vector<Anchored> candidates;
   for (std::size_t i = 0; i < logits.size(); ++i) {
     if (double(logits[i]) < least) continue;
-    Candidate made{1 / (1 + std::exp(-double(logits[i]))), std::vector<Point>(pairs)};
+    Anchored made{1 / (1 + std::exp(-double(logits[i]))), std::vector<Point>(pairs)};
     for (std::size_t k = 0; k < pairs; ++k) {
       const float* value = &values[(i * pairs + k) * 2];
       const Point zero = k == 1 ? Point{} : anchors_[i];  // the second pair is a size
@@ -144,18 +144,18 @@ std::vector<Detection> BlazeFace::run(const Image& view, double min_score) {
 }
 
 /** One face a group of overlapping anchors, best first: their mean, weighted by score. */
-std::vector<Detection> BlazeFace::merge(std::vector<Candidate> rest) const {
+std::vector<Detection> BlazeFace::merge(std::vector<Anchored> rest) const {
   std::vector<Detection> faces;
   std::stable_sort(rest.begin(), rest.end(),
-                   [](const Candidate& a, const Candidate& b) { return a.score > b.score; });
+                   [](const Anchored& a, const Anchored& b) { return a.score > b.score; });
   while (!rest.empty()) {
     const Box best = rest.front().box();
     const auto others = std::stable_partition(
         rest.begin() + 1, rest.end(),
-        [&](const Candidate& each) { return iou(best, each.box()) > spec_.overlap; });
+        [&](const Anchored& each) { return iou(best, each.box()) > spec_.overlap; });
     double total = 0;
     for (auto each = rest.begin(); each != others; ++each) total += each->score;
-    Candidate mean{rest.front().score, std::vector<Point>(rest.front().pairs.size())};
+    Anchored mean{rest.front().score, std::vector<Point>(rest.front().pairs.size())};
     for (auto each = rest.begin(); each != others; ++each) {
       for (std::size_t k = 0; k < mean.pairs.size(); ++k) {
         mean.pairs[k].x += each->score / total * each->pairs[k].x;

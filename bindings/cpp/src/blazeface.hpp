@@ -31,10 +31,10 @@ struct DetectorSpec {
   double overlap = 0;
 };
 
-/** The detector network on one square view. Coordinates are pixels of that view. */
 /** Intersection over union of two boxes, 0..1. */
 double iou(const Box& a, const Box& b);
 
+/** The detector network on one square view. Coordinates are pixels of that view. */
 class BlazeFace {
  public:
   BlazeFace(std::shared_ptr<LiteRt> engine, const std::filesystem::path& folder, int threads);
@@ -48,8 +48,8 @@ class BlazeFace {
   std::vector<Detection> distinct(std::vector<Detection> faces) const;
 
  private:
-  struct Candidate;
-  std::vector<Detection> merge(std::vector<Candidate> rest) const;
+  struct Anchored;
+  std::vector<Detection> merge(std::vector<Anchored> rest) const;
 
   DetectorSpec spec_;
   std::vector<Point> anchors_;

@@ -126,7 +126,7 @@ Frame checked(const mf2_edge_frame* frame) {
 AnalyzerOptions read_options(const mf2_edge_options* given) {
   AnalyzerOptions made;
   if (!given) return made;
-  if (given->detector) made.detector = given->detector;
+  if (given->detectors) made.detectors = given->detectors;
   if (given->litert) made.litert = given->litert;
   if (given->precision) {
     const std::string wanted = given->precision;
@@ -142,9 +142,14 @@ AnalyzerOptions read_options(const mf2_edge_options* given) {
     }
     require(wanted == to_string(made.format), "format is none of tflite, executorch");
   }
-  require(given->search >= 0 && given->search <= MF2_EDGE_SINGLE, "unknown search");
+  require(given->turned_frames >= 0 && given->turned_frames <= MF2_EDGE_TURNED_NONE,
+          "unknown turned_frames");
   require(given->threads >= 0 && given->threads <= 64, "threads is not in 0..64");
-  made.search = Search(given->search);
+  if (given->min_face != 0) made.detection.min_face = given->min_face;
+  if (given->max_faces != 0) made.detection.max_faces = given->max_faces;
+  made.detection.min_detection_score = given->min_detection_score;
+  made.detection.fast = given->fast != 0;
+  made.detection.turned_frames = TurnedFrames(given->turned_frames);
   made.include_experimental = given->experimental != 0;
   made.threads = given->threads == 0 ? 1 : given->threads;
   return made;

@@ -2,196 +2,179 @@
 
 #include <algorithm>
 #include <cmath>
+#include <stdexcept>
 
-#include "blazeface.hpp"
-#include "mf2_edge/align.hpp"
+#include "look.hpp"
+#include "orient.hpp"
 
 namespace mf2_edge {
 
 namespace {
 
 constexpr double kPi = 3.14159265358979323846;
-/** Smallest face looked for, as a part of the frame's longer side. */
-constexpr double kMinFace = 24.0 / 640;
-/** Part of the smallest tiles' side that the smallest face fills. */
-constexpr double kFaceInTile = 0.2;
-/** Each size of tiles is at least this part of the size before. */
-constexpr double kTileRatio = 0.55;
-/** Part of the view's side that the face box fills in the second pass. */
-constexpr double kFaceInView = 0.5;
-/** Part of the view's side that a given box fills; boxes differ in their margins, so in turn. */
-constexpr double kBoxInView[] = {0.6, 0.45, 0.8};
+/** Looks with a lower score are not told from nothing. */
+constexpr double kLookScore = 0.1;
+/** Side of BlazeFace's box, as a part of the height of a face from forehead to chin. */
+constexpr double kBoxOfFace = 0.85;
 
-Point centre_of(const Box& box) { return {box.x + box.width / 2, box.y + box.height / 2}; }
+double longer_side(const Box& box) { return std::max(box.width, box.height); }
 
-double distance(const Box& a, const Box& b) {
-  return std::hypot(centre_of(a).x - centre_of(b).x, centre_of(a).y - centre_of(b).y);
+double area(const Box& box) { return box.width * box.height; }
+
+double score_of(const std::optional<Detection>& face) { return face ? face->score : 0; }
+
+bool is_better(double turned, double first, const DetectionRules& rules) {
+  return turned >= rules.turned_look && turned > first + rules.turned_gain;
 }
 
-/** A square part of a frame: centre and side in frame pixels, clockwise turn in radians. */
-struct View {
-  Point centre;
-  double side;
-  double turn = 0;
-
-  /** From frame pixels to the pixels of this view drawn `size` wide. */
-  Matrix to_pixels(double size) const {
-    const double c = std::cos(turn) * size / side, s = std::sin(turn) * size / side;
-    const double middle = (size - 1) / 2;
-    return {c,  s, middle - c * centre.x - s * centre.y,
-            -s, c, middle + s * centre.x - c * centre.y};
-  }
-
-  /** The frame pixel under a pixel of this view drawn `size` wide. */
-  Point to_frame(const Point& point, double size) const {
-    const double c = std::cos(turn) * side / size, s = std::sin(turn) * side / size;
-    const double x = point.x - (size - 1) / 2, y = point.y - (size - 1) / 2;
-    return {centre.x + c * x - s * y, centre.y + s * x + c * y};
-  }
-};
-
-using Views = std::vector<View>;
-
-std::vector<double> tile_centres(int length, double side) {
-  if (side >= length) return {(length - 1) / 2.0};
-  const int count = int(std::ceil((length - side) / (0.75 * side))) + 1;
-  std::vector<double> centres;
-  for (int i = 0; i < count; ++i) {
-    centres.push_back(side / 2 + (length - side) * i / (count - 1) - 0.5);
-  }
-  return centres;
-}
-
-/** Squares of `side` that cover the frame, neighbours overlapping by a quarter at least. */
-Views tiles(const Image& image, double side) {
-  Views made;
-  for (double y : tile_centres(image.height, side)) {
-    for (double x : tile_centres(image.width, side)) made.push_back({{x, y}, side});
-  }
-  return made;
-}
-
-/** Sets of views, cheapest first: the frame, the frame turned, ever smaller tiles of it. */
-std::vector<Views> rounds_of(const Image& image, Search search) {
-  const double longer = std::max(image.width, image.height);
-  const double shorter = std::min(image.width, image.height);
-  const Point middle{(image.width - 1) / 2.0, (image.height - 1) / 2.0};
-  std::vector<Views> rounds = {{{middle, longer}}};
-  if (search == Search::single) return rounds;
-  rounds.push_back(
-      {{middle, longer, kPi / 2}, {middle, longer, 3 * kPi / 2}, {middle, longer, kPi}});
-  const double smallest = kMinFace * longer / kFaceInTile;
-  const double largest = std::max(std::min(shorter, 0.6 * longer), smallest);
-  const int sizes = 1 + int(std::ceil(std::log(smallest / largest) / std::log(kTileRatio)));
-  for (int i = 0; i < sizes; ++i) {
-    const double part = sizes == 1 ? 0 : double(i) / (sizes - 1);
-    rounds.push_back(tiles(image, largest * std::pow(smallest / largest, part)));
-  }
-  return rounds;
-}
-
-/** A detection from a view's pixels to the frame's; the box turns with its centre only. */
-Detection moved(const Detection& face, const View& view, double size) {
-  const double scale = view.side / size;
-  const Point centre = view.to_frame(centre_of(face.box), size);
-  const double width = face.box.width * scale, height = face.box.height * scale;
-  Landmarks landmarks;
-  for (std::size_t i = 0; i < landmarks.size(); ++i) {
-    landmarks[i] = view.to_frame((*face.landmarks)[i], size);
-  }
-  return {{centre.x - width / 2, centre.y - height / 2, width, height}, face.score, landmarks};
-}
-
-/** One pass of the network over one view; its faces in pixels of the frame. */
-std::vector<Detection> look(BlazeFace& network, const Image& image, const View& view,
-                            double min_score) {
-  const int size = int(network.spec().input_size);
-  const Image pixels = warp(image, view.to_pixels(size), size, size, Outside::black);
-  std::vector<Detection> faces;
-  for (const Detection& face : network.run(pixels, min_score)) {
-    faces.push_back(moved(face, view, size));
-  }
-  return faces;
-}
-
-std::optional<Detection> nearest(const std::vector<Detection>& faces, const Box& box) {
-  const auto found =
-      std::min_element(faces.begin(), faces.end(), [&box](const Detection& a, const Detection& b) {
-        return distance(a.box, box) < distance(b.box, box);
-      });
-  return found == faces.end() ? std::nullopt : std::optional(*found);
-}
-
-/** The second pass: the same face again, eyes level, filling half the view. */
-std::optional<Detection> look_closer(BlazeFace& network, const Image& image,
-                                     const Detection& face) {
-  const Point right = (*face.landmarks)[0], left = (*face.landmarks)[1];
-  const double side = std::max(face.box.width, face.box.height) / kFaceInView;
+/** The best face of one pass that agrees with a box in place and size. */
+std::optional<Detection> look_at(BlazeFace& network, const Image& image, const Box& box,
+                                 const DetectionRules& rules, double turn) {
+  const Point middle = centre_of(box);
+  const double side = longer_side(box);
   if (!(side > 1e-3)) return std::nullopt;
-  const View view{centre_of(face.box), side, std::atan2(left.y - right.y, left.x - right.x)};
-  return nearest(look(network, image, view, network.spec().min_score_in_box), face.box);
+  for (const Detection& face :
+       look(network, image, {middle, rules.view * side, turn}, kLookScore)) {
+    const double extent = longer_side(face.box) / side;
+    const bool near = distance(centre_of(face.box), middle) <= rules.off_centre * side;
+    if (near && rules.size[0] <= extent && extent <= rules.size[1]) return face;
+  }
+  return std::nullopt;
 }
 
-/** Both passes over some views: faces whose first and second look reach the given scores. */
-std::vector<Detection> search_views(BlazeFace& network, const Image& image, const Views& views,
-                                    double candidate, double accepted) {
-  std::vector<Detection> candidates;
-  for (const View& view : views) {
-    const auto faces = look(network, image, view, candidate);
-    candidates.insert(candidates.end(), faces.begin(), faces.end());
-  }
-  std::vector<Detection> good;
-  for (const Detection& face : network.distinct(candidates)) {
-    const auto closer = look_closer(network, image, face);
-    if (closer && closer->score >= accepted) good.push_back(*closer);
-  }
-  return network.distinct(good);
+/** The same, once more where the face is not level in its view. */
+std::optional<Detection> level_look(BlazeFace& network, const Image& image, const Box& box,
+                                    const DetectionRules& rules, double turn) {
+  const auto face = look_at(network, image, box, rules, turn);
+  if (!face) return face;
+  const double turns = (roll_of(*face) - turn + kPi) / (2 * kPi);
+  const double off = (turns - std::floor(turns)) * 2 * kPi - kPi;
+  if (std::abs(off) <= rules.roll * kPi / 180) return face;
+  const auto level = look_at(network, image, box, rules, turn + off);
+  return level && level->score >= face->score ? level : face;
+}
+
+void check(const DetectorOptions& options) {
+  const auto require = [](bool good, const char* what) {
+    if (!good) throw std::invalid_argument(what);
+  };
+  const double face = options.min_face.value_or(1);
+  require(face > 0 && std::isfinite(face),
+          "min_face: expected pixels, or below 1 a part of the frame's longer side");
+  require(!(options.min_face && options.fast),
+          "min_face and fast: expected one of them; min_face sets the price itself");
+  require(options.max_faces.value_or(1) >= 1, "max_faces: expected 1 or more");
+  require(options.min_detection_score >= 0 && options.min_detection_score <= 1,
+          "min_detection_score: expected 0 to 1");
 }
 
 }  // namespace
 
-BlazeFaceDetector::BlazeFaceDetector(std::shared_ptr<LiteRt> engine,
-                                     const std::filesystem::path& folder, Search search,
-                                     int threads)
-    : network_(std::make_unique<BlazeFace>(std::move(engine), folder, threads)), search_(search) {}
-
-BlazeFaceDetector::~BlazeFaceDetector() = default;
-
-std::vector<Detection> BlazeFaceDetector::detect(const Image& image) const {
-  const DetectorSpec& spec = network_->spec();
-  const std::vector<Views> rounds = rounds_of(image, search_);
-  std::vector<Detection> found =
-      search_views(*network_, image, rounds[0], spec.min_score, spec.min_score);
-  for (std::size_t i = 1; i < rounds.size(); ++i) {
-    const bool sure = std::any_of(found.begin(), found.end(), [&spec](const Detection& face) {
-      return face.score >= spec.sure_score;
-    });
-    if (search_ == Search::adaptive && sure) break;
-    const auto more =
-        search_views(*network_, image, rounds[i], spec.candidate_score, spec.sure_score);
-    found.insert(found.end(), more.begin(), more.end());
-    found = network_->distinct(std::move(found));
+std::optional<Detection> orient(const Candidate& candidate, const DetectionRules& rules,
+                                const Look& look) {
+  const Point right = candidate.right_eye, left = candidate.left_eye;
+  const double turn = std::atan2(left.y - right.y, left.x - right.x);
+  std::optional<Detection> best = look(turn);
+  const double first = score_of(best);
+  if (first >= rules.opposite_below) return best;
+  const std::optional<Detection> opposite = look(turn + kPi);
+  if (is_better(score_of(opposite), first, rules)) return opposite;
+  if (first < rules.quarters_below) {
+    for (double quarter : {kPi / 2, -kPi / 2}) {
+      const std::optional<Detection> turned = look(turn + quarter);
+      if (is_better(score_of(turned), score_of(best), rules)) best = turned;
+    }
   }
-  std::stable_sort(found.begin(), found.end(), [](const Detection& a, const Detection& b) {
-    return a.box.width * a.box.height > b.box.width * b.box.height;
-  });
+  if (best && best->score < rules.turned_look) {
+    best->doubtful = score_of(opposite) > best->score - rules.turned_gain;
+  }
+  return best;
+}
+
+bool is_face(double score, double look, const DetectionRules& rules) {
+  if (look >= rules.doubtful_look) return true;
+  return score >= rules.sure_score && look >= rules.sure_look;
+}
+
+YuNetDetector::YuNetDetector(std::shared_ptr<LiteRt> engine, const std::filesystem::path& folder,
+                             const DetectorOptions& options, int threads)
+    : options_(options) {
+  check(options);
+  finder_ = std::make_shared<YuNet>(engine, folder / "yunet_n", threads);
+  landmarks_ = std::make_shared<BlazeFace>(engine, folder / "blazeface_short_range", threads);
+}
+
+std::vector<Detection> YuNetDetector::detect(const Image& image) const {
+  const int longest = side(image.height, image.width);
+  std::vector<Detection> found = search(image, longest, 0);
+  if (!found.empty() || options_.turned_frames == TurnedFrames::none) return found;
+  std::vector<int> turns = {1, 3, 2};
+  if (options_.turned_frames == TurnedFrames::next) {
+    quarters_ = quarters_ % 3 + 1;
+    turns = {quarters_};
+  }
+  const int reduced = std::min(longest, int(finder_->spec().fast_side));
+  for (int quarters : turns) {
+    found = search(image, reduced, quarters);
+    if (!found.empty()) break;
+  }
   return found;
 }
 
-std::optional<Detection> BlazeFaceDetector::follow(const Image& image,
-                                                   const Detection& face) const {
-  return look_closer(*network_, image, face);
+std::optional<Detection> YuNetDetector::refine(const Image& image, const Box& box) const {
+  return look_inside(*landmarks_, image, box);
 }
 
-std::optional<Detection> BlazeFaceDetector::refine(const Image& image, const Box& box) const {
-  for (double part : kBoxInView) {
-    const View view{centre_of(box), std::max(box.width, box.height) / part};
-    const auto face = nearest(look(*network_, image, view, network_->spec().min_score_in_box), box);
-    if (!face) continue;
-    const auto closer = look_closer(*network_, image, *face);
-    return closer ? closer : face;
+std::optional<Detection> YuNetDetector::follow(const Image& image, const Detection& face) const {
+  return look_closer(*landmarks_, image, face);
+}
+
+YuNetDetector YuNetDetector::for_stream() const {
+  YuNetDetector other = *this;
+  if (options_.turned_frames == TurnedFrames::all) {
+    other.options_.turned_frames = TurnedFrames::next;
   }
-  return std::nullopt;
+  return other;
+}
+
+int YuNetDetector::side(int height, int width) const {
+  const YuNetSpec& spec = finder_->spec();
+  const int longer = std::max(height, width);
+  if (!options_.min_face) return std::min(longer, int(options_.fast ? spec.fast_side : spec.side));
+  const double wanted = std::ceil(longer * spec.smallest_face / min_pixels(longer));
+  return int(std::min(double(longer), std::max(double(spec.strides.back()), wanted)));
+}
+
+double YuNetDetector::min_pixels(double longer) const {
+  const double face = options_.min_face.value_or(0);
+  return face >= 1 ? face : face * longer;
+}
+
+/** Find, look, orient and accept; largest first. */
+std::vector<Detection> YuNetDetector::search(const Image& image, int side, int quarters) const {
+  const DetectionRules& rules = finder_->spec().rules;
+  const double smallest = kBoxOfFace * min_pixels(std::max(image.height, image.width));
+  std::vector<Candidate> candidates = finder_->find(image, side, quarters);
+  std::stable_sort(candidates.begin(), candidates.end(),
+                   [](const auto& a, const auto& b) { return area(a.box) > area(b.box); });
+  std::vector<Detection> faces;
+  for (const Candidate& each : candidates) {
+    std::optional<Detection> face = orient(each, rules, [&](double turn) {
+      return level_look(*landmarks_, image, each.box, rules, turn);
+    });
+    if (!face || !is_face(each.score, face->score, rules)) continue;
+    if (longer_side(face->box) < smallest) continue;
+    face->score = (each.score + face->score) / 2;
+    if (face->score >= options_.min_detection_score) faces.push_back(*face);
+  }
+  faces = landmarks_->distinct(std::move(faces));
+  std::stable_sort(faces.begin(), faces.end(), [](const Detection& a, const Detection& b) {
+    return area(a.box) > area(b.box);
+  });
+  if (options_.max_faces && faces.size() > std::size_t(*options_.max_faces)) {
+    faces.resize(std::size_t(*options_.max_faces));
+  }
+  return faces;
 }
 
 }  // namespace mf2_edge

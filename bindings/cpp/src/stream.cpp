@@ -51,8 +51,8 @@ class Person {
 }  // namespace
 
 struct FaceStateStream::Scene {
-  Scene(const BlazeFaceDetector& detector, double detect_every_ms)
-      : tracker(detector, detect_every_ms) {}
+  Scene(const YuNetDetector& shared, double detect_every_ms)
+      : detector(shared.for_stream()), tracker(detector, detect_every_ms) {}
 
   void keep(const std::vector<ActionUnitEvent>& told, int track_id) {
     for (ActionUnitEvent event : told) {
@@ -62,6 +62,7 @@ struct FaceStateStream::Scene {
     }
   }
 
+  YuNetDetector detector;
   Tracker tracker;
   std::map<int, Person> people;
   std::deque<ActionUnitEvent> events;

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "blazeface.hpp"
+#include "look.hpp"
 
 namespace mf2_edge {
 
@@ -15,8 +15,6 @@ static constexpr double kSameFace = 0.3;
 static constexpr double kNear = 1;
 /** Time over which the velocity of a face is averaged. */
 static constexpr double kSteadyMs = 150;
-
-static Point centre_of(const Box& box) { return {box.x + box.width / 2, box.y + box.height / 2}; }
 
 Detection Track::expected(double timestamp) const {
   const double x = velocity_.x * (timestamp - seen_), y = velocity_.y * (timestamp - seen_);

@@ -41,7 +41,7 @@ class Tracker {
     std::vector<int> gone;
   };
 
-  Tracker(const BlazeFaceDetector& detector, double detect_every_ms)
+  Tracker(const YuNetDetector& detector, double detect_every_ms)
       : detector_(detector), detect_every_ms_(detect_every_ms) {}
 
   /** Visible faces, each with its number, and numbers of those that are gone for good. */
@@ -53,7 +53,7 @@ class Tracker {
   void match(const std::vector<Detection>& faces, double timestamp);
   std::optional<std::size_t> nearest_lost(const Detection& face, double timestamp) const;
 
-  const BlazeFaceDetector& detector_;
+  const YuNetDetector& detector_;
   double detect_every_ms_;
   std::vector<Track> tracks_;
   int next_id_ = 1;

@@ -126,10 +126,17 @@ static void test_threads(mf2_edge_analyzer* analyzer) {
 
 int main(int count, char** arguments) {
   mf2_edge_analyzer* analyzer = NULL;
-  mf2_edge_options nothing = {NULL, "/nowhere/libLiteRt.so", NULL, 0, 0, NULL};
-  mf2_edge_options odd = {NULL, NULL, "fp8", 0, 0, NULL};
-  mf2_edge_options other = {NULL, NULL, NULL, 0, 0, "onnx"};
-  mf2_edge_options program = {NULL, NULL, NULL, 0, 0, "executorch"};
+  mf2_edge_options nothing = {.litert = "/nowhere/libLiteRt.so"};
+  mf2_edge_options odd = {.precision = "fp8"};
+  mf2_edge_options other = {.format = "onnx"};
+  mf2_edge_options program = {.format = "executorch"};
+  mf2_edge_options wrong_options[] = {{.min_face = -1},
+                                      {.min_face = 40, .fast = 1},
+                                      {.max_faces = -1},
+                                      {.min_detection_score = 1.5},
+                                      {.turned_frames = 3}};
+  mf2_edge_options choice = {
+      .min_face = 0.1, .max_faces = 2, .turned_frames = MF2_EDGE_TURNED_NONE};
   int i;
   if (count < 2) return 2;
   expect(mf2_edge_open(NULL, NULL, &analyzer), MF2_EDGE_INVALID_ARGUMENT, "no bundle");
@@ -140,6 +147,12 @@ int main(int count, char** arguments) {
   expect(mf2_edge_open(arguments[1], &other, &analyzer), MF2_EDGE_INVALID_ARGUMENT, "format onnx");
   expect(mf2_edge_open(arguments[1], &program, &analyzer), MF2_EDGE_RUNTIME_UNAVAILABLE,
          "built without ExecuTorch");
+  for (i = 0; i < 5; ++i) {
+    expect(mf2_edge_open(arguments[1], &wrong_options[i], &analyzer), MF2_EDGE_INVALID_ARGUMENT,
+           "options of the detector");
+  }
+  expect(mf2_edge_open(arguments[1], &choice, &analyzer), MF2_EDGE_OK, "options");
+  mf2_edge_close(analyzer);
   for (i = 2; i + 1 < count; i += 2) {
     expect(mf2_edge_open(arguments[i], NULL, &analyzer), atoi(arguments[i + 1]), arguments[i]);
   }

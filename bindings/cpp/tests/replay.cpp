@@ -1,6 +1,6 @@
-// Every stage against the goldens: replay BUNDLE DETECTOR FOLDER prints one JSON object.
+// Every stage against the goldens: replay BUNDLE DETECTORS FOLDER prints one JSON object.
 //
-// FOLDER holds goldens/, stages/ and smooth/ (.npy), manifests.json, and crops.bin: for each crop its width
+// FOLDER holds goldens/, stages/ and smooth/ (.npy), goldens_finder.json, manifests.json, and crops.bin: for each crop its width
 // and height as little-endian int32, then RGB. tests/helpers/bindings/replay.py makes it and judges.
 #include <algorithm>
 #include <cmath>
@@ -14,6 +14,7 @@
 #include "mf2_edge/smooth.hpp"
 #include "mf2_edge/stream.hpp"
 #include "npy.hpp"
+#include "orient.hpp"
 
 namespace fs = std::filesystem;
 using namespace mf2_edge;
@@ -68,19 +69,138 @@ static Json replay_models(const fs::path& path) {
   return worst.json(0);
 }
 
-static Json replay_detect(const fs::path& stages, const fs::path& folder) {
-  const BlazeFaceDetector detector(open_litert(""), folder, Search::single, 1);
-  const auto faces = detector.detect(image_of(read_npy(stages / "frame.npy"), 0, 0));
+static double seen(bool as_expected) { return as_expected ? 0 : INFINITY; }
+
+static Candidate candidate_of(const Json& row) {
+  const std::vector<double> n = row;
+  return {{n[1], n[2], n[3], n[4]}, n[0], {n[5], n[6]}, {n[7], n[8]}};
+}
+
+static std::vector<double> row_of(const Candidate& face) {
+  const Box& box = face.box;
+  return {face.score,       box.x,           box.y,
+          box.width,        box.height,      face.right_eye.x,
+          face.right_eye.y, face.left_eye.x, face.left_eye.y};
+}
+
+/** The largest difference of numbers; infinite where their counts differ. */
+static double off(const std::vector<double>& found, const std::vector<double>& recorded) {
+  double worst = seen(found.size() == recorded.size());
+  for (std::size_t i = 0; i < found.size() && std::isfinite(worst); ++i) {
+    worst = std::max(worst, std::abs(found[i] - recorded[i]));
+  }
+  return worst;
+}
+
+static DetectorOptions options_of(const Json& given) {
+  DetectorOptions made;
+  if (given.contains("min_face")) made.min_face = given["min_face"].get<double>();
+  if (given.contains("max_faces")) made.max_faces = given["max_faces"].get<int>();
+  made.min_detection_score = given.value("min_detection_score", 0.0);
+  made.fast = given.value("fast", false);
+  const std::string turned = given.value("turned_frames", "all");
+  made.turned_frames = turned == "all"    ? TurnedFrames::all
+                       : turned == "next" ? TurnedFrames::next
+                                          : TurnedFrames::none;
+  return made;
+}
+
+/** What needs no network: sizes, candidates of maps, turned frames, and the rules. */
+static double replay_rules(const Json& goldens, const fs::path& folder,
+                           const std::shared_ptr<LiteRt>& engine) {
+  const YuNetSpec spec = read_yunet_spec(folder / "yunet_n" / "detector.json");
+  double worst = 0;
+  for (const Json& each : goldens["sides"]) {
+    const YuNetDetector detector(engine, folder, options_of(each["options"]), 1);
+    const int height = each["height"], width = each["width"];
+    const int side = detector.side(height, width);
+    const Reduced shape = reduced_shape(height, width, side, int(spec.strides.back()));
+    worst = std::max(worst, seen(side == each["side"] && shape.rows == each["rows"] &&
+                                 shape.columns == each["columns"]));
+  }
+  const Json& decode = goldens["decode"];
+  const auto found = candidates_of(decode["maps"], decode["rows"], decode["columns"], spec);
+  worst = std::max(worst, seen(found.size() == decode["candidates"].size()));
+  for (std::size_t i = 0; i < found.size() && std::isfinite(worst); ++i) {
+    worst = std::max(worst, off(row_of(found[i]), decode["candidates"][i]));
+  }
+  for (const Json& each : goldens["turned"]) {
+    const Reduced shape{each["rows"], each["columns"], each["scale"]};
+    const Candidate face = in_frame(candidate_of(each["candidate"]), each["quarters"], shape);
+    worst = std::max(worst, off(row_of(face), each["in_frame"]));
+  }
+  for (const Json& each : goldens["orient"]) {
+    const Candidate upright{{0, 0, 1, 1}, 0.9, {0, 0}, {1, 0}};
+    const auto chosen = orient(upright, spec.rules, [&](double turn) -> std::optional<Detection> {
+      const std::size_t quarter = std::size_t(std::lrint(turn / std::acos(0.0)) + 4) % 4;
+      const Json& score = each["looks"][quarter];
+      if (score.is_null()) return std::nullopt;
+      return Detection{{double(quarter), 0, 1, 1}, score.get<double>(), {}};
+    });
+    const Json place = chosen ? Json(int(chosen->box.x)) : Json();
+    const bool doubtful = chosen && chosen->doubtful;
+    worst = std::max(worst, seen(place == each["chosen"] && doubtful == each["doubtful"]));
+  }
+  for (const Json& each : goldens["accepted"]) {
+    worst = std::max(worst, seen(is_face(each[0], each[1], spec.rules) == each[2].get<bool>()));
+  }
+  return worst;
+}
+
+/** A picture of the goldens: views of the portrait on a grey canvas. */
+static Image picture(const Image& portrait, const Json& told) {
+  const std::size_t height = told["height"], width = told["width"];
+  const std::uint8_t grey = told["grey"];
+  Image made{int(width), int(height), std::vector<std::uint8_t>(height * width * 3, grey)};
+  for (const Json& part : told["parts"]) {
+    const std::vector<double> m = part["matrix"];
+    const std::size_t x = part["x"], y = part["y"], rows = part["height"];
+    const Image view = warp(portrait, {m[0], m[1], m[2], m[3], m[4], m[5]}, part["width"],
+                            part["height"], Outside::black);
+    const std::size_t line = std::size_t(view.width) * 3;
+    for (std::size_t row = 0; row < rows; ++row) {
+      std::copy_n(view.pixels.begin() + std::ptrdiff_t(row * line), line,
+                  made.pixels.begin() + std::ptrdiff_t(((y + row) * width + x) * 3));
+    }
+  }
+  return made;
+}
+
+/** Differences of faces in pixels; infinite where one is missing, or its score is another. */
+static double compare_faces(const std::vector<Detection>& found, const Json& recorded,
+                            double score) {
+  double worst = seen(found.size() == recorded.size());
+  for (std::size_t i = 0; i < found.size() && std::isfinite(worst); ++i) {
+    const Box& box = found[i].box;
+    std::vector<double> points;
+    for (const Point& point : *found[i].landmarks) points.insert(points.end(), {point.x, point.y});
+    const Json& face = recorded[i];
+    worst = std::max({worst, off({box.x, box.y, box.width, box.height}, face["box"]),
+                      off(points, face["landmarks"]),
+                      seen(std::abs(found[i].score - face["score"].get<double>()) <= score &&
+                           found[i].doubtful == face["doubtful"].get<bool>())});
+  }
+  return worst;
+}
+
+static Json replay_detect(const fs::path& folder, const fs::path& detectors) {
+  const std::string text = read_file(folder / "goldens_finder.json", std::size_t(1) << 24);
+  const Json goldens = Json::parse(text), &tolerance = goldens["tolerance"];
+  const Image portrait = image_of(read_npy(folder / "stages/frame.npy"), 0, 0);
+  const auto engine = open_litert("");
   Worst worst;
-  if (faces.size() != 1) return Worst{INFINITY, 1}.json(0);
-  const Box& box = faces[0].box;
-  worst.compare(std::vector<double>{box.x, box.y, box.width, box.height},
-                read_npy(stages / "detect/box.npy"), 0);
-  std::vector<double> points;
-  for (const Point& point : *faces[0].landmarks) points.insert(points.end(), {point.x, point.y});
-  worst.compare(points, read_npy(stages / "detect/landmarks.npy"), 0);
-  worst.n = 1;
-  return worst.json(number(stages / "tolerance/detect.npy"));
+  const double exact = replay_rules(goldens, detectors, engine);
+  if (!(exact <= tolerance["exact"].get<double>())) worst.difference = INFINITY;
+  for (const Json& told : goldens["frames"]) {
+    const YuNetDetector detector(engine, detectors, options_of(told["options"]), 1);
+    const Image image = picture(portrait, told);
+    for (const Json& faces : told["calls"]) {
+      const double off = compare_faces(detector.detect(image), faces, tolerance["score"]);
+      worst.difference = std::max(worst.difference, off);
+    }
+    ++worst.n;
+  }
+  return worst.json(tolerance["detect"]);
 }
 
 static Json replay_align(const fs::path& stages, const AlignmentSpec& spec) {
@@ -347,17 +467,17 @@ static Json replay_stream(const fs::path& stages, const FaceStateAnalyzer& analy
 }
 
 int main(int count, char** arguments) {
-  if (count != 4) return std::cerr << "usage: replay BUNDLE DETECTOR FOLDER\n", 2;
+  if (count != 4) return std::cerr << "usage: replay BUNDLE DETECTORS FOLDER\n", 2;
   try {
     AnalyzerOptions options;
-    options.detector = arguments[2];
+    options.detectors = arguments[2];
     const FaceStateAnalyzer analyzer(arguments[1], options);
     const fs::path folder = arguments[3], goldens = folder / "goldens", stages = folder / "stages";
     const Bundle& bundle = analyzer.bundle();
     const ModelSpec& spec = bundle.spec();
     const Json stages_found = {
         {"manifest", replay_models(folder / "manifests.json")},
-        {"detect", replay_detect(stages, options.detector)},
+        {"detect", replay_detect(folder, options.detectors)},
         {"align", replay_align(stages, spec.alignment)},
         {"preprocess", replay_preprocess(goldens, spec.preprocessing)},
         {"run", replay_run(goldens, bundle)},

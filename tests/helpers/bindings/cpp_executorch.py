@@ -19,13 +19,17 @@ _Fields = list[tuple[str, Any]]
 
 class Options(ctypes.Structure):
     _fields_: ClassVar[_Fields] = [
-        ("detector", ctypes.c_char_p),
+        ("detectors", ctypes.c_char_p),
         ("litert", ctypes.c_char_p),
         ("precision", ctypes.c_char_p),
-        ("search", ctypes.c_int32),
         ("threads", ctypes.c_int32),
         ("format", ctypes.c_char_p),
         ("experimental", ctypes.c_int32),
+        ("fast", ctypes.c_int32),
+        ("min_face", ctypes.c_double),
+        ("min_detection_score", ctypes.c_double),
+        ("max_faces", ctypes.c_int32),
+        ("turned_frames", ctypes.c_int32),
     ]
 
 

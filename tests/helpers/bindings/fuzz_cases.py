@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bindings.goldens import PATH as STAGE_GOLDENS
+from bindings.goldens_finder import PATH as FINDER_GOLDENS
 from bindings.model_cases import changed, judged
 from bindings.web.pages_data import smoothed_arrays, write_arrays
 from mf2_edge import FaceStateAnalyzer
@@ -37,11 +38,11 @@ from mf2_edge.pipeline.detect import BlazeFaceDetector
 from mf2_edge.types import Landmarks, Point
 from mf2_edge.verify import GOLDEN_NAMES
 from tests.helpers.bindings.replay import (
-    DETECTOR,
     ROOT,
     TOY,
     answer_of_web,
     check_answers,
+    copy_detectors,
     decisions,
     extract,
     write_crops,
@@ -82,7 +83,7 @@ class Round:
 def copy_toy(folder: Path) -> Path:
     """The toy bundle as a model folder, the detector beside it."""
     shutil.copytree(TOY, folder)
-    shutil.copytree(DETECTOR, folder / DETECTOR.name)
+    copy_detectors(folder)
     return folder
 
 
@@ -98,6 +99,8 @@ def lay_out_fuzz(folder: Path, number: int) -> Round:
     cases = [judged(_model(draw)) for _ in range(MODELS)]
     (folder / "manifests.json").write_text(json.dumps(cases))
     manifest, logits = _lay_out_heads(folder / "heads", rng, draw)
+    finder = json.loads(FINDER_GOLDENS.read_text())
+    (folder / FINDER_GOLDENS.name).write_text(json.dumps(finder | {"sides": [], "frames": []}))
     crops = [_crop(rng) for _ in range(CROPS)]
     write_crops(folder / "crops.bin", crops)
     analyzer = FaceStateAnalyzer(TOY, runtime="litert", detector=BlazeFaceDetector())

@@ -1,9 +1,10 @@
 """What a native binding's tests read, what the SDK answers to the same, and the report of both.
 
 `lay_out` writes a folder: `goldens/` and `stages/` (.npy, those of the default bundle and of the
-bindings), `smooth/`, `manifests.json` (cases), `crops.bin` (for each crop its width and height as
-little-endian int32, then RGB). A binding's own program replays it and prints one JSON object:
-`bundle_sha256`; `stages`, each with `max_difference`, `tolerance` and `n`; `states` of the crops.
+bindings), `goldens_finder.json`, `smooth/`, `manifests.json` (cases), `crops.bin` (for each crop
+its width and height as little-endian int32, then RGB). A binding's own program replays it and
+prints one JSON object: `bundle_sha256`; `stages`, each with `max_difference`, `tolerance` and `n`;
+`states` of the crops.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from numpy.typing import NDArray
 import mf2_edge
 from bindings.conformance import STAGES
 from bindings.goldens import PATH as STAGE_GOLDENS
+from bindings.goldens_finder import PATH as FINDER_GOLDENS
 from bindings.model_cases import model_cases
 from bindings.web.pages_data import (
     REAL_FACES,
@@ -35,18 +37,19 @@ from bindings.web.pages_data import (
 )
 from exporters.checks.goldens import TOLERANCES
 from exporters.checks.goldens_smooth import smooth_arrays
-from mf2_edge import FaceStateAnalyzer
+from mf2_edge import FaceStateAnalyzer, YuNetDetector
 from mf2_edge.bundle.loader import MANIFEST, MODEL, load_bundle
 from mf2_edge.bundle.schema import Manifest
 from mf2_edge.io.atomic import replacing
 from mf2_edge.pipeline.decode import Decoder
-from mf2_edge.pipeline.detect import BlazeFaceDetector
+from mf2_edge.pipeline.detect import BlazeFaceDetector, FaceDetector
 from mf2_edge.runtime.select import RuntimeName
 from mf2_edge.verify import GOLDEN_NAMES
 
 ROOT: Final = Path(__file__).parents[3]
 BUNDLE: Final = load_bundle(None).path
-DETECTOR: Final = Path(mf2_edge.__file__).parent / "detectors" / "blazeface_short_range"
+DETECTORS: Final = Path(mf2_edge.__file__).parent / "detectors"
+DETECTOR: Final = DETECTORS / "blazeface_short_range"
 TOY: Final = ROOT / "tests" / "fixtures" / "tiny_bundle"
 PORTRAIT: Final = Path(mf2_edge.__file__).parent / "samples" / "astronaut.jpg"
 
@@ -65,6 +68,7 @@ def lay_out(folder: Path, runtime: RuntimeName = "auto") -> list[dict[str, Any]]
     for name, archive in (("goldens", BUNDLE / "goldens.npz"), ("stages", STAGE_GOLDENS)):
         with zipfile.ZipFile(archive) as archived:
             archived.extractall(folder / name)
+    shutil.copy(FINDER_GOLDENS, folder)
     _lay_out_smooth(folder, load_bundle(None).manifest)
     _lay_out_heads(folder / "heads")
     (folder / "manifests.json").write_text(json.dumps(model_cases()))
@@ -169,8 +173,13 @@ def copy_model(folder: Path) -> Path:
     folder.mkdir(parents=True)
     for file in (*BUNDLE.glob("*.tflite"), *BUNDLE.glob("*.pte"), BUNDLE / "model.json"):
         shutil.copy(file, folder)
-    shutil.copytree(DETECTOR, folder / DETECTOR.name)
+    copy_detectors(folder)
     return folder
+
+
+def copy_detectors(folder: Path) -> None:
+    """The networks that find faces, beside a model."""
+    shutil.copytree(DETECTORS, folder, dirs_exist_ok=True)
 
 
 BROKEN: Final = (
@@ -232,11 +241,11 @@ def write_report(binding: str, made: dict[str, Any]) -> None:
         partial.write_text(json.dumps(made, indent=1) + "\n")
 
 
-def check_stream(moments: list[dict[str, Any]]) -> None:
+def check_stream(moments: list[dict[str, Any]], detector: FaceDetector | None = None) -> None:
     """A binding's stream is told as the SDK's: a face moves, is away for three frames, returns."""
     with np.load(STAGE_GOLDENS, allow_pickle=False) as archive:
         portrait = archive["frame"]
-    stream = analyzer().stream()
+    stream = FaceStateAnalyzer(detector=detector or YuNetDetector()).stream()
     for t, ours in enumerate(moments):
         frame = portrait[2 * t : 2 * t + 290, 4 * t : 4 * t + 270]
         states = stream.update(frame * (t not in range(6, 9)), t * 40.0, color="rgb")

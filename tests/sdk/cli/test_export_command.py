@@ -23,6 +23,7 @@ ASTRONAUT = Path(mf2_edge.__file__).parent / "samples" / "astronaut.jpg"
 
 Captured = pytest.CaptureFixture[str]
 
+DETECTORS = {"yunet_n", "blazeface_short_range"}
 ALWAYS = {"labels.json", "manifest.json", "model.json", "goldens.npz", "NOTICE", "SHA256SUMS"}
 
 
@@ -38,8 +39,8 @@ def sums(folder: Path) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("platform", "own"),
     [
-        ("android", {"tiny.tflite", "blazeface_short_range", "code"}),
-        ("cpp", {"tiny.tflite", "blazeface_short_range", "code"}),
+        ("android", {"tiny.tflite", *DETECTORS, "code"}),
+        ("cpp", {"tiny.tflite", *DETECTORS, "code"}),
         ("python", {"tiny.tflite", "code"}),
     ],
 )

@@ -140,7 +140,7 @@ def test_both_scores_decide() -> None:
 
 
 def test_a_size_written_into_the_file_is_a_resized_input() -> None:
-    """For engines that do not resize inputs; see `sizes_at`."""
+    """What the bindings do, whose engines need not resize inputs; see `sizes_at`."""
     spec = YuNet().spec
     model = (files("mf2_edge") / "detectors" / "yunet_n" / spec.file).read_bytes()
     rows, columns = 96, 64

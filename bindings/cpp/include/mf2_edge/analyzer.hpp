@@ -15,15 +15,16 @@
 namespace mf2_edge {
 
 struct AnalyzerOptions {
-  /** Folder with BlazeFace (`detector.json`); "" is `blazeface_short_range` in the bundle's folder. */
-  std::filesystem::path detector;
+  /** Folder with `yunet_n` and `blazeface_short_range`; "" is that of the bundle. */
+  std::filesystem::path detectors;
+  /** Which faces are looked for. */
+  DetectorOptions detection;
   /** Path of libLiteRt; "" as `open_litert` finds it. */
   std::string litert;
   /** tflite, or executorch where the library was built with it. The detector runs on LiteRT. */
   ArtifactFormat format = ArtifactFormat::tflite;
   /** Of the artifact; without one the first listed. */
   std::optional<Precision> precision;
-  Search search = Search::adaptive;
   /** Of LiteRT; ExecuTorch has a pool of its own. */
   int threads = 1;
   /** Tell also the Action Units that could not be shown reliable. */
@@ -62,7 +63,7 @@ class FaceStateAnalyzer {
   const ArtifactSpec& artifact_;
   Decoder decoder_;
   std::unique_ptr<Model> model_;
-  std::unique_ptr<BlazeFaceDetector> detector_;
+  std::unique_ptr<YuNetDetector> detector_;
 };
 
 /** A frame as RGB without gaps. Throws FrameError: no pixels, sides under 2 px, a short stride. */

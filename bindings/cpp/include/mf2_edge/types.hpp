@@ -70,6 +70,8 @@ struct Detection {
   /** Confidence, 0..1. */
   double score = 1;
   std::optional<Landmarks> landmarks;
+  /** Nobody can tell which way up the face is: its answers bear the reason `low_quality`. */
+  bool doubtful = false;
 };
 
 /** How far a face could be analysed. */
