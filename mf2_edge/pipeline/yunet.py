@@ -78,8 +78,9 @@ class YuNetSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     paper: str
     strides: tuple[int, ...]
     sizes_at: tuple[SizeAt, ...]
-    """Of the input, then of each output. The bindings write the size of a frame there, because not
-    every engine resizes an input (Android's `CompiledModel` and LiteRT.js do not)."""
+    """Of the input's shape and of its signature (-1: any size will do), then of each output. The
+    bindings write the size of a frame there, because not every engine resizes an input (Android's
+    `CompiledModel` and LiteRT.js do not), nor takes a signature that leaves it open."""
     points: tuple[str, ...]
     """What the network's points are, in the order of its output."""
     min_score: float

@@ -150,6 +150,9 @@ def test_a_size_written_into_the_file_is_a_resized_input() -> None:
     image = np.random.default_rng(0).uniform(0, 255, (1, rows, columns, 3)).astype(np.float32)
     resized = LiteRTRuntime(model, input_shape=image.shape).run(image)
     written = LiteRTRuntime(bytes(sized)).run(image)
+    interpreter = pytest.importorskip("ai_edge_litert.interpreter").Interpreter
+    (told,) = interpreter(model_content=bytes(sized)).get_input_details()
+    assert told["shape_signature"].tolist() == list(image.shape), "a size is still open"
     assert [out.shape for out in written] == [out.shape for out in resized]
     assert all(np.array_equal(*pair) for pair in zip(written, resized, strict=True))
 
