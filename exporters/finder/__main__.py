@@ -20,15 +20,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exporters.errors import ConversionError, ExportError
-from exporters.finder.export import EXPORTS, RESIZABLE, WEIGHTS, run_exported, run_network
-from exporters.finder.network import fold_published
 from mf2_edge.errors import Mf2EdgeError
+from mf2_edge.extras import missing_extra
 from mf2_edge.io.atomic import replacing
 
 PUBLISHED_SHA256: Final = "9c7c9e14a4d60e57491d77e4d8b0d451bd834f300e05c0dea7fd1f6533817b06"
 """Of weights/yunet_n.pth in ShiqiYu/libfacedetection.train."""
 SIZES: Final = ((480, 640), (384, 512), (256, 320))
 """Height and width of files of fixed size: frames of 4:3 for the sides that the SDK uses."""
+FORMATS: Final = ("tflite", "onnx", "executorch", "coreml")
 TOLERANCE: Final = 1e-3
 """Of logits and of offsets in cells."""
 
@@ -41,13 +41,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     importing.add_argument("weights", type=Path, help="yunet_n.pth")
     exporting = commands.add_parser("export", help="write and compare the files")
     exporting.add_argument("--out", type=Path, required=True, metavar="FOLDER")
-    exporting.add_argument("--to", nargs="+", choices=tuple(EXPORTS), default=list(EXPORTS))
+    exporting.add_argument("--to", nargs="+", choices=FORMATS, default=list(FORMATS))
     options = parser.parse_args(arguments)
     try:
         if options.command == "import":
             import_weights(options.weights)
         else:
             export_all(options.out, options.to)
+    except ModuleNotFoundError as error:
+        told = missing_extra(error)
+        if told is None:
+            raise
+        sys.stderr.write(f"exporters.finder: {told}\n")
+        return 2
     except (ExportError, Mf2EdgeError, OSError) as error:
         sys.stderr.write(f"exporters.finder: {error}\n")
         return 2
@@ -60,6 +66,9 @@ def import_weights(path: Path) -> None:
     Raises ConversionError for another file.
     """
     import torch
+
+    from exporters.finder.export import WEIGHTS
+    from exporters.finder.network import fold_published
 
     data = path.read_bytes()
     if sha256(data).hexdigest() != PUBLISHED_SHA256:
@@ -79,6 +88,8 @@ def export_all(folder: Path, formats: Sequence[str]) -> None:
 
     Raises ConversionError if a file differs from the network by more than `TOLERANCE`.
     """
+    from exporters.finder.export import EXPORTS, RESIZABLE
+
     folder.mkdir(parents=True, exist_ok=True)
     report = []
     for name in formats:
@@ -106,6 +117,8 @@ def export_all(folder: Path, formats: Sequence[str]) -> None:
 
 
 def _difference(path: Path, name: str, size: tuple[int, int]) -> float:
+    from exporters.finder.export import run_exported, run_network
+
     image = _portrait(size)
     pairs = zip(run_exported(path, name, image), run_network(image), strict=True)
     difference = max(float(np.abs(found - wanted).max()) for found, wanted in pairs)

@@ -33,6 +33,7 @@ runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
     [
         (["distill", "adapt", "--task", "x"], "torch is not installed"),
         (["distill", "explain", "photo.jpg"], "torch is not installed"),
+        (["exporters.finder", "export", "--out", "o"], "torch is not installed"),
         (
             [
                 "exporters",
@@ -69,7 +70,8 @@ def test_a_missing_package_is_named_with_its_extra(command: list[str], said: str
         ["distill", "--help"],
         *(["distill", name, "--help"] for name in (*COMMANDS, *PROGRAMS)),
         *(["distill", "mfa", name, "--help"] for name in MFA),
-        ["exporters", "--help"],
+        *(["exporters", *name, "--help"] for name in ([], ["update"], ["head"])),
+        *(["exporters.finder", *name, "--help"] for name in ([], ["import"], ["export"])),
     ],
     ids=" ".join,
 )

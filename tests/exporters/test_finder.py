@@ -16,8 +16,8 @@ from torch.nn import functional
 
 import mf2_edge
 from exporters.errors import ConversionError
-from exporters.finder.__main__ import import_weights, main
-from exporters.finder.export import load_network, run_exported, run_network
+from exporters.finder.__main__ import FORMATS, import_weights, main
+from exporters.finder.export import EXPORTS, load_network, run_exported, run_network
 from exporters.finder.network import CHANNELS, HEADS, fold_published
 from tests.helpers.samples import astronaut
 
@@ -31,6 +31,10 @@ def test_the_shipped_file_is_the_network_at_any_size(size: tuple[int, int]) -> N
     for ours, wanted in zip(found, run_network(image), strict=True):
         assert ours.shape == wanted.shape
         assert np.abs(ours - wanted).max() < 1e-4
+
+
+def test_the_command_names_every_format() -> None:
+    assert tuple(EXPORTS) == FORMATS
 
 
 def test_the_shipped_manifest_fits_its_file() -> None:
