@@ -10,7 +10,6 @@ from typing import Final
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.linear_model import LogisticRegression
 
 from distill.config import Recipe
 from distill.evaluation.metrics.scores import best_threshold
@@ -135,6 +134,8 @@ def fit_action_unit(
 
     Raises ValueError if the logits rank the unit no better than chance.
     """
+    from sklearn.linear_model import LogisticRegression
+
     model = LogisticRegression(C=10.0).fit(logits[:, None].astype(np.float64), truth)
     scale, bias = float(model.coef_[0, 0]), float(model.intercept_[0])
     if scale <= 0:

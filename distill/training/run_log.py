@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from torch.utils.tensorboard import SummaryWriter
-
 
 class RunLog:
     """Values of a run by step, in `log.jsonl` and as TensorBoard events, both in its folder.
@@ -16,6 +14,8 @@ class RunLog:
     """
 
     def __init__(self, folder: Path, start: int, name: str = "log") -> None:
+        from torch.utils.tensorboard import SummaryWriter
+
         folder.mkdir(parents=True, exist_ok=True)
         self._path = folder / f"{name}.jsonl"
         self._events = SummaryWriter(str(folder / "events" / name), purge_step=start)

@@ -108,6 +108,7 @@ def test_an_upload_that_was_not_answered_is_found(place: Place) -> None:
     assert len(place.records()) == 24
 
 
+@pytest.mark.slow
 def test_a_restart_goes_on_at_any_point(place: Place) -> None:
     """Killed at its first request of files or batches, then at its second, and so on."""
     arguments = [*place.asking("build", "", "--mode", "batch"), "--shard-size", "24"]

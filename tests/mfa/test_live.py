@@ -65,6 +65,7 @@ def test_every_face_gets_three_levels_of_text(place: Place) -> None:
         assert len(server.charges) == 12
 
 
+@pytest.mark.slow
 def test_faults_lose_nothing_and_charge_nothing_twice(tmp_path: Path) -> None:
     place = make_place(tmp_path, 300)
     with FakeServer(0.05, retry_after="0.1") as server:
@@ -138,6 +139,7 @@ def test_a_build_without_a_budget_is_refused(
     assert "--budget-usd" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_kill_9_loses_nothing_and_charges_nothing_twice(tmp_path: Path) -> None:
     place = make_place(tmp_path, 300)
     rng = random.Random(0)
@@ -155,6 +157,7 @@ def test_kill_9_loses_nothing_and_charges_nothing_twice(tmp_path: Path) -> None:
     assert spent(place) >= bill(server)
 
 
+@pytest.mark.slow
 def test_where_no_server_repeats_answers_only_lost_ones_are_charged_again(tmp_path: Path) -> None:
     place = make_place(tmp_path, 60)
     with FakeServer(0.2, kinds=["cut after", "hang", "500"], deduplicates=False, seed=3) as server:

@@ -65,6 +65,7 @@ def test_percentiles_and_shares() -> None:
     assert (share(1, 3), share(0, 0)) == ("33.3%", "-")
 
 
+@pytest.mark.slow
 def test_the_command_prints_and_draws(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     recipe = write_recipe(tmp_path)
     store = write_store(tmp_path / "mfa.sqlite", random_records(30))

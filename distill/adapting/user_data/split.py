@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.model_selection import StratifiedGroupKFold
 from tqdm import tqdm
 
 from distill.adapting.user_data.labels import TRAIN, VALID, Kind, LabelsError, UserLabels, name_rows
@@ -87,6 +86,8 @@ def group_folds(
     kind: Kind, targets: NDArray[np.float32], groups: NDArray[np.str_], folds: int, seed: int
 ) -> NDArray[np.int64]:
     """Fold of each row, [n]: groups stay whole, and the folds are as alike as that allows."""
+    from sklearn.model_selection import StratifiedGroupKFold
+
     folds = min(folds, len(np.unique(groups)))
     fold = np.zeros(len(groups), dtype=np.int64)
     drawn = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)

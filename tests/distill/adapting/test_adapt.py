@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from distill.__main__ import main
+from distill.adapting import calibrate_head
 from distill.adapting.frozen import file_digest, open_frozen
 from distill.adapting.heads import load_head
 from distill.adapting.user_data.faces import align_pictures
@@ -28,6 +29,12 @@ from tests.helpers.tiny_teacher import stripes, write_picture, write_teacher
 pytestmark = pytest.mark.slow
 
 PICTURES = 60
+
+
+@pytest.fixture(autouse=True)
+def _few_folds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Calibration trains a network a fold."""
+    monkeypatch.setattr(calibrate_head, "FOLDS", 2)
 
 
 @pytest.fixture(scope="module")

@@ -167,6 +167,7 @@ def test_a_place_where_nothing_can_be_written_is_named(
     assert f"mf2-edge: {place}: cannot be written" in capsys.readouterr().err
 
 
-def test_a_full_device_is_a_typed_error(film: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_full_device_is_a_typed_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    film = clip(tmp_path / "film.mp4", 6)
     assert main(["watch", str(film), "--jsonl", "/dev/full"]) == 1
     assert "No space left on device" in capsys.readouterr().err
