@@ -45,9 +45,7 @@ class NetworkConfig(Part, frozen=True, kw_only=True):
     backbone: str = BACKBONES[0]
     """One of BACKBONES, or SHORT."""
     width: float = 1.0
-    """MobileFaceNet's channels, as a part of its own; a checkpoint at the start is narrowed."""
-    branch_width: float | None = None
-    """The same of what each branch has of its own; without it, `width`."""
+    """MobileFaceNet's channels, as a part of its own; a checkpoint at the start is as wide."""
     drop_blocks: tuple[str, ...] = ()
     """Residual blocks of MobileFaceNet or SHORT that are left out, such as "stage3.5"."""
     pooling: Pooling = "mean"
@@ -67,8 +65,3 @@ class NetworkConfig(Part, frozen=True, kw_only=True):
             )
         if self.pooling != "mean" and self.backbone != SHORT:
             raise ValueError(f"pooling is for {SHORT}: {self.backbone} pools in a way of its own")
-
-    @property
-    def late_width(self) -> float:
-        """What the branches' channels are a part of."""
-        return self.width if self.branch_width is None else self.branch_width

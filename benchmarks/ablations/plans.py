@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from distill.config import DistillationConfig, Recipe, load_recipe
+from distill.config import DistillationConfig, Recipe
 from distill.datasets.tree import placed
 from distill.evaluation.metrics.scores import auc
 from distill.faces.store import load_faces
@@ -23,8 +23,6 @@ from distill.training.sources import evaluation_stores, predict, validate
 CONFIGS = Path("distill/configs")
 FACE = str(placed(Path("MobileFaceNet.tflite")))
 LEVELS = ("au", "emotion", "face")
-SHORTER_LITE = ("stage4.1", "stage4.2", "stage3.1", "stage3.2")
-SHORTER_FACE = ("stage2.1", "stage2.2", "stage2.3", "stage3.3", "stage3.4", "stage3.5")
 replace = msgspec.structs.replace
 Arm = Callable[[Recipe], Recipe]
 
@@ -108,27 +106,6 @@ def from_a_bundle(recipe: Recipe, teacher: str | None, *, vector: bool = False) 
     )
 
 
-def lite(recipe: Recipe, without: tuple[str, ...]) -> Recipe:
-    """EfficientNet-Lite0 as short as that, from ImageNet's weights."""
-    network = replace(recipe.network, init_from=None, weights="imagenet", drop_blocks=without)
-    return replace(recipe, network=network)
-
-
-def face(recipe: Recipe, without: tuple[str, ...]) -> Recipe:
-    """MobileFaceNet as short as that, from a face recognition's weights; PReLU fades to ReLU."""
-    own = load_recipe(CONFIGS / "mf2-edge-base.toml")
-    network = replace(
-        recipe.network,
-        backbone=own.network.backbone,
-        init_from=None,
-        weights=FACE,
-        activation="relu",
-        drop_blocks=without,
-    )
-    train = replace(recipe.train, lr=own.train.lr, fade_steps=recipe.train.steps // 3)
-    return replace(recipe, network=network, preprocessing=own.preprocessing, train=train)
-
-
 PLANS: dict[str, Plan] = {
     "mf2": Plan(
         "MF² without each of its parts",
@@ -165,20 +142,6 @@ PLANS: dict[str, Plan] = {
             "+ its face vectors": partial(from_a_bundle, teacher="mf2-edge-m", vector=True),
         },
         steps=250,
-        folds=False,
-    ),
-    "sizes": Plan(
-        "Networks for phones by backbone and size",
-        CONFIGS / "mf2-edge-s.toml",
-        {
-            "Lite0": partial(lite, without=()),
-            "Lite0, 2 blocks less (s)": partial(lite, without=("stage4.1", "stage4.2")),
-            "Lite0, 4 blocks less": partial(lite, without=SHORTER_LITE),
-            "Lite0, 5 blocks less": partial(lite, without=(*SHORTER_LITE, "stage2.1")),
-            "MobileFaceNet, 1 block less (m)": partial(face, without=("stage3.5",)),
-            "MobileFaceNet, 6 blocks less": partial(face, without=SHORTER_FACE),
-        },
-        steps=600,
         folds=False,
     ),
 }

@@ -1,6 +1,6 @@
-"""What each part, or each size, of a network brings: the same small budget, several seeds.
+"""What each part of a network brings: the same small budget, several seeds.
 
-    python -m benchmarks.ablations.run mf2 | unseen | bundle-teacher | sizes
+    python -m benchmarks.ablations.run mf2 | unseen | bundle-teacher
 
 Arms of a plan (`plans.py`) start alike and see the same faces, and, where the plan says so, are
 trained again in two folds by subject of CK+. Figures are of validation data.

@@ -82,14 +82,12 @@ def channels_at(channels: int, width: float) -> int:
     return channels if width == 1 else max(8, round(channels * width / 8) * 8)
 
 
-def _bottlenecks(
-    in_channels: int, rows: tuple[BottleneckRow, ...], width: float, width_before: float
-) -> nn.Sequential:
-    """Return the blocks of one stage, behind one of another width."""
+def _bottlenecks(in_channels: int, rows: tuple[BottleneckRow, ...], width: float) -> nn.Sequential:
+    """Return the blocks of one stage."""
     blocks: list[Bottleneck] = []
     for row in rows:
         for repeat in range(row.repeats):
-            before = channels_at(in_channels, width if blocks else width_before)
+            before = channels_at(in_channels, width)
             hidden = channels_at(in_channels * row.expansion, width)
             after = channels_at(row.channels, width)
             blocks.append(Bottleneck(before, hidden, after, row.stride if repeat == 0 else 1))
@@ -101,24 +99,22 @@ class MobileFaceNet(nn.Module):
     """Face recognition network, 112x112 RGB -> 192-d embedding (not L2-normalised).
 
     Input of every method: (N, 3, 112, 112), RGB, (pixel - 127.5) / 128, so within [-1, 1].
-    A `width` below 1 gives every layer but the embedding that part of its channels; from stage4
-    on, where maps are small and layers cheap, a `branch_width` may be another part.
+    A `width` below 1 gives every layer but the embedding that part of its channels.
     """
 
-    def __init__(self, width: float = 1.0, branch_width: float | None = None) -> None:
+    def __init__(self, width: float = 1.0) -> None:
         super().__init__()
-        late = width if branch_width is None else branch_width
-        stem = channels_at(STEM_CHANNELS, width)
-        last, deep = (channels_at(count, late) for count in (STAGE4[-1].channels, CONV5_CHANNELS))
+        channels = (STEM_CHANNELS, STAGE4[-1].channels, CONV5_CHANNELS)
+        stem, last, deep = (channels_at(count, width) for count in channels)
         # The children stand in execution order: `load_tflite` relies on it.
         self.stem = nn.Sequential(
             ConvPReLU(3, stem, kernel=3, stride=2),
             ConvPReLU(stem, stem, kernel=3, groups=stem),
             nn.Conv2d(stem, stem, kernel_size=1),
         )
-        self.stage2 = _bottlenecks(STEM_CHANNELS, STAGE2, width, width)
-        self.stage3 = _bottlenecks(STAGE2[-1].channels, STAGE3, width, width)
-        self.stage4 = _bottlenecks(STAGE3[-1].channels, STAGE4, late, width)
+        self.stage2 = _bottlenecks(STEM_CHANNELS, STAGE2, width)
+        self.stage3 = _bottlenecks(STAGE2[-1].channels, STAGE3, width)
+        self.stage4 = _bottlenecks(STAGE3[-1].channels, STAGE4, width)
         self.conv5 = ConvPReLU(last, deep, kernel=1)
         self.gdc = nn.Sequential(
             nn.Conv2d(deep, deep, GDC_KERNEL, groups=deep),

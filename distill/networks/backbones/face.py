@@ -1,4 +1,4 @@
-"""MobileFaceNet as a backbone: the default, small enough for phones; narrower and shorter ones."""
+"""MobileFaceNet as a backbone: the default, small enough for phones; or a narrower, shorter one."""
 
 from __future__ import annotations
 
@@ -28,18 +28,14 @@ def mobilefacenet(settings: NetworkConfig, weights: str | None) -> Backbone:
     """MobileFaceNet, of a .tflite file or at random; raises ValueError if the file is another's.
 
     Raises ConfigError for a block to leave out that is not a residual one, and for weights that
-    are to fill a narrower network: train the wide one, and continue it.
+    are to fill a narrower network.
     """
-    if weights and (settings.width, settings.late_width) != (1, 1):
+    if weights and settings.width != 1:
         raise ConfigError(
             f"network.width {settings.width}: {weights} is as wide as 1; set weights to an empty "
-            "string and continue a checkpoint, which is narrowed"
+            "string for a random start"
         )
-    network = (
-        load_tflite(Path(weights))
-        if weights
-        else MobileFaceNet(settings.width, settings.branch_width)
-    )
+    network = load_tflite(Path(weights)) if weights else MobileFaceNet(settings.width)
     for place in settings.drop_blocks:
         leave_out(dict(network.named_children()), place, _is_residual)
     pool = network.gdc[0]
@@ -50,7 +46,7 @@ def mobilefacenet(settings: NetworkConfig, weights: str | None) -> Backbone:
         trunk={"stem": network.stem, "stage2": network.stage2, "stage3": network.stage3},
         branch={"stage4": network.stage4, "conv5": network.conv5, "gdc": pool},
         channels=channels_at(STAGE3[-1].channels, settings.width),
-        width=channels_at(CONV5_CHANNELS, settings.late_width),
+        width=channels_at(CONV5_CHANNELS, settings.width),
     )
 
 

@@ -1,4 +1,4 @@
-"""The network for phones: narrowed, its slopes faded, taught by an ensemble with an MF² in it."""
+"""The network for phones: shortened, its slopes faded, taught by an ensemble with an MF² in it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from distill.adapting.frozen import open_frozen
 from distill.adapting.hidden import hidden_states
@@ -19,10 +19,9 @@ from distill.networks.activations import FadingPReLU, fade, start_fading, to_rel
 from distill.networks.architectures import build_network
 from distill.networks.edge import EdgeNet
 from distill.networks.export_net import embedding_widths, export_network
-from distill.networks.mobilefacenet import Bottleneck, ConvPReLU
-from distill.networks.narrow import narrow
 from distill.networks.network import FaceStateNet
 from distill.prepare import prepare
+from distill.training.bundle_weights import copy_labelled
 from distill.training.checkpoint import TRAINED, load_network, save_network
 from distill.training.distributed import join_world
 from distill.training.init import start_network
@@ -47,79 +46,10 @@ def network_of(width: float = 1.0, **changes: object) -> FaceStateNet:
     return lively_network(replace(recipe, network=settings), 0)
 
 
-@torch.no_grad()
-def hush(network: FaceStateNet, width: float, branch_width: float | None = None) -> None:
-    """Silence channels, drawn at random, until no more have a say than a narrower network has."""
-    rng = np.random.default_rng(0)
-    narrower = dict(network_of(width, branch_width=branch_width).named_modules())
-
-    def drawn(name: str, layer: nn.Conv2d) -> Tensor:
-        kept = narrower[name]
-        assert isinstance(kept, nn.Conv2d)
-        count = layer.out_channels - kept.out_channels
-        return torch.from_numpy(rng.permutation(layer.out_channels)[:count])
-
-    def silence(layer: nn.Conv2d, channels: Tensor) -> None:
-        layer.weight[channels] = 0
-        assert layer.bias is not None
-        layer.bias[channels] = 0
-
-    streams: dict[str, Tensor] = {}
-    for name, module in network.named_modules():
-        if isinstance(module, Bottleneck):
-            hidden = drawn(f"{name}.expand.conv", module.expand.conv)
-            silence(module.expand.conv, hidden)
-            silence(module.depthwise.conv, hidden)
-            stage = name.rpartition(".")[0]
-            streams.setdefault(stage, drawn(f"{name}.project", module.project))
-            silence(module.project, streams[stage])
-        elif name.endswith("conv5") and isinstance(module, ConvPReLU):
-            channels = drawn(f"{name}.conv", module.conv)
-            silence(module.conv, channels)
-            pool = network.get_submodule(name.replace("conv5", "gdc"))
-            assert isinstance(pool, nn.Conv2d)
-            silence(pool, channels)
-    first, depthwise, last = network.trunk["stem"].children()
-    assert isinstance(first, ConvPReLU)
-    assert isinstance(depthwise, ConvPReLU)
-    assert isinstance(last, nn.Conv2d)
-    inner = drawn("trunk.stem.0.conv", first.conv)
-    silence(first.conv, inner)
-    silence(depthwise.conv, inner)
-    silence(last, drawn("trunk.stem.2", last))
-
-
-@pytest.mark.parametrize("branch_width", [None, 0.75, 0.25])
-def test_a_narrower_network_keeps_the_channels_that_have_a_say(branch_width: float | None) -> None:
-    wide, narrower = network_of(), network_of(width=0.5, branch_width=branch_width)
-    hush(wide, 0.5, branch_width)
-    narrow(wide, narrower)
-    faces = torch.randn(2, 3, 112, 112)
-    with torch.inference_mode():
-        for made, expected in zip(narrower(faces), wide(faces), strict=True):
-            torch.testing.assert_close(made, expected, rtol=1e-4, atol=1e-4)
-    weights = [sum(p.numel() for p in network.parameters()) for network in (narrower, wide)]
-    assert weights[0] < 0.5 * weights[1]
-
-
-def test_what_hangs_on_an_edge_network_comes_along() -> None:
-    wide, narrower = (network_of(width, architecture="edge") for width in (1.0, 0.5))
-    assert isinstance(wide, EdgeNet)
-    assert isinstance(narrower, EdgeNet)
-    hush(wide, 0.5)
-    narrow(wide, narrower)
-    faces = torch.randn(2, 3, 112, 112)
-    with torch.inference_mode():
-        made, expected = narrower.read(faces), wide.read(faces)
-    for part in ("embedding", "tokens", "face_text", "unit_text"):
-        torch.testing.assert_close(
-            getattr(made, part), getattr(expected, part), rtol=1e-4, atol=1e-4
-        )
-
-
 def test_a_block_that_is_left_out_passes_its_input_on() -> None:
     whole, shorter = network_of(), network_of(drop_blocks=("stage3.5",))
-    narrow(whole, shorter)
+    recipe = load_recipe(RECIPE)
+    copy_labelled(whole, recipe, shorter, recipe)
     blocks = whole.trunk["stage3"]
     assert isinstance(blocks, nn.Sequential)
     blocks[5] = nn.Identity()
@@ -213,8 +143,7 @@ def recipe(tmp_path_factory: pytest.TempPathFactory) -> Recipe:
             frozen=(),
             token_width=16,
             taught_width=256,  # as the small MF² tells
-            width=0.25,
-            drop_blocks=SMALL["drop_blocks"],
+            **SMALL,
         ),
         train=replace(tiny.train, fade_steps=2),
     )
@@ -316,5 +245,6 @@ def test_weights_as_wide_as_mobilefacenet_cannot_fill_a_narrower_one(tmp_path: P
         init_from=str(tmp_path / "network.pt"),
         weights=None,
     )
-    with pytest.raises(ConfigError, match="start from a checkpoint of the same"):
-        start_network(replace(recipe, network=replace(backbone, activation="relu")))
+    for started in (backbone, replace(backbone, backbone="mobilefacenet")):
+        with pytest.raises(ConfigError, match="start from a checkpoint of the same"):
+            start_network(replace(recipe, network=replace(started, activation="relu")))
