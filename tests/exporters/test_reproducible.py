@@ -66,7 +66,7 @@ def export(name: str, path: Path, network: nn.Module | None = None) -> dict[str,
 
 @pytest.mark.parametrize("name", ["tflite:fp32", "executorch:fp32", "onnx:fp32"])
 def test_two_exports_are_the_same_bytes(name: str, tmp_path: Path) -> None:
-    """Core ML: tests/exporters/test_coreml.py."""
+    """Core ML: tests/exporters/formats/test_coreml.py."""
     suffix = FORMATS[name].suffix
     files = [tmp_path / folder / f"small{suffix}" for folder in ("a", "b")]
     first, second = ((export(name, file), file.read_bytes())[1] for file in files)

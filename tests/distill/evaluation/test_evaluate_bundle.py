@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -293,20 +292,3 @@ def test_another_file_of_the_bundle_is_another_file(setup: Setup, tmp_path: Path
     assert setup.evaluate(tmp_path / "found.json", "--artifact", "tiny.pte") == 0
     found = load_evaluation(tmp_path / "found.json")
     assert (found.artifact, found.runtime) == ("tiny.pte", "executorch, fp32, one thread")
-
-
-def test_a_report_that_is_none_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "found.json").write_text(json.dumps({"bundle": "tiny"}))
-    with pytest.raises(ValueError, match="distill evaluate --bundle"):
-        load_evaluation(tmp_path / "found.json")
-
-
-@pytest.mark.parametrize(
-    "file", sorted(Path("benchmarks/results").glob("mf2-edge-*/evaluation-*.json")), ids=str
-)
-def test_figures_name_the_precision_that_they_were_measured_in(file: Path) -> None:
-    evaluation = load_evaluation(file)
-    recipe = evaluation.recipe.accuracy if evaluation.recipe is not None else ()
-    measured = (*evaluation.world, *evaluation.unseen_codes, *recipe)
-    precision = "int8" if "int8" in evaluation.artifact else "fp32"
-    assert {each.precision for each in measured} <= {precision}

@@ -11,7 +11,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  (the field's name for it)
 
-from distill.adapting.hidden import hidden_states
 from distill.config import ConfigError, Recipe, load_recipe
 from distill.network_config import BACKBONES, SHORT
 from distill.networks.architectures import build_network
@@ -20,11 +19,9 @@ from distill.networks.backbones.efficientnet_short import efficientnet_lite0_sho
 from distill.networks.backbones.parts import IMAGENET_MEAN, IMAGENET_STD, ImageNetInput
 from distill.networks.backbones.start_weights import torchvision_models
 from distill.networks.mf2 import MF2
-from distill.prepare import prepare
 from distill.training.checkpoint import TRAINED, load_network, save_network
 from distill.training.init import start_network
-from distill.training.loop import train
-from tests.helpers.tiny_training import RECIPE, tiny_recipe
+from tests.helpers.tiny_training import RECIPE
 
 pytestmark = pytest.mark.slow
 
@@ -280,59 +277,6 @@ def test_pixels_reach_the_network_as_imagenet_s_do() -> None:
     assert white.shape == (1, 3, 224, 224)
     expected = (255 - np.array(IMAGENET_MEAN)) / np.array(IMAGENET_STD)
     assert white[0, :, 5, 7].numpy() == pytest.approx(expected, abs=1e-5)
-
-
-def test_another_backbone_trains_and_feeds_a_dfn(tmp_path: Path) -> None:
-    tiny = tiny_recipe(tmp_path)
-    replace = msgspec.structs.replace
-    network = replace(
-        tiny.network, architecture="mf2", token_width=16, backbone=LITE, weights="imagenet"
-    )
-    recipe = replace(
-        tiny,
-        network=network,
-        train=replace(tiny.train, steps=2, precision="bf16"),
-    )
-    prepare(recipe, workers=1)
-    torch.manual_seed(recipe.training_seed)
-    start = start_network(recipe).state_dict()
-    after = load_network(train(recipe)).network.state_dict()
-    frozen = tuple(f"trunk.{stage}." for stage in recipe.network.frozen)
-    moved = {name for name, value in start.items() if not torch.equal(value, after[name])}
-    assert not any(name.startswith(frozen) for name in moved)
-    learned = (
-        "trunk.stage3.",
-        "emotion.stage4.",
-        "action_units.stage4.",
-        "attention.",
-        "relation.",
-    )
-    assert all(any(name.startswith(part) for name in moved) for part in learned)
-
-    faces = tmp_path / "faces.npy"
-    rng = np.random.default_rng(0)
-    np.save(faces, rng.integers(0, 256, (2, 128, 128, 3)).astype(np.uint8))
-    states = hidden_states(
-        recipe.run_folder / "network.pt",
-        faces,
-        np.arange(2),
-        tmp_path / "hidden",
-        views=1,
-        seed=0,
-        workers=1,
-    )
-    assert states.layout.stages == tuple(STAGES[LITE])
-    assert states.values.shape == (2, 2, sum(STAGES[LITE]) + 21 * 16)
-    assert np.isfinite(states.values).all()
-
-    other = replace(
-        recipe.network,
-        backbone="mobilefacenet",
-        weights=None,
-        init_from=str(recipe.run_folder / "network.pt"),
-    )
-    with pytest.raises(ConfigError, match="has the backbone efficientnet_lite0"):
-        start_network(replace(recipe, network=other))
 
 
 def test_an_untrained_network_leaves_the_random_state_alone() -> None:

@@ -13,7 +13,6 @@ from collections.abc import Callable
 from hashlib import sha256
 from multiprocessing.connection import Connection
 from pathlib import Path
-from threading import Event, Thread
 from typing import Any
 
 import numpy as np
@@ -26,7 +25,6 @@ from mf2_edge import (
     ChecksumError,
     Detection,
     FaceStateAnalyzer,
-    InferenceError,
     ManifestError,
     load_baseline,
 )
@@ -36,7 +34,6 @@ from mf2_edge.bundle.manifest import parse_manifest
 from mf2_edge.cli import verify_command
 from mf2_edge.cli.main import main
 from mf2_edge.errors import DetectionError
-from mf2_edge.runtime.base import Turns
 from mf2_edge.runtime.onnx import OnnxRuntime
 from mf2_edge.types import Box
 from mf2_edge.verify import Check, Outcome, verify_bundle
@@ -281,35 +278,3 @@ def test_baselines_of_other_emotions_are_refused(
 
 def as_dict(baseline: Baseline) -> dict[str, Any]:
     return {name: getattr(baseline, name) for name in baseline.__struct_fields__}
-
-
-def test_a_fork_waits_for_the_call_that_is_under_way() -> None:
-    turns, taken = Turns(num_threads=1), Event()
-
-    def call() -> None:
-        with turns.turn():
-            taken.set()
-            time.sleep(0.3)
-
-    thread = Thread(target=call)
-    thread.start()
-    taken.wait()
-    child = os.fork()
-    if child == 0:  # without the wait, the lock would be taken for ever here
-        os._exit(0 if turns._lock.acquire(timeout=3) else 1)
-    thread.join()
-    assert os.waitpid(child, 0)[1] == 0
-    with turns.turn():
-        pass
-
-
-def test_threads_of_an_engine_that_a_fork_lacks_are_told() -> None:
-    turns = Turns(num_threads=2)
-    child = os.fork()
-    if child == 0:
-        try:
-            with turns.turn():
-                os._exit(1)
-        except InferenceError:
-            os._exit(0)
-    assert os.waitpid(child, 0)[1] == 0

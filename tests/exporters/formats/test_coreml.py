@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
-from zipfile import ZipFile
 
 import coremltools as ct
 import msgspec
@@ -21,7 +20,7 @@ from torch import Tensor, nn
 
 from exporters.checks.faces import extreme_inputs, synthetic_faces
 from exporters.checks.parity import Reference, measure_parity, run_network
-from exporters.errors import ConversionError, MilError, PackError, ParityError, UnknownOperatorError
+from exporters.errors import MilError, ParityError, UnknownOperatorError
 from exporters.formats.coreml.convert import export_coreml_fp16, export_coreml_fp32, minimum_systems
 from exporters.formats.coreml.package import MODEL, WEIGHTS, unzip_package, zip_package
 from exporters.formats.spec import ExportSource
@@ -168,7 +167,7 @@ def test_exports_are_the_same_bytes_each_time(exported: Exported, tmp_path: Path
     exported.export("fp16", tmp_path / name)
     assert (tmp_path / name).read_bytes() == (exported.folder / name).read_bytes()
     text = (tmp_path / name).read_bytes()
-    assert str(Path(__file__).parents[2]).encode() not in text
+    assert str(Path(__file__).parents[3]).encode() not in text
 
 
 @pytest.mark.parametrize(("ios", "version"), [("15", 6), ("16.0", 7), ("18", 9)])
@@ -180,12 +179,6 @@ def test_the_deployment_target_is_the_one_asked_for(
     package = unzip_package(path, tmp_path)
     assert ct.utils.load_spec(str(package)).specificationVersion == version
     MilReference(package).run(synthetic_faces(SIZE, SIZE).images[0])
-
-
-def test_deployment_targets_name_macos_or_are_refused() -> None:
-    assert minimum_systems("17") == {"ios": "17.0", "macos": "14.0"}
-    with pytest.raises(PackError, match=r"iOS 12: expected a deployment target of 15, 16, 17"):
-        minimum_systems("12")
 
 
 # Damage that the checksum does not know of: the file was written wrong in the first place
@@ -267,16 +260,6 @@ def test_what_is_no_image_is_refused(exported: Exported, tmp_path: Path) -> None
     for image in (np.zeros((SIZE, SIZE), np.uint8), np.zeros((SIZE, SIZE, 3), np.float32)):
         with pytest.raises(MilError, match=r"expected uint8 \[112, 112, 3\]"):
             model.run(image)  # type: ignore[arg-type]
-
-
-def test_what_is_no_package_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "a.mlpackage.zip").write_bytes(b"no zip")
-    with pytest.raises(ConversionError, match="is no zip"):
-        unzip_package(tmp_path / "a.mlpackage.zip", tmp_path)
-    with ZipFile(tmp_path / "b.mlpackage.zip", "w") as archive:
-        archive.writestr("readme", "")
-    with pytest.raises(ConversionError, match=r"holds no b\.mlpackage/Data"):
-        unzip_package(tmp_path / "b.mlpackage.zip", tmp_path)
 
 
 def test_a_package_is_laid_out_as_xcode_expects(exported: Exported, tmp_path: Path) -> None:

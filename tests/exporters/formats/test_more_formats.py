@@ -35,7 +35,7 @@ from tests.helpers.exported import exported_fp32, exported_more
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 PORTRAIT = Path(mf2_edge.__file__).parent / "samples" / "astronaut.jpg"
 STORE = ROOT / "runs" / "cache" / "rafdb"
 NETWORK = ROOT / "runs" / "mf2-edge-base" / "network.pt"
