@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 _FOLDER: Final = Path(__file__).parent / "examples"
 
 _EXAMPLES: Final = {
-    ("ios", "mlpackage"): ("ios.swift", "FaceState.swift"),
-    ("android", "tflite"): ("android-tflite.kt", "FaceState.kt"),
-    ("android", "pte"): ("android-pte.kt", "FaceState.kt"),
-    ("web", "tflite"): ("web.html", "index.html"),
+    ("ios", "mlpackage"): ("ios.swift.txt", "FaceState.swift"),
+    ("android", "tflite"): ("android-tflite.kt.txt", "FaceState.kt"),
+    ("android", "pte"): ("android-pte.kt.txt", "FaceState.kt"),
+    ("web", "tflite"): ("web.html.txt", "index.html"),
     ("cpp", "tflite"): ("cpp.txt", "CMakeLists.txt"),
     ("python", "tflite"): ("python.py.txt", "face_state.py"),
     ("python", "pte"): ("python.py.txt", "face_state.py"),
