@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 from distill.adapting.frozen import network_digest
 from distill.adapting.user_data.labels import Kind
 from distill.networks.dfn import DFN, Layout
-from distill.training.checkpoint import CheckpointError, save_atomically
+from distill.training.checkpoint import CheckpointError, load_content, save_atomically
 from mf2_edge.bundle.head_schema import TaskCalibration
 from mf2_edge.pipeline.task_head import to_answers
 
 FORMAT = "mf2-edge head 1"
+MISSING = "make one first (distill adapt)"
+"""What to do where there is no head."""
 
 
 class HeadCard(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,24 +63,24 @@ def load_head(path: Path, network: Path) -> Head:
 
     Raises CheckpointError if it is no head, or belongs to another network.
     """
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise CheckpointError(f"no head at {path}: make one first (distill adapt)") from None
-    except Exception as error:
-        raise CheckpointError(f"{path} is not a PyTorch checkpoint: {error}") from error
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
+    content = load_content(path, MISSING)
+    if content.get("format") != FORMAT:
         raise CheckpointError(f"{path} is not a head written by `python -m distill adapt`")
     card = msgspec.json.decode(content["card"], type=HeadCard)
-    found = network_digest(network)
-    if found != card.mf2_sha256:
-        raise CheckpointError(
-            f"{path} belongs to the network with sha256 {card.mf2_sha256[:12]}..., but "
-            f"{network} has {found[:12]}...: give that one, or adapt again"
-        )
+    check_network(path, card.mf2_sha256, network)
     dfn = empty_dfn(card)
     dfn.load_state_dict(content["dfn"])
     return Head(dfn.eval(), card)
+
+
+def check_network(path: Path, made_for: str, network: Path) -> None:
+    """Raise CheckpointError for a head that was made for a network with another sha256."""
+    found = network_digest(network)
+    if found != made_for:
+        raise CheckpointError(
+            f"{path} belongs to the network with sha256 {made_for[:12]}..., but "
+            f"{network} has {found[:12]}...: give that one, or adapt again"
+        )
 
 
 def empty_dfn(card: HeadCard) -> DFN:

@@ -159,15 +159,24 @@ def save_network(
     save_atomically(content, path)
 
 
-def load_network(path: Path) -> Checkpoint:
-    """Read a network written by `save_network`; raises CheckpointError saying what is wrong."""
+def load_content(path: Path, missing: str) -> dict[str, Any]:
+    """What a file of `save_atomically` holds, or {} if something else; raises CheckpointError.
+
+    missing: what to do if there is no such file.
+    """
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
-        raise CheckpointError(f"no checkpoint at {path}: train one first (distill train)") from None
+        raise CheckpointError(f"no checkpoint at {path}: {missing}") from None
     except Exception as error:
         raise CheckpointError(f"{path} is not a PyTorch checkpoint: {error}") from error
-    if not isinstance(content, dict) or "format" not in content:
+    return content if isinstance(content, dict) else {}
+
+
+def load_network(path: Path) -> Checkpoint:
+    """Read a network written by `save_network`; raises CheckpointError saying what is wrong."""
+    content = load_content(path, "train one first (distill train)")
+    if "format" not in content:
         raise CheckpointError(f"{path} is not a network written by `python -m distill`")
     if content["format"] != FORMAT:
         raise CheckpointError(

@@ -19,10 +19,11 @@ from torch.nn import functional as F  # noqa: N812  (the field's name for it)
 from tqdm import tqdm
 
 from distill.adapting.frozen import network_digest, open_network
+from distill.adapting.heads import MISSING, check_network
 from distill.adapting.text.space import TextSpace, open_text_space
 from distill.faces.augment import centre
 from distill.language.encode_text import encode_texts
-from distill.training.checkpoint import CheckpointError, save_atomically
+from distill.training.checkpoint import CheckpointError, load_content, save_atomically
 
 FORMAT = "mf2-edge text head 2"
 QUANTILES = 101
@@ -114,14 +115,8 @@ def save_text_head(head: TextHead, path: Path) -> None:
 
 
 def is_text_head(path: Path) -> bool:
-    """Whether a file is a text head; raises CheckpointError if it is not there."""
-    if not path.is_file():
-        raise CheckpointError(f"no head at {path}: make one first (distill adapt)")
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception:
-        return False
-    return isinstance(content, dict) and content.get("format") == FORMAT
+    """Whether a file is a text head; raises CheckpointError if it is no checkpoint."""
+    return load_content(path, MISSING).get("format") == FORMAT
 
 
 def load_text_head(path: Path, network: Path) -> TextHead:
@@ -129,20 +124,10 @@ def load_text_head(path: Path, network: Path) -> TextHead:
 
     Raises CheckpointError if it is none, or belongs to another network.
     """
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise CheckpointError(f"no head at {path}: make one first (distill adapt --text)") from None
-    except Exception as error:
-        raise CheckpointError(f"{path} is not a PyTorch checkpoint: {error}") from error
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
+    content = load_content(path, MISSING)
+    if content.get("format") != FORMAT:
         raise CheckpointError(f"{path} is not a head written by `distill adapt --text`")
     card = msgspec.json.decode(content["card"], type=TextCard)
-    found = network_digest(network)
-    if found != card.network_sha256:
-        raise CheckpointError(
-            f"{path} belongs to the network with sha256 {card.network_sha256[:12]}..., but "
-            f"{network} has {found[:12]}...: give that one, or make the head again"
-        )
+    check_network(path, card.network_sha256, network)
     space = TextSpace(content["weight"], content["bias"], card.encoder, card.start)
     return TextHead(space, content["direction"], card)
