@@ -31,8 +31,8 @@ from benchmarks.report import RESULTS, conditions
 from mf2_edge import FaceStateAnalyzer
 from mf2_edge.bench.measure import machine
 from mf2_edge.bench.measure.faces import frames
-from mf2_edge.bench.measure.latency import percentiles
 from mf2_edge.bench.measure.pinning import choose_cpus, is_pinned, pin
+from mf2_edge.bench.report import percentiles
 from mf2_edge.bundle.loader import list_bundles, load_bundle
 from mf2_edge.io.atomic import write_json
 from mf2_edge.runtime.litert import LiteRTRuntime

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Annotated, Final, Literal
 
 import msgspec
+import numpy as np
 from msgspec import Meta
 
 from mf2_edge.bench.errors import ReportError
@@ -51,6 +52,12 @@ class Latency(Part, frozen=True, kw_only=True):
     """Upper end of the interval of an estimated p50."""
     queries: Count = 0
     """How many were timed; 0 for an estimate."""
+
+
+def percentiles(samples_ms: Sequence[float]) -> Latency:
+    """p50, p90 and p99 of at least one sample, by linear interpolation."""
+    p50, p90, p99 = (round(float(p), 4) for p in np.percentile(samples_ms, (50, 90, 99)))
+    return Latency(p50=p50, p90=p90, p99=p99, queries=len(samples_ms))
 
 
 class DeviceInfo(Part, frozen=True, kw_only=True):

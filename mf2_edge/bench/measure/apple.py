@@ -25,8 +25,7 @@ from mf2_edge.bench.accuracy import model_of
 from mf2_edge.bench.errors import BenchError, PhoneError, PhoneLostError
 from mf2_edge.bench.estimate.devices import device_of_model
 from mf2_edge.bench.measure.faces import frames
-from mf2_edge.bench.measure.latency import percentiles
-from mf2_edge.bench.report import DeviceInfo, Part, Report, today
+from mf2_edge.bench.report import DeviceInfo, Part, Report, percentiles, today
 from mf2_edge.bundle.loader import Bundle
 from mf2_edge.bundle.schema import ArtifactSpec
 from mf2_edge.extras import require

@@ -18,10 +18,9 @@ from mf2_edge.bench.accuracy import model_of
 from mf2_edge.bench.errors import BenchError
 from mf2_edge.bench.estimate.graph_work import network_work
 from mf2_edge.bench.measure import machine
-from mf2_edge.bench.measure.latency import percentiles
 from mf2_edge.bench.measure.pinning import choose_cpus
 from mf2_edge.bench.measure.roofline import against_roofline, probe
-from mf2_edge.bench.report import Conditions, Report, today
+from mf2_edge.bench.report import Conditions, Report, percentiles, today
 from mf2_edge.bundle.loader import Bundle
 from mf2_edge.bundle.schema import ArtifactSpec
 from mf2_edge.runtime.select import engine_of, runs_here

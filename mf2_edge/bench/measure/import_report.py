@@ -12,8 +12,7 @@ from mf2_edge.bench.accuracy import model_of
 from mf2_edge.bench.errors import ReportError
 from mf2_edge.bench.estimate.devices import Device, device_of_model
 from mf2_edge.bench.measure.device_report import DeviceReport, Phone, Run
-from mf2_edge.bench.measure.latency import percentiles
-from mf2_edge.bench.report import Conditions, DeviceInfo, Latency, Report
+from mf2_edge.bench.report import Conditions, DeviceInfo, Latency, Report, percentiles
 from mf2_edge.bundle.loader import Bundle
 
 _EXPECTED: Final = "expected a report of the Swift or Kotlin bench target (docs/bench.md)"
