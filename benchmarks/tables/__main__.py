@@ -15,7 +15,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from benchmarks.tables import latency, models, product, training, wild
+from benchmarks.tables import groups, latency, models, product, training, wild
 from distill.evaluation.reports import tables
 from mf2_edge.io.atomic import replacing
 
@@ -67,6 +67,8 @@ TABLES: dict[str, tuple[str, Callable[[], str]]] = {
     "wild-emotions": ("docs/mfa-wild.md", wild.emotions_table),
     "wild-groups": ("docs/mfa-wild.md", wild.groups_table),
     "wild-rates": ("docs/mfa-wild.md", wild.rates_table),
+    "groups": ("docs/evaluation.md", groups.groups_table),
+    "changes": ("docs/evaluation.md", groups.changes_table),
     "teacher": ("docs/training.md", training.teacher_table),
     "zero-shot": ("docs/training.md", training.zero_shot_table),
     "ablation": ("docs/training.md", partial(training.ablation_table, "mf2")),
