@@ -115,7 +115,7 @@ def check(folder: Path, turns: int) -> Answers:
 
 def _calls(turns: int) -> list[dict[str, Any]]:
     calls: dict[str, tuple[str, list[Any]]] = {
-        "geometry": ("geometry", [BUNDLE]),
+        "geometry": ("geometry", [BUNDLE, "/data/tiny/"]),
         "network": ("network", [BUNDLE, "bundle"]),
         "tiny": ("network", ["/data/tiny/", "tiny"]),
         "smooth": ("smooth", [BUNDLE, "smooth"]),

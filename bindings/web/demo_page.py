@@ -36,7 +36,7 @@ def copy_page(built: Path, out: Path) -> None:
     for target, source in copies.items():
         (out / target).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(built / source, out / target)
-    shutil.copytree(built / "assets" / "detector", out / "assets" / "detector")
+    shutil.copytree(built / "assets" / "detectors", out / "assets" / "detectors")
     shutil.copyfile(built.parent / "lib" / LIBRARY, out / LIBRARY)
 
 

@@ -19,12 +19,12 @@ from PIL import Image
 
 from bindings.goldens import PATH as STAGE_GOLDENS
 from bindings.goldens import PORTRAIT
+from bindings.goldens_finder import PATH as FINDER_GOLDENS
 from bindings.model_cases import model_cases
 from mf2_edge import FaceStateAnalyzer
 from mf2_edge.bundle.loader import MODEL, load_bundle
 from mf2_edge.bundle.schema import Manifest
 from mf2_edge.io.image_file import read_image
-from mf2_edge.pipeline.detect import BlazeFaceDetector
 from mf2_edge.tracking.series import smooth_series
 from mf2_edge.verify import GOLDEN_NAMES
 
@@ -59,6 +59,7 @@ def lay_out(folder: Path) -> Expected:
         np.savez(archive, **toy_heads())
     write_arrays(folder, "heads", folder / "heads.npz")
     shutil.copy(PORTRAIT, folder)
+    shutil.copy(FINDER_GOLDENS, folder)
     write_camera(folder / "camera.y4m")
     shutil.copytree(TINY, folder / "tiny")
     for name, spoil in SPOILT.items():
@@ -69,7 +70,7 @@ def lay_out(folder: Path) -> Expected:
     write_pictures(folder, "crops", crops)
     frames = film()
     write_pictures(folder, "film", list(frames.values()), list(frames))
-    analyzer = FaceStateAnalyzer(detector=BlazeFaceDetector())  # what the bindings have
+    analyzer = FaceStateAnalyzer()
     states = analyzer.predict_crops(crops, color="rgb")
     stream = analyzer.stream()
     seen = [stream.update(frame, moment, color="rgb") for moment, frame in frames.items()]

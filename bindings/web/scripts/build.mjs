@@ -42,9 +42,7 @@ for (const kind of ["internal", "compat_internal", "threaded_internal"]) {
     cpSync(join(modules, "@litertjs/core", file), join(assets, file));
   }
 }
-cpSync(join(product, "detectors/blazeface_short_range"), join(assets, "detector"), {
-  recursive: true,
-});
+cpSync(join(product, "detectors"), join(assets, "detectors"), { recursive: true });
 
 mkdirSync(join(demo, "models"), { recursive: true });
 const entry = join(here, "demo/demo.ts");

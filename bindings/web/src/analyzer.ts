@@ -3,11 +3,12 @@ import type { Precision } from "./bundle.js";
 import { BoxError, Mf2EdgeError, reviveError, RuntimeUnavailableError, said } from "./errors.js";
 import { toMessage, transferOf, type FrameSource } from "./frame.js";
 import type { Answer, Calls, Question } from "./messages.js";
+import { detectionOf } from "./options.js";
 import type { Info } from "./pipeline.js";
 import { FaceStateStream } from "./stream.js";
-import type { Box, Detection, FaceState, Search } from "./types.js";
+import type { Box, Detection, DetectionOptions, FaceState } from "./types.js";
 
-export interface LoadOptions {
+export interface LoadOptions extends DetectionOptions {
   /**
    * Where this package's `dist/lib/assets` folder is served: worker, WebAssembly and detector. By
    * default beside the module itself, which is right where no bundler moves it.
@@ -15,8 +16,6 @@ export interface LoadOptions {
   readonly assets?: string | URL;
   /** Of the weights; by default the bundle's first .tflite. */
   readonly precision?: Precision;
-  /** How hard to look for small and turned faces; "adaptive" by default. */
-  readonly search?: Search;
   /** Threads for each network, 1 by default; more need a cross-origin isolated page. */
   readonly numThreads?: number;
   /** Whether to tell also the Action Units that could not be shown reliable; false by default. */
@@ -59,6 +58,7 @@ export class FaceStateAnalyzer {
     if (!Number.isInteger(threads) || threads < 1) {
       throw new RangeError(`numThreads is ${threads}; expected 1 or more`);
     }
+    const detection = detectionOf(options);
     if (threads > 1 && !globalThis.crossOriginIsolated) {
       throw new RuntimeUnavailableError(
         `numThreads is ${threads}, but the page is not cross-origin isolated; serve it with the ` +
@@ -71,7 +71,7 @@ export class FaceStateAnalyzer {
         bundle: new URL(String(url), here).href,
         assets,
         precision: options.precision,
-        search: options.search ?? "adaptive",
+        detection,
         threads,
         includeExperimental: options.includeExperimental ?? false,
       });

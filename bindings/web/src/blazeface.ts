@@ -23,8 +23,6 @@ export interface DetectorSpec {
   readonly keypoints: readonly LandmarkName[];
   readonly min_score: number;
   readonly min_score_in_box: number;
-  readonly candidate_score: number;
-  readonly sure_score: number;
   readonly overlap: number;
 }
 

@@ -1,182 +1,137 @@
 /**
- * Detect: find the faces in a frame and the six landmarks of each, as mf2_edge/pipeline/detect.py does.
+ * Detect: every face of a frame and its six landmarks, as mf2_edge/pipeline/finder.py finds them.
  *
- * Two passes of BlazeFace: one finds faces, one looks again at each face upright and filling half
- * the view, which is what makes its landmarks good enough to align with.
+ * YuNet sees the frame once; then BlazeFace looks once at each of its boxes, upright and filling half
+ * the view. Which way up a face is, and whether it is one, the looks decide.
  */
 import type { BlazeFace } from "./blazeface.js";
-import { LANDMARK_NAMES } from "./model_types.js";
-import type { Box, Detection, Frame, Landmarks, Point, Search } from "./types.js";
-import { warp, type Matrix } from "./warp.js";
+import type { Candidate } from "./candidates.js";
+import { apart, centreOf, look, lookCloser, lookInside, rollOf } from "./look.js";
+import { isFace, orient } from "./orient.js";
+import type { Box, Detection, DetectionOptions, Frame } from "./types.js";
+import type { YuNet } from "./yunet.js";
 
-/** Smallest face looked for, as a part of the frame's longer side. */
-const MIN_FACE = 24 / 640;
-/** Part of the smallest tiles' side that the smallest face fills. */
-const FACE_IN_TILE = 0.2;
-/** Each size of tiles is at least this part of the size before. */
-const TILE_RATIO = 0.55;
-/** Part of the view's side that the face box fills in the second pass. */
-const FACE_IN_VIEW = 0.5;
-/** Part of the view's side that a given box fills; boxes differ in their margins, so in turn. */
-const BOX_IN_VIEW = [0.6, 0.45, 0.8];
-
-/** A square part of a frame: centre and side in frame pixels, clockwise turn in radians. */
-interface View {
-  readonly centre: Point;
-  readonly side: number;
-  readonly turn: number;
-}
+/** Looks with a lower score are not told from nothing. */
+const LOOK_SCORE = 0.1;
+/** Side of BlazeFace's box, as a part of the height of a face from forehead to chin. */
+const BOX_OF_FACE = 0.85;
 
 /** Any number of faces of a frame, largest first. */
-export class BlazeFaceDetector {
+export class YuNetDetector {
+  private quarters = 0;
+
   constructor(
-    private readonly network: BlazeFace,
-    readonly search: Search,
+    private readonly finder: YuNet,
+    private readonly landmarks: BlazeFace,
+    readonly options: DetectionOptions,
   ) {}
 
   /** Faces of a frame in its pixels, largest first; `[]` when nobody is there. */
   async detect(frame: Frame): Promise<Detection[]> {
-    const { spec } = this.network;
-    const [first, ...rounds] = this.rounds(frame);
-    let found = await this.look(frame, first!, spec.min_score, spec.min_score);
-    for (const views of rounds) {
-      const sure = found.some((face) => face.score >= spec.sure_score);
-      if (this.search === "adaptive" && sure) break;
-      const more = await this.look(frame, views, spec.candidate_score, spec.sure_score);
-      found = this.network.distinct([...found, ...more]);
+    const side = this.side(frame.height, frame.width);
+    let found = await this.search(frame, side, 0);
+    if (found.length > 0) return found;
+    for (const quarters of this.turns()) {
+      found = await this.search(frame, Math.min(side, this.finder.spec.fast_side), quarters);
+      if (found.length > 0) break;
     }
-    return found.sort((a, b) => area(b.box) - area(a.box));
+    return found;
   }
 
   /** The face inside `box` with its landmarks; null if there is none. */
-  async refine(frame: Frame, box: Box): Promise<Detection | null> {
-    const [centre, side] = [centreOf(box), Math.max(box.width, box.height)];
-    for (const part of BOX_IN_VIEW) {
-      const view = { centre, side: side / part, turn: 0 };
-      const faces = await this.pass(frame, view, this.network.spec.min_score_in_box);
-      const nearest = nearestTo(box, faces);
-      if (nearest) return (await this.lookCloser(frame, nearest)) ?? nearest;
-    }
-    return null;
+  refine(frame: Frame, box: Box): Promise<Detection | null> {
+    return lookInside(this.landmarks, frame, box);
   }
 
   /** A face that was at `face` a moment ago, by one look there; or null. */
   follow(frame: Frame, face: Detection): Promise<Detection | null> {
-    return this.lookCloser(frame, face);
+    return lookCloser(this.landmarks, frame, face);
   }
 
-  /** Sets of views, cheapest first: the frame, the frame turned, ever smaller tiles of it. */
-  private rounds({ width, height }: Frame): View[][] {
-    const [long, short] = [Math.max(width, height), Math.min(width, height)];
-    const centre = { x: (width - 1) / 2, y: (height - 1) / 2 };
-    const whole = (quarters: number) => ({ centre, side: long, turn: (quarters * Math.PI) / 2 });
-    if (this.search === "single") return [[whole(0)]];
-    const smallest = (MIN_FACE * long) / FACE_IN_TILE;
-    const largest = Math.max(Math.min(short, 0.6 * long), smallest);
-    const sizes = 1 + Math.ceil(Math.log(smallest / largest) / Math.log(TILE_RATIO));
-    const tiled = Array.from({ length: sizes }, (_, i) => {
-      const side = sizes === 1 ? largest : largest * (smallest / largest) ** (i / (sizes - 1));
-      return tiles(width, height, side);
-    });
-    return [[whole(0)], [1, 3, 2].map(whole), ...tiled];
+  /** The same detector for the frames of one scene: of turned frames, a quarter a call. */
+  forStream(): YuNetDetector {
+    const turnedFrames = this.options.turnedFrames === "none" ? "none" : "next";
+    return new YuNetDetector(this.finder, this.landmarks, { ...this.options, turnedFrames });
   }
 
-  /** Both passes over some views: faces whose first and second look reach the given scores. */
-  private async look(
-    frame: Frame,
-    views: readonly View[],
-    candidate: number,
-    accepted: number,
-  ): Promise<Detection[]> {
-    const candidates: Detection[] = [];
-    for (const view of views) candidates.push(...(await this.pass(frame, view, candidate)));
-    const good: Detection[] = [];
-    for (const face of this.network.distinct(candidates)) {
-      const closer = await this.lookCloser(frame, face);
-      if (closer && closer.score >= accepted) good.push(closer);
+  /** The longer side to which a frame is reduced, pixels; no frame is enlarged. */
+  side(height: number, width: number): number {
+    return sideOf(Math.max(height, width), this.finder.spec, this.options);
+  }
+
+  private turns(): number[] {
+    const { turnedFrames = "all" } = this.options;
+    if (turnedFrames === "none") return [];
+    if (turnedFrames === "all") return [1, 3, 2];
+    this.quarters = (this.quarters % 3) + 1;
+    return [this.quarters];
+  }
+
+  /** Find, look, orient and accept; largest first. */
+  private async search(frame: Frame, side: number, quarters: number): Promise<Detection[]> {
+    const { rules } = this.finder.spec;
+    const { maxFaces, minDetectionScore = 0 } = this.options;
+    const smallest = BOX_OF_FACE * minPixels(Math.max(frame.height, frame.width), this.options);
+    const candidates = await this.finder.find(frame, side, quarters);
+    const faces: Detection[] = [];
+    for (const each of candidates.sort((a, b) => area(b.box) - area(a.box))) {
+      const face = await orient(each, rules, (turn) => this.levelLook(frame, each, turn));
+      if (face === null || !isFace(each.score, face.score, rules)) continue;
+      if (longer(face.box) < smallest) continue;
+      const score = (each.score + face.score) / 2;
+      if (score >= minDetectionScore) faces.push({ ...face, score });
     }
-    return this.network.distinct(good);
+    const distinct = this.landmarks.distinct(faces);
+    return distinct.sort((a, b) => area(b.box) - area(a.box)).slice(0, maxFaces);
   }
 
-  /** One pass of the network over one view; its faces in pixels of the frame. */
-  private async pass(frame: Frame, view: View, minScore: number): Promise<Detection[]> {
-    const size = this.network.spec.input_size;
-    const pixels = warp(frame, toPixels(view, size), size, size, "black");
-    const faces = await this.network.run(pixels, minScore);
-    return faces.map((face) => moved(face, view, size));
+  /** The look at a candidate turned by `turn`, once more where its face is not level there. */
+  private async levelLook(
+    frame: Frame,
+    { box }: Candidate,
+    turn: number,
+  ): Promise<Detection | null> {
+    const face = await this.lookAt(frame, box, turn);
+    if (face === null) return null;
+    const turns = (rollOf(face.landmarks!) - turn + Math.PI) / (2 * Math.PI);
+    const off = (turns - Math.floor(turns)) * 2 * Math.PI - Math.PI;
+    if (Math.abs(off) <= (this.finder.spec.rules.roll * Math.PI) / 180) return face;
+    const level = await this.lookAt(frame, box, turn + off);
+    return level !== null && level.score >= face.score ? level : face;
   }
 
-  /** The second pass: the same face again, eyes level, filling half the view. */
-  private async lookCloser(frame: Frame, face: Detection): Promise<Detection | null> {
-    const side = Math.max(face.box.width, face.box.height) / FACE_IN_VIEW;
-    const view = { centre: centreOf(face.box), side, turn: roll(face.landmarks!) };
-    const again = await this.pass(frame, view, this.network.spec.min_score_in_box);
-    return nearestTo(face.box, again);
+  /** The best face of one pass that agrees with a box in place and size. */
+  private async lookAt(frame: Frame, box: Box, turn: number): Promise<Detection | null> {
+    const { rules } = this.finder.spec;
+    const side = longer(box);
+    const view = { centre: centreOf(box), side: rules.view * side, turn };
+    const faces = await look(this.landmarks, frame, view, LOOK_SCORE);
+    const agrees = (face: Detection) => {
+      const extent = longer(face.box) / side;
+      const near = apart(face.box, box) <= rules.off_centre * side;
+      return near && rules.size[0] <= extent && extent <= rules.size[1];
+    };
+    return faces.find(agrees) ?? null;
   }
 }
 
-/** Similarity from frame pixels to the pixels of a view drawn `size` wide. */
-function toPixels({ centre, side, turn }: View, size: number): Matrix {
-  const c = (Math.cos(turn) * size) / side;
-  const s = (Math.sin(turn) * size) / side;
-  const middle = (size - 1) / 2;
-  const tx = middle - c * centre.x - s * centre.y;
-  const ty = middle + s * centre.x - c * centre.y;
-  return { a: c, b: s, tx, c: -s, d: c, ty };
+/** See `YuNetDetector.side`; of a frame with that longer side. */
+export function sideOf(
+  longest: number,
+  spec: YuNet["spec"],
+  { minFace, fast = false }: DetectionOptions,
+): number {
+  if (minFace === undefined) return Math.min(longest, fast ? spec.fast_side : spec.side);
+  const wanted = Math.ceil((longest * spec.smallest_face) / minPixels(longest, { minFace }));
+  return Math.min(longest, Math.max(spec.strides.at(-1)!, wanted));
 }
 
-/** The frame pixel under a pixel of a view drawn `size` wide. */
-function toFrame({ centre, side, turn }: View, point: Point, size: number): Point {
-  const c = (Math.cos(turn) * side) / size;
-  const s = (Math.sin(turn) * side) / size;
-  const [x, y] = [point.x - (size - 1) / 2, point.y - (size - 1) / 2];
-  return { x: centre.x + c * x - s * y, y: centre.y + s * x + c * y };
+function minPixels(longest: number, { minFace = 0 }: DetectionOptions): number {
+  return minFace >= 1 ? minFace : minFace * longest;
 }
 
-/** Squares of `side` that cover the frame, neighbours overlapping by a quarter at least. */
-function tiles(width: number, height: number, side: number): View[] {
-  return tileCentres(height, side).flatMap((y) =>
-    tileCentres(width, side).map((x) => ({ centre: { x, y }, side, turn: 0 })),
-  );
-}
-
-function tileCentres(length: number, side: number): number[] {
-  if (side >= length) return [(length - 1) / 2];
-  const count = Math.ceil((length - side) / (0.75 * side)) + 1;
-  return Array.from({ length: count }, (_, i) => {
-    return side / 2 + ((length - side) * i) / (count - 1) - 0.5;
-  });
-}
-
-/** A detection from a view's pixels to the frame's; the box turns with its centre only. */
-function moved(face: Detection, view: View, size: number): Detection {
-  const scale = view.side / size;
-  const centre = toFrame(view, centreOf(face.box), size);
-  const [width, height] = [face.box.width * scale, face.box.height * scale];
-  const box = { x: centre.x - width / 2, y: centre.y - height / 2, width, height };
-  const points = LANDMARK_NAMES.map((name) => [name, toFrame(view, face.landmarks![name], size)]);
-  return { box, score: face.score, landmarks: Object.fromEntries(points) as Landmarks };
-}
-
-/** In-plane turn of the head, radians clockwise as seen, from the line through the eyes. */
-function roll({ right_eye, left_eye }: Landmarks): number {
-  return Math.atan2(left_eye.y - right_eye.y, left_eye.x - right_eye.x);
-}
-
-function nearestTo(box: Box, faces: readonly Detection[]): Detection | null {
-  const middle = centreOf(box);
-  const distance = (face: Detection) => {
-    const centre = centreOf(face.box);
-    return Math.hypot(centre.x - middle.x, centre.y - middle.y);
-  };
-  return faces.reduce<Detection | null>(
-    (best, face) => (best === null || distance(face) < distance(best) ? face : best),
-    null,
-  );
-}
-
-function centreOf(box: Box): Point {
-  return { x: box.x + box.width / 2, y: box.y + box.height / 2 };
+function longer(box: Box): number {
+  return Math.max(box.width, box.height);
 }
 
 function area(box: Box): number {

@@ -3,13 +3,22 @@ import { align, resizeCrop } from "./align.js";
 import { BlazeFace } from "./blazeface.js";
 import { Bundle, type Precision } from "./bundle.js";
 import { Decoder } from "./decode.js";
-import { BlazeFaceDetector } from "./detect.js";
+import { YuNetDetector } from "./detect.js";
 import type { ArtifactSpec, ModelSpec, Status } from "./model_types.js";
 import { headPose } from "./pose.js";
 import { asInput, toInput } from "./preprocess.js";
 import { faceQuality, LOW, withVisibility } from "./quality.js";
 import { openArtifact, startEngine, type Model } from "./run.js";
-import type { Box, Detection, FaceState, Frame, Landmarks, Pixels, Search } from "./types.js";
+import type {
+  Box,
+  Detection,
+  DetectionOptions,
+  FaceState,
+  Frame,
+  Landmarks,
+  Pixels,
+} from "./types.js";
+import { YuNet } from "./yunet.js";
 
 /** What the worker needs to know before it can start. */
 export interface Setup {
@@ -18,7 +27,7 @@ export interface Setup {
   /** Folder of this package's assets, absolute, ending in a slash. */
   readonly assets: string;
   readonly precision: Precision | undefined;
-  readonly search: Search;
+  readonly detection: DetectionOptions;
   readonly threads: number;
   readonly includeExperimental: boolean;
 }
@@ -35,7 +44,7 @@ export class Pipeline {
 
   private constructor(
     readonly info: Info,
-    readonly detector: BlazeFaceDetector,
+    readonly detector: YuNetDetector,
     readonly model: Model,
     includeExperimental: boolean,
   ) {
@@ -50,9 +59,11 @@ export class Pipeline {
     const bytes = await bundle.read(artifact);
     await startEngine(new URL("wasm/", setup.assets).href, setup.threads);
     const model = await openArtifact(bytes, artifact, spec, setup.threads);
-    const network = await BlazeFace.load(new URL("detector/", setup.assets).href, setup.threads);
+    const folder = (name: string) => new URL(`detectors/${name}/`, setup.assets).href;
+    const finder = await YuNet.load(folder("yunet_n"), setup.threads);
+    const landmarks = await BlazeFace.load(folder("blazeface_short_range"), setup.threads);
     const info = { spec, manifest_sha256: spec.manifest_sha256, artifact };
-    const detector = new BlazeFaceDetector(network, setup.search);
+    const detector = new YuNetDetector(finder, landmarks, setup.detection);
     return new Pipeline(info, detector, model, setup.includeExperimental);
   }
 
@@ -85,7 +96,7 @@ export class Pipeline {
     const { box, landmarks, score } = face;
     const head_pose = usable(landmarks) ? headPose(landmarks) : null;
     const picture = faceQuality(aligned, box, head_pose);
-    const doubt = picture.overall < LOW ? "low_quality" : undefined;
+    const doubt = picture.overall < LOW || face.doubtful ? "low_quality" : undefined;
     const outputs = await this.model.run(this.preprocess(aligned));
     const answers = this.decoder.decode(outputs, status, doubt);
     const quality = withVisibility(picture, answers.visibility);

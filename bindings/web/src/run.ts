@@ -58,6 +58,11 @@ export class Model {
     return new Model(compiled, Array.from(inputs[0]!.shape));
   }
 
+  /** Free its memory. */
+  close(): void {
+    this.compiled.delete();
+  }
+
   /** All outputs for one input, in the order in which the exported model returns them. */
   async run(input: Float32Array<ArrayBuffer>): Promise<Float32Array[]> {
     const expected = this.shape.reduce((product, size) => product * size, 1);

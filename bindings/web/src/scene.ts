@@ -21,7 +21,7 @@ export class Scene {
     private readonly pipeline: Pipeline,
     detectEveryMs: number,
   ) {
-    this.tracker = new Tracker(pipeline.detector, detectEveryMs);
+    this.tracker = new Tracker(pipeline.detector.forStream(), detectEveryMs);
   }
 
   /** The state of every face in the next frame, largest first, and what began or ended. */

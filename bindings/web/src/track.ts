@@ -6,7 +6,7 @@
  * next search finds it as well; those of the first search at once. Nothing here recognises people.
  */
 import { iou } from "./blazeface.js";
-import type { BlazeFaceDetector } from "./detect.js";
+import type { YuNetDetector } from "./detect.js";
 import { LANDMARK_NAMES } from "./model_types.js";
 import type { Box, Detection, Frame, Landmarks } from "./types.js";
 
@@ -62,7 +62,7 @@ export class Tracker {
   private searched: number | undefined;
 
   constructor(
-    private readonly detector: BlazeFaceDetector,
+    private readonly detector: YuNetDetector,
     private readonly detectEveryMs: number,
   ) {}
 

@@ -36,6 +36,8 @@ export interface Detection {
   /** Confidence, 0..1. */
   readonly score: number;
   readonly landmarks: Landmarks | null;
+  /** Nobody can tell which way up the face is: its answers bear the reason `low_quality`. */
+  readonly doubtful?: boolean;
 }
 
 /** The categorical emotion of one face. */
@@ -174,5 +176,19 @@ export interface Pixels {
   readonly data: Uint8ClampedArray | Uint8Array;
 }
 
-/** How hard the detector looks for small and turned faces; as `BlazeFaceDetector` in Python. */
-export type Search = "adaptive" | "exhaustive" | "single";
+/** Which faces are looked for, as `YuNetDetector` in Python. */
+export interface DetectionOptions {
+  /**
+   * Height of the smallest face wanted, forehead to chin: pixels or, below 1, a part of the frame's
+   * longer side; smaller ones are left out. By default what the default side finds, about 6 %.
+   */
+  readonly minFace?: number;
+  /** The largest so many; by default all. */
+  readonly maxFaces?: number;
+  /** Leaves out faces found less surely, 0..1. */
+  readonly minDetectionScore?: number;
+  /** Faces from about 12 % of the longer side on, at a third of the price; not with `minFace`. */
+  readonly fast?: boolean;
+  /** Quarters of a turn tried in a frame without upright faces; streams take the next a call. */
+  readonly turnedFrames?: "all" | "next" | "none";
+}

@@ -2,36 +2,23 @@
 import * as mf2 from "../dist/lib/index.js";
 import type { FaceState, Frame, Landmarks, ModelSpec, Matrix } from "../dist/lib/index.js";
 import { apart, ASSETS, goldens, rgba, row, type Goldens, type Numbers } from "./arrays.js";
+import { found } from "./finder.js";
 
 /** Largest difference found, what is allowed, and how many cases were compared. */
-interface Figures {
+export interface Figures {
   readonly max_difference: number;
   readonly tolerance: number;
   readonly n: number;
 }
 
-/** detect and align on the goldens of all bindings. */
-export async function geometry(bundle: string): Promise<Record<string, Figures>> {
+/** detect and align on the goldens of all bindings; a light bundle will do for the first. */
+export async function geometry(bundle: string, light: string): Promise<Record<string, Figures>> {
   const recorded = await goldens("stages");
-  const tolerance = (name: string) => recorded[`tolerance/${name}`]!.data[0]!;
   const [height, width] = recorded["frame"]!.shape as [number, number];
   const frame = rgba(recorded["frame"]!.data, width, height);
-  const analyzer = await mf2.FaceStateAnalyzer.load(bundle, { assets: ASSETS, search: "single" });
-  const faces = await analyzer.detect(frame);
-  const spec = analyzer.info.spec.alignment;
-  analyzer.close();
-  const [{ box, score, landmarks }] = faces as [(typeof faces)[0]];
-  const points = mf2.LANDMARK_NAMES.flatMap((name) => [landmarks![name].x, landmarks![name].y]);
-  const positions = Math.max(
-    faces.length === 1 ? 0 : Infinity,
-    apart([box.x, box.y, box.width, box.height], recorded["detect/box"]!.data),
-    apart(points, recorded["detect/landmarks"]!.data),
-  );
-  const sure = Math.abs(score - recorded["detect/score"]!.data[0]!) <= tolerance("score");
-  return {
-    detect: { max_difference: sure ? positions : Infinity, tolerance: tolerance("detect"), n: 1 },
-    align: aligned(recorded, frame, spec),
-  };
+  const url = `${bundle}model.json`;
+  const { alignment } = mf2.parseModel(await (await fetch(url)).text(), url);
+  return { detect: await found(light, frame), align: aligned(recorded, frame, alignment) };
 }
 
 /** align and warp, on the cases of a file of goldens; needs no page. */
