@@ -181,16 +181,19 @@ def sample_crops() -> list[NDArray[np.uint8]]:
 
 
 def film() -> dict[float, NDArray[np.uint8]]:
-    """RGB frames by their time, ms: two faces drift, one goes, another comes; then a pause."""
+    """RGB frames by their time, ms: two faces drift, one goes, another comes; then a pause.
+
+    At last the clock jumps to milliseconds since 1970.
+    """
     frames = {}
-    for number in range(22):
+    for number in range(30):
         frame = np.full((360, 640, 3), 96, np.uint8)
         _paste(frame, 300, 20 + 4 * min(number, 13), 30)
         if number < 9:
             _paste(frame, 240, 380, 60 + 2 * number)
         if number > 9:
             _paste(frame, 240, 310, 110)
-        frames[40.0 * number + (1500 if number > 20 else 0)] = frame
+        frames[40.0 * number + 1500 * (number > 20) + 1.75e12 * (number > 21)] = frame
     return frames
 
 

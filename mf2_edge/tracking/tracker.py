@@ -71,11 +71,10 @@ class Track:
         elapsed = timestamp_ms - self.seen_ms
         if elapsed > 0:
             (x0, y0), (x1, y1) = _centre(self.face.box), _centre(face.box)
-            share = elapsed / (elapsed + STEADY_MS)
             vx, vy = self.velocity
-            self.velocity = (
-                vx + share * ((x1 - x0) / elapsed - vx),
-                vy + share * ((y1 - y0) / elapsed - vy),
+            self.velocity = (  # never divided by `elapsed`, which may be next to nothing
+                vx + (x1 - x0 - vx * elapsed) / (elapsed + STEADY_MS),
+                vy + (y1 - y0 - vy * elapsed) / (elapsed + STEADY_MS),
             )
         self.face, self.seen_ms, self.visible = face, timestamp_ms, True
 
@@ -122,6 +121,8 @@ class Tracker:
     def _look(self, frame: NDArray[np.uint8], expected: Detection) -> Detection | None:
         if expected.landmarks is None:  # of a detector without landmarks: nothing to look with
             return None
+        if not _is_inside(expected.box, frame):  # nor anything to look at, as after a clock's jump
+            return None
         face = self.follower.follow(frame, expected)
         return face if face and iou(face.box, expected.box) > SAME_FACE else None
 
@@ -163,6 +164,13 @@ class Tracker:
                 if apart <= NEAR:
                     near.append((apart, track))
         return min(near, key=lambda pair: pair[0])[1] if near else None
+
+
+def _is_inside(box: Box, frame: NDArray[np.uint8]) -> bool:
+    """Whether any of it is; not so if a number of it is none."""
+    height, width = frame.shape[:2]
+    across = box.x < width and box.x + box.width > 0
+    return across and box.y < height and box.y + box.height > 0
 
 
 def _shifted(face: Detection, x: float, y: float) -> Detection:

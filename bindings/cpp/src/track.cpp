@@ -29,13 +29,19 @@ void Track::see(const Detection& face, double timestamp) {
   const double elapsed = timestamp - seen_;
   if (elapsed > 0) {
     const Point from = centre_of(face_.box), to = centre_of(face.box);
-    const double share = elapsed / (elapsed + kSteadyMs);
-    velocity_.x += share * ((to.x - from.x) / elapsed - velocity_.x);
-    velocity_.y += share * ((to.y - from.y) / elapsed - velocity_.y);
+    // Never divided by `elapsed`, which may be next to nothing.
+    velocity_.x += (to.x - from.x - velocity_.x * elapsed) / (elapsed + kSteadyMs);
+    velocity_.y += (to.y - from.y - velocity_.y * elapsed) / (elapsed + kSteadyMs);
   }
   face_ = face;
   seen_ = timestamp;
   visible = true;
+}
+
+/** Whether any of it is; not so if a number of it is none. */
+static bool is_inside(const Box& box, const Image& image) {
+  return box.x < image.width && box.x + box.width > 0 && box.y < image.height &&
+         box.y + box.height > 0;
 }
 
 Tracker::Found Tracker::update(const Image& image, double timestamp) {
@@ -64,7 +70,8 @@ bool Tracker::follow(const Image& image, double timestamp) {
   for (Track& track : tracks_) {
     if (!track.visible) continue;
     const Detection expected = track.expected(timestamp);
-    const auto face = detector_.follow(image, expected);
+    std::optional<Detection> face;  // none outside the frame, as after a clock's jump
+    if (is_inside(expected.box, image)) face = detector_.follow(image, expected);
     const bool found = face && iou(face->box, expected.box) > kSameFace;
     if (!found || std::any_of(taken.begin(), taken.end(), [&face](const Box& box) {
           return iou(face->box, box) > kSameFace;

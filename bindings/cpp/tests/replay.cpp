@@ -433,9 +433,11 @@ static Json replay_crops(const fs::path& path, const FaceStateAnalyzer& analyzer
   return states;
 }
 
-/** A face that moves by 4 and 2 pixels a frame, is away for three frames, and comes back. */
+/** A face that moves by 4 and 2 pixels a frame, is away for three frames, and comes back; then the
+ * clock jumps to milliseconds since 1970. */
 static Json replay_stream(const fs::path& stages, const FaceStateAnalyzer& analyzer) {
-  constexpr int kWidth = 270, kHeight = 290, kFrames = 12;
+  constexpr int kWidth = 270, kHeight = 290, kMoving = 12, kFrames = 20;
+  constexpr double kJump = 1.75e12;
   constexpr const char* kinds[] = {"onset", "apex", "offset"};
   const Image portrait = image_of(read_npy(stages / "frame.npy"), 0, 0);
   const std::vector<std::uint8_t> nobody(std::size_t(kWidth) * kHeight * 3);
@@ -445,12 +447,13 @@ static Json replay_stream(const fs::path& stages, const FaceStateAnalyzer& analy
     Frame frame = frame_of(portrait);
     const bool away = t >= 6 && t < 9;
     frame.stride = std::size_t(away ? kWidth : portrait.width) * 3;
-    frame.pixels = away ? nobody.data()
-                        : frame.pixels + std::size_t(2 * t) * frame.stride + std::size_t(12 * t);
+    const auto moved = std::size_t(std::min(t, kMoving - 1));
+    frame.pixels = away ? nobody.data() : frame.pixels + 2 * moved * frame.stride + 12 * moved;
     frame.width = kWidth;
     frame.height = kHeight;
     Json faces = Json::array(), events = Json::array();
-    for (const FaceState& face : stream.update(frame, t * 40.0)) {
+    const double time = t * 40.0 + (t < kMoving ? 0 : kJump);
+    for (const FaceState& face : stream.update(frame, time)) {
       faces.push_back(to_json(face));
       faces.back()["track_id"] = face.track_id.value();
       faces.back()["x"] = face.box.x;

@@ -42,11 +42,11 @@ class Track {
     const elapsed = timestamp - this.seen;
     if (elapsed > 0) {
       const [from, to] = [centreOf(this.face.box), centreOf(face.box)];
-      const share = elapsed / (elapsed + STEADY_MS);
       const { x, y } = this.velocity;
+      // Never divided by `elapsed`, which may be next to nothing.
       this.velocity = {
-        x: x + share * ((to.x - from.x) / elapsed - x),
-        y: y + share * ((to.y - from.y) / elapsed - y),
+        x: x + (to.x - from.x - x * elapsed) / (elapsed + STEADY_MS),
+        y: y + (to.y - from.y - y * elapsed) / (elapsed + STEADY_MS),
       };
     }
     this.face = face;
@@ -89,7 +89,10 @@ export class Tracker {
     // The longest known first: of two on one face, it stays.
     for (const track of visible) {
       const expected = track.expected(timestamp);
-      const face = await this.detector.follow(frame, expected);
+      // Outside the frame, as after a clock's jump, there is nothing to look at.
+      const face = isInside(expected.box, frame)
+        ? await this.detector.follow(frame, expected)
+        : null;
       const found = face !== null && iou(face.box, expected.box) > SAME_FACE;
       if (!found || taken.some((box) => iou(face.box, box) > SAME_FACE)) {
         track.visible = false;
@@ -140,6 +143,11 @@ export class Tracker {
     }
     return best;
   }
+}
+
+/** Whether any of it is; not so if a number of it is none. */
+function isInside({ x, y, width, height }: Box, frame: Frame): boolean {
+  return x < frame.width && x + width > 0 && y < frame.height && y + height > 0;
 }
 
 function shifted({ box, score, landmarks }: Detection, x: number, y: number): Detection {

@@ -242,13 +242,18 @@ def write_report(binding: str, made: dict[str, Any]) -> None:
 
 
 def check_stream(moments: list[dict[str, Any]], detector: FaceDetector | None = None) -> None:
-    """A binding's stream is told as the SDK's: a face moves, is away for three frames, returns."""
+    """A binding's stream is told as the SDK's: a face moves, is away for three frames, returns.
+
+    Then the clock jumps to milliseconds since 1970: the face is lost, and found as another.
+    """
     with np.load(STAGE_GOLDENS, allow_pickle=False) as archive:
         portrait = archive["frame"]
     stream = FaceStateAnalyzer(detector=detector or YuNetDetector()).stream()
     for t, ours in enumerate(moments):
-        frame = portrait[2 * t : 2 * t + 290, 4 * t : 4 * t + 270]
-        states = stream.update(frame * (t not in range(6, 9)), t * 40.0, color="rgb")
+        moved = min(t, 11)
+        frame = portrait[2 * moved : 2 * moved + 290, 4 * moved : 4 * moved + 270]
+        time = t * 40.0 + (0 if t < 12 else 1.75e12)
+        states = stream.update(frame * (t not in range(6, 9)), time, color="rgb")
         assert [face["track_id"] for face in ours["faces"]] == [each.track_id for each in states]
         for face, state in zip(ours["faces"], states, strict=True):
             assert decisions(face) == decisions(state.to_dict())
@@ -257,6 +262,8 @@ def check_stream(moments: list[dict[str, Any]], detector: FaceDetector | None = 
         for event, told in zip(ours["events"], stream.take_events(), strict=True):
             assert (event["label"], event["kind"]) == (told.label, told.kind)
             assert abs(event["score"] - told.score) < 1e-6
+    ids = [[face["track_id"] for face in moment["faces"]] for moment in moments]
+    assert (ids[0], ids[11], ids[12], ids[-1]) == ([1], [1], [], [2])
     assert any(moment["events"] for moment in moments)
 
 

@@ -36,11 +36,11 @@ final class Track {
         if elapsed > 0 {
             let from: Point = face.box.centre
             let to: Point = found.box.centre
-            let share: Double = elapsed / (elapsed + steadyMs)
-            let x: Double = (to.x - from.x) / elapsed
-            let y: Double = (to.y - from.y) / elapsed
-            velocity.x += share * (x - velocity.x)
-            velocity.y += share * (y - velocity.y)
+            let x: Double = to.x - from.x - velocity.x * elapsed
+            let y: Double = to.y - from.y - velocity.y * elapsed
+            // Never divided by `elapsed`, which may be next to nothing.
+            velocity.x += x / (elapsed + steadyMs)
+            velocity.y += y / (elapsed + steadyMs)
         }
         face = found
         seenMs = timestampMs
@@ -107,7 +107,8 @@ final class Tracker {
     }
 
     private func look(_ frame: Frame, _ expected: Detection) throws -> Detection? {
-        if expected.landmarks == nil { return nil }
+        // Outside the frame, as after a clock's jump, there is nothing to look at.
+        if expected.landmarks == nil || !isInside(expected.box, frame) { return nil }
         guard let face = try detector.follow(frame, expected) else { return nil }
         return overlap(face.box, expected.box) > sameFace ? face : nil
     }
@@ -167,6 +168,12 @@ func overlap(_ a: Box, _ b: Box) -> Double {
     if width <= 0 || height <= 0 { return 0 }
     let shared: Double = width * height
     return shared / (a.area + b.area - shared)
+}
+
+/// Whether any of it is; not so if a number of it is none.
+private func isInside(_ box: Box, _ frame: Frame) -> Bool {
+    let across: Bool = box.x < Double(frame.width) && box.x + box.width > 0
+    return across && box.y < Double(frame.height) && box.y + box.height > 0
 }
 
 private func shifted(_ face: Detection, _ x: Double, _ y: Double) -> Detection {

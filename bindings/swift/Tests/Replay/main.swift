@@ -49,22 +49,25 @@ private func replayCrops(_ file: URL, _ analyzer: FaceStateAnalyzer) throws -> [
     return try analyzer.predictCrops(crops).map { told($0) }
 }
 
-/// A face that moves by 4 and 2 pixels a frame, is away for three frames, and comes back.
+/// A face that moves by 4 and 2 pixels a frame, is away for three frames, and comes back; then the
+/// clock jumps to milliseconds since 1970.
 private func replayStream(_ stages: Arrays, _ analyzer: FaceStateAnalyzer) throws -> [Any] {
     let portrait: Image = try stages("frame").image()
     let width: Int = 270
     let height: Int = 290
     let stream: FaceStateStream = analyzer.stream()
     var moments: [Any] = []
-    for t in 0..<12 {
+    for t in 0..<20 {
+        let moved: Int = min(t, 11)
         var rgb = [UInt8](repeating: 0, count: width * height * 3)
         for y in 0..<height where !(6..<9).contains(t) {
-            let start: Int = ((y + 2 * t) * portrait.width + 4 * t) * 3
+            let start: Int = ((y + 2 * moved) * portrait.width + 4 * moved) * 3
             let row = portrait.rgb[start..<(start + width * 3)]
             rgb.replaceSubrange((y * width * 3)..<((y + 1) * width * 3), with: row)
         }
         let frame = try Frame(width: width, height: height, rgb: rgb)
-        let states: [FaceState] = try stream.update(frame, timestampMs: Double(t) * 40)
+        let time: Double = Double(t) * 40 + (t < 12 ? 0 : 1.75e12)
+        let states: [FaceState] = try stream.update(frame, timestampMs: time)
         let faces: [Any] = states.map { (face: FaceState) -> [String: Any] in
             let place: [String: Any] = ["track_id": face.trackId ?? 0, "x": face.box.x]
             return told(face).merging(place) { $1 }

@@ -32,18 +32,22 @@ private fun replayCrops(file: File, analyzer: FaceStateAnalyzer): Any {
     return analyzer.predictCrops(crops).map(::told)
 }
 
-/** A face that moves by 4 and 2 pixels a frame, is away for three frames, and comes back. */
+/**
+ * A face that moves by 4 and 2 pixels a frame, is away for three frames, and comes back; then the
+ * clock jumps to milliseconds since 1970.
+ */
 private fun replayStream(stages: File, analyzer: FaceStateAnalyzer): Any {
     val portrait = readNpy(stages.resolve("frame.npy")).image()
     val (width, height) = 270 to 290
     val stream = analyzer.stream()
-    return List(12) { t ->
+    return List(20) { t ->
+        val moved = minOf(t, 11)
         val rgb = ByteArray(width * height * 3)
         for (y in if (t in 6 until 9) IntRange.EMPTY else 0 until height) {
-            val start = ((y + 2 * t) * portrait.width + 4 * t) * 3
+            val start = ((y + 2 * moved) * portrait.width + 4 * moved) * 3
             portrait.rgb.copyInto(rgb, y * width * 3, start, start + width * 3)
         }
-        val states = stream.update(Frame(width, height, rgb), t * 40.0)
+        val states = stream.update(Frame(width, height, rgb), t * 40.0 + (if (t < 12) 0.0 else 1.75e12))
         mapOf(
             "faces" to states.map { told(it) + mapOf("track_id" to it.trackId, "x" to it.box.x) },
             "events" to stream.takeEvents().map {

@@ -35,11 +35,11 @@ internal class Track(face: Detection, seenMs: Double) {
         val elapsed = timestampMs - seenMs
         if (elapsed > 0) {
             val (from, to) = face.box.centre to found.box.centre
-            val share = elapsed / (elapsed + STEADY_MS)
             val (x, y) = velocity
+            // Never divided by `elapsed`, which may be next to nothing.
             velocity = Point(
-                x + share * ((to.x - from.x) / elapsed - x),
-                y + share * ((to.y - from.y) / elapsed - y),
+                x + (to.x - from.x - x * elapsed) / (elapsed + STEADY_MS),
+                y + (to.y - from.y - y * elapsed) / (elapsed + STEADY_MS),
             )
         }
         face = found
@@ -85,7 +85,8 @@ internal class Tracker(
         // The longest known first: of two on one face, it stays.
         for (track in known) {
             val expected = track.expected(timestampMs)
-            val face = detector.follow(frame, expected)
+            // Outside the frame, as after a clock's jump, there is nothing to look at.
+            val face = if (isInside(expected.box, frame)) detector.follow(frame, expected) else null
             val found = face != null && iou(face.box, expected.box) > SAME_FACE
             if (face == null || !found || taken.any { iou(face.box, it) > SAME_FACE }) {
                 track.visible = false
@@ -127,6 +128,10 @@ internal class Tracker(
         return tracks.filter { !it.visible && apart(it) <= NEAR }.minByOrNull(apart)
     }
 }
+
+/** Whether any of it is; not so if a number of it is none. */
+private fun isInside(box: Box, frame: Image): Boolean =
+    box.x < frame.width && box.x + box.width > 0 && box.y < frame.height && box.y + box.height > 0
 
 private fun shifted(face: Detection, x: Double, y: Double): Detection {
     val points = face.landmarks!!
