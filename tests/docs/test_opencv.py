@@ -27,8 +27,8 @@ print(sum(check.outcome is Outcome.OK for check in checks))
 
 @pytest.mark.slow
 def test_goldens_hold_with_opencv_python(tmp_path: Path) -> None:
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", tmp_path]
-    subprocess.run([*pip, "opencv-python==5.0.0.93"], check=True)
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target"]
+    subprocess.run([*pip, str(tmp_path), "opencv-python==5.0.0.93"], check=True)
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}
     command = [sys.executable, "-c", REPLAY, str(tmp_path)]
     ran = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
