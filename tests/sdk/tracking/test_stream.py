@@ -169,7 +169,7 @@ def follow_through(crowd: Scripted, now: list[float], frames: int) -> list[dict[
     told = []
     for step in range(frames):
         now[0] = step * STEP_MS
-        tracks, _ = tracker.update(np.zeros((8, 8, 3), np.uint8), now[0])
+        tracks, _ = tracker.update(np.zeros((480, 640, 3), np.uint8), now[0])
         told.append({track.id: track.face.box.x for track in tracks})
     return told
 
@@ -224,7 +224,7 @@ def test_the_tracker_searches_seldom_and_remembers_little() -> None:
     now = [0.0]
     crowd = Scripted(lambda: [(50.0 + 200 * (int(now[0] / 2000) % 3), 100.0)])
     tracker = Tracker(crowd, crowd, detect_every_ms=200)
-    frame = np.zeros((8, 8, 3), np.uint8)
+    frame = np.zeros((480, 640, 3), np.uint8)
     forgotten = []
     for step in range(300 * 25):
         now[0] = step * STEP_MS
