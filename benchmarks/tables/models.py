@@ -63,7 +63,7 @@ def exported_table() -> str:
             except BundleError:
                 cells.append("-")
                 continue
-            beside = list((detectors / told.detector).iterdir()) if told.detector else []
+            beside = list(detectors.glob("*/*")) if told.detectors else []
             whole = chosen.bytes + sum(path.stat().st_size for path in beside)
             kind = f"{SUFFIXES[chosen.format]} {chosen.precision}"
             cells.append(f"{kind}, {chosen.bytes / 1e6:.2f} ({whole / 1e6:.2f})")
