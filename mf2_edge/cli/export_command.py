@@ -37,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Write the files and list them on stdout; returns the exit code.
 
     Raises BundleError if the bundle cannot be used or holds no such model, OutputError if a file
-    would overwrite one of the bundle.
+    would overwrite one of the bundle, or one that no export wrote.
     """
     from mf2_edge.bundle.loader import load_bundle
     from mf2_edge.errors import BundleError, Mf2EdgeError

@@ -47,15 +47,10 @@ class Command:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line; returns the exit code. argparse exits by itself on wrong usage."""
     take_closed_streams()
-    arguments = _parser().parse_args(argv)
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        # File names need not be text; what cannot be encoded is written as an escape.
-        told = vars(arguments)
-        for_programs = told.get("form", "text") != "text" or told.get("json") is True
-        encoding = "utf-8" if for_programs else None
-        sys.stdout.reconfigure(encoding=encoding, errors="backslashreplace")
-    run: Callable[[argparse.Namespace], int] = arguments.run
     try:
+        arguments = _parsed(argv)
+        _choose_encoding(arguments)
+        run: Callable[[argparse.Namespace], int] = arguments.run
         if sys.stdout is None:
             raise OutputError("stdout is closed; expected a place for results, such as /dev/null")
         with ended_by_signals():
@@ -76,6 +71,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("mf2-edge: interrupted", file=sys.stderr)
         return _EXIT_INTERRUPTED
+
+
+def _parsed(argv: Sequence[str] | None) -> argparse.Namespace:
+    try:
+        return _parser().parse_args(argv)
+    except SystemExit:
+        if sys.stdout is not None:
+            sys.stdout.flush()  # of --help and --version, for which there may be no room
+        raise
+
+
+def _choose_encoding(arguments: argparse.Namespace) -> None:
+    """UTF-8 for programs. File names need not be text; the rest is written as an escape."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        told = vars(arguments)
+        for_programs = told.get("form", "text") != "text" or told.get("json") is True
+        encoding = "utf-8" if for_programs else None
+        sys.stdout.reconfigure(encoding=encoding, errors="backslashreplace")
 
 
 def _discard_stdout() -> None:

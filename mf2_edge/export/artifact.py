@@ -18,7 +18,9 @@ folder is a bundle of its own, which the SDK and every binding open and `mf2-edg
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from io import BytesIO
@@ -32,17 +34,18 @@ import msgspec
 from mf2_edge.bundle.loader import MANIFEST, MODEL, SUMS, Bundle
 from mf2_edge.bundle.manifest import dump_manifest
 from mf2_edge.bundle.model_json import model_of
-from mf2_edge.errors import BundleError
+from mf2_edge.errors import BundleError, OutputError
 from mf2_edge.export.code import binding_files, copy_files, example
 from mf2_edge.export.platforms import PLATFORMS, choose_export, choose_platform, source_folder
 from mf2_edge.facs import ACTION_UNIT_NAMES
-from mf2_edge.io.atomic import replacing
+from mf2_edge.io.atomic import exchange, replacing
 from mf2_edge.io.outputs import check_outputs
 
 if TYPE_CHECKING:
     from mf2_edge.bundle.schema import Delegate, Manifest, Precision
 
 CODE: Final = "code"
+_SUM: Final = re.compile(r"([0-9a-f]{64})  (.+)")
 _DETECTORS: Final = Path(__file__).parents[1] / "detectors"
 
 
@@ -63,11 +66,12 @@ class Choice:
 def export_bundle(bundle: Bundle, folder: Path, choice: Choice) -> list[Path]:
     """Write the artifacts chosen into `folder`, as above; returns the files and folders written.
 
-    Files of these names that lie there are replaced.
+    What an earlier export wrote there is replaced.
 
     Raises BundleError, which lists what there is, if the bundle holds no such artifact, or the
-    platform's binding does not run it; ChecksumError if a file is damaged; OutputError or another
-    OSError if the folder cannot be written.
+    platform's binding does not run it; ChecksumError if a file is damaged; OutputError if a file
+    of another origin, or that was changed since, would be replaced; it or another OSError if the
+    folder cannot be written.
     """
     platform = choose_platform(choice.platform, choice.kinds)
     kinds = choice.kinds or PLATFORMS[platform].formats[:1]
@@ -89,6 +93,7 @@ def export_bundle(bundle: Bundle, folder: Path, choice: Choice) -> list[Path]:
     goldens = {each.file: bundle.read(each) for each in manifest.goldens}
     names = (*models, *goldens, *texts, *copies, SUMS)
     check_outputs((folder / name for name in names), bundle.files())
+    _check_replaced(folder, {**models, **goldens, **texts}, copies)
 
     written: list[str] = []
     for name, data in models.items():
@@ -103,6 +108,50 @@ def export_bundle(bundle: Bundle, folder: Path, choice: Choice) -> list[Path]:
     listed = [*written, *goldens, *texts, *copies]
     _write(folder / SUMS, _sums(folder, listed))
     return [folder / top for top in dict.fromkeys(Path(name).parts[0] for name in [*listed, SUMS])]
+
+
+def _check_replaced(folder: Path, new: Mapping[str, bytes], copies: Mapping[str, Path]) -> None:
+    """Refuse to replace what neither an earlier export wrote nor this one would write alike."""
+    earlier = _read_sums(folder / SUMS)
+    for name in (*new, *copies):
+        place = folder / name.removesuffix(".zip")
+        for path in sorted(place.rglob("*")) if place.is_dir() else [place]:
+            below = path.relative_to(folder).as_posix()
+            if not path.is_file() or earlier.get(below) == (found := _digest(path)):
+                continue
+            wanted = new[name] if name in new else copies[name].read_bytes()
+            if place.is_dir():
+                wanted = _packed(wanted, below)
+            if found != sha256(wanted).hexdigest():
+                raise OutputError(
+                    f"{path}: exists, and no export wrote it as it is; expected another folder, "
+                    "or that it be moved first"
+                )
+
+
+def _packed(data: bytes, name: str) -> bytes:
+    """A file in a zip; empty if there is none."""
+    with suppress(BadZipFile, KeyError), ZipFile(BytesIO(data)) as archive:
+        return archive.read(name)
+    return b""
+
+
+def _read_sums(path: Path) -> dict[str, str]:
+    """SHA-256 of the files of an earlier export; of none if there was none.
+
+    Raises OutputError for a file of that name that lists something else.
+    """
+    if not path.is_file():
+        return {}
+    lines = path.read_bytes().decode(errors="replace").split("\n")
+    listed = {found[2]: found[1] for found in map(_SUM.fullmatch, lines) if found}
+    if MANIFEST not in listed:
+        raise OutputError(f"{path}: exists, and is of no export; expected another folder")
+    return listed
+
+
+def _digest(path: Path) -> str:
+    return sha256(path.read_bytes()).hexdigest()
 
 
 def _texts(bundle: Bundle, manifest: Manifest) -> dict[str, bytes]:
@@ -138,8 +187,6 @@ def _labels(manifest: Manifest) -> str:
 def _unpack(data: bytes, file: str, folder: Path) -> list[str]:
     """Unzip the one folder that an archive holds; it takes the place of an older one."""
     package = folder / file.removesuffix(".zip")
-    if package.exists() and not (package / "Manifest.json").is_file():
-        raise BundleError(f"{package} exists and is no .mlpackage; expected another folder")
     folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=f".{package.name}.", dir=folder) as staging:
         try:
@@ -148,15 +195,17 @@ def _unpack(data: bytes, file: str, folder: Path) -> list[str]:
             (Path(staging) / package.name / "Manifest.json").stat()
         except (BadZipFile, FileNotFoundError) as error:
             raise BundleError(f"{file}: not a zip of {package.name} ({error})") from error
-        if package.exists():
-            package.rename(Path(staging) / "old")
-        (Path(staging) / package.name).rename(package)
+        new = Path(staging) / package.name
+        if not package.exists() or not exchange(new, package):
+            if package.exists():
+                package.rename(Path(staging) / "old")
+            new.rename(package)
     found = (path for path in sorted(package.rglob("*")) if path.is_file())
     return [path.relative_to(folder).as_posix() for path in found]
 
 
 def _sums(folder: Path, names: Sequence[str]) -> bytes:
-    lines = (f"{sha256((folder / name).read_bytes()).hexdigest()}  {name}\n" for name in names)
+    lines = (f"{_digest(folder / name)}  {name}\n" for name in names)
     return "".join(sorted(lines, key=lambda line: line[66:])).encode()
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -14,6 +16,10 @@ import msgspec
 import numpy as np
 
 _NEW: Final = os.O_CREAT | os.O_EXCL | os.O_WRONLY
+_HERE: Final = -100
+"""AT_FDCWD of Linux: paths start from the working directory."""
+_EXCHANGE: Final = 2
+"""RENAME_EXCHANGE of Linux and RENAME_SWAP of macOS."""
 _ANYBODY: Final = 0o666
 """What the process's umask leaves of it is the mode of a new file."""
 
@@ -52,6 +58,22 @@ def put_in_place(partial: Path, path: Path) -> None:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def exchange(one: Path, other: Path) -> bool:
+    """Let two folders of one file system take each other's place in a single step.
+
+    False, and nothing is done, where the system or the file system has no such step.
+    """
+    names = os.fsencode(one), os.fsencode(other)
+    if sys.platform == "linux":
+        rename, arguments = "renameat2", (_HERE, names[0], _HERE, names[1], _EXCHANGE)
+    elif sys.platform == "darwin":
+        rename, arguments = "renamex_np", (*names, _EXCHANGE)
+    else:
+        return False
+    function = getattr(ctypes.CDLL(None), rename, None)
+    return function is not None and function(*arguments) == 0
 
 
 @contextmanager

@@ -132,6 +132,28 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path, capsys: Captured) -> No
     assert "cannot be written" in capsys.readouterr().err
 
 
+def test_it_replaces_nothing_of_the_user_s(tmp_path: Path, capsys: Captured) -> None:
+    """A project's own files, and code of an export that was changed since."""
+    for name in ("NOTICE", "SHA256SUMS", "code/face_state.py"):
+        project = tmp_path / name.replace("/", "-")
+        mine = project / name
+        mine.parent.mkdir(parents=True)
+        mine.write_text("mine")
+        assert export(FOLDER, project, "--platform", "python") == 2
+        assert "expected another folder" in capsys.readouterr().err
+        assert [path for path in project.rglob("*") if path.is_file()] == [mine]
+    out = tmp_path / "out"
+    for _ in range(2):
+        assert export(FOLDER, out, "--platform", "python") == 0
+    (out / "SHA256SUMS").unlink()  # as if the export had been interrupted
+    assert export(FOLDER, out, "--platform", "python") == 0
+    code = out / "code" / "face_state.py"
+    code.write_text(code.read_text() + "# changed\n")
+    assert export(FOLDER, out, "--platform", "python") == 2
+    assert "no export wrote it as it is" in capsys.readouterr().err
+    assert code.read_text().endswith("# changed\n")
+
+
 def test_no_converter_is_needed(tmp_path: Path) -> None:
     code = (
         "import sys; from mf2_edge.cli.main import main\n"
@@ -175,7 +197,8 @@ def test_every_platform_has_code_for_all_that_it_runs(name: str) -> None:
 
 def test_an_mlpackage_is_unpacked_for_xcode(tmp_path: Path, capsys: Captured) -> None:
     package = tmp_path / "mf2-edge-base-fp16.mlpackage"
-    for _ in range(2):  # the second time it replaces what is there
+    for _ in range(2):  # the second time it replaces what is there, though it was not finished
+        (tmp_path / "SHA256SUMS").unlink(missing_ok=True)
         assert export("mf2-edge-base", tmp_path, "--platform", "ios") == 0
         assert (package / "Manifest.json").is_file()
         assert (package / "Data" / "com.apple.CoreML" / "weights" / "weight.bin").is_file()
@@ -190,5 +213,5 @@ def test_an_mlpackage_is_unpacked_for_xcode(tmp_path: Path, capsys: Captured) ->
     package.mkdir()
     (package / "thesis.txt").write_text("years of work")
     assert export("mf2-edge-base", tmp_path, "--platform", "ios") == 2
-    assert "is no .mlpackage" in capsys.readouterr().err
+    assert "thesis.txt: exists, and no export wrote it" in capsys.readouterr().err
     assert (package / "thesis.txt").exists()

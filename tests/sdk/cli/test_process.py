@@ -62,12 +62,19 @@ def test_nohup_stays_in_force() -> None:
         signal.signal(signal.SIGHUP, before)
 
 
-def test_a_full_or_closed_stdout_is_told_without_a_traceback() -> None:
+@pytest.mark.parametrize("command", [INFO, [*INFO[:3], "--help"], [*INFO[:3], "--version"]])
+def test_a_full_stdout_is_told_without_a_traceback(command: list[str]) -> None:
+    buffered = {key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"}
     with Path("/dev/full").open("w") as full:
-        ran = subprocess.run(INFO, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+        ran = subprocess.run(
+            command, stdout=full, stderr=subprocess.PIPE, text=True, check=False, env=buffered
+        )
     assert ran.returncode == 2
     assert "No space left" in ran.stderr
     assert ran.stderr.count("\n") == 1
+
+
+def test_a_closed_stdout_is_told_without_a_traceback() -> None:
     closed = ["sh", "-c", 'exec "$@" >&-', "sh", *INFO]
     ran = subprocess.run(closed, stderr=subprocess.PIPE, text=True, check=False)
     assert (ran.returncode, ran.stderr.count("\n")) == (2, 1)

@@ -10,7 +10,7 @@ import pytest
 
 from mf2_edge.cli.main import main
 from mf2_edge.errors import OutputError
-from mf2_edge.io.atomic import replacing
+from mf2_edge.io.atomic import exchange, replacing
 from mf2_edge.io.outputs import check_outputs
 from mf2_edge.io.video import VideoSource
 from tests.helpers.clips import clip
@@ -147,6 +147,18 @@ def test_what_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None
     with pytest.raises(KeyboardInterrupt):
         fail()
     assert held(tmp_path) == {"out.json": b"old"}
+
+
+def test_two_folders_take_each_other_s_place(tmp_path: Path) -> None:
+    one, other = tmp_path / "one", tmp_path / "other"
+    for folder in (one, other):
+        folder.mkdir()
+        (folder / folder.name).touch()
+    if not exchange(one, other):
+        pytest.skip("this system has no such step")
+    assert (one / "other").exists()
+    assert (other / "one").exists()
+    assert not exchange(one, tmp_path / "none")
 
 
 def test_a_device_is_not_replaced_by_a_file(tmp_path: Path) -> None:
