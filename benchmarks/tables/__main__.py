@@ -59,6 +59,7 @@ TABLES: dict[str, tuple[str, Callable[[], str]]] = {
     "peers": ("docs/bench.md", latency.peers_table),
     "cost-model": ("docs/bench.md", latency.cost_model_table),
     "detector": ("docs/detector.md", product.detector_table),
+    "detection-recall": ("docs/detector.md", product.recall_table),
     "detection-price": ("docs/detector.md", product.price_table),
     "mfa-faults": ("docs/mfa.md", training.mfa_faults_table),
     "wild-counts": ("docs/mfa-wild.md", wild.counts_table),
