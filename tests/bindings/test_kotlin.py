@@ -11,7 +11,6 @@ from typing import Any, Final
 
 import pytest
 
-from mf2_edge.pipeline.detect import BlazeFaceDetector
 from tests.helpers.bindings.fuzz_cases import Round, check_rounds
 from tests.helpers.bindings.kotlin_compiler import (
     JNA,
@@ -22,7 +21,7 @@ from tests.helpers.bindings.kotlin_compiler import (
     run_java,
 )
 from tests.helpers.bindings.replay import (
-    DETECTOR,
+    DETECTORS,
     ROOT,
     broken_models,
     check_heads,
@@ -71,7 +70,7 @@ def replayed(jar: Path, model: Path, laid_out: tuple[Path, list[dict[str, Any]]]
 
 
 def _replay(jar: Path, model: Path, folder: Path) -> Any:
-    arguments = (model, DETECTOR, folder, litert_library())
+    arguments = (model, DETECTORS, folder, litert_library())
     done = run_java("dev.mf2edge.ReplayKt", [jar, JNA], *arguments)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
@@ -119,7 +118,7 @@ def test_every_head_is_decoded_and_smoothed_as_in_python(replayed: Replayed) -> 
 @needs_kotlin
 @pytest.mark.slow
 def test_a_stream_is_told_as_in_python(replayed: Replayed) -> None:
-    check_stream(replayed[0]["stream"], BlazeFaceDetector())
+    check_stream(replayed[0]["stream"])
 
 
 @needs_kotlin

@@ -111,20 +111,49 @@ internal class AnalyzerTest {
 
     @Test
     fun `a detector that is missing or wrong is refused`(@TempDir folder: File) {
-        val options = AnalyzerOptions(detector = BundleFiles.of(folder))
+        val options = AnalyzerOptions(detectors = BundleFiles.of(folder))
         val load = { FaceStateAnalyzer.load(BundleFiles.of(MODEL), FakeEngine(), options) }
-        assertThrows(BundleException::class.java) { load() }
-        val detector = folder.resolve("detector.json")
-        detector.writeText("{\"file\": \"model.tflite\"}")
-        assertThrows(BundleException::class.java) { load() }
-        MODEL.resolve("blazeface_short_range/detector.json").copyTo(detector, overwrite = true)
-        assertThrows(BundleException::class.java) { load() }
-        folder.resolve("model.tflite").writeText("no model")
-        assertThrows(ChecksumException::class.java) { load() }
+        for (name in listOf("yunet_n", "blazeface_short_range")) {
+            assertThrows(BundleException::class.java) { load() }
+            val detector = folder.resolve(name).apply { mkdir() }.resolve("detector.json")
+            detector.writeText("{\"file\": \"model.tflite\"}")
+            assertThrows(BundleException::class.java) { load() }
+            MODEL.resolve("$name/detector.json").copyTo(detector, overwrite = true)
+            assertThrows(BundleException::class.java) { load() }
+            val model = detector.resolveSibling("model.tflite")
+            model.writeText("no model")
+            assertThrows(ChecksumException::class.java) { load() }
+            MODEL.resolve("$name/model.tflite").copyTo(model, overwrite = true)
+        }
+        load().close()
+        val detector = folder.resolve("blazeface_short_range/detector.json")
         val many = Regex("\"per_cell\": \\d+").replace(detector.readText(), "\"per_cell\": 4096")
         detector.writeText(many)
         val refused = assertThrows(BundleException::class.java) { load() }
         assertTrue("more than 100000 anchors" in refused.message!!)
+    }
+
+    @Test
+    fun `options of the detector that are out of range are refused`() {
+        for (options in listOf<() -> Any>(
+            { DetectionOptions(minFace = 0.0) },
+            { DetectionOptions(minFace = Double.NaN) },
+            { DetectionOptions(minFace = 40.0, fast = true) },
+            { DetectionOptions(maxFaces = 0) },
+            { DetectionOptions(minDetectionScore = 1.5) },
+        )) {
+            assertThrows(IllegalArgumentException::class.java) { options() }
+        }
+    }
+
+    @Test
+    fun `memory is kept for a few sizes of frames, and freed`() {
+        val engine = FakeEngine()
+        fakeAnalyzer(engine).use { analyzer ->
+            for (width in 32..320 step 32) analyzer.predict(grey(width, 32))
+            assertEquals(2 + 4, engine.open.get())
+        }
+        assertEquals(0, engine.open.get())
     }
 
     @Test

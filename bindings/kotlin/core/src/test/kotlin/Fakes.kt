@@ -2,10 +2,11 @@ package dev.mf2edge
 
 import java.io.File
 import java.util.concurrent.atomic.AtomicInteger
+import kotlin.math.ln
 
 // The model and the library that the tests are given, and an engine that answers what a test wants.
 
-/** A folder with a bundle and `blazeface_short_range`. */
+/** A folder with a bundle, `yunet_n` and `blazeface_short_range`. */
 internal val MODEL = File(System.getProperty("mf2edge.model"))
 
 internal val LIBRARY = File(System.getProperty("mf2edge.litert"))
@@ -22,6 +23,16 @@ private fun anchors(): FloatArray {
     val points = listOf(48f, 52f, 79f, 52f, 63.5f, 66f, 63.5f, 80f, 35f, 56f, 92f, 56f)
     val first = listOf(60f, 60f, 64f, 64f) + points.map { it - 3.5f }
     return FloatArray(ANCHORS * first.size) { first.getOrElse(it) { 0f } }
+}
+
+/** YuNet's maps of a frame of 64 x 48: a face of 32 pixels in its middle, or none. */
+private fun maps(shape: List<Int>, face: Boolean): List<FloatArray> {
+    val (_, rows, columns) = shape
+    val maps = listOf(8, 16, 32).map { FloatArray(rows / it * (columns / it) * 16) { -100f } }
+    val sizes = listOf(5f, 5f, 0.9375f, 0.9375f, ln(4f), ln(4f), 0.25f, 0.5f, 1.75f, 0.5f)
+    val cell = (2 * (columns / 8) + 3) * 16
+    if (face) sizes.forEachIndexed { i, value -> maps[0][cell + i] = value }
+    return maps
 }
 
 /**
@@ -42,11 +53,13 @@ internal class FakeEngine(
     override fun open(model: ModelFile): Runner {
         open.incrementAndGet()
         val detects = model.inputShape == listOf(1, 128, 128, 3)
+        val finds = model.name == "model.tflite" && !detects
         return object : Runner {
             override fun run(input: FloatArray): List<FloatArray> {
                 mostBusy.accumulateAndGet(busy.incrementAndGet(), ::maxOf)
                 during()
                 busy.decrementAndGet()
+                if (finds) return maps(model.inputShape, face)
                 if (!detects) return heads.map { size -> FloatArray(size) { number } }
                 return listOf(logits(face), anchors())
             }

@@ -5,10 +5,10 @@ import java.io.File
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
 
-// Every stage against the goldens: replay BUNDLE DETECTOR FOLDER LIBRARY prints one JSON object.
+// Every stage against the goldens: replay BUNDLE DETECTORS FOLDER LIBRARY prints one JSON object.
 //
-// FOLDER holds goldens/, stages/ and smooth/ (.npy), manifests.json, and crops.bin: for each crop its
-// width and height as little-endian int32, then RGB. tests/helpers/bindings/replay.py makes it and judges.
+// FOLDER holds goldens/, stages/ and smooth/ (.npy), goldens_finder.json, manifests.json, and crops.bin:
+// for each crop its width and height as little-endian int32, then RGB. tests/helpers/bindings/replay.py makes it and judges.
 // LIBRARY is the path of libLiteRt.so.
 
 private fun told(face: FaceState): Map<String, Any?> = mapOf(
@@ -82,15 +82,15 @@ private fun replayHeads(folder: File): Any {
 }
 
 internal fun main(arguments: Array<String>) {
-    val (bundle, detector, folder, library) = arguments.map(::File)
+    val (bundle, detectors, folder, library) = arguments.map(::File)
     val runners = LiteRtJna.load(library)
-    val options = AnalyzerOptions(detector = BundleFiles.of(detector))
+    val options = AnalyzerOptions(detectors = BundleFiles.of(detectors))
     FaceStateAnalyzer.load(BundleFiles.of(bundle), runners, options).use { analyzer ->
         val (goldens, stages) = folder.resolve("goldens") to folder.resolve("stages")
         val spec = analyzer.info.spec
         val found = mapOf(
             "manifest" to replayModels(folder.resolve("manifests.json")),
-            "detect" to replayDetect(stages, BundleFiles.of(detector), runners),
+            "detect" to replayDetect(folder, BundleFiles.of(detectors), runners),
             "align" to replayAlign(stages, spec.alignment),
             "preprocess" to replayPreprocess(goldens, spec.preprocessing),
             "run" to replayRun(goldens, BundleFiles.of(bundle), runners),

@@ -6,7 +6,7 @@ import kotlin.math.abs
 // Each stage of the pipeline against its goldens: the largest difference, what is allowed, the cases.
 
 /** The largest difference of a stage so far; NaN counts as infinite. */
-private class Worst {
+internal class Worst {
     var difference = 0.0
     var n = 0
 
@@ -36,7 +36,7 @@ private class Worst {
     )
 }
 
-private fun File.npy(name: String) = readNpy(resolve("$name.npy"))
+internal fun File.npy(name: String) = readNpy(resolve("$name.npy"))
 
 private fun File.number(name: String) = npy(name).numbers.single()
 
@@ -55,26 +55,6 @@ internal fun replayModels(file: File): Any {
     }
     return worst.report(0.0)
 }
-
-internal fun replayDetect(stages: File, detector: BundleFiles, runners: RunnerFactory): Any {
-    val worst = Worst()
-    BlazeFace.load(detector, runners).use { network ->
-        val faces = BlazeFaceDetector(network, Search.SINGLE).detect(stages.npy("frame").image())
-        if (faces.size != 1) worst.fail()
-        for ((box, score, landmarks) in faces) {
-            val place = doubleArrayOf(box.x, box.y, box.width, box.height)
-            worst.compare(place, stages.npy("detect/box").numbers)
-            worst.compare(numbersOf(landmarks!!), stages.npy("detect/landmarks").numbers)
-            val off = abs(score - stages.number("detect/score"))
-            if (off > stages.number("tolerance/score")) worst.fail()
-        }
-    }
-    worst.n = 1
-    return worst.report(stages.number("tolerance/detect"))
-}
-
-private fun numbersOf(landmarks: Landmarks) =
-    landmarks.toList().flatMap { listOf(it.x, it.y) }.toDoubleArray()
 
 internal fun replayAlign(stages: File, spec: AlignmentSpec): Any {
     val frame = stages.npy("frame").image()

@@ -9,10 +9,10 @@ public data class AnalyzerOptions(
     public val format: ArtifactFormat = ArtifactFormat.TFLITE,
     /** Of its weights; null takes the bundle's first artifact of the format. */
     public val precision: Precision? = null,
-    /** How hard to look for small and turned faces. */
-    public val search: Search = Search.ADAPTIVE,
-    /** Where `detector.json` lies; null is the folder `blazeface_short_range` of the bundle. */
-    public val detector: BundleFiles? = null,
+    /** Which faces are looked for. */
+    public val detection: DetectionOptions = DetectionOptions(),
+    /** Where the folders `yunet_n` and `blazeface_short_range` lie; null is that of the bundle. */
+    public val detectors: BundleFiles? = null,
     /** Whether to tell also the Action Units that could not be shown reliable. */
     public val includeExperimental: Boolean = false,
 )

@@ -16,8 +16,6 @@ internal class DetectorSpec(
     val keypoints: List<LandmarkName>,
     val minScore: Double,
     val minScoreInBox: Double,
-    val candidateScore: Double,
-    val sureScore: Double,
     val overlap: Double,
 )
 
@@ -37,7 +35,7 @@ internal class BlazeFace private constructor(val spec: DetectorSpec, private val
     private val width = 2 * (2 + spec.keypoints.size)
 
     /** An anchor that fired: its score, then x, y of the box's centre, of its size, of the points. */
-    private class Candidate(val score: Double, val values: DoubleArray) {
+    private class Anchored(val score: Double, val values: DoubleArray) {
         val box: Box get() = boxAround(Point(values[0], values[1]), values[2], values[3])
     }
 
@@ -55,7 +53,7 @@ internal class BlazeFace private constructor(val spec: DetectorSpec, private val
                 val origin = if (i == 2 || i == 3) 0f else anchors[anchor * 2 + i % 2]
                 values[anchor * width + i] + origin.toDouble()
             }
-            Candidate(1 / (1 + exp(-logits[anchor].toDouble())), found)
+            Anchored(1 / (1 + exp(-logits[anchor].toDouble())), found)
         }
         return merged(candidates).map(::detection)
     }
@@ -83,8 +81,8 @@ internal class BlazeFace private constructor(val spec: DetectorSpec, private val
     }
 
     /** One face a group of overlapping anchors, best first: their mean, weighted by score. */
-    private fun merged(candidates: List<Candidate>): List<Candidate> {
-        val faces = ArrayList<Candidate>()
+    private fun merged(candidates: List<Anchored>): List<Anchored> {
+        val faces = ArrayList<Anchored>()
         var rest = candidates.sortedByDescending { it.score }
         while (rest.isNotEmpty()) {
             val best = rest.first()
@@ -93,13 +91,13 @@ internal class BlazeFace private constructor(val spec: DetectorSpec, private val
             }
             val total = group.sumOf { it.score }
             val mean = DoubleArray(width) { i -> group.sumOf { it.score / total * it.values[i] } }
-            faces += Candidate(best.score, mean)
+            faces += Anchored(best.score, mean)
             rest = others
         }
         return faces
     }
 
-    private fun detection(face: Candidate): Detection {
+    private fun detection(face: Anchored): Detection {
         val landmarks = Landmarks.of { name ->
             val at = 4 + 2 * spec.keypoints.indexOf(name)
             Point(face.values[at], face.values[at + 1])
@@ -157,8 +155,6 @@ private fun Json.detectorSpec(): DetectorSpec = struct(closed = false) {
         keypoints = required("keypoints") { keypoints() },
         minScore = required("min_score") { number(above = 0.0, most = 1.0) },
         minScoreInBox = required("min_score_in_box") { number(above = 0.0, most = 1.0) },
-        candidateScore = required("candidate_score") { number(above = 0.0, most = 1.0) },
-        sureScore = required("sure_score") { number(above = 0.0, most = 1.0) },
         overlap = required("overlap") { number(above = 0.0, most = 1.0) },
     )
 }

@@ -1,163 +1,107 @@
 package dev.mf2edge
 
 import kotlin.math.PI
-import kotlin.math.atan2
+import kotlin.math.abs
 import kotlin.math.ceil
-import kotlin.math.cos
-import kotlin.math.hypot
-import kotlin.math.ln
-import kotlin.math.pow
-import kotlin.math.sin
+import kotlin.math.floor
 
-/** Smallest face looked for, as a part of the frame's longer side. */
-private const val MIN_FACE = 24.0 / 640
+/** Looks with a lower score are not told from nothing. */
+private const val LOOK_SCORE = 0.1
 
-/** Part of the smallest tiles' side that the smallest face fills. */
-private const val FACE_IN_TILE = 0.2
-
-/** Each size of tiles is at least this part of the size before. */
-private const val TILE_RATIO = 0.55
-
-/** Part of the view's side that the face box fills in the second pass. */
-private const val FACE_IN_VIEW = 0.5
-
-/** Part of the view's side that a given box fills; boxes differ in their margins, so in turn. */
-private val BOX_IN_VIEW = listOf(0.6, 0.45, 0.8)
+/** Side of BlazeFace's box, as a part of the height of a face from forehead to chin. */
+private const val BOX_OF_FACE = 0.85
 
 /**
- * Detect: find the faces in a frame and the six landmarks of each, as mf2_edge/pipeline/detect.py does.
+ * Detect: every face of a frame and its six landmarks, as mf2_edge/pipeline/finder.py finds them.
  *
- * Two passes of BlazeFace: one finds faces, one looks again at each face upright and filling half the
- * view, which is what makes its landmarks good enough to align with.
+ * YuNet sees the frame once; then BlazeFace looks once at each of its boxes, upright and filling half the
+ * view. Which way up a face is, and whether it is one, the looks decide.
  */
-internal class BlazeFaceDetector(private val network: BlazeFace, private val search: Search) {
-    private val spec = network.spec
+internal class YuNetDetector(
+    private val finder: YuNet,
+    private val landmarks: BlazeFace,
+    private val options: DetectionOptions,
+) : AutoCloseable {
+    private val rules = finder.spec.rules
+    private var quarters = 0
 
     /** Any number of faces of a frame, in its pixels, largest first. */
     fun detect(frame: Image): List<Detection> {
-        val rounds = roundsOf(frame)
-        var found = look(frame, rounds.first(), spec.minScore, spec.minScore)
-        for (views in rounds.drop(1)) {
-            if (search == Search.ADAPTIVE && found.any { it.score >= spec.sureScore }) break
-            val more = look(frame, views, spec.candidateScore, spec.sureScore)
-            found = network.distinct(found + more)
-        }
-        return found.sortedByDescending { it.box.area }
+        val side = options.side(maxOf(frame.height, frame.width), finder.spec)
+        val found = search(frame, side, 0)
+        if (found.isNotEmpty()) return found
+        val turned = minOf(side, finder.spec.fastSide)
+        return turns().asSequence().map { search(frame, turned, it) }.find { it.isNotEmpty() }.orEmpty()
     }
 
     /** The face inside [box] with its landmarks; null if there is none. */
-    fun refine(frame: Image, box: Box): Detection? {
-        val side = maxOf(box.width, box.height)
-        for (part in BOX_IN_VIEW) {
-            val faces = pass(frame, View(box.centre, side / part), spec.minScoreInBox)
-            val nearest = nearestTo(box, faces) ?: continue
-            return lookCloser(frame, nearest) ?: nearest
-        }
-        return null
-    }
+    fun refine(frame: Image, box: Box): Detection? = landmarks.lookInside(frame, box)
 
     /** A face that was at [face] a moment ago, by one look there; or null. */
-    fun follow(frame: Image, face: Detection): Detection? = lookCloser(frame, face)
+    fun follow(frame: Image, face: Detection): Detection? = landmarks.lookCloser(frame, face)
 
-    /** Sets of views, cheapest first: the frame, the frame turned, ever smaller tiles of it. */
-    private fun roundsOf(frame: Image): List<List<View>> {
-        val long = maxOf(frame.width, frame.height).toDouble()
-        val centre = Point((frame.width - 1) / 2.0, (frame.height - 1) / 2.0)
-        val whole = listOf(View(centre, long))
-        if (search == Search.SINGLE) return listOf(whole)
-        val turned = listOf(1, 3, 2).map { quarters -> View(centre, long, quarters * PI / 2) }
-        val smallest = MIN_FACE * long / FACE_IN_TILE
-        val short = minOf(frame.width, frame.height).toDouble()
-        val largest = maxOf(minOf(short, 0.6 * long), smallest)
-        val sizes = 1 + ceil(ln(smallest / largest) / ln(TILE_RATIO)).toInt()
-        val tiled = List(sizes) { i ->
-            val part = if (sizes == 1) 0.0 else i.toDouble() / (sizes - 1)
-            tiles(frame, largest * (smallest / largest).pow(part))
+    /** The same detector for the frames of one scene: of turned frames, a quarter a call. */
+    fun forStream(): YuNetDetector {
+        val turned = if (options.turnedFrames == TurnedFrames.ALL) TurnedFrames.NEXT else options.turnedFrames
+        return YuNetDetector(finder, landmarks, options.copy(turnedFrames = turned))
+    }
+
+    override fun close() {
+        landmarks.use { finder.close() }
+    }
+
+    private fun turns(): List<Int> = when (options.turnedFrames) {
+        TurnedFrames.ALL -> listOf(1, 3, 2)
+        TurnedFrames.NONE -> emptyList()
+        TurnedFrames.NEXT -> {
+            quarters = quarters % 3 + 1
+            listOf(quarters)
         }
-        return listOf(whole, turned) + tiled
     }
 
-    /** Both passes over some views: faces whose first and second look reach the given scores. */
-    private fun look(
-        frame: Image,
-        views: List<View>,
-        candidate: Double,
-        accepted: Double,
-    ): List<Detection> {
-        val candidates = views.flatMap { pass(frame, it, candidate) }
-        val closer = network.distinct(candidates).mapNotNull { lookCloser(frame, it) }
-        return network.distinct(closer.filter { it.score >= accepted })
+    /** Find, look, orient and accept; largest first. */
+    private fun search(frame: Image, side: Int, quarters: Int): List<Detection> {
+        val smallest = BOX_OF_FACE * options.minPixels(maxOf(frame.height, frame.width))
+        val candidates = finder.find(frame, side, quarters).sortedByDescending { it.box.area }
+        val faces = candidates.mapNotNull { candidate ->
+            orient(candidate, rules) { turn -> levelLook(frame, candidate.box, turn) }
+                ?.takeIf { isFace(candidate.score, it.score, rules) && it.box.longer >= smallest }
+                ?.let { it.copy(score = (candidate.score + it.score) / 2) }
+        }
+        val sure = faces.filter { it.score >= options.minDetectionScore }
+        val distinct = landmarks.distinct(sure).sortedByDescending { it.box.area }
+        return distinct.take(options.maxFaces ?: distinct.size)
     }
 
-    /** One pass of the network over one view; its faces in pixels of the frame. */
-    private fun pass(frame: Image, view: View, minScore: Double): List<Detection> {
-        val size = spec.inputSize
-        val pixels = warp(frame, view.toPixels(size), size, size, Outside.BLACK)
-        return network.run(pixels, minScore).map { view.toFrame(it, size) }
+    /** The look at a box turned by [turn], once more where its face is not level there. */
+    private fun levelLook(frame: Image, box: Box, turn: Double): Detection? {
+        val face = lookAt(frame, box, turn) ?: return null
+        val turns = (rollOf(face.landmarks!!) - turn + PI) / (2 * PI)
+        val off = (turns - floor(turns)) * 2 * PI - PI
+        if (abs(off) <= rules.roll * PI / 180) return face
+        return lookAt(frame, box, turn + off)?.takeIf { it.score >= face.score } ?: face
     }
 
-    /** The second pass: the same face again, eyes level, filling half the view. */
-    private fun lookCloser(frame: Image, face: Detection): Detection? {
-        val side = maxOf(face.box.width, face.box.height) / FACE_IN_VIEW
-        val view = View(face.box.centre, side, rollOf(face.landmarks!!))
-        return nearestTo(face.box, pass(frame, view, spec.minScoreInBox))
-    }
-}
-
-/** A square part of a frame: centre and side in frame pixels, clockwise turn in radians. */
-internal class View(
-    private val centre: Point,
-    private val side: Double,
-    private val turn: Double = 0.0,
-) {
-    /** Similarity from frame pixels to the pixels of this view drawn [size] wide. */
-    fun toPixels(size: Int): Matrix {
-        val c = cos(turn) * size / side
-        val s = sin(turn) * size / side
-        val middle = (size - 1) / 2.0
-        val tx = middle - c * centre.x - s * centre.y
-        return Matrix(c, s, tx, -s, c, middle + s * centre.x - c * centre.y)
-    }
-
-    /** A detection in the view's pixels, in the frame's; the box turns with its centre only. */
-    fun toFrame(face: Detection, size: Int): Detection {
-        val scale = side / size
-        val centre = toFrame(face.box.centre, size)
-        val box = boxAround(centre, face.box.width * scale, face.box.height * scale)
-        val points = face.landmarks!!
-        return Detection(box, face.score, Landmarks.of { toFrame(points[it], size) })
-    }
-
-    /** The frame pixel under a pixel of this view drawn [size] wide. */
-    private fun toFrame(point: Point, size: Int): Point {
-        val c = cos(turn) * side / size
-        val s = sin(turn) * side / size
-        val x = point.x - (size - 1) / 2.0
-        val y = point.y - (size - 1) / 2.0
-        return Point(centre.x + c * x - s * y, centre.y + s * x + c * y)
+    /** The best face of one pass that agrees with a box in place and size. */
+    private fun lookAt(frame: Image, box: Box, turn: Double): Detection? {
+        val view = View(box.centre, rules.view * box.longer, turn)
+        return landmarks.look(frame, view, LOOK_SCORE).find { face ->
+            val near = distance(face.box.centre, box.centre) <= rules.offCentre * box.longer
+            near && face.box.longer / box.longer in rules.size
+        }
     }
 }
 
-/** Squares of [side] that cover the frame, neighbours overlapping by a quarter at least. */
-private fun tiles(frame: Image, side: Double): List<View> =
-    tileCentres(frame.height, side).flatMap { y ->
-        tileCentres(frame.width, side).map { x -> View(Point(x, y), side) }
-    }
-
-private fun tileCentres(length: Int, side: Double): List<Double> {
-    if (side >= length) return listOf((length - 1) / 2.0)
-    val count = ceil((length - side) / (0.75 * side)).toInt() + 1
-    return List(count) { i -> side / 2 + (length - side) * i / (count - 1) - 0.5 }
+/** The longer side to which a frame is reduced whose longer side is [longest]; none is enlarged. */
+internal fun DetectionOptions.side(longest: Int, spec: YuNetSpec): Int {
+    if (minFace == null) return minOf(longest, if (fast) spec.fastSide else spec.side)
+    val wanted = ceil(longest * spec.smallestFace / minPixels(longest))
+    return minOf(longest.toDouble(), maxOf(spec.strides.last().toDouble(), wanted)).toInt()
 }
 
-/** In-plane turn of the head, radians clockwise as seen, from the line through the eyes. */
-private fun rollOf(landmarks: Landmarks): Double {
-    val (right, left) = landmarks
-    return atan2(left.y - right.y, left.x - right.x)
+private fun DetectionOptions.minPixels(longest: Int): Double {
+    val face = minFace ?: return 0.0
+    return if (face >= 1) face else face * longest
 }
 
-private fun nearestTo(box: Box, faces: List<Detection>): Detection? =
-    faces.minByOrNull { distance(it.box.centre, box.centre) }
-
-/** Pixels. */
-internal fun distance(a: Point, b: Point): Double = hypot(a.x - b.x, a.y - b.y)
+private val Box.longer: Double get() = maxOf(width, height)

@@ -5,8 +5,7 @@ import kotlin.math.abs
 /** The stages strung together: a frame in, the state of every face in it out. One thread at a time. */
 internal class Pipeline private constructor(
     val info: Info,
-    val detector: BlazeFaceDetector,
-    private val network: BlazeFace,
+    val detector: YuNetDetector,
     private val model: Model,
     private val decoder: Decoder,
 ) : AutoCloseable {
@@ -33,7 +32,7 @@ internal class Pipeline private constructor(
     }
 
     override fun close() {
-        network.use { model.close() }
+        detector.use { model.close() }
     }
 
     private fun readFace(frame: Image, face: Detection): FaceState {
@@ -52,7 +51,7 @@ internal class Pipeline private constructor(
         }
         val pose = landmarks?.let(::headPose)
         val quality = faceQuality(aligned, face.box, pose)
-        val doubt = Reason.LOW_QUALITY.takeIf { quality.overall < LOW_QUALITY }
+        val doubt = Reason.LOW_QUALITY.takeIf { quality.overall < LOW_QUALITY || face.doubtful }
         val told = decoder.decode(model.run(preprocess(aligned)), status, doubt)
         return FaceState(
             face.box,
@@ -79,21 +78,21 @@ internal class Pipeline private constructor(
             val bundle = Bundle.load(files)
             val artifact = bundle.select(options.format, options.precision)
             val model = openArtifact(runners, bundle, artifact)
-            val network = try {
-                BlazeFace.load(options.detector ?: files.inside(DETECTOR_FOLDER), runners)
+            val detectors = options.detectors ?: files
+            val detector = try {
+                val finder = YuNet.load(detectors.inside("yunet_n"), runners)
+                val landmarks = BlazeFace.load(detectors.inside("blazeface_short_range"), runners)
+                YuNetDetector(finder, landmarks, options.detection)
             } catch (error: Throwable) {
                 model.close()
                 throw error
             }
             val info = Info(bundle.spec, artifact)
             val decoder = Decoder(bundle.spec, options.includeExperimental)
-            val detector = BlazeFaceDetector(network, options.search)
-            return Pipeline(info, detector, network, model, decoder)
+            return Pipeline(info, detector, model, decoder)
         }
     }
 }
-
-private const val DETECTOR_FOLDER = "blazeface_short_range"
 
 /** Pixels; far beyond any frame the arithmetic of positions is no longer exact. */
 private const val LARGEST_POSITION = 1e6

@@ -36,7 +36,8 @@ public class ModelFile(
 /** An inference engine: turns the bytes of models into runners. */
 public fun interface RunnerFactory {
     /**
-     * Load a model. The analyzer opens two, its own and the detector's, and closes both.
+     * Load a model. The analyzer opens its own, that of the look at a face, and one for each size of
+     * a frame, and closes all.
      *
      * @throws BundleException if the bytes are no model of one float32 input and float32 outputs
      * @throws RuntimeUnavailableException if the engine cannot run here

@@ -2,7 +2,7 @@ package dev.mf2edge
 
 /** A stream's memory, the faces of one scene: track, read each face, smooth, as mf2_edge/stream.py. */
 internal class Scene(private val pipeline: Pipeline, detectEveryMs: Double) {
-    private val tracker = Tracker(pipeline.detector, detectEveryMs)
+    private val tracker = Tracker(pipeline.detector.forStream(), detectEveryMs)
     private val people = HashMap<Int, Person>()
     private var lastMs: Double? = null
 

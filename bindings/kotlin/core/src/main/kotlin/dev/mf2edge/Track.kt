@@ -57,7 +57,7 @@ internal class Track(face: Detection, seenMs: Double) {
  * memory is that of the faces of the last second.
  */
 internal class Tracker(
-    private val detector: BlazeFaceDetector,
+    private val detector: YuNetDetector,
     private val detectEveryMs: Double,
 ) {
     private var tracks = emptyList<Track>()

@@ -57,10 +57,12 @@ public data class Landmarks(
 }
 
 /** One face as a detector reports it: box, confidence in 0..1, landmarks where it has them. */
-public data class Detection(
+public data class Detection @JvmOverloads constructor(
     public val box: Box,
     public val score: Double,
     public val landmarks: Landmarks?,
+    /** Nobody can tell which way up the face is: its answers bear the reason LOW_QUALITY. */
+    public val doubtful: Boolean = false,
 )
 
 /** The categorical emotion of one face. */
@@ -192,9 +194,42 @@ public data class ActionUnitEvent(
     public enum class Kind { ONSET, APEX, OFFSET }
 }
 
-/**
- * How hard the detector looks for small and turned faces. SINGLE looks at the whole frame once;
- * ADAPTIVE looks at it turned, then at ever smaller tiles, until it is sure of a face; EXHAUSTIVE
- * looks at all of them.
- */
-public enum class Search { ADAPTIVE, EXHAUSTIVE, SINGLE }
+/** Quarters of a turn tried in a frame without upright faces. */
+public enum class TurnedFrames {
+    /** Until a face is found. */
+    ALL,
+
+    /** One a call, in turn; what streams do. */
+    NEXT,
+
+    NONE,
+}
+
+/** Which faces are looked for, as `YuNetDetector` in Python. */
+public data class DetectionOptions @JvmOverloads constructor(
+    /**
+     * Height of the smallest face wanted, forehead to chin: pixels or, below 1, a part of the frame's
+     * longer side; smaller ones are left out. Null is what the default side finds, about 6 %.
+     */
+    public val minFace: Double? = null,
+    /** The largest so many; null is all. */
+    public val maxFaces: Int? = null,
+    /** Leaves out faces found less surely, 0..1. */
+    public val minDetectionScore: Double = 0.0,
+    /** Faces from about 12 % of the longer side on, at a third of the price; not with [minFace]. */
+    public val fast: Boolean = false,
+    public val turnedFrames: TurnedFrames = TurnedFrames.ALL,
+) {
+    init {
+        require(minFace == null || minFace > 0 && minFace.isFinite()) {
+            "minFace is $minFace; expected pixels, or below 1 a part of the frame's longer side"
+        }
+        require(minFace == null || !fast) {
+            "minFace and fast: expected one of them; minFace sets the price itself"
+        }
+        require(maxFaces == null || maxFaces >= 1) { "maxFaces is $maxFaces; expected 1 or more" }
+        require(minDetectionScore in 0.0..1.0) {
+            "minDetectionScore is $minDetectionScore; expected 0 to 1"
+        }
+    }
+}
