@@ -8,16 +8,24 @@ import 'dart:typed_data';
 import 'package:ffi/ffi.dart';
 
 final class Mf2EdgeOptions extends Struct {
-  external Pointer<Utf8> detector;
+  external Pointer<Utf8> detectors;
   external Pointer<Utf8> litert;
   external Pointer<Utf8> precision;
-  @Int32()
-  external int search;
   @Int32()
   external int threads;
   external Pointer<Utf8> format;
   @Int32()
   external int experimental;
+  @Int32()
+  external int fast;
+  @Double()
+  external double min_face;
+  @Double()
+  external double min_detection_score;
+  @Int32()
+  external int max_faces;
+  @Int32()
+  external int turned_frames;
 }
 
 final class Mf2EdgeFrame extends Struct {
