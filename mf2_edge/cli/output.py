@@ -19,6 +19,7 @@ Form = Literal["text", "json", "jsonl", "csv"]
 
 _BAR: Final = 20
 """Characters of a full bar."""
+_DIGITS: Final = 7
 
 
 def shown(text: str) -> str:
@@ -27,6 +28,15 @@ def shown(text: str) -> str:
         letter if letter.isprintable() else letter.encode("unicode_escape").decode()
         for letter in text
     )
+
+
+def rounded(value: Any) -> Any:
+    """Dicts and lists with the digits that float32 has; times (`..._ms`) keep all of theirs."""
+    if isinstance(value, float):
+        return float(f"{value:.{_DIGITS}g}")
+    if isinstance(value, dict):
+        return {k: each if str(k).endswith("_ms") else rounded(each) for k, each in value.items()}
+    return [rounded(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 class ResultWriter(Protocol):
@@ -86,7 +96,7 @@ class _JsonLines:
         pass
 
     def faces(self, path: Path, faces: list[FaceState]) -> None:
-        self._write({"file": str(path), "faces": [face.to_dict() for face in faces]})
+        self._write({"file": str(path), "faces": [rounded(face.to_dict()) for face in faces]})
 
     def failed(self, path: Path, error: str) -> None:
         self._write({"file": str(path), "error": error})

@@ -115,14 +115,23 @@ def _find(paths: Sequence[Path]) -> tuple[list[Source], list[str], Counter[str]]
     failures: list[str] = []
     taken: dict[Path, int] = {}
     for path in paths:
-        found = sorted(_images_below(path, others)) if path.is_dir() else [path]
+        is_folder = _is_folder(path)
+        found = sorted(_images_below(path, others)) if is_folder else [path]
         if not found:
             suffixes = ", ".join(sorted(IMAGE_SUFFIXES))
             failures.append(f"{path}: no image files in this folder (looked for {suffixes})")
         for file in found:
-            inside = file.relative_to(path) if path.is_dir() else Path(file.name)
+            inside = file.relative_to(path) if is_folder else Path(file.name)
             sources.append(Source(file, _unused(inside.with_suffix(".jpg"), taken)))
     return sources, failures, others
+
+
+def _is_folder(path: Path) -> bool:
+    """Not so of a name that no file can have; reading it then says why."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
 
 
 def _images_below(folder: Path, others: Counter[str]) -> Iterator[Path]:

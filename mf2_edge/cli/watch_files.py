@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from mf2_edge.cli.output import rounded
 from mf2_edge.columns import Row, Style, columns, kind, rows
 from mf2_edge.errors import Mf2EdgeError, OutputError
 from mf2_edge.extras import require
@@ -80,8 +81,8 @@ class JsonLines:
         line = {
             "frame": result.number,
             "timestamp_ms": round(result.time_ms, 3),
-            "faces": [state.to_dict() for state in result.states],
-            "events": [asdict(event) for event in result.events],
+            "faces": [rounded(state.to_dict()) for state in result.states],
+            "events": [rounded(asdict(event)) for event in result.events],
         }
         with writing(self._path):
             self._out.write(json.dumps(line, ensure_ascii=False) + "\n")

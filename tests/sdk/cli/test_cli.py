@@ -21,6 +21,7 @@ from mf2_edge import __version__
 from mf2_edge.bundle.edit import edit_manifest
 from mf2_edge.bundle.loader import load_bundle
 from mf2_edge.cli.main import main
+from mf2_edge.cli.output import rounded
 from mf2_edge.cli.predict_files import _find
 from tests.helpers.make_tiny_bundle import EMOTIONS, FOLDER, SHOWN
 
@@ -113,6 +114,22 @@ def test_csv_has_the_same_columns_whatever_is_found(photos: Path, capsys: Captur
     assert {rows[0][f"{unit}_present"] for unit in SHOWN} <= {"0", "1", ""}
     assert rows[0]["status"] == "ok"
     assert float(rows[0]["width"]) == pytest.approx(104, abs=15)
+
+
+def test_json_has_the_digits_that_scores_have(capsys: Captured) -> None:
+    predict(ASTRONAUT, "--jsonl")
+    assert not re.findall(r"[1-9][0-9.]{9,}", capsys.readouterr().out)
+    assert rounded({"at_ms": 1750000000123.456, "x": (1.23456789e-9,)}) == {
+        "at_ms": 1750000000123.456,
+        "x": [1.234568e-9],
+    }
+
+
+def test_a_name_that_no_file_can_have_is_told_beside_the_others(capsys: Captured) -> None:
+    assert predict("n" * 300, ASTRONAUT, "--jsonl") == 1
+    out, error = capsys.readouterr()
+    assert [len(json.loads(line).get("faces", ())) for line in out.splitlines()] == [0, 1]
+    assert "too long" in error
 
 
 def test_json_of_nothing_is_still_json(tmp_path: Path, capsys: Captured) -> None:
