@@ -18,10 +18,9 @@ import pytest
 from bindings.swift import fixtures
 from mf2_edge.bundle.loader import load_bundle
 from mf2_edge.export.code import example
-from mf2_edge.pipeline.detect import BlazeFaceDetector
 from tests.helpers.bindings.fuzz_cases import Round, check_rounds
 from tests.helpers.bindings.replay import (
-    DETECTOR,
+    DETECTORS,
     ROOT,
     broken_models,
     check_heads,
@@ -92,8 +91,8 @@ def library() -> Path:
 
 
 def replay(model: Path, folder: Path, library: Path) -> Done:
-    program = (f"{BUILD}/Replay", model, DETECTOR, folder, library)
-    return run(*program, bind=(model, folder, DETECTOR, library.parent))
+    program = (f"{BUILD}/Replay", model, DETECTORS, folder, library)
+    return run(*program, bind=(model, folder, DETECTORS, library.parent))
 
 
 @pytest.fixture(scope="module")
@@ -135,7 +134,7 @@ def test_every_head_is_decoded_and_smoothed_as_in_python(replayed: Replayed) -> 
 
 
 def test_a_stream_is_told_as_in_python(replayed: Replayed) -> None:
-    check_stream(replayed[0]["stream"], BlazeFaceDetector())
+    check_stream(replayed[0]["stream"])
 
 
 @pytest.mark.usefixtures("built")

@@ -37,19 +37,18 @@ from bindings.web.pages_data import (
 )
 from exporters.checks.goldens import TOLERANCES
 from exporters.checks.goldens_smooth import smooth_arrays
-from mf2_edge import FaceStateAnalyzer, YuNetDetector
+from mf2_edge import FaceStateAnalyzer
 from mf2_edge.bundle.loader import MANIFEST, MODEL, load_bundle
 from mf2_edge.bundle.schema import Manifest
 from mf2_edge.io.atomic import replacing
 from mf2_edge.pipeline.decode import Decoder
-from mf2_edge.pipeline.detect import BlazeFaceDetector, FaceDetector
+from mf2_edge.pipeline.detect import BlazeFaceDetector
 from mf2_edge.runtime.select import RuntimeName
 from mf2_edge.verify import GOLDEN_NAMES
 
 ROOT: Final = Path(__file__).parents[3]
 BUNDLE: Final = load_bundle(None).path
 DETECTORS: Final = Path(mf2_edge.__file__).parent / "detectors"
-DETECTOR: Final = DETECTORS / "blazeface_short_range"
 TOY: Final = ROOT / "tests" / "fixtures" / "tiny_bundle"
 PORTRAIT: Final = Path(mf2_edge.__file__).parent / "samples" / "astronaut.jpg"
 
@@ -241,14 +240,14 @@ def write_report(binding: str, made: dict[str, Any]) -> None:
         partial.write_text(json.dumps(made, indent=1) + "\n")
 
 
-def check_stream(moments: list[dict[str, Any]], detector: FaceDetector | None = None) -> None:
+def check_stream(moments: list[dict[str, Any]]) -> None:
     """A binding's stream is told as the SDK's: a face moves, is away for three frames, returns.
 
     Then the clock jumps to milliseconds since 1970: the face is lost, and found as another.
     """
     with np.load(STAGE_GOLDENS, allow_pickle=False) as archive:
         portrait = archive["frame"]
-    stream = FaceStateAnalyzer(detector=detector or YuNetDetector()).stream()
+    stream = FaceStateAnalyzer().stream()
     for t, ours in enumerate(moments):
         moved = min(t, 11)
         frame = portrait[2 * moved : 2 * moved + 290, 4 * moved : 4 * moved + 270]

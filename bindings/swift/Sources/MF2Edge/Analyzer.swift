@@ -158,7 +158,8 @@ struct Pipeline {
         }
         let pose: HeadPose? = landmarks.flatMap { headPose($0) }
         let quality: FaceQuality = faceQuality(aligned, face.box, pose)
-        let doubt: Reason? = quality.overall < lowQuality ? .lowQuality : nil
+        let poor: Bool = quality.overall < lowQuality || face.doubtful
+        let doubt: Reason? = poor ? .lowQuality : nil
         let outputs: [[Float]] = try model.run(preprocess(aligned))
         let answers = decoder.decode(outputs, status, doubt)
         return FaceState(

@@ -13,8 +13,6 @@ struct DetectorSpec {
     let keypoints: [LandmarkName]
     let minScore: Double
     let minScoreInBox: Double
-    let candidateScore: Double
-    let sureScore: Double
     let overlap: Double
 }
 
@@ -43,7 +41,7 @@ final class BlazeFace {
     }
 
     /// An anchor whose score passes: then x, y of the box's centre, of its size, of the points.
-    private struct Candidate {
+    private struct Anchored {
         let score: Double
         let values: [Double]
 
@@ -58,7 +56,7 @@ final class BlazeFace {
         }
         let (logits, values) = try outputs(input)
         let least: Double = log(minScore / (1 - minScore))
-        var candidates: [Candidate] = []
+        var candidates: [Anchored] = []
         for (anchor, logit) in logits.enumerated() where Double(logit) >= least {
             var found: [Double] = []
             for i in 0..<width {
@@ -67,7 +65,7 @@ final class BlazeFace {
                 let origin: Double = i == 2 || i == 3 ? 0 : offset
                 found.append(Double(values[anchor * width + i]) + origin)
             }
-            candidates.append(Candidate(score: 1 / (1 + exp(-Double(logit))), values: found))
+            candidates.append(Anchored(score: 1 / (1 + exp(-Double(logit))), values: found))
         }
         return merged(candidates).map { detection($0) }
     }
@@ -100,12 +98,12 @@ final class BlazeFace {
     }
 
     /// One face a group of overlapping anchors, best first: their mean, weighted by score.
-    private func merged(_ candidates: [Candidate]) -> [Candidate] {
-        var faces: [Candidate] = []
-        var rest: [Candidate] = bestFirst(candidates, { $0.score })
+    private func merged(_ candidates: [Anchored]) -> [Anchored] {
+        var faces: [Anchored] = []
+        var rest: [Anchored] = bestFirst(candidates, { $0.score })
         while let best = rest.first {
-            var group: [Candidate] = [best]
-            var others: [Candidate] = []
+            var group: [Anchored] = [best]
+            var others: [Anchored] = []
             for each in rest.dropFirst() {
                 if MF2Edge.overlap(best.box, each.box) > spec.overlap {
                     group.append(each)
@@ -121,13 +119,13 @@ final class BlazeFace {
                     mean[i] += weight * each.values[i]
                 }
             }
-            faces.append(Candidate(score: best.score, values: mean))
+            faces.append(Anchored(score: best.score, values: mean))
             rest = others
         }
         return faces
     }
 
-    private func detection(_ face: Candidate) -> Detection {
+    private func detection(_ face: Anchored) -> Detection {
         func point(_ name: LandmarkName) -> Point {
             let at: Int = 4 + 2 * (spec.keypoints.firstIndex(of: name) ?? 0)
             return Point(x: face.values[at], y: face.values[at + 1])
@@ -145,7 +143,7 @@ final class BlazeFace {
 }
 
 /// In descending order of a score; equal ones keep their order.
-private func bestFirst<Item>(_ items: [Item], _ score: (Item) -> Double) -> [Item] {
+func bestFirst<Item>(_ items: [Item], _ score: (Item) -> Double) -> [Item] {
     let places = items.indices.sorted { (a: Int, b: Int) -> Bool in
         let one: Double = score(items[a])
         let other: Double = score(items[b])
@@ -218,8 +216,6 @@ private func detector(_ fields: Fields) throws -> DetectorSpec {
         keypoints: try keypoints(fields.required("keypoints")),
         minScore: try share("min_score"),
         minScoreInBox: try share("min_score_in_box"),
-        candidateScore: try share("candidate_score"),
-        sureScore: try share("sure_score"),
         overlap: try share("overlap")
     )
 }

@@ -21,13 +21,15 @@ public enum Mf2EdgeError: Error, Equatable, Sendable {
     case timestamp(String)
     /// A thread called what another thread is using.
     case busy(String)
+    /// Options are out of range, or exclude each other.
+    case options(String)
 
     /// What was wrong, what was expected, what to do.
     public var message: String {
         switch self {
         case .frame(let text), .box(let text), .bundle(let text), .manifest(let text),
             .checksum(let text), .runtimeUnavailable(let text), .inference(let text),
-            .timestamp(let text), .busy(let text):
+            .timestamp(let text), .busy(let text), .options(let text):
             return text
         }
     }

@@ -20,6 +20,14 @@ public protocol FaceDetector: AnyObject {
 
     /// A face that was at `face` a moment ago, by one look there; nil if it is gone.
     func follow(_ frame: Frame, _ face: Detection) throws -> Detection?
+
+    /// The same detector for the frames of one scene; by default itself.
+    func forStream() -> FaceDetector
+}
+
+extension FaceDetector {
+    /// Itself.
+    public func forStream() -> FaceDetector { return self }
 }
 
 /// A runner whose inputs and answers are checked.

@@ -85,7 +85,7 @@ final class Scene {
     private var lastMs: Double?
 
     init(_ detector: FaceDetector, _ detectEveryMs: Double) {
-        self.tracker = Tracker(detector, detectEveryMs: detectEveryMs)
+        self.tracker = Tracker(detector.forStream(), detectEveryMs: detectEveryMs)
     }
 
     /// The state of every face in the next frame, largest first, and what began or ended.

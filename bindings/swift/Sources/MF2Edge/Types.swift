@@ -108,12 +108,15 @@ public struct Detection: Equatable, Sendable {
     public var score: Double
     /// Nil from detectors that know none.
     public var landmarks: Landmarks?
+    /// Nobody can tell which way up the face is: its answers bear the reason `.lowQuality`.
+    public var doubtful: Bool
 
     /// One face as a detector reports it.
-    public init(box: Box, score: Double, landmarks: Landmarks?) {
+    public init(box: Box, score: Double, landmarks: Landmarks?, doubtful: Bool = false) {
         self.box = box
         self.score = score
         self.landmarks = landmarks
+        self.doubtful = doubtful
     }
 }
 

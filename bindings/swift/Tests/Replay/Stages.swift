@@ -78,26 +78,6 @@ func replayModels(_ file: URL) throws -> [String: Any] {
     return worst.report(0)
 }
 
-func replayDetect(_ stages: Arrays, _ detector: BlazeFaceDetector) throws -> [String: Any] {
-    let faces: [Detection] = try detector.detect(try Frame(stages("frame").image()))
-    var worst = Worst()
-    if faces.count != 1 { worst.fail() }
-    for face in faces {
-        let box: Box = face.box
-        worst.compare([box.x, box.y, box.width, box.height], try stages("detect/box").numbers)
-        var points: [Double] = []
-        for name in LandmarkName.allCases {
-            guard let point = face.landmarks?[name] else { continue }
-            points += [point.x, point.y]
-        }
-        worst.compare(points, try stages("detect/landmarks").numbers)
-        let off: Double = abs(face.score - (try stages.number("detect/score")))
-        if off > (try stages.number("tolerance/score")) { worst.fail() }
-    }
-    worst.n = 1
-    return worst.report(try stages.number("tolerance/detect"))
-}
-
 func replayAlign(_ stages: Arrays, _ spec: AlignmentSpec) throws -> [String: Any] {
     let frame: Image = try stages("frame").image()
     let cases: Npy = try stages("align/landmarks")

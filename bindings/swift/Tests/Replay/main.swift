@@ -3,11 +3,11 @@ import MF2EdgeLiteRT
 
 @testable import MF2Edge
 
-// Every stage against the goldens, and real faces: Replay BUNDLE DETECTOR FOLDER LIBRARY prints one JSON
+// Every stage against the goldens, and real faces: Replay BUNDLE DETECTORS FOLDER LIBRARY prints one JSON
 // object.
 //
-// FOLDER holds goldens/, stages/ and smooth/ (.npy), manifests.json, and crops.bin: for each crop its
-// width and height as little-endian int32, then RGB. The repository's Python tests make it and judge.
+// FOLDER holds goldens/, stages/ and smooth/ (.npy), goldens_finder.json, manifests.json, and crops.bin:
+// for each crop its width and height as little-endian int32, then RGB. The repository's Python tests make it and judge.
 // LIBRARY is the path of libLiteRt.so.
 
 extension Frame {
@@ -90,24 +90,22 @@ private func replay(_ arguments: [String]) throws -> [String: Any] {
     let spec: ModelSpec = bundle.spec
     let goldens = Arrays(folder: folder.appendingPathComponent("goldens"))
     let stages = Arrays(folder: folder.appendingPathComponent("stages"))
-    func detector(_ search: Search) throws -> BlazeFaceDetector {
-        let place = URL(fileURLWithPath: arguments[1])
-        return try BlazeFaceDetector(folder: place, search: search) {
-            try LiteRTRunner(engine: engine, name: $0, model: $1)
-        }
+    let detectors = URL(fileURLWithPath: arguments[1])
+    func load(_ name: String, _ model: [UInt8]) throws -> Runner {
+        return try LiteRTRunner(engine: engine, name: name, model: model)
     }
     let artifact: ArtifactSpec = try bundle.select(.tflite)
     let analyzer = try FaceStateAnalyzer(
         bundle: bundle,
         artifact: artifact,
         runner: try LiteRTRunner(engine: engine, bundle: bundle, artifact: artifact),
-        detector: try detector(.adaptive)
+        detector: try YuNetDetector(folder: detectors, load: load)
     )
     return [
         "bundle_sha256": bundle.manifestSha256,
         "stages": [
             "manifest": try replayModels(folder.appendingPathComponent("manifests.json")),
-            "detect": try replayDetect(stages, try detector(.single)),
+            "detect": try replayDetect(folder, detectors, load),
             "align": try replayAlign(stages, spec.alignment),
             "preprocess": try replayPreprocess(goldens, spec.preprocessing),
             "run": try replayRun(goldens, bundle, engine),
@@ -124,7 +122,7 @@ private func replay(_ arguments: [String]) throws -> [String: Any] {
 
 let arguments = Array(CommandLine.arguments.dropFirst())
 if arguments.count != 4 {
-    FileHandle.standardError.write(Data("usage: Replay BUNDLE DETECTOR FOLDER LIBRARY\n".utf8))
+    FileHandle.standardError.write(Data("usage: Replay BUNDLE DETECTORS FOLDER LIBRARY\n".utf8))
     exit(2)
 }
 do {
