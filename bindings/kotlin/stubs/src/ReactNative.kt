@@ -1,4 +1,4 @@
-// React Native 0.8x, as far as examples/react-native uses it.
+// com.facebook.react:react-android, which React Native 0.8x brings, as far as examples/react-native uses it.
 package com.facebook.react.bridge
 
 import android.content.Context
