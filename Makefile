@@ -37,7 +37,7 @@ test-quick: $(DEV)/.installed ## the tests that need no converter, compiler, bro
 
 # Debian's packages, where they are missing and can be installed; else the tests of pages skip.
 browser:
-	@missing=""; for pair in chromium:chromium node:nodejs npm:npm; do \
+	@missing=""; for pair in chromium:chromium firefox-esr:firefox-esr node:nodejs npm:npm; do \
 		command -v $${pair%:*} >/dev/null || missing="$$missing $${pair#*:}"; done; \
 	if [ -n "$$missing" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		apt-get update -qq && apt-get install -y -qq --no-install-recommends $$missing >/dev/null || \

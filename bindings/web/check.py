@@ -101,6 +101,7 @@ def check(folder: Path, turns: int) -> Answers:
     expected = lay_out(folder / "data")
     plan = {
         "chromium": shutil.which("chromium"),
+        "firefox": firefox(),
         "data": str(folder / "data"),
         "bundles": str(load_bundle(None).path.parent),
         "quick_start": str(lay_out_quick_start(folder / "quick_start")),
@@ -111,6 +112,18 @@ def check(folder: Path, turns: int) -> Answers:
     _run("node", "test/drive.mjs", str(folder))
     pages = json.loads((folder / "answers.json").read_text())
     return Answers(pages, expected, folder)
+
+
+def firefox() -> str | None:
+    """The path of Firefox, if it is installed."""
+    return shutil.which("firefox-esr") or shutil.which("firefox")
+
+
+def check_in_firefox(answers: Answers) -> Answers:
+    """The same pages, but for those with a camera, in Firefox; `check` comes first."""
+    _run("node", "test/firefox.mjs", str(answers.folder))
+    pages = json.loads((answers.folder / "firefox.json").read_text())
+    return Answers(pages, answers.expected, answers.folder)
 
 
 def _calls(turns: int) -> list[dict[str, Any]]:
@@ -150,10 +163,14 @@ def conformance(answers: Answers) -> dict[str, Any]:
     return {
         "binding": "web",
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
-        "machine": f"{_machine()}, Chromium {answers.pages['chromium']}",
+        "machine": f"{_machine()}, {_browser(answers)}",
         "bundle_sha256": bundle.manifest_sha256,
         "stages": stages,
     }
+
+
+def _browser(answers: Answers) -> str:
+    return str(answers.pages.get("agent") or f"Chromium {answers.pages['chromium']}")
 
 
 def _stage(figures: dict[str, Any]) -> dict[str, Any]:

@@ -323,6 +323,32 @@ def test_the_code_is_formatted() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.fixture(scope="module")
+def in_firefox(answers: Answers) -> Answers:
+    if check.firefox() is None:
+        pytest.skip("Firefox is not installed: apt-get install firefox-esr")
+    return check.check_in_firefox(answers)
+
+
+@needs_browser
+@pytest.mark.slow
+def test_firefox_answers_as_chromium_does(answers: Answers, in_firefox: Answers) -> None:
+    pages = in_firefox.pages
+    assert "Firefox" in pages["agent"]
+    assert (pages["isolated"], pages["errors"]) == (True, [])
+    stages = check.conformance(in_firefox)["stages"]
+    assert {stage["outcome"] for stage in stages.values()} == {"passed"}, stages
+    found = [decisions(state) for state in pages["crops"]]
+    assert found == [decisions(state) for state in answers.expected.crops]
+    for states, expected in zip(pages["film"]["states"], answers.expected.film, strict=True):
+        assert [decisions(state) for state in states] == [decisions(state) for state in expected]
+    kinds = [
+        {mistake: said.partition(":")[0] for mistake, said in each.pages["mistakes"].items()}
+        for each in (answers, in_firefox)
+    ]
+    assert kinds[0] == kinds[1]
+
+
 def decisions(state: dict[str, Any]) -> dict[str, Any]:
     """What a state decides, its scores and positions left out."""
     return {

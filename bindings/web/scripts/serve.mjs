@@ -10,8 +10,11 @@ const HEADERS = {
   "Cross-Origin-Embedder-Policy": "require-corp",
 };
 
-/** Start a server of `folders` ({"/path": folder}); resolves to it and its address. */
-export function serve(folders, port = 0, headers = {}) {
+/**
+ * Start a server of `folders` ({"/path": folder}); resolves to it and its address. `posted` gets the
+ * body of what is posted to it.
+ */
+export function serve(folders, port = 0, headers = {}, posted = undefined) {
   const setHeaders = (response) => {
     for (const [name, value] of Object.entries({ ...HEADERS, ...headers }))
       response.setHeader(name, value);
@@ -20,6 +23,15 @@ export function serve(folders, port = 0, headers = {}) {
     .sort(([a], [b]) => b.length - a.length)
     .map(([path, folder]) => [path, sirv(folder, { dev: true, setHeaders })]);
   const server = createServer((request, response) => {
+    if (posted && request.method === "POST") {
+      const parts = [];
+      request.on("data", (part) => parts.push(part));
+      request.on("end", () => {
+        response.writeHead(204).end();
+        posted(Buffer.concat(parts).toString());
+      });
+      return;
+    }
     const found = mounts.find(([path]) => request.url.startsWith(path));
     const missing = () => response.writeHead(404).end();
     if (!found) return missing();
