@@ -17,7 +17,7 @@ from mf2_edge.bundle.manifest import parse_manifest
 from mf2_edge.bundle.schema import Manifest
 from mf2_edge.errors import BundleError, ChecksumError, ManifestError
 from mf2_edge.facs import ACTION_UNIT_NAMES
-from mf2_edge.io.regular import open_regular
+from mf2_edge.io.regular import is_folder, open_regular
 
 if TYPE_CHECKING:
     from mf2_edge.bundle.schema import ArtifactFormat, ArtifactSpec, FileSpec, Precision
@@ -192,4 +192,4 @@ def _folder(name_or_path: str | Path) -> Path:
     path = Path(name_or_path)
     is_name = isinstance(name_or_path, str) and len(path.parts) == 1 and path.name == name_or_path
     shipped = _SHIPPED / path
-    return shipped if is_name and shipped.is_dir() else path
+    return shipped if is_name and is_folder(shipped) else path

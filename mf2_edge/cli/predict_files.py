@@ -15,6 +15,7 @@ from mf2_edge.errors import ImageFileError
 from mf2_edge.io.atomic import replacing
 from mf2_edge.io.image_file import IMAGE_SUFFIXES, read_image
 from mf2_edge.io.outputs import check_outputs
+from mf2_edge.io.regular import is_folder
 from mf2_edge.parallel import map_ordered
 
 if TYPE_CHECKING:
@@ -115,23 +116,15 @@ def _find(paths: Sequence[Path]) -> tuple[list[Source], list[str], Counter[str]]
     failures: list[str] = []
     taken: dict[Path, int] = {}
     for path in paths:
-        is_folder = _is_folder(path)
-        found = sorted(_images_below(path, others)) if is_folder else [path]
+        searched = is_folder(path)
+        found = sorted(_images_below(path, others)) if searched else [path]
         if not found:
             suffixes = ", ".join(sorted(IMAGE_SUFFIXES))
             failures.append(f"{path}: no image files in this folder (looked for {suffixes})")
         for file in found:
-            inside = file.relative_to(path) if is_folder else Path(file.name)
+            inside = file.relative_to(path) if searched else Path(file.name)
             sources.append(Source(file, _unused(inside.with_suffix(".jpg"), taken)))
     return sources, failures, others
-
-
-def _is_folder(path: Path) -> bool:
-    """Not so of a name that no file can have; reading it then says why."""
-    try:
-        return path.is_dir()
-    except OSError:
-        return False
 
 
 def _images_below(folder: Path, others: Counter[str]) -> Iterator[Path]:

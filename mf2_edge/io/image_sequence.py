@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from mf2_edge.errors import ImageFileError, VideoError
 from mf2_edge.io.image_file import IMAGE_SUFFIXES, read_image
+from mf2_edge.io.regular import is_folder
 
 FPS: Final = 25.0
 """Pictures have no times: this many are taken to be a second's."""
@@ -64,14 +65,14 @@ class ImageSequence:
 
 def is_image_sequence(source: Path) -> bool:
     """Whether it is a folder, or no file and the name a pattern."""
-    if source.is_dir():
+    if is_folder(source):
         return True
     is_pattern = bool(_NUMBER.search(source.name)) or "*" in source.name
     return is_pattern and not os.path.lexists(source)
 
 
 def _found(source: Path) -> Iterator[Path]:
-    if source.is_dir():
+    if is_folder(source):
         folder, pattern = source, re.compile(".*", re.DOTALL)
     else:
         folder = source.parent

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Hashable, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from mf2_edge.errors import OutputError
@@ -40,7 +41,8 @@ def _keys(path: Path) -> Iterator[Hashable]:
     try:
         found = path.stat()
     except (OSError, ValueError):
-        yield os.path.realpath(path)
+        with suppress(ValueError):  # a name that no file can have
+            yield os.path.realpath(path)
         return
     if path.is_file() or path.is_dir():
         yield os.path.realpath(path)
@@ -49,6 +51,13 @@ def _keys(path: Path) -> Iterator[Hashable]:
 
 def _check_place(path: Path) -> None:
     """Whether a file may be written or made there, folders above it included."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except (OSError, ValueError) as error:
+        said = getattr(error, "strerror", None) or error
+        raise OutputError(f"{path}: cannot be written ({said}); expected another name") from error
     if path.is_dir():
         raise OutputError(f"{path}: is a folder; expected the name of a file")
     place = path

@@ -1,4 +1,4 @@
-"""Regular files, opened so that a pipe or a device in their place cannot hang the reader."""
+"""What lies at a path: folders and regular files, opened so that pipes and devices hang nobody."""
 
 from __future__ import annotations
 
@@ -23,3 +23,11 @@ def open_regular(path: Path) -> BinaryIO:
     except BaseException:
         os.close(handle)
         raise
+
+
+def is_folder(path: Path) -> bool:
+    """Whether there is a folder; not so of a name that none can have, which `is_dir` may raise."""
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False

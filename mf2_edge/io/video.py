@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 from queue import Empty, Full, Queue
+from stat import S_ISREG
 from threading import Event, Thread
 from time import monotonic
 from typing import Final
@@ -198,9 +199,15 @@ def _open(source: str | int | Path) -> Camera | NetworkStream | ImageSequence | 
 
 
 def _check_file(path: Path) -> None:
-    if path.exists() and not path.is_file():
+    try:
+        found = path.stat()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        told = f"{path}: no such file; expected a video, a camera's number or a URL"
+        raise VideoError(told) from error
+    except (OSError, ValueError) as error:
+        said = getattr(error, "strerror", None) or error
+        raise VideoError(f"{path}: cannot be read ({said}); expected a video") from error
+    if not S_ISREG(found.st_mode):
         raise VideoError(f"{path}: is no regular file; expected a video")
-    if not path.is_file():
-        raise VideoError(f"{path}: no such file; expected a video, a camera's number or a URL")
-    if path.stat().st_size == 0:
+    if found.st_size == 0:
         raise VideoError(f"{path}: is empty; expected a video")

@@ -141,5 +141,6 @@ def _read(path: Path) -> bytes:
     try:
         with open_regular(path) as stream:
             return stream.read()
-    except OSError as error:
-        raise BundleError(f"{path}: cannot be read ({error.strerror}); expected a head") from error
+    except (OSError, ValueError) as error:
+        said = getattr(error, "strerror", None) or error
+        raise BundleError(f"{path}: cannot be read ({said}); expected a head") from error

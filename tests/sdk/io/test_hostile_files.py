@@ -6,6 +6,7 @@ import io
 import os
 import struct
 import zlib
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
@@ -17,13 +18,22 @@ from PIL import EpsImagePlugin, Image
 
 from mf2_edge.bundle.loader import load_bundle
 from mf2_edge.bundle.manifest import dump_manifest, parse_manifest
-from mf2_edge.errors import BaselineError, BundleError, ImageFileError, ManifestError
+from mf2_edge.errors import (
+    BaselineError,
+    BundleError,
+    ImageFileError,
+    ManifestError,
+    Mf2EdgeError,
+)
 from mf2_edge.export.code import example
 from mf2_edge.io import image_file
 from mf2_edge.io.frames import check_frame
 from mf2_edge.io.image_file import read_image
+from mf2_edge.io.outputs import check_outputs
+from mf2_edge.io.video import VideoSource
 from mf2_edge.pipeline.align import Border, _reduce, _reduce_unpadded, warp
-from mf2_edge.tracking.baseline import NeutralRecorder
+from mf2_edge.pipeline.task_head import read_head
+from mf2_edge.tracking.baseline import NeutralRecorder, load_baseline
 from tests.helpers.make_tiny_bundle import FOLDER
 from tests.helpers.streams import state
 
@@ -85,6 +95,29 @@ def test_pipes_do_not_hang_whoever_reads_them(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "manifest.json")
     with pytest.raises(BundleError, match="no regular file"):
         load_bundle(tmp_path)
+
+
+READERS: dict[str, Callable[[str], object]] = {
+    "bundle": load_bundle,
+    "baseline": load_baseline,
+    "head": lambda name: read_head(Path(name)),
+    "photograph": lambda name: read_image(Path(name)),
+    "video": VideoSource,
+    "output": lambda name: check_outputs([Path(name)], []),
+}
+
+
+@pytest.mark.parametrize("name", ["n" * 300, "n" * 300 + ".mp4", "a\0b", "loop"])
+@pytest.mark.parametrize("read", READERS.values(), ids=READERS)
+def test_names_that_no_file_can_have_are_typed_errors(
+    read: Callable[[str], object], name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("loop").symlink_to("loop")
+    if read is READERS["output"] and name == "loop":
+        pytest.skip("a link takes the place of what it leads to, and this one leads nowhere")
+    with pytest.raises(Mf2EdgeError):
+        read(name)
 
 
 @pytest.mark.parametrize("border", ["replicate", "black"])
