@@ -1,4 +1,4 @@
-"""Goldens of the stages before the network, which no bundle holds: detect and align.
+"""Goldens of align, which no bundle holds; those of detect are in `goldens_finder`.
 
     python -m bindings.goldens [--check]
 
@@ -6,17 +6,13 @@ writes `bindings/goldens.npz` from the sample portrait with the SDK itself (a Nu
 pickles); `--check` computes it anew and compares within the file's own tolerances. n cases:
 
     frame               uint8   [H, W, 3]         an RGB frame with one face
-    detect/box          float32 [4]               x, y, width, height of the face in pixels,
-    detect/score        float32 []                0..1,
-    detect/landmarks    float32 [6, 2]            x, y, in the order of `Landmarks`; search "single"
-    align/landmarks     float32 [n, 6, 2]         where the landmarks of each case lie in `frame`
+    align/landmarks     float32 [n, 6, 2]         where the landmarks of each case lie in `frame`;
+                                                  in the order of `Landmarks`
     align/matrix        float64 [n, 2, 3]         similarity, frame -> template
     align/aligned       uint8   [n, h, w, 3]      the face on the template, border `replicate`
     warp/matrix         float64 [m, 2, 3]         views of the detector, frame -> view
     warp/view           uint8   [m, 128, 128, 3]  the resampled views, border `black`
-    tolerance/detect    float                     largest allowed difference of positions, pixels
-    tolerance/score     float                     the same of the detection score
-    tolerance/matrix    float                     the same of the similarity's entries
+    tolerance/matrix    float                     largest difference of the similarity's entries
     tolerance/align     float                     the same of resampled pixels, of 255
 
 The template is that of the shipped default bundle. Cases: the detected face; enlarged beyond the
@@ -47,8 +43,8 @@ PORTRAIT: Final = Path(mf2_edge.__file__).parent / "samples" / "astronaut.jpg"
 CUT: Final = (slice(0, 320), slice(80, 400))
 """The part of the portrait with the face, rows and columns."""
 
-TOLERANCES: Final = {"detect": 0.25, "score": 0.01, "matrix": 1e-4, "align": 1.0}
-"""One grey level where a rounding may go either way; what that does to boxes is far below 0.25."""
+TOLERANCES: Final = {"matrix": 1e-4, "align": 1.0}
+"""One grey level where a rounding may go either way."""
 
 CASES: Final = ((1.0, 0.0, 0, 0), (1.6, 0.0, 40, -90), (1.1, 0.7, 0, 20), (2.5, -0.4, 10, 20))
 """Scale, turn (radians) and shift (pixels) that move the detected landmarks."""
@@ -82,12 +78,8 @@ def make_goldens() -> dict[str, Any]:
     middle = (frame.shape[0] - 1) / 2
     views = [View(Point(middle, middle), 320.0), View(Point(120.0, 60.5), 150.0, 0.3)]
     matrices = [view.to_pixels(128) for view in views]
-    box = face.box
     arrays: dict[str, Any] = {
         "frame": frame,
-        "detect/box": np.array([box.x, box.y, box.width, box.height], np.float32),
-        "detect/score": np.float32(face.score),
-        "detect/landmarks": found,
         "align/landmarks": cases,
         "align/matrix": np.stack([similarity(each, spec) for each in named]),
         "align/aligned": np.stack([align(frame, each, spec) for each in named]),
@@ -105,7 +97,7 @@ def differences(found: dict[str, NDArray[Any]]) -> list[str]:
         return [f"holds {sorted(recorded)}, expected {sorted(found)}"]
     problems = []
     for name, array in recorded.items():
-        stage = {"detect/score": "score", "align/matrix": "matrix"}.get(name, name.split("/")[0])
+        stage = {"align/matrix": "matrix"}.get(name, name.split("/")[0])
         allowed = TOLERANCES.get({"warp": "align"}.get(stage, stage), 0.0)
         difference = np.abs(array.astype(float) - found[name]).max()
         if not difference <= allowed:
