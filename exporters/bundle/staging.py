@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 from exporters.errors import PackError
+from mf2_edge.io.atomic import exchange
 
 
 @contextmanager
@@ -35,9 +36,11 @@ def new_folder(target: Path, holds: str, what: str) -> Iterator[Path]:
 
 
 def _replace(target: Path, staging: Path) -> None:
-    """Move `staging` to `target`; a folder there makes way, as none can be replaced in one step."""
+    """Move `staging` to `target`; where the two cannot be exchanged, what is there makes way."""
     if not target.exists():
         staging.rename(target)
+        return
+    if exchange(staging, target):
         return
     old = Path(mkdtemp(prefix=f".{target.name}.old-", dir=target.parent)) / target.name
     target.rename(old)

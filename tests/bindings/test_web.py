@@ -116,6 +116,7 @@ def test_real_faces_get_the_same_decisions_as_in_python(answers: Answers) -> Non
 def test_the_portrait_in_every_form(answers: Answers) -> None:
     forms = dict(answers.pages["portrait"])
     assert forms.pop("nobody") == []
+    assert forms.pop("clear") == []  # and not the face of the picture before it
     [boxed] = forms.pop("boxed")
     assert decisions(boxed)["emotion"] == ("happiness", "confident")
     for [state] in forms.values():

@@ -179,6 +179,16 @@ def test_a_missing_converter_is_named_with_its_extra(
     assert list((tmp_path / "b").iterdir()) == []
 
 
+def test_a_bundle_takes_the_place_of_an_older_one_and_nothing_stays_beside_it(
+    tmp_path: Path,
+) -> None:
+    for text in ("old", "new"):
+        with new_folder(tmp_path / "b", MANIFEST, "bundle") as folder:
+            (folder / MANIFEST).write_text(text)
+    assert (tmp_path / "b" / MANIFEST).read_text() == "new"
+    assert [path.name for path in tmp_path.iterdir()] == ["b"]
+
+
 def test_a_folder_that_is_no_bundle_is_not_deleted(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("years of work")
     with (

@@ -69,6 +69,7 @@ export async function portrait(bundle: string): Promise<Record<string, FaceState
     image: found,
     bitmap: await analyzer.predict(bitmap),
     again: await analyzer.predict(bitmap),
+    clear: await analyzer.predict(await nothing(canvas)),
     pixels: await analyzer.predict(pixels),
     canvas: await analyzer.predict(canvas),
     element: await analyzer.predict(elementOf(pixels)),
@@ -79,6 +80,13 @@ export async function portrait(bundle: string): Promise<Record<string, FaceState
   };
   analyzer.close();
   return states;
+}
+
+/** As large as another picture, and transparent everywhere. */
+function nothing({ width, height }: OffscreenCanvas): Promise<ImageBitmap> {
+  const canvas = new OffscreenCanvas(width, height);
+  canvas.getContext("2d");
+  return createImageBitmap(canvas);
 }
 
 function elementOf(pixels: ImageData): HTMLCanvasElement {
