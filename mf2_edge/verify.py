@@ -203,11 +203,16 @@ def _load(data: bytes, source: str, manifest: Manifest) -> dict[str, NDArray[Any
         raise BundleError(f"{source}: lacks {', '.join(missing)}; expected as verify.py describes")
     counts = {name: len(np.atleast_1d(recorded[name])) for name in (*_ARRAYS, *told)}
     bounds = {name: value for name, value in recorded.items() if name.startswith("tolerance/")}
-    if bad := [n for n, v in bounds.items() if v.shape != () or not 0 <= float(v) < LOOSEST]:
+    if bad := [name for name, value in bounds.items() if not _is_tolerance(value)]:
         raise BundleError(f"{source}: {', '.join(bad)}; expected numbers from 0 to {LOOSEST:g}")
     if len(set(counts.values())) != 1 or counts["aligned"] == 0:
         raise BundleError(f"{source}: {counts} faces; expected the same number, at least 1, in all")
     return recorded
+
+
+def _is_tolerance(value: NDArray[Any]) -> bool:
+    is_number = value.shape == () and value.dtype.kind in "fiu"
+    return is_number and 0 <= float(value) < LOOSEST
 
 
 def _replay_align(bundle: Bundle, recorded: dict[str, NDArray[Any]]) -> Check:

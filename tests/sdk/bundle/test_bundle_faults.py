@@ -172,6 +172,8 @@ def test_every_byte_of_an_archive_may_be_wrong() -> None:
         {"preprocess": np.array(["text"] * 4)},
         {"tolerance/model": np.float64(np.inf)},
         {"tolerance/decode": np.ones(3)},
+        {"tolerance/decode": np.complex64(1)},
+        {"tolerance/decode": np.array("text")},
         {"emotion_logits": np.zeros((4, 3), np.complex128)},
         {"au_scores": np.float32(1)},
     ],
