@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Final
+
+from mf2_edge.io.arguments import path_argument
 
 _LARGEST: Final = 100_000
 """Of counts that a command takes."""
@@ -31,18 +32,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quick", action="store_true", help="64 queries instead of 1,024 or 60 s")
     parser.add_argument("--require-measured", action="store_true", help="an estimate is an error")
     parser.add_argument(
-        "--import", type=Path, metavar="FILE", dest="imported",
+        "--import", type=path_argument, metavar="FILE", dest="imported",
         help="a report written on a phone by a bench target",
     )  # fmt: skip
     parser.add_argument(
-        "--runner", type=Path, metavar="FILE",
+        "--runner", type=path_argument, metavar="FILE",
         help="benchmark_model (tflite) or executor_runner (executorch), for an Android phone",
     )  # fmt: skip
     parser.add_argument("--serial", help="which phone of adb, if there are several")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the reports as JSON")
-    parser.add_argument("--html", type=Path, metavar="FILE", help="write a page with a picture")
     parser.add_argument(
-        "--save", type=Path, metavar="DIR",
+        "--json", type=path_argument, metavar="FILE", help="write the reports as JSON"
+    )
+    parser.add_argument(
+        "--html", type=path_argument, metavar="FILE", help="write a page with a picture"
+    )
+    parser.add_argument(
+        "--save", type=path_argument, metavar="DIR",
         help="write DIR/<device>/<bundle>-<format>-<precision>.json",
     )  # fmt: skip
     parser.add_argument(

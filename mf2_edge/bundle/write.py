@@ -17,6 +17,7 @@ from mf2_edge.bundle.manifest import parse_manifest
 from mf2_edge.bundle.model_json import model_of
 from mf2_edge.bundle.schema import Manifest
 from mf2_edge.errors import Mf2EdgeError
+from mf2_edge.io.arguments import path_argument
 from mf2_edge.io.atomic import replacing
 
 
@@ -43,7 +44,7 @@ def is_fresh(folder: Path) -> bool:
 def main() -> int:
     """Run the command; returns the exit code: 2 for a folder that is no bundle."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folders", type=Path, nargs="+", metavar="FOLDER")
+    parser.add_argument("folders", type=path_argument, nargs="+", metavar="FOLDER")
     parser.add_argument("--check", action="store_true", help="only say which files are stale")
     options = parser.parse_args()
     try:

@@ -6,14 +6,15 @@ from __future__ import annotations
 
 import argparse
 import webbrowser
-from pathlib import Path
+
+from mf2_edge.io.arguments import path_argument
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `demo`."""
     parser.add_argument(
         "--site",
-        type=Path,
+        type=path_argument,
         metavar="DIR",
         help="another build of the page (default: the one of the package)",
     )

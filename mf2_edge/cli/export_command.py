@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
+
+from mf2_edge.io.arguments import path_argument
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,7 +28,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--delegate", choices=("coreml", "vulkan"),
         help="of a pte, instead of XNNPACK, which runs on every CPU",
     )  # fmt: skip
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="made if need be")
+    parser.add_argument(
+        "--out", type=path_argument, required=True, metavar="DIR", help="made if need be"
+    )
     parser.add_argument(
         "--no-code", dest="code", action="store_false", help="the model alone, without DIR/code"
     )

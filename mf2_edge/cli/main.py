@@ -17,7 +17,6 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mf2_edge import __version__
@@ -27,6 +26,7 @@ from mf2_edge.cli import demo_command, export_command, report_command, watch_com
 from mf2_edge.cli.output import shown
 from mf2_edge.cli.process import ended_by_signals, take_closed_streams
 from mf2_edge.errors import Mf2EdgeError, OutputError
+from mf2_edge.io.arguments import path_argument
 
 if TYPE_CHECKING:
     from mf2_edge.analyzer import FaceStateAnalyzer
@@ -111,7 +111,11 @@ def _parser() -> argparse.ArgumentParser:
 
 def _predict_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "paths", nargs="+", type=Path, metavar="PATH", help="photographs, or folders of them"
+        "paths",
+        nargs="+",
+        type=path_argument,
+        metavar="PATH",
+        help="photographs, or folders of them",
     )
     form = parser.add_mutually_exclusive_group()
     for name, text in (
@@ -123,7 +127,10 @@ def _predict_arguments(parser: argparse.ArgumentParser) -> None:
             f"--{name}", dest="form", action="store_const", const=name, default="text", help=text
         )
     parser.add_argument(
-        "--annotate", type=Path, metavar="DIR", help="write annotated pictures into this folder"
+        "--annotate",
+        type=path_argument,
+        metavar="DIR",
+        help="write annotated pictures into this folder",
     )
     parser.add_argument(
         "--workers", type=positive, help="photographs analysed at a time (default: a core each)"
@@ -187,14 +194,17 @@ def _verify_arguments(parser: argparse.ArgumentParser) -> None:
     named.add_argument("--bundle", help="the same")
     parser.add_argument("--sha256", metavar="DIGEST", help="of the manifest that is expected")
     parser.add_argument(
-        "--key", type=Path, metavar="PEM", help="public key that must have signed the bundle"
+        "--key",
+        type=path_argument,
+        metavar="PEM",
+        help="public key that must have signed the bundle",
     )
 
 
 def _sign_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("folder", type=Path, metavar="FOLDER", help="of a bundle")
+    parser.add_argument("folder", type=path_argument, metavar="FOLDER", help="of a bundle")
     parser.add_argument(
-        "--key", type=Path, metavar="PEM", required=True, help="your private key (Ed25519)"
+        "--key", type=path_argument, metavar="PEM", required=True, help="your private key (Ed25519)"
     )
 
 

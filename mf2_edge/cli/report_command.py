@@ -7,10 +7,10 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mf2_edge.cli.output import shown
+from mf2_edge.io.arguments import path_argument
 
 if TYPE_CHECKING:
     from mf2_edge.analyzer import FaceStateAnalyzer
@@ -21,8 +21,12 @@ _EXIT_INPUT, _EXIT_INTERRUPTED = 1, 130
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What `report` takes beside the arguments on the model."""
     parser.add_argument("source", metavar="VIDEO", help="a video file")
-    parser.add_argument("--html", type=Path, required=True, metavar="FILE", help="the page")
-    parser.add_argument("--baseline", type=Path, help="a person's resting face (docs/stream.md)")
+    parser.add_argument(
+        "--html", type=path_argument, required=True, metavar="FILE", help="the page"
+    )
+    parser.add_argument(
+        "--baseline", type=path_argument, help="a person's resting face (docs/stream.md)"
+    )
 
 
 def run(arguments: argparse.Namespace, open_analyzer: Callable[[], FaceStateAnalyzer]) -> int:

@@ -7,12 +7,12 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from mf2_edge.bench.options import positive
 from mf2_edge.cli.output import shown
 from mf2_edge.errors import BaselineError, OutputError, VideoError
+from mf2_edge.io.arguments import path_argument
 
 if TYPE_CHECKING:
     from mf2_edge.analyzer import FaceStateAnalyzer
@@ -30,22 +30,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a video file, a folder or pattern of pictures (frames/%%05d.png), the number of a "
         "camera (default: 0), or a URL such as rtsp://...",
     )  # fmt: skip
-    parser.add_argument("--jsonl", type=Path, metavar="FILE", help="one JSON object a frame")
-    parser.add_argument("--csv", type=Path, metavar="FILE", help="one row a face and frame")
-    parser.add_argument("--parquet", type=Path, metavar="FILE", help="the same as Parquet")
+    parser.add_argument(
+        "--jsonl", type=path_argument, metavar="FILE", help="one JSON object a frame"
+    )
+    parser.add_argument(
+        "--csv", type=path_argument, metavar="FILE", help="one row a face and frame"
+    )
+    parser.add_argument("--parquet", type=path_argument, metavar="FILE", help="the same as Parquet")
     parser.add_argument(
         "--style", choices=STYLES, default="native", help="whose columns CSV and Parquet have"
     )
     parser.add_argument(
-        "--annotate", type=Path, metavar="FILE", help="an annotated .mp4, .mov or .mkv"
+        "--annotate", type=path_argument, metavar="FILE", help="an annotated .mp4, .mov or .mkv"
     )
     parser.add_argument(
         "--every", type=positive, default=1, metavar="N", help="every N-th frame (default: 1)"
     )
     rest = parser.add_mutually_exclusive_group()
-    rest.add_argument("--baseline", type=Path, help="a person's resting face (docs/stream.md)")
     rest.add_argument(
-        "--record-baseline", type=Path, metavar="FILE", dest="resting_face",
+        "--baseline", type=path_argument, help="a person's resting face (docs/stream.md)"
+    )
+    rest.add_argument(
+        "--record-baseline", type=path_argument, metavar="FILE", dest="resting_face",
         help="write the resting face of the one person there",
     )  # fmt: skip
 

@@ -18,6 +18,7 @@ from PIL import EpsImagePlugin, Image
 
 from mf2_edge.bundle.loader import load_bundle
 from mf2_edge.bundle.manifest import dump_manifest, parse_manifest
+from mf2_edge.cli.main import main
 from mf2_edge.errors import (
     BaselineError,
     BundleError,
@@ -219,3 +220,11 @@ def test_pictures_come_as_bytes_and_open_files_too(tmp_path: Path) -> None:
         check_frame(b"no image!")
     with pytest.raises(ImageFileError, match="truncated or damaged"):
         check_frame(data[:50])
+
+
+def test_an_empty_path_is_not_this_folder(capsys: pytest.CaptureFixture[str]) -> None:
+    """`predict "$UNSET"` would search the working folder."""
+    for command in (["predict", ""], ["export", "--platform", "ios", "--out", ""]):
+        with pytest.raises(SystemExit):
+            main(command)
+        assert "expected a path, found an empty text" in capsys.readouterr().err
