@@ -62,6 +62,7 @@ MF2_EDGE_FACES ?=
 arm: NATIVE += g++-aarch64-linux-gnu
 arm: $(DEV)/.installed native ## every file on emulated ARM processors, into benchmarks/results/arm
 	MF2_EDGE_FACES="$(MF2_EDGE_FACES)" $(BIN)/python -m benchmarks.arm
+	$(BIN)/python -m benchmarks.arm.instructions
 	MF2_EDGE_ARM=1 $(BIN)/python -m pytest tests/bindings/test_arm.py -rs
 
 CPP := $(filter-out %model_types.hpp %model_types.cpp, \

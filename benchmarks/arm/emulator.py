@@ -81,9 +81,9 @@ def prepare(folder: Path) -> Emulator:
         raise EmulatorError("apt-get and dpkg-deb are needed: QEMU and the root come from Debian")
     qemu, root, site = folder / "qemu", folder / "root", folder / "site"
     if not qemu.exists():
-        _unpack_debian(folder / "apt-qemu", "trixie", "amd64", ("qemu-user",), qemu)
+        unpack_debian(folder / "apt-qemu", "trixie", "amd64", ("qemu-user",), qemu)
     if not root.exists():
-        _unpack_debian(folder / "apt-root", "bookworm", "arm64", PACKAGES, root)
+        unpack_debian(folder / "apt-root", "bookworm", "arm64", PACKAGES, root)
     _describe_cpu(root)
     wheels = [f"{name}=={version(name)}" for name in (*WHEELS, *LONELY_WHEELS)]
     told = site / "wheels.txt"
@@ -99,7 +99,7 @@ def _describe_cpu(root: Path) -> None:
     place.write_text(_MIDR)
 
 
-def _unpack_debian(
+def unpack_debian(
     work: Path, release: str, architecture: str, packages: Sequence[str], target: Path
 ) -> None:
     """Packages of a release with all that they depend on, into `target`."""

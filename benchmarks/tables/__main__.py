@@ -56,6 +56,8 @@ TABLES: dict[str, tuple[str, Callable[[], str]]] = {
     "bench": ("README.md", latency.files_table),
     "reports": ("docs/bench.md", latency.reports_table),
     "files-accuracy": ("docs/bench.md", latency.files_accuracy_table),
+    "arm": ("docs/bench.md", latency.arm_table),
+    "instructions": ("docs/bench.md", latency.instructions_table),
     "peers": ("docs/bench.md", latency.peers_table),
     "cost-model": ("docs/bench.md", latency.cost_model_table),
     "detector": ("docs/detector.md", product.detector_table),

@@ -12,7 +12,7 @@ from mf2_edge.bench.estimate.devices import known_devices
 from mf2_edge.bench.estimate.published import published_figures
 from mf2_edge.bench.render.table import HEAD, Line, accuracy_rows, lines_of
 from mf2_edge.bench.report import Report, read_report
-from mf2_edge.bundle.loader import load_bundle
+from mf2_edge.bundle.loader import list_bundles, load_bundle
 
 CHOSEN = {
     "RAF-DB": ("RAF-DB (basic), validation", ": accuracy"),
@@ -67,6 +67,52 @@ def files_accuracy_table() -> str:
     """Accuracy of the files that were measured, a row a metric."""
     head, *rows = accuracy_rows(saved_lines())
     return table(head, rows, "`in fp32`: of the network in that precision, not of the file.")
+
+
+def arm_table() -> str:
+    """Every file on emulated ARM processors beside this machine, a row a file and processor."""
+    found = [RESULTS / "arm" / f"{name}.json" for name in list_bundles()]
+    reports = [load(f"arm/{path.name}") for path in found if path.is_file()]
+    rows = [
+        (
+            file["file"],
+            run["cpu"],
+            f"{report['faces']['n']:,}",
+            run["goldens"].split()[0],
+            f"{run['max_logit_difference']:.2g}",
+            f"{run['emotion_agreement']:.2%}",
+            f"{run['au_agreement']:.2%}",
+        )
+        for report in reports
+        for file in report["files"]
+        for run in file["runs"]
+    ]
+    head = ("file", "processor", "faces", "goldens", "logits differ by", "emotion", "units")
+    told = [
+        f"{report['bundle']} {report['bundle_sha256'][:12]}: {report['provenance']}, "
+        f"{report['machine']}, {report['date']}, faces of {report['faces']['of']}."
+        for report in reports
+    ]
+    return table(head, rows, *told)
+
+
+def instructions_table() -> str:
+    """Instructions of an inference on ARM, of files that ship and of peers."""
+    report = load("arm/instructions.json")
+    shipped = {a.sha256 for name in list_bundles() for a in load_bundle(name).manifest.artifacts}
+    rows = [
+        (
+            row["network"],
+            row["file"] if row["sha256"] in shipped else "",
+            f"{row['instructions'] / 1e6:.1f}",
+        )
+        for row in report["rows"]
+    ]
+    return table(
+        ("network", "file that ships", "million instructions"),
+        rows,
+        f"{report['what']}; {measured(report)}.",
+    )
 
 
 def saved_lines() -> list[Line]:
