@@ -141,7 +141,7 @@ def _stamp(lines: list[Line]) -> str:
 def _value(judged: Sequence[Judged], data: str, metric: str) -> str:
     """The figure of that metric on that data set's part, as its name begins."""
     for one in judged:
-        if one.name.startswith(data) and metric in one.name and one.value is not None:
+        if one.name.startswith(data) and metric in one.name:
             return f"{one.value:.3f}" + (f" in {one.precision}" if one.precision else "")
     return "-"
 

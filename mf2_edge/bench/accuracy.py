@@ -15,8 +15,7 @@ class Judged:
 
     name: str
     """Data set, part and metric."""
-    value: float | None
-    """None where the network was measured in no precision."""
+    value: float
     points_lost: float | None
     """Teacher less artifact, in points of 100; None where the teacher was not measured so."""
     precision: Precision | None = None

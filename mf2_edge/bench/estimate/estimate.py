@@ -44,11 +44,11 @@ def estimate(
 ) -> tuple[Report, ...]:
     """An estimate for each of `artifacts` for whose kind `device` has published figures.
 
-    Those of other kinds that run on the device are reported without a figure.
+    Those of other kinds that run on the device, and networks far from those published, are reported
+    without a figure.
 
-    Raises NoEstimateError if nothing was published for the device, for none of the kinds of the
-    artifacts, or only of networks far from this one; BenchError if the bundle has no .tflite, from
-    which the work of the network is read.
+    Raises NoEstimateError if nothing was published for the device, or for none of the kinds of the
+    artifacts; BenchError if the bundle has no .tflite, from which the work of the network is read.
     """
     kinds = _kinds(device)
     if not kinds:
@@ -83,18 +83,22 @@ def without_estimate(
 ) -> tuple[Report, ...]:
     """Files of formats that run on the device and are not of `kinds`, without a figure."""
     return tuple(
-        Report(
-            provenance="no-estimate",
-            date=today(),
-            device=device.info,
-            model=model_of(bundle, a),
-            runtime="not run",
-            compute_unit="-",
-            method=f"no cost model for {a.format} {a.precision} on {device.model}",
-            notes=(f"to measure: {HOW_TO[device.platform]}",),
-        )
+        _without(device, model_of(bundle, a), f"no cost model for {a.format} {a.precision}")
         for a in artifacts
         if a.format in RUN_BY[device.platform] and (a.format, a.precision) not in kinds
+    )
+
+
+def _without(device: Device, model: Model, why: str) -> Report:
+    return Report(
+        provenance="no-estimate",
+        date=today(),
+        device=device.info,
+        model=model,
+        runtime="not run",
+        compute_unit="-",
+        method=f"{why} on {device.model}",
+        notes=(f"to measure: {HOW_TO[device.platform]}",),
     )
 
 
@@ -125,11 +129,8 @@ def _estimate(device: Device, model: Model, work: Work) -> Report:
     figures = figures_of(device.name, model.format, model.precision)
     fitted = fit_cost_model(figures)
     if (reach := fitted.reach(work)) > FARTHEST:
-        raise NoEstimateError(
-            f"{device.model}: no estimate for {model.file}: its network is {reach:.0f} times "
-            f"beyond those fitted on in {', '.join(fitted.outside(work))}; "
-            f"{HOW_TO[device.platform]}"
-        )
+        far = f"{reach:.0f} times beyond those fitted on in {', '.join(fitted.outside(work))}"
+        return _without(device, model, f"no estimate: the network is {far}")
     ms, low, high = fitted.predict(work)
     notes = [f"to measure: {HOW_TO[device.platform]}"]
     interval = f"{COVERAGE:.0%} interval"

@@ -33,9 +33,7 @@ def front_svg(lines: Sequence[Line], name: str = "front") -> str:
     The accuracy is that which most rows have. Readable without colour: points bear names, estimates
     are hollow.
     """
-    held = Counter(
-        judged.name for line in lines for judged in line.judged if judged.value is not None
-    )
+    held = Counter(judged.name for line in lines for judged in line.judged)
     axis = held.most_common(1)[0][0] if held else ""
     points = [(line, *point) for line in lines if (point := _point(line, axis)) is not None]
     if not points:

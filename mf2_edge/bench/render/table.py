@@ -111,8 +111,6 @@ def _kinds(kinds: Sequence[str]) -> str:
 
 
 def _figure(judged: Judged) -> str:
-    if judged.value is None:
-        return NONE
     lost = "" if judged.points_lost is None else f" ({judged.points_lost:+.1f})"
     other = "" if judged.precision is None else f" in {judged.precision}"
     return f"{judged.value:.3f}{lost}{other}"
