@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import platform
 import shutil
 import subprocess
@@ -17,6 +18,8 @@ from mf2_edge.bundle.schema import ProvenanceSpec
 if TYPE_CHECKING:
     from distill.training.checkpoint import Checkpoint
 
+_log = logging.getLogger(__name__)
+
 _ALWAYS: Final = ("torch", "numpy", "opencv-python-headless")
 
 
@@ -25,14 +28,21 @@ def make_provenance(
 ) -> ProvenanceSpec:
     """The provenance of a checkpoint at `path`, exported now, with the versions of `packages`.
 
-    Data files of the recipe that are not on this machine are left out.
+    Data files of the recipe that are not on this machine are left out, and a warning names them.
     """
+    files = {file: file.is_file() for file in checkpoint.data_files}
+    if missing := [str(file) for file, is_there in files.items() if not is_there]:
+        _log.warning(
+            "not in the provenance, since no such file is here: %s; expected those that the recipe "
+            "names, in the folder that MF2_EDGE_DATA names",
+            ", ".join(missing),
+        )
     return ProvenanceSpec(
         backbone=backbone,
         training_config=checkpoint.training_config,
         commit=_commit(),
         checkpoint_sha256=_sha256(path),
-        data={file.name: _sha256(file) for file in checkpoint.data_files if file.is_file()},
+        data={file.name: _sha256(file) for file, is_there in files.items() if is_there},
         tools={"python": platform.python_version()} | _versions((*_ALWAYS, *packages)),
         created=datetime.now(UTC).date().isoformat(),
     )
