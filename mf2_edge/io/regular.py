@@ -1,4 +1,4 @@
-"""What lies at a path: folders and regular files, opened so that pipes and devices hang nobody."""
+"""Folders and regular files; a pipe or a device in their place does not hang the reader."""
 
 from __future__ import annotations
 
