@@ -32,6 +32,7 @@ from numpy.typing import NDArray
 import mf2_edge
 from benchmarks.arm.answers import answers
 from benchmarks.arm.emulator import CPUS, Emulator, EmulatorError, cache_folder, prepare
+from benchmarks.arm.pytorch import add_pytorch
 from exporters.checks.agreement import compare_scores
 from mf2_edge.bundle.loader import list_bundles, load_bundle
 from mf2_edge.errors import Mf2EdgeError
@@ -50,11 +51,10 @@ LEAST: Final = 0.999
 """Agreement of decisions, by head, below which ARM and this machine are not alike."""
 
 SEED: Final = 0
-FORMATS: Final = {"tflite": "ai-edge-litert", "onnx": "onnxruntime"}
+FORMATS: Final = {"tflite": "ai-edge-litert", "executorch": "executorch", "onnx": "onnxruntime"}
 """What runs in the emulation, and the package that runs it."""
 
 NOT_RUN: Final = {
-    "executorch": "executorch needs PyTorch, whose wheel for aarch64 loads CUDA's libraries",
     "coreml": "Core ML is Apple's; mf2_edge's reference interpreter runs no ARM kernel",
 }
 
@@ -68,7 +68,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=RESULTS)
     options = parser.parse_args(arguments)
     try:
-        emulator = prepare(cache_folder())
+        emulator = add_pytorch(prepare(cache_folder()), cache_folder())
     except EmulatorError as error:
         sys.stderr.write(f"ARM cannot be emulated here: {error}\n")
         return 2

@@ -40,8 +40,8 @@ class Emulator:
 
     qemu: Path
     root: Path
-    site: Path
-    """Python packages for the guest."""
+    packages: tuple[Path, ...]
+    """Folders of Python packages for the guest."""
 
     def command(self, cpu: str, program: Path, *arguments: str | Path) -> list[str]:
         """The command that runs a program of aarch64 on an emulated CPU."""
@@ -55,9 +55,13 @@ class Emulator:
             *map(str, arguments),
         ]
 
+    def python_path(self, path: Path) -> str:
+        """PYTHONPATH of the guest, with `path` first."""
+        return ":".join(map(str, (path, *self.packages)))
+
     def python(self, cpu: str, *arguments: str | Path, path: Path) -> list[str]:
         """The command that runs the guest's Python with `path` and the wheels to import from."""
-        found = f"PYTHONPATH={path}:{self.site}"
+        found = f"PYTHONPATH={self.python_path(path)}"
         quiet = ("-E", found, "-E", "OMP_NUM_THREADS=1", "-E", "PYTHONDONTWRITEBYTECODE=1")
         program = self.root / "usr" / "bin" / "python3.11"
         head, *rest = self.command(cpu, program, *arguments)
@@ -90,7 +94,7 @@ def prepare(folder: Path) -> Emulator:
     if not told.exists() or told.read_text().split() != wheels:
         _unpack_wheels(wheels, folder / "wheels", site)
         told.write_text("\n".join(wheels))
-    return Emulator(qemu / "usr" / "bin" / "qemu-aarch64", root, site)
+    return Emulator(qemu / "usr" / "bin" / "qemu-aarch64", root, (site,))
 
 
 def _describe_cpu(root: Path) -> None:
@@ -152,14 +156,19 @@ def _mirror() -> str:
 
 def _unpack_wheels(wheels: Sequence[str], work: Path, site: Path) -> None:
     """Wheels for the guest's Python, and what they depend on."""
-    shutil.rmtree(work, ignore_errors=True)
-    shutil.rmtree(site, ignore_errors=True)
+    for place in (work, site):
+        shutil.rmtree(place, ignore_errors=True)
     site.mkdir(parents=True)
-    _run(*_pip(), "--dest", str(work), *wheels[: len(WHEELS)])
-    _run(*_pip(), "--no-deps", "--dest", str(work), *wheels[len(WHEELS) :])
+    download_wheels(work, wheels[: len(WHEELS)])
+    download_wheels(work, wheels[len(WHEELS) :], "--no-deps")
     for wheel in sorted(work.glob("*.whl")):
         shutil.unpack_archive(wheel, site, "zip")
     shutil.rmtree(work)
+
+
+def download_wheels(folder: Path, wheels: Sequence[str], *options: str) -> None:
+    """Wheels for the guest's Python into a folder; EmulatorError if pip cannot fetch them."""
+    _run(*_pip(), *options, "--dest", str(folder), *wheels)
 
 
 def _pip() -> Iterator[str]:

@@ -24,7 +24,7 @@ from typing import Any, Final
 from tqdm import tqdm
 
 import mf2_edge
-from benchmarks.arm.__main__ import FORMATS, RESULTS, ROOT
+from benchmarks.arm.__main__ import RESULTS, ROOT
 from benchmarks.arm.emulator import Emulator, EmulatorError, cache_folder, prepare, unpack_debian
 from benchmarks.peers.reference_networks import tflite_file
 from benchmarks.report import conditions
@@ -34,6 +34,9 @@ from mf2_edge.io.atomic import write_json
 CPU: Final = "cortex-a76"
 TIMES: Final = 3
 """Inferences that are counted; the figure is their mean."""
+
+COUNTED: Final = ("tflite", "onnx")
+"""Formats of the files that are counted: ExecuTorch's binding does not load in this QEMU."""
 
 PEERS: Final = ("efficientnet_b0@224", "mobilenet_v3_small@224", "resnet18@224")
 DETECTORS: Final = {"yunet_n": (1, 480, 640, 3), "blazeface_short_range": (1, 128, 128, 3)}
@@ -64,7 +67,7 @@ class Counter:
     def count(self, file: Path, shape: Sequence[int]) -> int:
         """Instructions of one inference; EmulatorError with the program's words if it fails."""
         program = self.root / "usr" / "bin" / "python3.11"
-        path = f"PYTHONPATH={ROOT}:{self.emulator.site}"
+        path = f"PYTHONPATH={self.emulator.python_path(ROOT)}"
         command: list[object] = [self.qemu, "-L", self.root, "-plugin", self.plugin, "-cpu", CPU]
         command += ["-E", path, "-E", "OMP_NUM_THREADS=1", "-E", "PYTHONDONTWRITEBYTECODE=1"]
         command += [program, "-m", "benchmarks.arm.repeat", file, TIMES, *shape]
@@ -150,7 +153,7 @@ def _shipped() -> Iterator[Case]:
         bundle = load_bundle(name)
         size = bundle.manifest.input
         for artifact in bundle.manifest.artifacts:
-            if artifact.format in FORMATS and artifact.delegate is None:
+            if artifact.format in COUNTED and artifact.delegate is None:
                 last = artifact.layout == "NHWC"
                 sides = (size.height, size.width)
                 shape = (*sides, size.channels) if last else (size.channels, *sides)
