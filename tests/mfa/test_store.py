@@ -13,7 +13,7 @@ import pytest
 
 from distill.mfa.errors import BudgetError, StoreBusyError, StoreError
 from distill.mfa.faces import Subject
-from distill.mfa.records.ledger import Ledger
+from distill.mfa.records.ledger import FEW, Ledger
 from distill.mfa.records.schema import ActionUnitText, Description, FaceLabels, Record
 from distill.mfa.records.store import Store, open_store
 
@@ -194,6 +194,22 @@ def test_attempts_left_open_by_a_killed_process_count_as_spent(store: Store) -> 
     later = Ledger(store, 1.0)
     assert later.give_up_open() == 1
     assert later.spent_usd == later.presumed_usd() == pytest.approx(0.4)
+
+
+def test_a_lost_answer_counts_as_the_dearest_of_those_that_arrived(store: Store) -> None:
+    ledger = Ledger(store, budget_usd=100.0)
+    for number in range(FEW):
+        attempt = ledger.reserve(f"answered-{number}", SUBJECT, 1.0)
+        ledger.close(attempt, "answered", 0.1 + number / 1000)
+    dearest, known = 0.1 + (FEW - 1) / 1000, ledger.spent_usd
+    ledger.close(ledger.reserve("cut off", SUBJECT, 1.0), "lost")
+    ledger.reserve("killed", SUBJECT, 1.0)
+    ledger.reserve("killed, and cheap", SUBJECT, 0.05)
+    later = Ledger(store, 100.0)
+    assert later.give_up_open() == 2
+    assert later.presumed_usd() == pytest.approx(2 * dearest + 0.05)
+    assert later.spent_usd == pytest.approx(known + later.presumed_usd())
+    assert Ledger(store, 100.0).spent_usd == pytest.approx(later.spent_usd)
 
 
 def test_a_rejected_answer_makes_the_next_question_another_one(store: Store) -> None:

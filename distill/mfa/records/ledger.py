@@ -2,13 +2,15 @@
 
 A reservation is the most that an attempt can cost. It counts against the budget until the answer
 says what it did cost. An attempt whose answer was lost (a cut connection, a kill) may have been
-charged: its reservation stays for good. So the sum can be above the bill, never below.
+charged: it counts as the dearest answer known so far, as its reservation while few are known. So
+the sum is below the bill only if lost answers were dearer than every one that arrived.
 """
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from math import inf
 from typing import Literal
 
 from distill.mfa.errors import BudgetError
@@ -19,6 +21,10 @@ from distill.mfa.request.answers import Answer, make_record
 State = Literal["open", "answered", "rejected", "refunded", "lost"]
 """`answered`: there is a record. `rejected`: charged, but no valid answer. `refunded`: the server
 did not take it up. `lost`: nobody knows."""
+
+SPENT = "SELECT total(coalesce(cost_usd, reserved_usd)) FROM attempts"
+FEW = 20
+"""Answers with a known cost below which a lost one counts as its whole reservation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +50,13 @@ class Ledger:
         self.store = store
         self.budget_usd = budget_usd
         # Summed once and then kept up to date: one process writes at a time (`Store.writing`).
-        self.spent_usd = self._sum("SELECT total(coalesce(cost_usd, reserved_usd)) FROM attempts")
-        """The most that can have been charged so far, requests on their way included."""
+        self.spent_usd = self._sum(SPENT)
+        """What was charged, presumed to be, or is reserved for requests on their way."""
 
     def presumed_usd(self) -> float:
         """The part of `spent_usd` for answers that were lost."""
-        return self._sum("SELECT total(reserved_usd) FROM attempts WHERE state = 'lost'")
+        sql = "SELECT total(coalesce(cost_usd, reserved_usd)) FROM attempts WHERE state = 'lost'"
+        return self._sum(sql)
 
     def reserve(
         self, key: str, subject: Subject, most_usd: float, shard: str | None = None
@@ -77,6 +84,8 @@ class Ledger:
         """Say how an attempt ended. Without `cost_usd` the reservation is what it cost."""
         if state == "refunded":
             cost_usd = 0.0
+        elif state == "lost":
+            cost_usd = min(attempt.reserved_usd, self._dearest())
         elif cost_usd is None:
             cost_usd = attempt.reserved_usd
         sql = "UPDATE attempts SET state = ?, cost_usd = ?, note = ? WHERE id = ?"
@@ -85,8 +94,19 @@ class Ledger:
 
     def give_up_open(self) -> int:
         """Take the live attempts that an earlier process left open for lost; returns how many."""
-        sql = "UPDATE attempts SET state = 'lost' WHERE state = 'open' AND shard IS NULL"
-        return self.store.connection.execute(sql).rowcount
+        sql = (
+            "UPDATE attempts SET state = 'lost', cost_usd = min(reserved_usd, ?) "
+            "WHERE state = 'open' AND shard IS NULL"
+        )
+        lost = self.store.connection.execute(sql, (self._dearest(),)).rowcount
+        self.spent_usd = self._sum(SPENT)
+        return lost
+
+    def _dearest(self) -> float:
+        """The highest cost of an answer that is known, infinite while few are."""
+        sql = "SELECT count(*), max(cost_usd) FROM attempts WHERE state IN ('answered', 'rejected')"
+        known, dearest = self.store.connection.execute(sql).fetchone()
+        return float(dearest) if known >= FEW else inf
 
     def rejections(self, key: str) -> int:
         """How many answers to a question were charged but not valid."""
