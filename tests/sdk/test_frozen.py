@@ -21,6 +21,11 @@ if __name__ == "__main__":
     [face] = FaceStateAnalyzer().predict({str(ASTRONAUT)!r})
     print(face.emotion.label)
 """
+NOT_NEEDED = (
+    *("torch", "tensorflow", "matplotlib", "pandas", "pyarrow", "scipy", "sklearn", "IPython"),
+    *("onnx", "onnxruntime", "coremltools", "executorch", "av", "hypothesis", "pytest"),
+)
+"""What a development environment has beside the SDK, and what takes most of the time."""
 
 
 def test_the_hook_lies_where_its_entry_point_says() -> None:
@@ -36,11 +41,7 @@ def test_a_frozen_program_predicts(tmp_path: Path) -> None:
         *(sys.executable, "-m", "PyInstaller", "photo.py", "--onedir", "--noconfirm"),
         *("--additional-hooks-dir", hook_folders()[0], "--log-level", "ERROR"),
         *("--paths", str(Path(mf2_edge.__file__).parents[1])),
-        *(
-            part
-            for name in ("torch", "tensorflow", "matplotlib")
-            for part in ("--exclude-module", name)
-        ),
+        *(part for name in NOT_NEEDED for part in ("--exclude-module", name)),
     ]
     subprocess.run(command, cwd=tmp_path, check=True)
     program = tmp_path / "dist" / "photo" / "photo"
