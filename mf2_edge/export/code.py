@@ -87,10 +87,12 @@ def binding_files(platform: str) -> dict[str, Path]:
 
 
 def copy_files(files: dict[str, Path], folder: Path) -> None:
-    """Copy each file into `folder`, under its key."""
+    """Copy each file into `folder`, under its key; a program stays one."""
     for name, source in files.items():
         with replacing(folder / name) as partial:
             shutil.copyfile(source, partial)
+            if programs := source.stat().st_mode & 0o111:
+                partial.chmod(partial.stat().st_mode | programs)
 
 
 def _walk(root: Path, names: tuple[str, ...]) -> Iterator[tuple[str, Path]]:

@@ -61,6 +61,8 @@ PLATFORMS: Final = {
             "build.gradle.kts",
             "gradle.properties",
             "gradle",
+            "gradlew",
+            "gradlew.bat",
             "README.md",
             "core/build.gradle.kts",
             "core/src/main",

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 from xml.etree import ElementTree
@@ -16,7 +17,7 @@ import pytest
 from numpy.typing import NDArray
 
 from mf2_edge.bench.measure.import_report import import_report
-from mf2_edge.bundle.loader import load_bundle
+from mf2_edge.bundle.loader import list_bundles, load_bundle
 from tests.helpers.bindings.kotlin_android import (
     README,
     RESOURCES,
@@ -39,7 +40,9 @@ from tests.helpers.bindings.replay import DETECTORS, ROOT, litert_library
 from tests.helpers.make_tiny_bundle import FOLDER as TINY
 from tests.helpers.samples import astronaut
 
-LEAST_TESTS: Final = 25
+LEAST_TESTS: Final = 26
+WRAPPER_SHA256: Final = "55243ef57851f12b070ad14f7f5bb8302daceeebc5bce5ece5fa6edb23e1145c"
+"""Of gradle-wrapper.jar, as Gradle publishes it for 9.4.0 and 9.4.1."""
 ANDROID: Final = "{http://schemas.android.com/apk/res/android}"
 MISSING: Final = missing_for_kotlin() or (
     None if litert_library() else "ai-edge-litert is not installed"
@@ -162,6 +165,51 @@ def test_versions_are_those_of_the_catalogue() -> None:
     assert {name: pinned.get(name, version) for name, version in named} == dict(named)
     stubbed = {name for name, _ in named}
     assert set(pinned) - stubbed == set(), "libraries that neither README nor stubs know"
+
+
+def test_the_wrapper_is_gradle_s_own_and_checks_what_it_fetches(tmp_path: Path) -> None:
+    """Its archive is the one that Gradle published; another in its place is not unpacked."""
+    own = KOTLIN / "gradle" / "wrapper"
+    jar = (own / "gradle-wrapper.jar").read_bytes()
+    assert sha256(jar).hexdigest() == WRAPPER_SHA256
+    told = (own / "gradle-wrapper.properties").read_text()
+    [version] = re.findall(r"gradle-([\d.]+)-bin\.zip$", told, re.MULTILINE)
+    assert f"Gradle {version}" in README.read_text()
+    assert f"Gradle {version}" in (ROOT / "NOTICE").read_text()
+    assert re.search(r"^distributionSha256Sum=[0-9a-f]{64}$", told, re.MULTILINE)
+    assert os.access(KOTLIN / "gradlew", os.X_OK)
+    if shutil.which("java") is None:
+        pytest.skip("no java: the wrapper itself did not run")
+    copied = tmp_path / "gradle" / "wrapper"
+    shutil.copytree(own, copied)
+    shutil.copy(KOTLIN / "gradlew", tmp_path)
+    other = tmp_path / "other.zip"
+    other.write_bytes(b"another distribution")
+    changed = re.sub(r"(?m)^distributionUrl=.*", f"distributionUrl={other.as_uri()}", told)
+    (copied / "gradle-wrapper.properties").write_text(changed)
+    environment = os.environ | {"GRADLE_USER_HOME": str(tmp_path / "home")}
+    done = subprocess.run(
+        [tmp_path / "gradlew", "--version"],
+        env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode != 0
+    assert "Verification of Gradle distribution failed" in done.stdout + done.stderr
+
+
+def test_an_app_may_run_where_the_library_and_the_models_do() -> None:
+    """`minSdk` of every module, the README's among them, is at least what each file needs."""
+    modules = {path: path.read_text() for path in KOTLIN.glob("*/build.gradle.kts")}
+    levels = {int(n) for text in modules.values() for n in re.findall(r"minSdk = (\d+)", text)}
+    [level] = levels
+    assert f"minSdk {level} or more" in README.read_text()
+    needed = [
+        int(artifact.minimum_os["android"])
+        for name in list_bundles()
+        for artifact in load_bundle(name).manifest.artifacts
+        if artifact.format in ("tflite", "executorch")
+    ]
+    assert needed
+    assert max(needed) <= level
 
 
 def test_gradle_files_name_what_there_is() -> None:
