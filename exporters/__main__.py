@@ -74,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
         help="accept .pte files with operators outside the delegate",
     )  # fmt: skip
     parser.add_argument(
-        "--ios", help="oldest iOS for coreml (default: minimum_os of --metadata, else 17)"
+        "--ios", help="oldest iOS for coreml (default: the lowest that the precision allows)"
     )
     parser.add_argument(
         "--calibration", type=Path, required=True, help="JSON of `python -m distill calibrate`"

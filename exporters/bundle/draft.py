@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from exporters.bundle.metadata import Metadata, card_spec
 from exporters.bundle.provenance import make_provenance
-from exporters.formats.coreml.convert import DEFAULT_IOS, minimum_systems
+from exporters.formats.coreml.convert import lowest_ios, minimum_systems
 from exporters.formats.spec import ExportFormat
 from mf2_edge.bundle.manifest import SCHEMA_VERSION
 from mf2_edge.bundle.schema import (
@@ -48,7 +48,7 @@ class ExportRequest:
     reliability: ReliabilitySpec | None = None
     """F1 and recall of each label, in the laboratory and in the world."""
     ios: str | None = None
-    """Oldest iOS for Core ML, instead of the one in `metadata`."""
+    """Oldest iOS for Core ML; None takes the lowest that the precision allows."""
     partial: bool = False
     """Whether operators may stay outside a delegate."""
 
@@ -96,10 +96,6 @@ def draft_manifest(request: ExportRequest, checkpoint: Checkpoint) -> Manifest:
 
 
 def _artifact(request: ExportRequest, row: ExportFormat) -> ArtifactSpec:
-    minimum_os = request.metadata.minimum_os.get(row.format, {})
-    if "coreml" in (row.format, row.delegate):
-        ios = request.ios or request.metadata.minimum_os.get("coreml", {}).get("ios", DEFAULT_IOS)
-        minimum_os = minimum_systems(ios, row.precision)
     stem = "-".join(filter(None, (request.metadata.name, row.precision, row.variant)))
     return ArtifactSpec(
         file=f"{stem}{row.suffix}",
@@ -111,5 +107,16 @@ def _artifact(request: ExportRequest, row: ExportFormat) -> ArtifactSpec:
         delegate=row.delegate,
         bytes=1,
         sha256="0" * 64,
-        minimum_os=minimum_os,
+        minimum_os=_minimum_os(request, row),
     )
+
+
+def _minimum_os(request: ExportRequest, row: ExportFormat) -> dict[str, str]:
+    """Oldest systems that run a file of `row`: those of its operations, and of its runtime."""
+    of_runtime = request.metadata.minimum_os.get(row.format, {})
+    if "coreml" not in (row.format, row.delegate):
+        return of_runtime
+    systems = minimum_systems(request.ios or lowest_ios(row.precision), row.precision)
+    if float(systems["ios"]) < float(of_runtime.get("ios", 0)):
+        return minimum_systems(of_runtime["ios"], row.precision)
+    return systems

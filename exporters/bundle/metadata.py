@@ -60,7 +60,7 @@ class Metadata(_Part, frozen=True, kw_only=True):
     experimental: tuple[Text, ...] = ()
     """Action Units that could not be shown reliable; users ask for them expressly."""
     minimum_os: dict[str, dict[str, str]] = {}
-    """Oldest systems that run it, by format."""
+    """Oldest systems of a format's runtime; Core ML's follow from the precision."""
 
 
 _T = TypeVar("_T")

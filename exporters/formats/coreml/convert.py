@@ -24,10 +24,17 @@ if TYPE_CHECKING:
 
     from mf2_edge.bundle.schema import Manifest, Precision, PreprocessingSpec
 
-DEFAULT_IOS: Final = "17"
-
 _MACOS: Final = {"15": "12.0", "16": "13.0", "17": "14.0", "18": "15.0"}
 """macOS that reads the ML programs of an iOS."""
+
+
+def lowest_ios(precision: Precision) -> str:
+    """The oldest iOS whose operations a network of `precision` can be written in.
+
+    Below iOS 17 PReLU takes its slopes in the type of its input only, so those of an fp16 file are
+    rounded to float16; other layers are written alike for each.
+    """
+    return str(OLDEST_IOS) if precision == "int8" else min(_MACOS, key=int)
 
 
 def minimum_systems(ios: str, precision: Precision = "fp16") -> dict[str, str]:

@@ -56,7 +56,7 @@ def test_the_manifest_tells_the_formats_apart(bundle: Bundle) -> None:
     assert bundle.manifest.schema_version == "2.0"
     coreml = bundle.select("coreml")
     assert coreml.file == "mf2-edge-base-fp16.mlpackage.zip"
-    assert coreml.minimum_os == {"ios": "17.0", "macos": "14.0"}
+    assert coreml.minimum_os == {"ios": "15.0", "macos": "12.0"}
     for artifact in bundle.manifest.artifacts:
         figures = artifact.parity
         assert figures is not None
