@@ -73,6 +73,13 @@ class FaceStateAnalyzer:
         self.num_threads = num_threads
         self.detector = detector or YuNetDetector(num_threads=num_threads)
 
+    def __repr__(self) -> str:
+        manifest, artifact = self.bundle.manifest, self.artifact
+        return (
+            f"<FaceStateAnalyzer {manifest.name} {manifest.version}, "
+            f"{artifact.format} {artifact.precision}>"
+        )
+
     @property
     def units(self) -> tuple[str, ...]:
         """The Action Units of the results, in the manifest's order."""

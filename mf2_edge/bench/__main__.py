@@ -1,10 +1,10 @@
-"""`python -m mf2_edge.bench`."""
+"""`python -m mf2_edge.bench` is the command `mf2-edge bench`."""
 
 from __future__ import annotations
 
 import sys
 
-from mf2_edge.bench.command import main
+from mf2_edge.cli.main import main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(["bench", *sys.argv[1:]]))

@@ -7,11 +7,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
-
-from mf2_edge.bench.options import add_arguments
-from mf2_edge.errors import Mf2EdgeError
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from mf2_edge.bench.estimate.devices import Device
@@ -20,24 +16,7 @@ if TYPE_CHECKING:
     from mf2_edge.bundle.loader import Bundle
     from mf2_edge.bundle.schema import ArtifactSpec
 
-_EXIT_CUT_SHORT, _EXIT_USAGE, _EXIT_INTERRUPTED = 1, 2, 130
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """`python -m mf2_edge.bench`; returns the exit code, as `mf2-edge` does."""
-    parser = argparse.ArgumentParser(
-        prog="python -m mf2_edge.bench",
-        description="Latency of a bundle's files on a device, beside their accuracy.",
-    )
-    add_arguments(parser)
-    try:
-        return run(parser.parse_args(arguments))
-    except Mf2EdgeError as error:
-        print(f"mf2-edge: {error}", file=sys.stderr)
-        return _EXIT_USAGE
-    except KeyboardInterrupt:
-        print("mf2-edge: interrupted", file=sys.stderr)
-        return _EXIT_INTERRUPTED
+_EXIT_CUT_SHORT: Final = 1
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -219,9 +198,7 @@ def _keep(arguments: argparse.Namespace, results: list[Result]) -> None:
         for figure in published_figures()
         if (figure.device, figure.format, figure.precision) in kinds
     ]
-    print(text_tables(results))
-    if published:
-        print("\n" + published_table(published))
+    # The files first: who reads the tables may go before their end.
     if arguments.json is not None:
         write_reports(arguments.json, reports)
     if arguments.html is not None:
@@ -229,6 +206,9 @@ def _keep(arguments: argparse.Namespace, results: list[Result]) -> None:
     if arguments.save is not None:
         for path in save_reports(arguments.save, told):
             print(f"mf2-edge: wrote {path}", file=sys.stderr)
+    print(text_tables(results))
+    if published:
+        print("\n" + published_table(published))
 
 
 def _print_errors(devices: list[Device]) -> int:

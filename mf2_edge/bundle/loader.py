@@ -36,6 +36,9 @@ SUMS: Final = "SHA256SUMS"
 LARGEST_MANIFEST: Final = 4_000_000
 """Bytes; those that ship have some tens of thousands."""
 
+_FAMILY: Final = "mf2-edge-"
+"""What the names of all bundles that ship begin with."""
+
 _SHIPPED: Final = Path(__file__).parents[1] / "bundles"
 
 
@@ -150,7 +153,8 @@ def load_bundle(
 ) -> Bundle:
     """Read the manifest of a bundle: by the name of one that ships, or by its folder.
 
-    None is the default bundle. Anything with a separator, and every `Path`, is a folder.
+    None is the default bundle. `m` is `mf2-edge-m` where no folder has that name. Anything with a
+    separator, and every `Path`, is a folder.
     `sha256_of_manifest` pins the bundle: the manifest vouches for every other file.
 
     Raises BundleError if there is none, ManifestError if its manifest is not valid, ChecksumError
@@ -162,9 +166,11 @@ def load_bundle(
         with open_regular(file) as stream:
             data = stream.read(LARGEST_MANIFEST + 1)
     except (OSError, ValueError) as error:
-        said = getattr(error, "strerror", None) or error
+        said = f"{file}: cannot be read ({getattr(error, 'strerror', None) or error})"
+        if folder.name == name_or_path and isinstance(error, FileNotFoundError):
+            said = f"{folder}: no bundle of that name, and no folder with a {MANIFEST}"
         raise BundleError(
-            f"{file}: cannot be read ({said}); expected a bundle's folder, or one of the "
+            f"{said}; expected a bundle's folder, or one of the "
             f"bundles that ship: {', '.join(list_bundles()) or 'none here'}"
         ) from error
     if len(data) > LARGEST_MANIFEST:
@@ -189,7 +195,10 @@ def _json_ready(part: object) -> Any:
 
 
 def _folder(name_or_path: str | Path) -> Path:
-    path = Path(name_or_path)
-    is_name = isinstance(name_or_path, str) and len(path.parts) == 1 and path.name == name_or_path
-    shipped = _SHIPPED / path
-    return shipped if is_name and is_folder(shipped) else path
+    path, shipped = Path(name_or_path), list_bundles()
+    if name_or_path in shipped:
+        return _SHIPPED / path
+    short = f"{_FAMILY}{name_or_path}"
+    if isinstance(name_or_path, str) and short in shipped and not is_folder(path):
+        return _SHIPPED / short
+    return path

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from mf2_edge.bench.command import main
 from mf2_edge.bench.errors import BenchError, PhoneError, PhoneLostError
 from mf2_edge.bench.measure.adb import attached_phone
 from mf2_edge.bench.measure.android import measure_android, read_turn
 from mf2_edge.bench.report import Report
 from mf2_edge.bundle.loader import load_bundle
+from tests.bench.bench_command import main
 from tests.helpers.make_tiny_bundle import FOLDER
 
 FAKE = Path(__file__).parents[1] / "helpers" / "fake_adb.py"

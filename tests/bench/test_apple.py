@@ -15,7 +15,6 @@ from typing import Any
 
 import pytest
 
-from mf2_edge.bench.command import main
 from mf2_edge.bench.errors import BenchError, PhoneError
 from mf2_edge.bench.measure.apple import (
     Iphone,
@@ -25,6 +24,7 @@ from mf2_edge.bench.measure.apple import (
     read_devices,
 )
 from mf2_edge.bundle.loader import load_bundle
+from tests.bench.bench_command import main
 from tests.helpers.make_tiny_bundle import FOLDER
 
 

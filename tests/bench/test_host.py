@@ -10,7 +10,6 @@ import msgspec
 import numpy as np
 import pytest
 
-from mf2_edge.bench.command import main
 from mf2_edge.bench.errors import ReportError
 from mf2_edge.bench.estimate.graph_work import read_work
 from mf2_edge.bench.measure.machine import energy_between, noise
@@ -18,6 +17,7 @@ from mf2_edge.bench.render.page import page
 from mf2_edge.bench.render.table import Result
 from mf2_edge.bench.report import Report, read_report
 from mf2_edge.bundle.loader import load_bundle
+from tests.bench.bench_command import main
 from tests.helpers.make_tiny_bundle import FOLDER, HEADS, SIZE
 
 

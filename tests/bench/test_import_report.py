@@ -10,11 +10,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mf2_edge.bench.command import main
 from mf2_edge.bench.errors import ReportError
 from mf2_edge.bench.estimate.devices import find_device
 from mf2_edge.bench.measure.import_report import import_report
 from mf2_edge.bundle.loader import load_bundle
+from tests.bench.bench_command import main
 from tests.helpers.make_tiny_bundle import FOLDER
 
 BUNDLE = load_bundle(FOLDER)

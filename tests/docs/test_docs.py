@@ -48,7 +48,6 @@ def test_the_stream_page_prints_what_it_says(
 ) -> None:
     first, then = blocks("docs/stream.md", "python")
     expected = "".join(blocks("docs/stream.md", "text"))
-    (tmp_path / "mf2_edge").symlink_to(ROOT / "mf2_edge")
     monkeypatch.chdir(tmp_path)
     output, names = io.StringIO(), dict[str, object]()
     with contextlib.redirect_stdout(output):

@@ -59,9 +59,9 @@ def find_device(name: str) -> Device:
     if asked in by_name:
         return by_name[asked]
     near = get_close_matches(asked, [HOST, *by_name], n=1, cutoff=0.5)
-    suggestion = f"; did you mean {near[0]}?" if near else ""
+    suggestion = f"did you mean {near[0]}? " if near else ""
     raise UnknownDeviceError(
-        f"unknown device {name!r}{suggestion} Known: {HOST}, "
+        f"unknown device {name!r}; {suggestion}expected one of {HOST}, "
         f"{', '.join(device.name for device in known_devices())}, and iphone, android or pixel for "
         "whichever is attached"
     )

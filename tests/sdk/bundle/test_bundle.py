@@ -41,6 +41,8 @@ def test_folder_may_be_given_as_text(folder: Path) -> None:
 def test_unknown_bundle_names_what_there_is(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match="expected a bundle's folder, or one of the bundles"):
         load_bundle("no-such-bundle")
+    with pytest.raises(BundleError, match=r"^nobody: no bundle of that name, and no folder with"):
+        load_bundle("nobody")
     with pytest.raises(BundleError, match=r"manifest\.json: cannot be read"):
         load_bundle(tmp_path)
 
@@ -48,6 +50,16 @@ def test_unknown_bundle_names_what_there_is(tmp_path: Path) -> None:
 def test_shipped_bundles_can_be_loaded_by_name() -> None:
     for name in list_bundles():
         assert load_bundle(name).manifest.name == name
+        short = name.removeprefix("mf2-edge-")
+        assert load_bundle(short) == load_bundle(name)
+
+
+def test_a_folder_goes_before_a_short_name(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(folder, tmp_path / "m")
+    monkeypatch.chdir(tmp_path)
+    assert load_bundle("m").manifest.name == "tiny"
 
 
 def test_missing_file(folder: Path) -> None:

@@ -264,6 +264,21 @@ def test_reader_that_closes_the_pipe() -> None:
     assert "BrokenPipe" not in error
 
 
+def test_a_reader_that_closes_the_pipe_of_the_bench(tmp_path: Path) -> None:
+    """Under its longer name, too; the files that were asked for are there."""
+    page = tmp_path / "page.html"
+    words = ("mf2_edge.bench", "--device", "iphone", "--html", page)
+    with subprocess.Popen(
+        [sys.executable, "-m", *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.stderr is not None
+        assert process.stderr.read() == b""
+    assert process.returncode == 0
+    assert page.stat().st_size > 1000
+
+
 def test_ctrl_c(tmp_path: Path) -> None:
     process = _start("predict", *[ASTRONAUT] * 2000, "--jsonl")
     assert process.stdout is not None

@@ -44,6 +44,10 @@ def test_a_drawing_knows_the_order_of_colours(face: FaceState) -> None:
     assert (one == other).all()
 
 
+def test_an_analyzer_says_what_it_runs(analyzer: FaceStateAnalyzer) -> None:
+    assert repr(analyzer) == "<FaceStateAnalyzer tiny 1, tflite fp32>"
+
+
 def test_texts_are_short_and_say_what_was_found(face: FaceState) -> None:
     text = repr(face)
     assert len(text) < 200
