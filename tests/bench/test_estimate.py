@@ -170,7 +170,13 @@ def test_several_devices_show_all_bundles_and_no_file_that_is_not_there(
     html = page.read_text()
     for device in ("iPhone 13", "Samsung Galaxy S24"):
         assert f"<h2>{device}</h2>" in html
-    assert "<svg" in html
+    assert "<h1>Latency on iPhone 13 and Samsung Galaxy S24</h1>" in html
+    # A desk and a phone see a picture each, of one width of text.
+    assert re.findall(r'class="on-(\w+)"><svg viewBox="0 0 (\d+) ', html)[:2] == [
+        ("desk", "640"),
+        ("phone", "340"),
+    ]
+    assert len(set(re.findall(r' id="([^"]+)"', html))) == len(re.findall(r' id="[^"]+"', html))
 
 
 @pytest.mark.parametrize(

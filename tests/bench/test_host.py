@@ -85,8 +85,8 @@ def test_the_page_needs_no_network_and_can_be_read_aloud(
     assert "<script" not in html
     assert "prefers-color-scheme: dark" in html
     assert html.count('scope="col"') == 11 + html.count('class="accuracy"') * 2
-    assert 'role="img" aria-labelledby="front0-t front0-d"' in html
-    assert "tflite fp32:" in html.split('<desc id="front0-d">')[1].split("</desc>")[0]
+    assert 'role="img" aria-labelledby="front0-desk-t front0-desk-d"' in html
+    assert "tflite fp32:" in html.split('<desc id="front0-phone-d">')[1].split("</desc>")[0]
     # Nothing of a report gets into the page as markup.
     odd = msgspec.structs.replace(reports[0], method="<script>alert(1)</script>")
     assert "<script" not in page([Result(load_bundle(FOLDER), (odd,))])

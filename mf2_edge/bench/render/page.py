@@ -9,7 +9,7 @@ from typing import Final
 
 from mf2_edge.bench.errors import ReportError
 from mf2_edge.bench.estimate.published import Figure
-from mf2_edge.bench.render.pareto import front_svg
+from mf2_edge.bench.render.pareto import front
 from mf2_edge.bench.render.table import (
     Line,
     Result,
@@ -25,7 +25,8 @@ from mf2_edge.report import html
 _STYLE: Final = """
 th, td { white-space: nowrap; }
 li { overflow-wrap: anywhere; }
-svg { width: 100%; min-width: 34rem; max-width: 52rem; height: auto; }
+svg { width: 100%; max-width: 52rem; height: auto; }
+.on-phone { display: none; }
 svg { font-size: 12px; fill: var(--ink); }
 .axis, .bar, .front { fill: none; stroke: var(--soft); }
 .grid { stroke: var(--line); }
@@ -36,6 +37,14 @@ svg { font-size: 12px; fill: var(--ink); }
 td:nth-child(2), td:nth-child(3), .accuracy th { white-space: normal; }
 .accuracy tbody th { min-width: 9rem; }
 .accuracy thead th { min-width: 5rem; vertical-align: bottom; }
+@media (max-width: 40rem) {
+  .on-desk { display: none; }
+  .on-phone { display: block; }
+  table { font-size: .75rem; }
+  thead th, tbody th, td { white-space: normal; padding-right: .3rem; }
+  .accuracy tbody th { min-width: 7rem; }
+  .accuracy thead th { min-width: 3.5rem; }
+}
 """
 
 
@@ -54,7 +63,8 @@ def write_page(path: Path, results: Sequence[Result], published: Sequence[Figure
 def page(results: Sequence[Result], published: Sequence[Figure] = ()) -> str:
     """The HTML: a section a device with all bundles, then accuracy, a row a metric."""
     devices = by_device(results)
-    title = f"Latency on {' and '.join(devices)}"
+    *others, last = devices
+    title = f"Latency on {', '.join(others)} and {last}" if others else f"Latency on {last}"
     main = "".join(_device(n, *told) for n, told in enumerate(devices.items()))
     main += _accuracy(results) + _published(published)
     bundles = {result.bundle.manifest.name: result.bundle for result in results}
@@ -75,8 +85,7 @@ def _device(number: int, name: str, lines: Sequence[Line]) -> str:
     return f"""<section><h2>{escape(name)}</h2>
 {figures}
 <h3>Accuracy and latency</h3>
-<p>Filled: measured. Hollow, with a bar for the interval: estimated, not measured.</p>
-<div class="wide">{front_svg(lines, f"front{number}")}</div>
+{front(lines, f"front{number}")}
 <details><summary>How each row was obtained</summary><ul>
 {told}
 </ul></details></section>

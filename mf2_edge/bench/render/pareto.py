@@ -1,4 +1,4 @@
-"""The accuracy/latency front as an inline SVG: p50 across, one accuracy figure up."""
+"""The accuracy/latency front as inline SVG, for a desk and for a phone: p50 across, accuracy up."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import Final
 
 from mf2_edge.bench.render.table import Line
 
-WIDTH, HEIGHT = 640, 320
+WIDE, NARROW, HEIGHT = 640, 340, 320
+"""Pixels of the picture; the narrow one fits a phone held upright at the size of its text."""
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 24, 20, 52
 
 Scale = Callable[[float], float]
@@ -27,23 +28,32 @@ SHAPES: Final = {
 """What is known by measuring is filled; an estimate is hollow, with a bar for its interval."""
 
 
-def front_svg(lines: Sequence[Line], name: str = "front") -> str:
-    """The picture, or a sentence that says why there is none; `name` begins its ids.
+def front(lines: Sequence[Line], name: str) -> str:
+    """Both pictures, of which a page shows one, or a sentence that says why there is none.
 
-    The accuracy is that which most rows have. Readable without colour: points bear names, estimates
-    are hollow.
+    `name` begins their ids. The accuracy is that which most rows have. Readable without colour:
+    points bear names, estimates are hollow.
     """
     held = Counter(judged.name for line in lines for judged in line.judged)
     axis = held.most_common(1)[0][0] if held else ""
     points = [(line, *point) for line in lines if (point := _point(line, axis)) is not None]
     if not points:
         return "<p>No picture: no row has both a latency and a measured accuracy.</p>"
+    return (
+        f"<p>Up: {escape(axis)}. Filled: measured. Hollow, with a bar for the interval: estimated, "
+        "not measured.</p>\n"
+        f'<div class="on-desk">{_svg(points, f"{name}-desk", WIDE)}</div>\n'
+        f'<div class="on-phone">{_svg(points, f"{name}-phone", NARROW)}</div>'
+    )
+
+
+def _svg(points: Sequence[tuple[Line, float, float]], name: str, width: int) -> str:
     low, high = _decades([line for line, *_ in points])
     bottom, top = _bounds([accuracy for *_, accuracy in points])
 
     def x(ms: float) -> float:
         part = (log10(ms) - low) / (high - low)
-        return _LEFT + part * (WIDTH - _LEFT - _RIGHT)
+        return _LEFT + part * (width - _LEFT - _RIGHT)
 
     def y(accuracy: float) -> float:
         return HEIGHT - _BOTTOM - (accuracy - bottom) / (top - bottom) * (HEIGHT - _TOP - _BOTTOM)
@@ -53,18 +63,19 @@ def front_svg(lines: Sequence[Line], name: str = "front") -> str:
         for line, ms, accuracy in points
     )
     parts = [
-        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-labelledby="{name}-t {name}-d">',
+        f'<svg viewBox="0 0 {width} {HEIGHT}" role="img" aria-labelledby="{name}-t {name}-d">',
         f'<title id="{name}-t">Accuracy against latency</title>',
         f'<desc id="{name}-d">{escape(told)}</desc>',
-        *_axes(low, high, bottom, top, axis, x, y),
+        *_axes(low, high, bottom, top, x, y),
     ]
-    best = sorted(points, key=lambda point: (point[1], -point[2]))
-    front = [p for i, p in enumerate(best) if all(p[2] > q[2] for q in best[:i])]
-    if len(front) > 1:
-        path = " ".join(f"{x(ms):.1f},{y(accuracy):.1f}" for _, ms, accuracy in front)
+    ordered = sorted(points, key=lambda point: (point[1], -point[2]))
+    best = [p for i, p in enumerate(ordered) if all(p[2] > q[2] for q in ordered[:i])]
+    if len(best) > 1:
+        path = " ".join(f"{x(ms):.1f},{y(accuracy):.1f}" for _, ms, accuracy in best)
         parts.append(f'<polyline class="front" points="{path}"/>')
     for line, ms, accuracy in points:
-        parts += _mark(line, x(ms), y(accuracy), x)
+        left = x(ms) > width / 2  # to the right of it the name would leave the picture
+        parts += _mark(line, x(ms), y(accuracy), x, left=left)
     return "\n".join([*parts, "</svg>"])
 
 
@@ -97,11 +108,9 @@ def _label(line: Line) -> str:
     return f"{model.bundle} {model.format} {model.precision}"
 
 
-def _axes(
-    low: float, high: float, bottom: float, top: float, axis: str, x: Scale, y: Scale
-) -> list[str]:
-    base = HEIGHT - _BOTTOM
-    parts = [f'<path class="axis" d="M{_LEFT} {_TOP}V{base}H{WIDTH - _RIGHT}"/>']
+def _axes(low: float, high: float, bottom: float, top: float, x: Scale, y: Scale) -> list[str]:
+    base, end = HEIGHT - _BOTTOM, x(10.0**high)
+    parts = [f'<path class="axis" d="M{_LEFT} {_TOP}V{base}H{end:.1f}"/>']
     for power in range(int(low), int(high) + 1):
         for step in (1, 2, 5):
             ms = step * 10.0**power
@@ -116,25 +125,22 @@ def _axes(
         parts.append(
             f'<text x="{_LEFT - 8}" y="{y(value) + 4:.1f}" text-anchor="end">{value:.3f}</text>'
         )
-    middle = (_LEFT + WIDTH - _RIGHT) / 2
-    parts.append(
-        f'<text x="{middle}" y="{HEIGHT - 10}" text-anchor="middle">p50 of the network, ms</text>'
-    )
-    parts.append(f'<text x="{_LEFT + 6}" y="{_TOP - 6}">{escape(axis)}</text>')
+    middle = (_LEFT + end) / 2
+    place = f'x="{middle:.1f}" y="{HEIGHT - 10}" text-anchor="middle"'
+    parts.append(f"<text {place}>p50 of the network, ms</text>")
     return parts
 
 
-def _mark(line: Line, x: float, y: float, scale: Scale) -> list[str]:
+def _mark(line: Line, x: float, y: float, scale: Scale, *, left: bool) -> list[str]:
     shape, latency = SHAPES[line.report.provenance], line.report.network
     parts = []
     if latency is not None and latency.low and latency.high:
-        left, right = scale(latency.low), scale(latency.high)
-        parts.append(f'<path class="bar" d="M{left:.1f} {y:.1f}H{right:.1f}"/>')
+        low, high = scale(latency.low), scale(latency.high)
+        parts.append(f'<path class="bar" d="M{low:.1f} {y:.1f}H{high:.1f}"/>')
     if shape == "square":
         parts.append(f'<rect class="mark" x="{x - 5:.1f}" y="{y - 5:.1f}" width="10" height="10"/>')
     else:
         parts.append(f'<circle class="mark {shape}" cx="{x:.1f}" cy="{y:.1f}" r="6"/>')
-    left = x > WIDTH * 0.6  # there the name would leave the picture
     place = f'x="{x - 10:.1f}" text-anchor="end"' if left else f'x="{x + 10:.1f}"'
     parts.append(f'<text class="name" {place} y="{y - 8:.1f}">{escape(_label(line))}</text>')
     return parts
