@@ -17,6 +17,7 @@ from __future__ import annotations
 from copy import copy
 from dataclasses import replace
 from math import atan2, ceil, hypot, pi, radians
+from numbers import Integral
 from typing import Final, Literal, get_args
 
 import numpy as np
@@ -205,7 +206,7 @@ def _check(
         )
     if min_face is not None and fast:
         raise ValueError("min_face and fast: expected one of them; min_face sets the price itself")
-    if max_faces is not None and max_faces < 1:
-        raise ValueError(f"max_faces={max_faces}: expected 1 or more")
+    if max_faces is not None and (not isinstance(max_faces, Integral) or max_faces < 1):
+        raise ValueError(f"max_faces={max_faces!r}: expected a whole number, 1 or more")
     if not 0 <= min_detection_score <= 1:
         raise ValueError(f"min_detection_score={min_detection_score}: expected 0 to 1")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from numbers import Integral
 from threading import Lock
 from typing import Final, Protocol
 from weakref import WeakSet
@@ -87,9 +88,9 @@ if hasattr(os, "register_at_fork"):
 
 
 def check_threads(num_threads: int) -> None:
-    """Raise ValueError for less than one thread, or more than any machine has."""
-    if not 1 <= num_threads <= MOST_THREADS:
-        raise ValueError(f"num_threads={num_threads}: expected 1 to {MOST_THREADS}")
+    """Raise ValueError for what counts no threads: less than one, or more than any machine has."""
+    if not isinstance(num_threads, Integral) or not 1 <= num_threads <= MOST_THREADS:
+        raise ValueError(f"num_threads={num_threads!r}: expected 1 to {MOST_THREADS}")
 
 
 def check_input(x: NDArray[np.float32], shape: tuple[int, ...]) -> None:

@@ -122,6 +122,7 @@ def test_a_stream_tries_one_quarter_a_frame() -> None:
         ({"min_face": float("nan")}, "min_face"),
         ({"min_face": 40, "fast": True}, "one of them"),
         ({"max_faces": 0}, "max_faces"),
+        ({"max_faces": 1.5}, "max_faces=1.5: expected a whole number"),
         ({"min_detection_score": 1.5}, "0 to 1"),
         ({"turned_frames": "some"}, "all, next or none"),
     ],

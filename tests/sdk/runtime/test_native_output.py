@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -92,7 +93,7 @@ def test_the_child_of_a_fork_has_the_real_stderr() -> None:
     assert "INFO: a notice" not in ran.stderr
 
 
-@pytest.mark.parametrize("count", [0, -1, MOST_THREADS + 1, 99_999_999_999_999])
-def test_a_number_of_threads_that_no_machine_has(count: int) -> None:
+@pytest.mark.parametrize("count", [0, -1, 1.5, MOST_THREADS + 1, 99_999_999_999_999])
+def test_a_number_of_threads_that_no_machine_has(count: Any) -> None:
     with pytest.raises(ValueError, match=f"num_threads={count}: expected 1 to {MOST_THREADS}"):
         check_threads(count)
