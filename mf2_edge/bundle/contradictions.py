@@ -81,6 +81,10 @@ def _file_contradictions(model: ModelSpec) -> Iterator[str]:
     for variant in sorted(variant for variant, count in variants.items() if count > 1):
         yield f"$.artifacts: {variant} more than once; expected one file of a kind"
     yield from paths_that_leave(artifact.file for artifact in model.artifacts)
+    for artifact in model.artifacts:
+        for system, version in artifact.minimum_os.items():
+            if version.endswith("\n"):
+                yield f"$.artifacts ({artifact.file}): {system} {version!r} ends with a line break"
 
 
 def paths_that_leave(files: Iterable[str]) -> Iterator[str]:

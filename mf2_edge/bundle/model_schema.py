@@ -32,6 +32,8 @@ Name = Annotated[str, Meta(pattern="^[A-Za-z0-9][A-Za-z0-9._+-]*$")]
 """What is safe in file names, shells and the source code of any language."""
 FilePath = Annotated[str, Meta(pattern="^[A-Za-z0-9][A-Za-z0-9._+/-]*$")]
 """Names with forward slashes between them."""
+OsVersion = Annotated[str, Meta(pattern=r"^[0-9]{1,4}(\.[0-9]{1,4}){0,2}$")]
+"""`17.0` as iOS and macOS count, `26` as Android numbers its interfaces."""
 
 
 class Spec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -190,6 +192,9 @@ class ArtifactSpec(Spec, frozen=True, kw_only=True):
     sha256: Sha256
     """Of the file's bytes, lower-case hexadecimal. A format that is a folder stands in the bundle
     as one `.zip`."""
+    minimum_os: dict[str, OsVersion] = {}
+    """Oldest system that runs it, by `ios`, `macos` or `android` (API level); a system that is not
+    named was not told of."""
 
 
 class ReliabilitySpec(Spec, frozen=True, kw_only=True):

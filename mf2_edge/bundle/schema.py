@@ -145,8 +145,6 @@ class ParitySpec(Spec, frozen=True, kw_only=True):
 class ArtifactSpec(model_schema.ArtifactSpec, frozen=True, kw_only=True):
     """One exported model file, with what was measured of it."""
 
-    minimum_os: dict[str, str] = msgspec.field(default_factory=dict)
-    """Oldest system that runs it, e.g. `{"ios": "17.0", "android": "26"}`."""
     parity: ParitySpec | None = None
     """Measured by the exporter; null where not measured."""
     accuracy: tuple[AccuracySpec, ...] = ()

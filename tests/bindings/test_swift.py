@@ -10,6 +10,7 @@ import plistlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from zipfile import ZipFile
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ from bindings.model_cases import model_cases
 from bindings.swift import fixtures
 from bindings.swift import generate_types as types
 from mf2_edge.bench.measure.device_report import device_report_schema
-from mf2_edge.bundle.loader import load_bundle
+from mf2_edge.bundle.loader import list_bundles, load_bundle
 from mf2_edge.cli.main import main as mf2_edge_main
 
 SWIFT = Path(types.__file__).parent
@@ -170,6 +171,32 @@ def test_the_package_at_the_root_is_that_of_the_binding() -> None:
     assert sorted(paths) == sorted(p.name for p in SOURCES.iterdir())
     assert re.findall(r"platforms: .*", text) == re.findall(r"platforms: .*", own)
     assert text.splitlines()[0] == own.splitlines()[0]
+
+
+def test_systems_are_those_of_the_package_and_the_models() -> None:
+    """What the documents say, what the packages state and what is written in the models agree."""
+    told = re.findall(
+        r"platforms: \[\.iOS\(\.v(\d+)\), \.macOS\(\.v(\d+)\)",
+        (SWIFT / "Package.swift").read_text(),
+    )
+    [(ios, macos)] = told
+    needed = {}
+    for name in list_bundles():
+        bundle = load_bundle(name)
+        artifact = bundle.select("coreml")
+        with ZipFile(bundle.path_of(artifact)) as archive:
+            [file] = (each for each in archive.namelist() if each.endswith(".mlmodel"))
+            tag, version = archive.read(file)[:2]
+        assert tag == 8, "the first field of a Core ML model is its version"
+        needed[name] = {6: "15.0", 7: "16.0", 8: "17.0", 9: "18.0"}[version]
+        assert artifact.minimum_os["ios"] == needed[name], name
+    readme = " ".join((SWIFT / "README.md").read_text().split())
+    assert f"They build for iOS {ios} and macOS {macos};" in readme
+    newest = max(needed.values(), key=float).removesuffix(".0")
+    assert f"need iOS {newest}, as `minimum_os`" in readme
+    troubleshooting = (SWIFT.parents[1] / "docs" / "troubleshooting.md").read_text()
+    assert f"(iOS {newest} for the Core ML models that ship)" in troubleshooting
+    assert min(map(float, needed.values())) >= int(ios)
 
 
 def test_the_privacy_manifest_says_that_nothing_is_collected() -> None:

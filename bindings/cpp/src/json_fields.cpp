@@ -20,6 +20,21 @@ bool is_version(const std::string& text) {
   return std::all_of(text.begin(), minor, is_digit) && std::all_of(minor + 1, text.end(), is_digit);
 }
 
+bool is_os_version(const std::string& text) {
+  int parts = 1;
+  int digits = 0;
+  for (const char letter : text) {
+    if (letter == '.') {
+      if (digits == 0) return false;
+      ++parts;
+      digits = 0;
+    } else if (!is_digit(letter) || ++digits > 4) {
+      return false;
+    }
+  }
+  return digits > 0 && parts <= 3;
+}
+
 static bool is_letter(char letter) {
   return is_digit(letter) || (letter >= 'A' && letter <= 'Z') || (letter >= 'a' && letter <= 'z');
 }

@@ -49,6 +49,7 @@ struct Limits {
 
 bool is_sha256(const std::string& text);
 bool is_version(const std::string& text);
+bool is_os_version(const std::string& text);
 bool is_name(const std::string& text);
 bool is_file_path(const std::string& text);
 

@@ -223,6 +223,7 @@ void read(const Json& json, const std::string& at, ArtifactSpec& made, const Lim
   fields.optional("delegate", made.delegate);
   fields.required("bytes", made.bytes, Limits::above(0));
   fields.required("sha256", made.sha256, Limits::pattern(is_sha256, "^[0-9a-f]{64}$"));
+  fields.optional("minimum_os", made.minimum_os, Limits::pattern(is_os_version, "^[0-9]{1,4}(\\.[0-9]{1,4}){0,2}$"));
   fields.close();
 }
 

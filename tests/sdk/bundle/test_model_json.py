@@ -41,7 +41,7 @@ def test_holds_what_is_computed_with_and_no_more() -> None:
     told = json.loads(TEXT)
     assert set(told["artifacts"][0]) == {
         *("file", "format", "precision", "layout", "input", "io_dtype", "delegate"),
-        *("bytes", "sha256"),
+        *("bytes", "sha256", "minimum_os"),
     }
     assert told["calibration"]["action_units"]["AU12"] == {"scale": 1.5, "bias": 0.155}
     assert told["license"] == "Random weights."
@@ -69,6 +69,8 @@ def test_schema_for_bindings_is_closed_and_complete() -> None:
         (("heads", 0, "output"), 1, "outputs [1, 1, 2, 3]; expected different outputs"),
         (("calibration", "action_units", "AU12", "scale"), 1e-5, "is 1e-05; expected 0.0001"),
         (("artifacts", 0, "file"), "a/../b", "`a/../b` is not a path inside the bundle"),
+        (("artifacts", 0, "minimum_os"), {"ios": "17.x"}, "matching regex '^[0-9]{1,4}"),
+        (("artifacts", 0, "minimum_os"), {"ios": "17.0\n"}, "ends with a line break"),
         (("experimental",), ["AU99"], "['AU99'] are no labels of the head"),
     ],
 )

@@ -181,6 +181,8 @@ struct ArtifactSpec {
   std::int64_t bytes = 0;
   /** Of the file's bytes, lower-case hexadecimal. A format that is a folder stands in the bundle as one `.zip`. */
   std::string sha256;
+  /** Oldest system that runs it, by `ios`, `macos` or `android` (API level); a system that is not named was not told of. */
+  Keyed<std::string> minimum_os;
 };
 
 /** How well one label was predicted on one set of faces. */

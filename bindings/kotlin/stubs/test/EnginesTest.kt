@@ -10,6 +10,7 @@ import java.io.File
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertSame
 import org.junit.jupiter.api.Assertions.assertThrows
+import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 import org.junit.jupiter.api.io.TempDir
 
@@ -34,6 +35,18 @@ class EnginesTest {
             ExecuTorchRunners(folder).open(model(ArtifactFormat.EXECUTORCH))
         }
         assertEquals(setOf("abc.tflite", "abc.executorch"), folder.list()?.toSet())
+    }
+
+    @Test
+    fun aPhoneThatIsTooOldIsToldBeforeAnEngineSeesTheModel() {
+        for (format in listOf(ArtifactFormat.TFLITE, ArtifactFormat.EXECUTORCH)) {
+            val model = ModelFile("new.x", format, bytes, listOf(1, 112, 112, 3), "abc", mapOf("android" to "99"))
+            val runners = if (format == ArtifactFormat.TFLITE) LiteRtRunners(folder) else ExecuTorchRunners(folder)
+            val error = assertThrows(RuntimeUnavailableException::class.java) { runners.open(model) }
+            assertTrue("needs Android's API level 99, and this is 36" in error.message.orEmpty(), error.message)
+            checkSystem(model, 99)
+        }
+        assertEquals(emptyList<String>(), folder.list()?.toList())
     }
 
     @Test

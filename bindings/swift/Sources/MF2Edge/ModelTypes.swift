@@ -394,6 +394,8 @@ public struct ArtifactSpec: Equatable, Sendable {
     public let bytes: Int
     /// Of the file's bytes, lower-case hexadecimal. A format that is a folder stands in the bundle as one `.zip`.
     public let sha256: String
+    /// Oldest system that runs it, by `ios`, `macos` or `android` (API level); a system that is not named was not told of.
+    public let minimumOs: OrderedMap<String>
 }
 
 extension ArtifactSpec {
@@ -408,6 +410,7 @@ extension ArtifactSpec {
         self.delegate = try fields.optional("delegate")?.orNil { try $0.choice(Delegate.self) }
         self.bytes = try fields.required("bytes").whole(above: 0)
         self.sha256 = try fields.required("sha256").text(pattern: #"^[0-9a-f]{64}$"#)
+        self.minimumOs = try fields.optional("minimum_os")?.members { try $0.text(pattern: #"^[0-9]{1,4}(\.[0-9]{1,4}){0,2}$"#) } ?? OrderedMap()
         try fields.close()
     }
 }

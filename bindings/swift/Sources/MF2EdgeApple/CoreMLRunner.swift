@@ -17,11 +17,12 @@ public final class CoreMLRunner: Runner {
     /// `compiled` is the `.mlmodelc` that Xcode makes of a `.mlpackage` in the app's target, or
     /// `MLModel.compileModel(at:)` of one on disk. `artifact` is the bundle's `coreml` artifact.
     ///
-    /// Throws `Mf2EdgeError.bundle` if Core ML cannot load it or it takes no image,
-    /// `.manifest` if it is the model of another bundle.
+    /// Throws `Mf2EdgeError.runtimeUnavailable` if this system is older than the model needs, `.bundle` if
+    /// Core ML cannot load it or it takes no image, `.manifest` if it is the model of another bundle.
     public init(
         compiled: URL, artifact: ArtifactSpec, bundle: ModelBundle, units: MLComputeUnits = .all
     ) throws {
+        try artifact.checkSystem()
         let configuration = MLModelConfiguration()
         configuration.computeUnits = units
         let loaded: MLModel

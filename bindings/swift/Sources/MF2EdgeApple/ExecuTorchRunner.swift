@@ -12,8 +12,10 @@ public final class ExecuTorchRunner: Runner {
 
     /// The bundle's `executorch` artifact, whose bytes are checked first.
     ///
-    /// Throws `Mf2EdgeError.bundle` if ExecuTorch cannot load it, `.checksum` if it is damaged.
+    /// Throws `Mf2EdgeError.runtimeUnavailable` if this system is older than the model needs, `.bundle` if
+    /// ExecuTorch cannot load it, `.checksum` if it is damaged.
     public init(artifact: ArtifactSpec, bundle: ModelBundle) throws {
+        try artifact.checkSystem()
         _ = try bundle.read(artifact)
         let file: URL = bundle.folder.appendingPathComponent(artifact.file)
         let size: InputSpec = bundle.spec.input

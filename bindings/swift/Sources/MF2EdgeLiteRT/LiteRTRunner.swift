@@ -31,8 +31,10 @@ public final class LiteRTRunner: Runner {
 
     /// A bundle's `tflite` artifact with float doors, whose bytes are checked first.
     ///
-    /// Throws `Mf2EdgeError.bundle` if LiteRT cannot read it, `.checksum` if it is damaged.
+    /// Throws `Mf2EdgeError.runtimeUnavailable` if this system is older than the model needs, `.bundle` if
+    /// LiteRT cannot read it, `.checksum` if it is damaged.
     public convenience init(engine: LiteRT, bundle: ModelBundle, artifact: ArtifactSpec) throws {
+        try artifact.checkSystem()
         try self.init(engine: engine, name: artifact.file, model: try bundle.read(artifact))
     }
 

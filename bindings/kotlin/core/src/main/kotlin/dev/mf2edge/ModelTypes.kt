@@ -371,6 +371,8 @@ public data class ArtifactSpec(
     public val bytes: Long,
     /** Of the file's bytes, lower-case hexadecimal. A format that is a folder stands in the bundle as one `.zip`. */
     public val sha256: String,
+    /** Oldest system that runs it, by `ios`, `macos` or `android` (API level); a system that is not named was not told of. */
+    public val minimumOs: Map<String, String>,
 )
 
 internal fun Json.artifactSpec(): ArtifactSpec = struct {
@@ -384,6 +386,7 @@ internal fun Json.artifactSpec(): ArtifactSpec = struct {
         delegate = optional("delegate", null) { orNull { choice(Delegate.entries, Delegate::key) } },
         bytes = required("bytes") { whole(above = 0) },
         sha256 = required("sha256") { text(pattern = Regex("[0-9a-f]{64}")) },
+        minimumOs = optional("minimum_os", emptyMap()) { map { text(pattern = Regex("[0-9]{1,4}(\\.[0-9]{1,4}){0,2}")) } },
     )
 }
 

@@ -60,7 +60,7 @@ internal fun openArtifact(runners: RunnerFactory, bundle: Bundle, artifact: Arti
         Layout.NCHW -> listOf(1, channels, height, width)
     }
     val bytes = bundle.read(artifact)
-    val file = ModelFile(artifact.file, artifact.format, bytes, shape, artifact.sha256)
+    val file = ModelFile(artifact.file, artifact.format, bytes, shape, artifact.sha256, artifact.minimumOs)
     val model = Model.open(runners, file)
     try {
         checkOutputs(model, FloatArray(width * height * channels), bundle.spec, where)

@@ -20,7 +20,7 @@ public interface Runner : AutoCloseable {
 }
 
 /** The bytes of one model, whose sha256 has been checked, and what is known of it. */
-public class ModelFile(
+public class ModelFile @JvmOverloads constructor(
     /** Its path in the bundle, for messages and names of caches. */
     public val name: String,
     /** Which engine reads it. */
@@ -31,6 +31,8 @@ public class ModelFile(
     public val inputShape: List<Int>,
     /** Lower case hexadecimal, of [bytes]. */
     public val sha256: String,
+    /** Oldest system that runs it, as [ArtifactSpec.minimumOs]. */
+    public val minimumOs: Map<String, String> = emptyMap(),
 )
 
 /** An inference engine: turns the bytes of models into runners. */

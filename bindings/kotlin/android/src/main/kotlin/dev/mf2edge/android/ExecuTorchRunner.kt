@@ -33,6 +33,7 @@ public class ExecuTorchRunners @JvmOverloads constructor(
 
     override fun open(model: ModelFile): Runner {
         if (model.format != ArtifactFormat.EXECUTORCH) return others.open(model)
+        checkSystem(model)
         val path = cache.file(model).path
         val module = try {
             OpenModules.load(path, numThreads)

@@ -41,6 +41,7 @@ public class LiteRtRunners @JvmOverloads constructor(
         if (model.format != ArtifactFormat.TFLITE) {
             throw BundleException("${model.name}: LiteRT runs tflite models, not ${model.format.key}")
         }
+        checkSystem(model)
         val tflite = TfliteFile.read(model.bytes, model.name)
         val path = cache.file(model).path
         val compiled = try {

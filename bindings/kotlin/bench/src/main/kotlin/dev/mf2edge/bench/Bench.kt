@@ -88,7 +88,7 @@ public class Bench(
             Layout.NCHW -> listOf(1, channels, height, width)
         }
         val bytes = bundle.read(artifact)
-        return ModelFile(artifact.file, artifact.format, bytes, shape, artifact.sha256)
+        return ModelFile(artifact.file, artifact.format, bytes, shape, artifact.sha256, artifact.minimumOs)
     }
 
     /** Noise: a network's time hangs on the size of its input, not on what it shows. */
