@@ -6,8 +6,8 @@ from typing import Literal
 
 from distill.extended_toml import Part
 
-BACKBONES = ("mobilefacenet", "vit_b_16", "convnext_tiny", "efficientnet_lite0")
-"""What `networks/backbones` can make: the face network; a ViT and CNNs that know ImageNet."""
+BACKBONES = ("mobilefacenet", "face_resnet29", "vit_b_16", "convnext_tiny", "efficientnet_lite0")
+"""What `networks/backbones` can make: two that know faces; a ViT and CNNs that know ImageNet."""
 SHORT = "efficientnet_lite0_short"
 """One more, for phones alone: its map is too coarse for MF²'s tokens."""
 Activation = Literal["prelu", "relu"]
@@ -24,7 +24,8 @@ class NetworkConfig(Part, frozen=True, kw_only=True):
     weights: str | None = None
     """What the backbone starts from; without it, or if it is "", the start is random.
 
-    MobileFaceNet: the .tflite. The others: the state dict of torchvision's network of that name
+    MobileFaceNet: the .tflite. The ResNet: dlib's .dat, or "dlib" for the one of the package
+    face-recognition-models. The others: the state dict of torchvision's network of that name
     (EfficientNet-Lite: of efficientnet-lite-pytorch's) as a file, or "imagenet" for the ImageNet
     weights that are installed: by torchvision in its cache, by a package for EfficientNet-Lite.
     """

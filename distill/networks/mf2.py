@@ -78,7 +78,9 @@ class MF2(FeatureNet):
         units = len(priors)
         super().__init__(backbone, emotions, units, dropout, extra)
         self.level = backbone.level
-        self.attention = UnitAttention(backbone.channels + backbone.width, width, priors)
+        self.attention = UnitAttention(
+            backbone.channels + (backbone.map_channels or backbone.width), width, priors
+        )
         self.whole = nn.Linear(backbone.width, width)
         self.relation = nn.TransformerEncoderLayer(
             width, 4, 2 * width, dropout, activation="gelu", batch_first=True, norm_first=True
@@ -99,8 +101,8 @@ class MF2(FeatureNet):
         _, face = self.emotion.pool(middle)
         deep, unit_vector = self.action_units.pool(middle)
         early, middle = as_map(early), as_map(middle)
-        deep = F.interpolate(deep, MAP_SIDE, mode="bilinear")
-        tokens, attention = self.attention(torch.cat([self.level(middle), self.level(deep)], dim=1))
+        maps = [F.interpolate(self.level(x), MAP_SIDE, mode="bilinear") for x in (middle, deep)]
+        tokens, attention = self.attention(torch.cat(maps, dim=1))
         related = self.relation(torch.cat([self.whole(face)[:, None], tokens], dim=1))
         whole, tokens = related[:, 0], related[:, 1:]
         return GuidedFeatures(

@@ -30,6 +30,10 @@ def make_backbone(recipe: Recipe, weights: str | None) -> Backbone:
             from distill.networks.backbones.efficientnet_short import efficientnet_lite0_short
 
             return efficientnet_lite0_short(recipe.network, weights)
+        case "face_resnet29":
+            from distill.networks.backbones.face_resnet import face_resnet29
+
+            return face_resnet29(recipe.preprocessing, weights, recipe.network.dropout)
         case _:
             from distill.networks.backbones.face import mobilefacenet
 

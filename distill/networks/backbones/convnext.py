@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
-from distill.networks.backbones.parts import Backbone, ChannelNorm, ImageNetInput
+from distill.networks.backbones.parts import Backbone, ChannelNorm, FittedInput
 from distill.networks.backbones.start_weights import fill, torchvision_file, torchvision_models
 from mf2_edge.bundle.schema import PreprocessingSpec
 
@@ -29,7 +29,7 @@ def take_apart(network: ConvNeXt, given: PreprocessingSpec) -> Backbone:
     downsampling: Any = layers[6].get_submodule("1")
     return Backbone(
         trunk={
-            "stem": nn.Sequential(ImageNetInput(given), *layers[0:2]),
+            "stem": nn.Sequential(FittedInput(given), *layers[0:2]),
             "stage2": layers[2:4],
             "stage3": layers[4:6],
         },

@@ -13,7 +13,7 @@ from typing import Any, Final
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from distill.networks.backbones.parts import Backbone, ChannelNorm, ImageNetInput
+from distill.networks.backbones.parts import Backbone, ChannelNorm, FittedInput
 from distill.networks.backbones.start_weights import IMAGENET, fill
 from mf2_edge.bundle.schema import PreprocessingSpec
 from mf2_edge.extras import require
@@ -35,7 +35,7 @@ def efficientnet_lite0(given: PreprocessingSpec, weights: str | None) -> Backbon
     return Backbone(
         trunk={
             "stem": nn.Sequential(
-                ImageNetInput(given, MEAN, STD), network._conv_stem, nn.ReLU6(), *blocks[:3]
+                FittedInput(given, MEAN, STD), network._conv_stem, nn.ReLU6(), *blocks[:3]
             ),
             "stage2": nn.Sequential(*blocks[3:5]),
             "stage3": nn.Sequential(*blocks[5:11]),

@@ -29,13 +29,15 @@ class Backbone:
     """
 
     trunk: dict[str, nn.Module]
-    """"stem", "stage2", "stage3", in order; from an image (N, 3, 112, 112) to 14x14."""
+    """"stem", "stage2", "stage3", in order; from an image (N, 3, 112, 112) to 14x14 or 8x8."""
     branch: dict[str, nn.Module]
     """What each branch copies, in order; the last part pools, to (N, width) or (N, width, 1, 1)."""
     channels: int
     """Of the trunk's map."""
     width: int
-    """Channels of the branch's last map, and values of the vector pooled from it."""
+    """Values of the vector that a branch pools."""
+    map_channels: int = 0
+    """Of the map before that; 0: as many as the vector has values."""
     level: nn.Module = field(default_factory=nn.Identity)
     """What brings maps to a scale that attention over them starts well from; no parameters."""
 
@@ -48,10 +50,10 @@ class ChannelNorm(nn.Module):
         return F.layer_norm(x.permute(0, 2, 3, 1), [x.shape[1]]).permute(0, 3, 1, 2)
 
 
-class ImageNetInput(nn.Module):
-    """Faces as the recipe normalises them -> as a network of ImageNet expects them.
+class FittedInput(nn.Module):
+    """Faces as the recipe normalises them -> as a network trained elsewhere expects them.
 
-    (N, 3, H, W) -> (N, 3, 224, 224), bilinear; mean, std: what the network subtracts from pixels
+    (N, 3, H, W) -> (N, 3, side, side), bilinear; mean, std: what that network subtracts from pixels
     of 0..255 and divides them by.
     """
 
@@ -63,8 +65,10 @@ class ImageNetInput(nn.Module):
         given: PreprocessingSpec,
         mean: Sequence[float] = IMAGENET_MEAN,
         std: Sequence[float] = IMAGENET_STD,
+        side: int = IMAGENET_SIDE,
     ) -> None:
         super().__init__()
+        self.side = side
         before, after = torch.tensor([given.mean, given.std]), torch.tensor([mean, std])
         scale, shift = before[1] / after[1], (before[0] - after[0]) / after[1]
         # The recipe has them, so checkpoints need not.
@@ -73,7 +77,7 @@ class ImageNetInput(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """The same faces, larger."""
-        return F.interpolate(x, IMAGENET_SIDE, mode="bilinear") * self.scale + self.shift
+        return F.interpolate(x, self.side, mode="bilinear") * self.scale + self.shift
 
 
 def leave_out(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from distill.networks.backbones.parts import Backbone, ChannelNorm, ImageNetInput
+from distill.networks.backbones.parts import Backbone, ChannelNorm, FittedInput
 from distill.networks.backbones.start_weights import fill, torchvision_file, torchvision_models
 from mf2_edge.bundle.schema import PreprocessingSpec
 
@@ -55,7 +55,7 @@ def take_apart(network: VisionTransformer, given: PreprocessingSpec) -> Backbone
     first, second = len(layers) // 3, 2 * len(layers) // 3
     return Backbone(
         trunk={
-            "stem": nn.Sequential(ImageNetInput(given), Patches(network)),
+            "stem": nn.Sequential(FittedInput(given), Patches(network)),
             "stage2": nn.Sequential(*layers[:first]),
             "stage3": nn.Sequential(*layers[first:second]),
         },

@@ -16,7 +16,7 @@ from distill.network_config import BACKBONES, SHORT
 from distill.networks.architectures import build_network
 from distill.networks.backbones import convnext, make_backbone, vit
 from distill.networks.backbones.efficientnet_short import efficientnet_lite0_short
-from distill.networks.backbones.parts import IMAGENET_MEAN, IMAGENET_STD, ImageNetInput
+from distill.networks.backbones.parts import IMAGENET_MEAN, IMAGENET_STD, FittedInput
 from distill.networks.backbones.start_weights import torchvision_models
 from distill.networks.mf2 import MF2
 from distill.training.checkpoint import TRAINED, load_network, save_network
@@ -29,6 +29,7 @@ LITE = "efficientnet_lite0"
 CONFIGS = Path(RECIPE).parent
 STAGES = {
     "mobilefacenet": [64, 128, 512, 512],
+    "face_resnet29": [64, 384, 256, 256],
     "vit_b_16": [32, 32, 32, 32],
     "convnext_tiny": [16, 24, 32, 32],
     LITE: [40, 112, 1280, 1280],
@@ -273,7 +274,7 @@ def test_the_gpu_recipes_are_mf2_on_another_backbone(name: str) -> None:
 
 def test_pixels_reach_the_network_as_imagenet_s_do() -> None:
     spec = shipped(LITE).preprocessing
-    white = ImageNetInput(spec)(torch.full((1, 3, 112, 112), (255 - 127.5) / 128))
+    white = FittedInput(spec)(torch.full((1, 3, 112, 112), (255 - 127.5) / 128))
     assert white.shape == (1, 3, 224, 224)
     expected = (255 - np.array(IMAGENET_MEAN)) / np.array(IMAGENET_STD)
     assert white[0, :, 5, 7].numpy() == pytest.approx(expected, abs=1e-5)
