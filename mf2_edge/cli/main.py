@@ -29,6 +29,8 @@ from mf2_edge.errors import Mf2EdgeError, OutputError
 from mf2_edge.io.arguments import path_argument
 
 if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
+
     from mf2_edge.analyzer import FaceStateAnalyzer
 
 _EXIT_INPUT, _EXIT_USAGE, _EXIT_INTERRUPTED = 1, 2, 130
@@ -96,8 +98,18 @@ def _discard_stdout() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
+class Parser(argparse.ArgumentParser):
+    """A parser that says so if its help cannot be written."""
+
+    def _print_message(self, message: str, file: SupportsWrite[str] | None = None) -> None:
+        if message and file is not None and file is sys.stdout:
+            file.write(message)  # argparse would pass over a full disk
+        else:
+            super()._print_message(message, file)
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="mf2-edge", description="Facial state: emotion and FACS Action Units of faces."
     )
     parser.add_argument("--version", action="version", version=f"mf2-edge {__version__}")

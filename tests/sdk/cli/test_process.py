@@ -62,12 +62,13 @@ def test_nohup_stays_in_force() -> None:
         signal.signal(signal.SIGHUP, before)
 
 
+@pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.parametrize("command", [INFO, [*INFO[:3], "--help"], [*INFO[:3], "--version"]])
-def test_a_full_stdout_is_told_without_a_traceback(command: list[str]) -> None:
-    buffered = {key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"}
+def test_a_full_stdout_is_told_without_a_traceback(command: list[str], unbuffered: str) -> None:
+    environment = os.environ | {"PYTHONUNBUFFERED": unbuffered}
     with Path("/dev/full").open("w") as full:
         ran = subprocess.run(
-            command, stdout=full, stderr=subprocess.PIPE, text=True, check=False, env=buffered
+            command, stdout=full, stderr=subprocess.PIPE, text=True, check=False, env=environment
         )
     assert ran.returncode == 2
     assert "No space left" in ran.stderr
