@@ -88,11 +88,14 @@ def _prepare(recipe: Recipe, fold: int | None) -> None:  # noqa: ARG001
 
 
 def _texts(recipe: Recipe, fold: int | None) -> None:  # noqa: ARG001
+    from distill.language.own_texts import make_own_texts
     from distill.language.texts import make_bank
 
     if recipe.texts is None:
         raise ValueError("the recipe has no [texts]: nothing to encode")
     make_bank(recipe, recipe.texts)
+    if recipe.texts.own:
+        make_own_texts(recipe, recipe.texts)
 
 
 def _train(recipe: Recipe, fold: int | None) -> None:

@@ -64,6 +64,8 @@ class TextConfig(Part, frozen=True, kw_only=True):
     """Texts of each level that a step's faces are compared with."""
     weight: float
     """Weight of the alignment losses beside the emotion loss."""
+    own: float = 0.0
+    """Weight of the alignment of each face with its own texts, see `language/own_texts.py`."""
     encoder: str = "all-MiniLM-L6-v2"
     """That, or the folder of another sentence-transformers model."""
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from distill.config import TEXT_WIDTH, Recipe, TextConfig
-from distill.language.encode_text import encode_texts
+from distill.language.encode_text import digest_of, encode_texts
 from distill.mfa.records.schema import Record
 from distill.mfa.records.store import open_store
 from mf2_edge.io.atomic import replacing
@@ -62,14 +62,12 @@ class Texts:
 
 
 def make_bank(recipe: Recipe, texts: TextConfig) -> Path:
-    """Write `text-bank.npz` from the MFA store; kept if it is there already.
+    """Write `text-bank.npz` from the MFA store; kept if it was made of the same texts.
 
     Raises ValueError if the store has no record of the sources that the recipe asks for, or the
     encoder is of another width than MF².
     """
     path = recipe.run_folder / "text-bank.npz"
-    if path.is_file():
-        return path
     with open_store(Path(texts.store)) as store:
         records = [
             record
@@ -83,6 +81,9 @@ def make_bank(recipe: Recipe, texts: TextConfig) -> Path:
             "`python -m distill mfa build` first (docs/mfa.md)"
         )
     sentences, columns = _sentences(records, recipe)
+    digest = digest_of(sentences, columns, texts.encoder)
+    if is_made_of(path, digest):
+        return path
     vectors = encode_texts(sentences, texts.encoder)
     if vectors.shape[1] != TEXT_WIDTH:
         raise ValueError(
@@ -91,8 +92,16 @@ def make_bank(recipe: Recipe, texts: TextConfig) -> Path:
         )
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as partial:
-        np.savez(partial, allow_pickle=False, vectors=vectors, **columns)
+        np.savez(partial, allow_pickle=False, vectors=vectors, made_of=digest, **columns)
     return path
+
+
+def is_made_of(path: Path, digest: str) -> bool:
+    """Whether a file of encoded texts is there and was made of what the digest is of."""
+    if not path.is_file():
+        return False
+    with np.load(path) as saved:
+        return "made_of" in saved and str(saved["made_of"]) == digest
 
 
 def load_bank(path: Path) -> TextBank:
