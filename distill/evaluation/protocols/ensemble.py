@@ -14,10 +14,12 @@ from tqdm import tqdm
 
 from distill.config import Recipe
 from distill.ensemble_config import EnsembleConfig, ViewConfig, load_ensemble
+from distill.evaluation.calibrate import HeldOut
 from distill.evaluation.protocols.out_of_fold import Folds, action_unit_accuracy, pool_folds
-from distill.evaluation.protocols.recipe import emotion_accuracies
+from distill.evaluation.protocols.recipe import part_accuracy, splits
 from distill.faces.batches import Batch, centre_tensor
 from distill.faces.store import FaceStore
+from distill.training.sources import evaluation_stores
 from distill.training.teachers.ensemble import load_members, open_ensemble
 from distill.training.teachers.outputs import Teacher
 from mf2_edge.bundle.schema import AccuracySpec
@@ -56,11 +58,13 @@ def evaluate_teacher(path: Path, out: Path) -> list[TeacherMetrics]:
 
 def _measure(config: EnsembleConfig, members: Sequence[Recipe], seen: ViewConfig) -> TeacherMetrics:
     recipe, ensemble = members[0], open_ensemble(members, seen, None)
-    found = list(
-        emotion_accuracies(
-            recipe, lambda store, rows: _run(ensemble, recipe, store, rows)["emotion"]
-        )
-    )
+    found: list[AccuracySpec] = []
+    for name, store in evaluation_stores(recipe):
+        for split, words in splits(store, recipe, name):
+            rows = store.rows(split)
+            logits = _run(ensemble, recipe, store, rows)
+            part = HeldOut(recipe.data[name].title, store, rows, logits)
+            found += part_accuracy(part, recipe, None, name, words)
     folds = _out_of_fold(members, seen)
     if folds is not None:
         found = [*action_unit_accuracy(recipe, folds), *found]

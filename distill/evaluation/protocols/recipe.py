@@ -72,7 +72,11 @@ def load_calibration(recipe: Recipe) -> CalibrationSpec:
 
 
 def part_accuracy(
-    part: HeldOut, recipe: Recipe, calibration: CalibrationSpec, name: str, words: tuple[str, str]
+    part: HeldOut,
+    recipe: Recipe,
+    calibration: CalibrationSpec | None,
+    name: str,
+    words: tuple[str, str],
 ) -> list[AccuracySpec]:
     """Figures of emotions and units on a part of a data set, as far as it has labels."""
     majority = part.store.majority[part.rows]
@@ -123,9 +127,9 @@ def _recall(right: NDArray[np.bool_]) -> LabelAccuracy:
 
 
 def coded_accuracy(
-    part: HeldOut, recipe: Recipe, calibration: CalibrationSpec, name: str, split: str
+    part: HeldOut, recipe: Recipe, calibration: CalibrationSpec | None, name: str, split: str
 ) -> list[AccuracySpec]:
-    """Mean F1 and mean AUC of units as calibrated, on coded faces.
+    """Mean F1 and mean AUC of units as calibrated, or cut at a logit of 0, on coded faces.
 
     On faces coded twice alone, where some are. Units on which two coders contradict each other are
     left out, face by face.
@@ -140,15 +144,18 @@ def coded_accuracy(
         return []
     units = [recipe.action_units[column] for column in columns]
     logits = part.logits["action_units"][rows][:, columns]
-    present = np.stack(
-        [is_present(calibration.action_units[u], logits[:, i]) for i, u in enumerate(units)], axis=1
-    )
+    present = logits > 0
+    if calibration is not None:
+        fitted = calibration.action_units
+        columns_present = [is_present(fitted[u], logits[:, i]) for i, u in enumerate(units)]
+        present = np.stack(columns_present, axis=1)
     wanted = headline(recipe, units)
     figures = unit_metrics(units, labels[:, columns], present, logits, wanted, recipe.seed)
     return figures.as_accuracy(
         dataset=recipe.data[name].title,
         split=split,
-        protocol=f"{len(wanted)} units, calibrated as shipped",
+        protocol=f"{len(wanted)} units, "
+        + ("cut at one half" if calibration is None else "calibrated as shipped"),
         n=len(rows),
         seed=recipe.seed,
         date=today(),
