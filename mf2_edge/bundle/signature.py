@@ -23,6 +23,8 @@ from mf2_edge.io.atomic import replacing
 from mf2_edge.io.regular import open_regular
 
 SIGNATURE: Final = "manifest.sig"
+RELEASE_KEY: Final = Path(__file__).parents[1] / "bundles" / "release.pub.pem"
+"""What the bundles of this package are signed with; its private half is kept nowhere."""
 _LONGEST: Final = 4096
 """Bytes of a key or a signature file."""
 _ED25519: Final = "cryptography.hazmat.primitives.asymmetric.ed25519"

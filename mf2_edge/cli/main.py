@@ -205,11 +205,15 @@ def _verify_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     named.add_argument("--bundle", help="the same")
     parser.add_argument("--sha256", metavar="DIGEST", help="of the manifest that is expected")
-    parser.add_argument(
+    signed = parser.add_mutually_exclusive_group()
+    signed.add_argument(
         "--key",
         type=path_argument,
         metavar="PEM",
         help="public key that must have signed the bundle",
+    )
+    signed.add_argument(
+        "--released", action="store_true", help="this package's own key must have signed it"
     )
 
 

@@ -34,12 +34,13 @@ _EXIT_INPUT: Final = 1
 def run(arguments: argparse.Namespace) -> int:
     """Print every check; returns the exit code. Raises BundleError if there is no bundle."""
     from mf2_edge.bundle.loader import load_bundle
-    from mf2_edge.bundle.signature import check_signature
+    from mf2_edge.bundle.signature import RELEASE_KEY, check_signature
     from mf2_edge.verify import Outcome
 
     bundle = load_bundle(arguments.folder or arguments.bundle, sha256_of_manifest=arguments.sha256)
-    if arguments.key is not None:  # before any model is loaded
-        check_signature(bundle.path, arguments.key)
+    key = RELEASE_KEY if arguments.released else arguments.key
+    if key is not None:  # before any model is loaded
+        check_signature(bundle.path, key)
     checks = list(in_child(_send_checks, str(bundle.path)))
     print(f"{bundle.manifest.name} {bundle.manifest.version}  {bundle.path}")
     width = max(len(check.name) for check in checks)

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from mf2_edge.bundle.edit import edit_manifest
-from mf2_edge.bundle.signature import SIGNATURE, check_signature, sign_bundle
+from mf2_edge.bundle.loader import list_bundles, load_bundle
+from mf2_edge.bundle.signature import RELEASE_KEY, SIGNATURE, check_signature, sign_bundle
 from mf2_edge.cli.main import main
 from mf2_edge.errors import MissingExtraError, SignatureError
 from tests.helpers.make_tiny_bundle import FOLDER
@@ -42,6 +43,20 @@ def test_a_signed_bundle_verifies_with_its_key_alone(bundle: Path, tmp_path: Pat
     check_signature(bundle, public)
     with pytest.raises(SignatureError, match="somebody else signed it"):
         check_signature(bundle, other)
+
+
+@pytest.mark.parametrize("name", list_bundles())
+def test_what_ships_is_signed_by_the_release(name: str) -> None:
+    check_signature(load_bundle(name).path, RELEASE_KEY)
+
+
+def test_a_bundle_of_one_s_own_is_not_of_the_release(
+    bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    private, _ = write_keys(tmp_path, "ours")
+    sign_bundle(bundle, private)
+    assert main(["verify", str(bundle), "--released"]) == 2
+    assert "somebody else signed it" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("damage", ["manifest", "signature", "no base64", "empty"])
