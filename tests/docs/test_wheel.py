@@ -17,6 +17,7 @@ import pytest
 from bindings.web import check
 from bindings.web.demo_page import BUILT, copy_page
 from mf2_edge.cli.demo_server import PAGE
+from tests.docs.test_docs import blocks
 
 ROOT = Path(__file__).parents[2]
 MEGABYTE = 1_000_000
@@ -73,22 +74,35 @@ def test_it_holds_all_four_bundles_in_less_than_45_megabytes(wheel: Path) -> Non
 
 
 @pytest.mark.slow
-def test_alone_in_an_empty_environment_it_predicts(wheel: Path, tmp_path: Path) -> None:
+def test_alone_in_an_empty_environment_it_does_all_that_it_says(
+    wheel: Path, tmp_path: Path
+) -> None:
+    """The README's Python; of each bundle a prediction, and all four formats out and checked."""
     venv.create(tmp_path / "venv", with_pip=True)
     python = str(tmp_path / "venv" / "bin" / "python")
     subprocess.run([python, "-m", "pip", "install", "--quiet", str(wheel)], check=True)
-    photo = ROOT / "mf2_edge" / "samples" / "astronaut.jpg"
-    run = subprocess.run(
-        [python, "-m", "mf2_edge", "predict", "--json", str(photo)],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert "happiness" in json.dumps(json.loads(run.stdout))
+
+    def run(*words: str) -> str:
+        done = subprocess.run(
+            [python, *words], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, (words, done.stderr)
+        return done.stdout
+
+    [code], [printed] = blocks("README.md", "python"), blocks("README.md", "text")
+    assert run("-c", code) == printed
+    photo = str(ROOT / "mf2_edge" / "samples" / "astronaut.jpg")
     for bundle in BUNDLES:
-        command = [python, "-m", "mf2_edge", "verify", "--bundle", bundle]
-        subprocess.run(command, cwd=tmp_path, capture_output=True, check=True)
+        name = bundle.removeprefix("mf2-edge-")
+        told = run("-m", "mf2_edge", "predict", "--json", "--bundle", name, photo)
+        assert "happiness" in json.dumps(json.loads(told))
+        words = ("--bundle", name, "--format", "pte", "mlpackage", "tflite", "onnx", "--no-code")
+        run("-m", "mf2_edge", "export", *words, "--out", name)
+        assert "FAILED" not in run("-m", "mf2_edge", "verify", name)
+        found = {path.suffix for path in (tmp_path / name).iterdir()}
+        assert {".pte", ".mlpackage", ".tflite", ".onnx"} <= found
+    rows = run("-m", "mf2_edge.bench", "--device", "iphone", "--format", "mlpackage")
+    assert all(bundle in rows for bundle in BUNDLES)
     unwanted = "torch", "coremltools", "mediapipe"
     listed = subprocess.run(
         [python, "-m", "pip", "list", "--format=json"], capture_output=True, text=True, check=True
