@@ -6,8 +6,17 @@ from typing import Literal
 
 from distill.extended_toml import Part
 
-BACKBONES = ("mobilefacenet", "face_resnet29", "vit_b_16", "convnext_tiny", "efficientnet_lite0")
-"""What `networks/backbones` can make: two that know faces; a ViT and CNNs that know ImageNet."""
+BACKBONES = (
+    "mobilefacenet",
+    "face_resnet29",
+    "vit_b_16",
+    "vit_b_16_clip",
+    "vit_b_16_clip_quickgelu",
+    "vit_b_16_siglip",
+    "convnext_tiny",
+    "efficientnet_lite0",
+)
+"""What `networks/backbones` can make: two that know faces; ViTs and CNNs with public weights."""
 SHORT = "efficientnet_lite0_short"
 """One more, for phones alone: its map is too coarse for MF²'s tokens."""
 Activation = Literal["prelu", "relu"]
@@ -25,10 +34,14 @@ class NetworkConfig(Part, frozen=True, kw_only=True):
     """What the backbone starts from; without it, or if it is "", the start is random.
 
     MobileFaceNet: the .tflite. The ResNet: dlib's .dat, or "dlib" for the one of the package
-    face-recognition-models. The others: the state dict of torchvision's network of that name
-    (EfficientNet-Lite: of efficientnet-lite-pytorch's) as a file, or "imagenet" for the ImageNet
+    face-recognition-models. The others: a file, .safetensors or one of `torch.save` that loads
+    with `weights_only`, with the names of torchvision, timm, open_clip, OpenAI CLIP, FaRL, MAE or
+    transformers (EfficientNet-Lite: of efficientnet-lite-pytorch); or "imagenet" for the ImageNet
     weights that are installed: by torchvision in its cache, by a package for EfficientNet-Lite.
     """
+    pixels: Literal["imagenet", "inception", "openai_clip"] | None = None
+    """Whose mean and deviation of pixels the weights of a ViT or ConvNeXt expect, in timm's words
+    (its `augreg` ViTs: inception); without it, those of the backbone's usual weights."""
     init_from: str | None = None
     """What trained weights are the start instead: a network.pt, or "bundle:NAME" (or
     "bundle:FOLDER") for those of an exported .tflite, dequantized where they are integers.

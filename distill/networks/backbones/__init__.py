@@ -14,14 +14,14 @@ def make_backbone(recipe: Recipe, weights: str | None) -> Backbone:
     """
     # Imported where it is used: the face network needs no torchvision.
     match recipe.network.backbone:
-        case "vit_b_16":
+        case name if name.startswith("vit_"):
             from distill.networks.backbones.vit import vit_b_16
 
-            return vit_b_16(recipe.preprocessing, weights)
+            return vit_b_16(recipe.network, recipe.preprocessing, weights)
         case "convnext_tiny":
             from distill.networks.backbones.convnext import convnext_tiny
 
-            return convnext_tiny(recipe.preprocessing, weights)
+            return convnext_tiny(recipe.network, recipe.preprocessing, weights)
         case "efficientnet_lite0":
             from distill.networks.backbones.efficientnet_lite import efficientnet_lite0
 

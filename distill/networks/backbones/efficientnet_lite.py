@@ -56,7 +56,7 @@ def folded_network(weights: str | None) -> Any:
     network = require("efficientnet_lite_pytorch", extra="backbones").EfficientNet
     network = network.from_name("efficientnet-lite0").eval()
     if weights:
-        fill(network, _file(weights), "_fc.")
+        fill(network, _file(weights), "_fc.", own="efficientnet-lite-pytorch")
     for block in network._blocks:
         for convolution, norm in BLOCK_NORMS.items():
             if hasattr(block, convolution):

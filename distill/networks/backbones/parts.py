@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import isqrt
 from typing import Final
 
 import torch
@@ -18,6 +19,15 @@ IMAGENET_SIDE: Final = 224
 IMAGENET_MEAN: Final = (123.675, 116.28, 103.53)
 IMAGENET_STD: Final = (58.395, 57.12, 57.375)
 """Of ImageNet's pixels, 0..255, RGB, as torchvision's weights expect them."""
+PIXELS: Final = {
+    "imagenet": (IMAGENET_MEAN, IMAGENET_STD),
+    "inception": ((127.5, 127.5, 127.5), (127.5, 127.5, 127.5)),
+    "openai_clip": (
+        (122.7709383, 116.7460125, 104.0937362),
+        (68.5005327, 66.6321579, 70.3231631),
+    ),
+}
+"""Mean and deviation of pixels, 0..255, RGB, that public weights expect; the names are timm's."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +35,8 @@ class Backbone:
     """A network taken apart at the map where the branches leave its trunk.
 
     A state between two parts is a map (N, channels, side, side), or tokens (N, 1 + side^2,
-    channels) with the class token first; `as_map` gives either as a map.
+    channels) with the class token first, or without one (N, side^2, channels); `as_map` gives any
+    of them as a map.
     """
 
     trunk: dict[str, nn.Module]
@@ -97,8 +108,9 @@ def leave_out(
 
 
 def as_map(state: Tensor) -> Tensor:
-    """A state as a map: tokens (N, 1 + side^2, C) -> (N, C, side, side); a map passes."""
+    """A state as a map: tokens, with a class token or without -> (N, C, side, side)."""
     if state.ndim == 4:
         return state
-    side = round((state.shape[1] - 1) ** 0.5)
-    return state[:, 1:].transpose(1, 2).reshape(len(state), -1, side, side)
+    side = isqrt(state.shape[1])
+    patches = state if side**2 == state.shape[1] else state[:, 1:]
+    return patches.transpose(1, 2).reshape(len(state), -1, side, side)

@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F  # noqa: N812  (the field's name for it)
 
-from distill.config import ConfigError, Recipe, load_recipe
+from distill.config import ConfigError, load_recipe
 from distill.network_config import BACKBONES, SHORT
 from distill.networks.architectures import build_network
 from distill.networks.backbones import convnext, make_backbone, vit
@@ -21,6 +20,7 @@ from distill.networks.backbones.start_weights import torchvision_models
 from distill.networks.mf2 import MF2
 from distill.training.checkpoint import TRAINED, load_network, save_network
 from distill.training.init import start_network
+from tests.helpers.backbones import larger, narrow_networks, pooled, shipped
 from tests.helpers.tiny_training import RECIPE
 
 pytestmark = pytest.mark.slow
@@ -31,6 +31,9 @@ STAGES = {
     "mobilefacenet": [64, 128, 512, 512],
     "face_resnet29": [64, 384, 256, 256],
     "vit_b_16": [32, 32, 32, 32],
+    "vit_b_16_clip": [32, 32, 32, 32],
+    "vit_b_16_clip_quickgelu": [32, 32, 32, 32],
+    "vit_b_16_siglip": [32, 32, 32, 32],
     "convnext_tiny": [16, 24, 32, 32],
     LITE: [40, 112, 1280, 1280],
 }
@@ -40,43 +43,7 @@ STAGES = {
 @pytest.fixture
 def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
     """torchvision's networks, but thin: the shipped widths would take minutes."""
-    models = torchvision_models()
-
-    def thin_vit() -> nn.Module:
-        network: nn.Module = models.VisionTransformer(224, 16, 3, 2, 32, 64)
-        return network
-
-    def thin_convnext() -> nn.Module:
-        block = models.convnext.CNBlockConfig
-        widths = (8, 16, 24, 32, None)
-        blocks = [block(widths[i], widths[i + 1], 1) for i in range(4)]
-        network: nn.Module = models.ConvNeXt(blocks)
-        return network
-
-    monkeypatch.setattr(models, "vit_b_16", thin_vit)
-    monkeypatch.setattr(models, "convnext_tiny", thin_convnext)
-
-
-def shipped(backbone: str, weights: str | None = None) -> Recipe:
-    """MF²'s recipe over a backbone, its tokens narrow."""
-    recipe = load_recipe(RECIPE.with_name("mf2.toml"))
-    network = msgspec.structs.replace(
-        recipe.network, backbone=backbone, weights=weights, init_from=None, token_width=16
-    )
-    return msgspec.structs.replace(recipe, network=network)
-
-
-def pooled(recipe: Recipe, faces: Tensor) -> Tensor:
-    """What the emotion branch pools from faces."""
-    network = start_network(recipe).eval()
-    with torch.inference_mode():
-        return network.emotion.pool(network.features(faces))[1]
-
-
-def larger(faces: Tensor, mean: Tensor, std: Tensor) -> Tensor:
-    """Normalised faces as a network of ImageNet is given them, by hand."""
-    pixels = F.interpolate(faces * 128 + 127.5, 224, mode="bilinear")
-    return (pixels - mean.reshape(3, 1, 1)) / std.reshape(3, 1, 1)
+    narrow_networks(monkeypatch)
 
 
 @pytest.mark.usefixtures("narrow")
@@ -242,7 +209,8 @@ def test_imagenet_weights_in_torchvision_s_cache_are_found_and_checked(
         "distill.networks.backbones.start_weights.file_digest", lambda file, kind: Digest(path)
     )
     state = torch.load(path, weights_only=True)
-    made = convnext.convnext_tiny(shipped("convnext_tiny").preprocessing, "imagenet")
+    recipe = shipped("convnext_tiny")
+    made = convnext.convnext_tiny(recipe.network, recipe.preprocessing, "imagenet")
     assert torch.equal(made.branch["pooling"].state_dict()["1.bias"], state["classifier.0.bias"])
     assert torch.equal(made.trunk["stem"].state_dict()["1.0.weight"], state["features.0.0.weight"])
 
