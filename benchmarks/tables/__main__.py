@@ -69,6 +69,7 @@ TABLES: dict[str, tuple[str, Callable[[], str]]] = {
     "wild-humans": ("docs/mfa-wild.md", wild.humans_table),
     "wild-emotions": ("docs/mfa-wild.md", wild.emotions_table),
     "wild-groups": ("docs/mfa-wild.md", wild.groups_table),
+    "wild-quality": ("docs/mfa-wild.md", wild.quality_table),
     "wild-rates": ("docs/mfa-wild.md", wild.rates_table),
     "groups": ("docs/evaluation.md", groups.groups_table),
     "changes": ("docs/evaluation.md", groups.changes_table),

@@ -7,6 +7,7 @@ import msgspec
 from benchmarks.report import RESULTS
 from distill.evaluation.reports.markdown import table
 from distill.mfa.wild.figures import Figures, number
+from distill.mfa.wild.quality import Quality
 from mf2_edge.facs import ACTION_UNIT_NAMES
 
 
@@ -147,7 +148,23 @@ def rates_table() -> str:
     )
 
 
-def conditions(figures: Figures) -> str:
+def quality_table() -> str:
+    """How many records fail each check."""
+    quality = msgspec.json.decode((RESULTS / "mfa-quality.json").read_bytes(), type=Quality)
+    n = quality.records
+    found = {kind: count for kind, count in quality.problems.items() if count}
+    person = ", ".join(f"{kind} {count}" for kind, count in quality.person.items()) or "none"
+    return table(
+        ("check", "records", "of all"),
+        [(kind, f"{count:,}", f"{count / n:.2%}") for kind, count in found.items()]
+        + [("none failed", f"{quality.clean:,}", f"{quality.clean / n:.2%}")],
+        f"n = {n:,} records. Sentences with a word of who somebody is: {person}. "
+        f"{quality.distinct:,} different sentences, {quality.shared:,} records share theirs; "
+        f"distinct-2 {quality.distinct_2:.3f}. {conditions(quality)}",
+    )
+
+
+def conditions(figures: Figures | Quality) -> str:
     """Where a table comes from."""
     return (
         f"{figures.provenance}: {figures.date}, {figures.machine}, codes "

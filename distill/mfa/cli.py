@@ -19,6 +19,7 @@ COMMANDS: Final = {
     "sheets": ("faces on numbered sheets, for coders", "distill.mfa.wild.sheets"),
     "codes": ("the files of MFA-wild, from what coders wrote", "distill.mfa.wild.codes"),
     "agreement": ("how well coders agree, also with human codes", "distill.mfa.wild.figures"),
+    "quality": ("how often MFA-wild fails each check", "distill.mfa.wild.quality"),
     "export": ("write the set as shards", "distill.mfa.shards.write"),
 }
 """Each is a module with `add_arguments` and `run`, imported only when it is the one to run."""

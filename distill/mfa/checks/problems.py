@@ -1,4 +1,4 @@
-"""What can be wrong with a record: refused, empty, or at odds with its labels."""
+"""What can be wrong with a record: refused, empty, at odds with its labels, or about a person."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final, Literal, get_args
 
+from distill.mfa.checks.gates import repeated, words_of_people
 from distill.mfa.checks.lexicon import EMOTIONS, REFUSALS
 from distill.mfa.checks.reading import Mention, read_emotions, read_units
 from distill.mfa.records.schema import CodedDescription, Description, FaceLabels, Level, Record
@@ -22,6 +23,8 @@ Kind = Literal[
     "unlabelled unit",
     "emotion missing",
     "other emotion",
+    "repetition",
+    "person",
 ]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 
@@ -94,6 +97,10 @@ def _text(level: Level, text: str, labels: FaceLabels) -> Iterator[Problem]:
         yield Problem("empty text", level, f"{text.strip()!r} is no description")
     if _refusal().search(text.lower().replace("\u2019", "'")):
         yield Problem("refusal", level, f"the text declines to answer: {text[:80]!r}")
+    if (twice := repeated(text)) is not None:
+        yield Problem("repetition", level, f"{twice!r} is said twice")
+    for kind, word in words_of_people(text):
+        yield Problem("person", level, f"{word!r} says who it is ({kind}), not what the face does")
     found = [mention for mention in read_units(text) if invented(mention, labels)]
     for unit, words in _first_words(found).items():
         yield Problem("absent unit", level, f"{words!r} speaks of {unit}, which is labelled absent")
