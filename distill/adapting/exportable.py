@@ -5,6 +5,7 @@ The input is an edge network's vectors, one after the other, as on a phone.
 
 from __future__ import annotations
 
+from copy import deepcopy
 from pathlib import Path
 
 import torch
@@ -13,6 +14,7 @@ from torch.nn import functional as F  # noqa: N812  (the field's name for it)
 
 from distill.adapting.frozen import network_digest, open_network
 from distill.adapting.heads import load_head
+from distill.adapting.int8_weights import Int8Linear, on_grid
 from distill.adapting.text.head import is_text_head, load_text_head
 from distill.adapting.text.space import TextSpace
 from distill.networks.dfn import DFN
@@ -69,6 +71,23 @@ def open_head(path: Path, trained_with: Path) -> tuple[nn.Module, TaskHeadSpec]:
         files=(),
     )
     return DFNOnVectors(trained.dfn).eval(), spec
+
+
+def keeps_int8(network: nn.Module) -> bool:
+    """Whether the weights of a head are integers times a step for each channel."""
+    return on_grid(network)
+
+
+def with_int8_weights(network: nn.Module) -> nn.Module:
+    """A copy of such a head whose linear layers keep their weights in int8, and compute in floats.
+
+    For formats whose converters would fold them to floats.
+    """
+    copied = deepcopy(network)
+    for name, layer in [*copied.named_modules()]:
+        if isinstance(layer, nn.Linear):
+            copied.set_submodule(name, Int8Linear(layer))
+    return copied.eval()
 
 
 class DFNOnVectors(nn.Module):

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812  (the field's name for it)
 
 from distill.adapting.hidden import HiddenStates
+from distill.adapting.int8_weights import round_weights, settle
 from distill.adapting.user_data.labels import Kind
 from distill.faces.batches import positive_weights
 from distill.networks.dfn import DFN
@@ -102,21 +103,27 @@ def train_dfn(
     seed: int,
     schedule: Schedule | None = None,
 ) -> DFN:
-    """A DFN that saw the given rows alone; averaged weights, in eval mode."""
+    """A DFN that saw the given rows alone, in eval mode: averaged weights, on the grid of int8."""
     schedule = schedule or Schedule()
     training = start_dfn(states, task, rows, seed, schedule)
     for step in range(schedule.steps(len(rows))):
         training.learn(step)
-    return training.optimisation.average
+    dfn = training.optimisation.average
+    settle(dfn)
+    return dfn
 
 
 def start_dfn(
     states: HiddenStates, task: Task, rows: NDArray[np.int64], seed: int, schedule: Schedule
 ) -> DFNTraining:
-    """A new DFN, not trained yet; the hidden states of `rows` set its normalisation."""
+    """A new DFN, not trained yet; the hidden states of `rows` set its normalisation.
+
+    Its weights are rounded in every step, as they are kept on a phone.
+    """
     torch.manual_seed(seed)
     mean, spread = moments(states, rows)
     dfn = DFN(states.layout, task.targets.shape[1], mean, spread)
+    round_weights(dfn)
     steps = schedule.steps(len(rows))
     optimisation = start_optimisation(
         dfn.train(),

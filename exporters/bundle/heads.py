@@ -1,7 +1,8 @@
 """Export of a head of another task, for phones: `python -m exporters head`.
 
 The head reads the embeddings that a bundle's network returns, so the bundle stays as it is. The
-head's files are small float32 networks, described by the `head.json` beside them.
+head's files are small networks with weights in int8, trained to be that, and the rest in float32;
+`head.json` beside them describes them. A sentence's are in float32 throughout.
 """
 
 from __future__ import annotations
@@ -96,25 +97,38 @@ def _compare(network: nn.Module, width: int, path: Path, kind: ArtifactFormat) -
 def _tflite(network: nn.Module, width: int, path: Path) -> None:
     import torch
 
+    from distill.adapting.exportable import keeps_int8
+
     litert_torch = require("litert_torch", extra="export")
     with TemporaryDirectory() as folder:
         raw = Path(folder) / "head.tflite"
         litert_torch.convert(network, (torch.zeros(1, width),)).export(str(raw))
-        path.write_bytes(raw.read_bytes())
+        if not keeps_int8(network):
+            path.write_bytes(raw.read_bytes())
+            return
+        package = require("ai_edge_quantizer", extra="export")
+        quantizer = package.quantizer.Quantizer(str(raw))
+        quantizer.load_quantization_recipe(package.recipe.weight_only_wi8_afp32())
+        path.write_bytes(quantizer.quantize().quantized_model)
 
 
 def _executorch(network: nn.Module, width: int, path: Path) -> None:
     import torch
 
+    from distill.adapting.exportable import keeps_int8, with_int8_weights
+
     exir = require("executorch.exir", extra="export")
     xnnpack = require("executorch.backends.xnnpack.partition.xnnpack_partitioner", extra="export")
-    program = torch.export.export(network, (torch.zeros(1, width),))
+    kept = with_int8_weights(network) if keeps_int8(network) else network
+    program = torch.export.export(kept, (torch.zeros(1, width),))
     edge = exir.to_edge_transform_and_lower(program, partitioner=[xnnpack.XnnpackPartitioner()])
     path.write_bytes(edge.to_executorch().buffer)
 
 
 def _onnx(network: nn.Module, width: int, path: Path) -> None:
     import torch
+
+    from distill.adapting.exportable import keeps_int8
 
     require("onnxscript", extra="export")
     program: Any = torch.onnx.export(
@@ -126,7 +140,39 @@ def _onnx(network: nn.Module, width: int, path: Path) -> None:
         output_names=["outputs"],
         verbose=False,
     )
-    path.write_bytes(program.model_proto.SerializeToString(deterministic=True))
+    model = program.model_proto
+    if keeps_int8(network):
+        _int8_initializers(model)
+    path.write_bytes(model.SerializeToString(deterministic=True))
+
+
+def _int8_initializers(model: Any) -> None:
+    """Keep the matrices of an ONNX model in int8, behind a DequantizeLinear for each."""
+    onnx = require("onnx", extra="export")
+    graph = model.graph
+    for tensor in list(graph.initializer):
+        weight = onnx.numpy_helper.to_array(tensor)
+        users = [node for node in graph.node if tensor.name in node.input]
+        if weight.ndim != 2 or weight.dtype != np.float32 or not users:
+            continue
+        outputs = _output_axis(users, tensor.name)
+        step = np.abs(weight).max(axis=1 - outputs) / 127
+        kept = np.round(weight / np.expand_dims(step, 1 - outputs)).astype(np.int8)
+        names = (f"{tensor.name}_int8", f"{tensor.name}_step")
+        graph.initializer.remove(tensor)
+        for name, values in zip(names, (kept, step.astype(np.float32)), strict=True):
+            graph.initializer.append(onnx.numpy_helper.from_array(values, name))
+        node = onnx.helper.make_node("DequantizeLinear", names, [tensor.name], axis=outputs)
+        graph.node.insert(0, node)
+
+
+def _output_axis(users: Sequence[Any], name: str) -> int:
+    """The axis of a matrix that its products have as their last."""
+    for node in users:
+        transposed = any(a.name == "transB" and a.i for a in node.attribute)
+        if node.op_type == "Gemm" and node.input[1] == name:
+            return 0 if transposed else 1
+    return 1
 
 
 _EXPORTS: Final[dict[ArtifactFormat, Callable[[nn.Module, int, Path], None]]] = {

@@ -112,6 +112,19 @@ def read(bundle: Bundle | Path, runtime: str, precision: str, *heads: Path) -> F
     return analyzer.predict_crops([aligned()], color="rgb", align=False)[0]
 
 
+def test_a_trained_head_keeps_a_byte_a_weight_in_every_format() -> None:
+    """What is beside them: biases, normalisation and the format itself. A sentence is in floats."""
+    from distill.adapting.exportable import open_head
+
+    network, _ = open_head(trained(), checkpoint())
+    matrices = sum(p.numel() for p in network.parameters() if p.ndim == 2)
+    others = 4 * sum(p.numel() for p in network.parameters() if p.ndim != 2)
+    for file in sorted(exported(trained()).glob("head.[topn]*")):
+        if file.suffix != ".json":
+            assert matrices < file.stat().st_size < 1.1 * (matrices + others) + 16_000, file.name
+    assert (exported(sentence()) / "head.tflite").stat().st_size > 4 * 384 * 32
+
+
 @pytest.mark.parametrize("runtime", ["litert", "executorch"])
 def test_a_head_answers_on_the_phones_vectors_as_in_training(runtime: str) -> None:
     from distill.adapting.heads import load_head
