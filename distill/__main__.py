@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import argparse
+import errno
+import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from distill.datasets.tree import DATA_ROOT
-from distill.parsers import PARSERS
+from distill.parsers import PARSERS, add_overrides
+from mf2_edge.errors import Mf2EdgeError
 from mf2_edge.extras import missing_extra
 
 if TYPE_CHECKING:
     from distill.config import Recipe
+
+
+NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @dataclass(frozen=True)
@@ -29,16 +35,31 @@ class Command:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit code: 0, or 2 for a mistake in the input."""
+    """Run one command; returns the exit code: 0, 2 for what the user can mend, 130 for Ctrl-C."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    logging.basicConfig(format="%(message)s")
+    logging.getLogger("distill").setLevel(logging.INFO)
     try:
         return _run(arguments)
-    except ModuleNotFoundError as error:
-        told = missing_extra(error)
+    except KeyboardInterrupt:
+        problem, code = "stopped; run it again to go on where it was", 130
+    except (ModuleNotFoundError, OSError, ValueError, Mf2EdgeError) as error:
+        told = _told(error)
         if told is None:
             raise
-        sys.stderr.write(f"distill {' '.join(arguments[:1])}: {told}\n")
-        return 2
+        problem, code = told, 2
+    sys.stderr.write(f"distill {' '.join(arguments[:1])}: {problem}\n")
+    return code
+
+
+def _told(error: Exception) -> str | None:
+    """What a user can do about an error; None for a fault of this program."""
+    if isinstance(error, ModuleNotFoundError):
+        missing = missing_extra(error)
+        return None if missing is None else str(missing)
+    if isinstance(error, OSError) and error.errno in NO_ROOM:
+        return f"no room on the disk ({error}); make room, and run it again to go on"
+    return str(error)
 
 
 def _run(arguments: Sequence[str]) -> int:
@@ -53,11 +74,8 @@ def _run(arguments: Sequence[str]) -> int:
     if options.data_root is not None:
         os.environ[DATA_ROOT] = str(options.data_root)
     command = COMMANDS[options.command]
-    try:
-        command.run(load_recipe(options.config), options.fold if command.by_fold else None)
-    except (ValueError, FileNotFoundError) as error:
-        sys.stderr.write(f"distill {options.command}: {error}\n")
-        return 2
+    recipe = load_recipe(options.config, options.set)
+    command.run(recipe, options.fold if command.by_fold else None)
     return 0
 
 
@@ -72,6 +90,7 @@ def _parser() -> argparse.ArgumentParser:
             help="folder that the recipe's paths of data start from (default: "
             f"{DATA_ROOT}, else the working directory)",
         )  # fmt: skip
+        add_overrides(added)
         if command.by_fold:
             added.add_argument(
                 "--fold", type=int, help="leave the subjects of this fold out (see [folds])"
@@ -155,6 +174,7 @@ COMMANDS: dict[str, Command] = {
 
 PROGRAMS = {
     "evaluate": ("distill.evaluation.command", "measure a recipe, bundle, data set or teacher"),
+    "protocol": ("distill.protocol", "train and judge on published folds: the table of papers"),
     "mfa": ("distill.mfa.cli", "descriptions of faces by a large model, or offline"),
     "adapt": ("distill.adapt", "a new head from your own labels"),
     "text-space": ("distill.adapting.text.fit_space", "a text space for a bundle"),

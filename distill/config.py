@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, Literal
 
 import msgspec
 
-from distill.extended_toml import Part, read_extended
+from distill.extended_toml import Part, read_extended, with_overrides
 from distill.network_config import NetworkConfig
 from mf2_edge.bundle.schema import AlignmentSpec, HeadName, PreprocessingSpec
 from mf2_edge.facs import REGIONS
@@ -107,10 +108,39 @@ class TrainConfig(Part, frozen=True, kw_only=True):
     """The most that a face may be drawn beside one with nothing rare."""
     ema: float
     """Decay a step of the averaged weights that are kept in the end."""
+    layer_decay: float = 1.0
+    """Rate of each layer of trunk and branches beside the one above it; 1 leaves all alike."""
+    drop_path: float = 0.0
+    """Chance by which the last residual block is skipped for a face; less for those before it."""
+    clip_grad: float = 5.0
+    """Largest norm of the gradient."""
+    grad_checkpointing: bool = False
+    """Whether blocks are computed again in the backward pass, which needs less memory."""
+    torchcompile: str = ""
+    """Backend of torch.compile, such as "inductor"; "" runs the network as it is."""
     fade_steps: int = 0
     """Steps over which PReLU slopes fade to 0 in a network that is to have ReLU."""
     checkpoint_every: int
     evaluate_every: int
+    log_every: int = 20
+    """Steps between lines of the log."""
+
+    def __post_init__(self) -> None:
+        """Raise ValueError, which msgspec gives a place, for what no step can be made of."""
+        if any(count < 0 for count in self.batch.values()) or not any(self.batch.values()):
+            raise ValueError(f"batch is {self.batch}: a step needs a face of some data set")
+        for key, least in (("steps", 0), ("micro_batch", 1), ("warmup", 0)):
+            if getattr(self, key) < least:
+                raise ValueError(f"{key} is {getattr(self, key)}: expected {least} or more")
+        for key in ("checkpoint_every", "evaluate_every", "log_every"):
+            if getattr(self, key) < 0:
+                raise ValueError(f"{key} is {getattr(self, key)}: expected steps; 0 for never")
+        if not 0 < self.layer_decay <= 1:
+            raise ValueError(f"layer_decay is {self.layer_decay}: expected more than 0, up to 1")
+        if not 0 <= self.drop_path < 1:
+            raise ValueError(f"drop_path is {self.drop_path}: expected 0 to less than 1")
+        if not self.clip_grad > 0:
+            raise ValueError(f"clip_grad is {self.clip_grad}: expected more than 0")
 
 
 class FoldConfig(Part, frozen=True, kw_only=True):
@@ -118,8 +148,15 @@ class FoldConfig(Part, frozen=True, kw_only=True):
 
     dataset: str
     count: int
+    published: bool = False
+    """Whether they are those that papers report on (`distill.datasets.folds`), not seeded ones."""
     headline: tuple[str, ...] = ()
     """Units whose mean is the headline figure; the others are reported by themselves."""
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for fewer than two folds."""
+        if self.count < 2:
+            raise ValueError(f"count is {self.count}: expected 2 folds or more")
 
 
 Relation = Literal["dist", "kl"]
@@ -259,12 +296,17 @@ class Recipe(Part, frozen=True, kw_only=True):
         return self.run_folder if fold is None else self.run_folder / "folds" / str(fold)
 
 
-def load_recipe(path: Path) -> Recipe:
+def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     """Read a recipe; raises ConfigError naming the file and the key.
 
     A recipe may say `extends = "other.toml"` (beside it): what it leaves out is taken from there.
+    overrides: values that take the place of the file's, each as "train.lr=1e-4".
     """
     content = read_toml(path)
+    try:
+        content = with_overrides(content, overrides)
+    except ValueError as error:
+        raise ConfigError(f"--set {error}") from None
     try:
         return msgspec.convert(content, Recipe)
     except msgspec.ValidationError as error:

@@ -14,6 +14,17 @@ SCALE_RESULT: Final = Path("benchmarks/results/scale.json")
 TEXT_SPACES: Final = Path(__file__).parent / "text_spaces"
 
 
+def add_overrides(parser: argparse.ArgumentParser) -> None:
+    """--set, of every command that reads a recipe."""
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="a value in the place of the recipe's, as train.lr=1e-4; may be repeated",
+    )
+
+
 def adapt_parser() -> argparse.ArgumentParser:
     """Of `adapt`; see `distill/adapt.py`."""
     told = "A new head for a frozen network, from your labels or from a sentence."
@@ -56,6 +67,24 @@ def text_space_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--out", type=Path, default=TEXT_SPACES, help="folder of the text spaces")
     parser.add_argument("--figures", type=Path, required=True, help="figures (JSON)")
+    return parser
+
+
+def protocol_parser() -> argparse.ArgumentParser:
+    """Of `protocol`; see `distill/protocol.py`."""
+    told = "Train and judge a recipe by a data set's published protocol: the table of papers."
+    parser = argparse.ArgumentParser(prog="python -m distill protocol", description=told)
+    parser.add_argument("--config", type=Path, required=True, help="recipe (TOML)")
+    add_overrides(parser)
+    parser.add_argument(
+        "--dataset", help="of the recipe (default: that of its folds, else its first)"
+    )
+    parser.add_argument("--protocol", required=True, help="3fold, valid-7, ... (docs/datasets.md)")
+    parser.add_argument(
+        "--seeds", type=int, nargs="+", default=[0], metavar="SEED", help="of training; 0"
+    )
+    parser.add_argument("--data-root", type=Path, metavar="FOLDER", help="as of `train`")
+    parser.add_argument("--out", type=Path, help="report (default: under runs/evaluations)")
     return parser
 
 
@@ -106,6 +135,7 @@ def _rate(text: str) -> float:
 PARSERS: Final[dict[str, Callable[[], argparse.ArgumentParser]]] = {
     "adapt": adapt_parser,
     "explain": explain_parser,
+    "protocol": protocol_parser,
     "scale": scale_parser,
     "text-space": text_space_parser,
 }

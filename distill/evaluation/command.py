@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from distill.parsers import add_overrides
+
 if TYPE_CHECKING:
     from distill.config import Recipe
 
@@ -39,6 +41,7 @@ def add_evaluate_options(parser: ArgumentParser) -> None:
     what.add_argument(
         "--teacher", type=Path, help="ensemble (TOML): its members, its views, all together"
     )
+    add_overrides(parser)
     parser.add_argument("--root", type=Path, help="its folder or .tar, in the official layout")
     parser.add_argument("--protocol", help="which faces are evaluated, how: test, 3fold, ...")
     network = parser.add_mutually_exclusive_group()
@@ -88,6 +91,7 @@ _BELONGS: Final[dict[str, tuple[str, ...]]] = {
     "slices": ("bundle",),
     "plot": ("bundle",),
     "zero_shot": ("recipe",),
+    "set": ("recipe",),
 }
 """Which evaluations each option is for."""
 
@@ -112,7 +116,7 @@ def evaluate_recipe(recipe: Recipe) -> None:
 def _recipe(options: Namespace) -> None:
     from distill.config import load_recipe
 
-    recipe = load_recipe(options.config)
+    recipe = load_recipe(options.config, options.set)
     if not options.zero_shot:
         if options.out is not None:
             raise ValueError("--out goes with --zero-shot: results lie in the run folder")

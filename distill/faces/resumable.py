@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 from tqdm import tqdm
 
-from mf2_edge.io.atomic import replacing
+from distill.faces.arrays import new_array, open_array
 
 CHUNK = 64
 """Jobs that a process takes at a time; consecutive, which is quick where they are of one video."""
@@ -87,9 +87,8 @@ def _map(work: Callable[[Job], Result], jobs: Sequence[Job], workers: int) -> It
 def _array(path: Path, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
     """The array in a file, or a new one of zeros."""
     if not path.is_file():
-        with replacing(path) as partial:
-            np.lib.format.open_memmap(partial, mode="w+", dtype=dtype, shape=shape).flush()
-    return np.asarray(np.lib.format.open_memmap(path, mode="r+"))
+        new_array(path, shape, dtype)
+    return open_array(path)
 
 
 def _marks_path(path: Path) -> Path:

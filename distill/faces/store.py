@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distill.config import ConfigError, Recipe
+from distill.faces.arrays import new_array
 from mf2_edge.facs import REGIONS
 from mf2_edge.io.atomic import replacing
 
@@ -73,9 +74,8 @@ def save_store(folder: Path, images: Sequence[NDArray[np.uint8]], **labels: NDAr
         "coders": np.zeros(count, dtype=np.int64),
     } | labels
     folder.mkdir(parents=True, exist_ok=True)
-    out = np.lib.format.open_memmap(
-        folder / "images.npy", mode="w+", dtype=np.uint8, shape=(len(images), *images[0].shape)
-    )
+    new_array(folder / "images.npy", (len(images), *images[0].shape), np.uint8)
+    out = np.lib.format.open_memmap(folder / "images.npy", mode="r+")
     for row, image in enumerate(images):
         out[row] = image
     out.flush()

@@ -96,8 +96,8 @@ class MF2(FeatureNet):
 
     def read(self, x: Tensor) -> GuidedFeatures:
         """Logits and features of the faces."""
-        early = self.trunk["stage2"](self.trunk["stem"](x))
-        middle = self.trunk["stage3"](early)
+        early = self.stage("stage2", self.stage("stem", x))
+        middle = self.stage("stage3", early)
         _, face = self.emotion.pool(middle)
         deep, unit_vector = self.action_units.pool(middle)
         early, middle = as_map(early), as_map(middle)

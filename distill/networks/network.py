@@ -10,6 +10,7 @@ from copy import deepcopy
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from distill.networks.backbones.parts import Backbone, as_map
 
@@ -22,8 +23,20 @@ def linear_head(width: int, labels: int) -> nn.Linear:
     return head
 
 
+def through(stage: nn.Module, x: Tensor, checkpointing: bool) -> Tensor:
+    """What a stage makes of x; its blocks are computed again in the backward pass if asked for."""
+    if checkpointing and torch.is_grad_enabled():
+        for block in stage.children() if isinstance(stage, nn.Sequential) else (stage,):
+            x = checkpoint(block, x, use_reentrant=False)
+        return x
+    y: Tensor = stage(x)
+    return y
+
+
 class Branch(nn.Module):
     """From the trunk's last state, a 14x14 map or its tokens, to the logits of one head."""
+
+    grad_checkpointing = False
 
     def __init__(self, backbone: Backbone, labels: int, dropout: float) -> None:
         super().__init__()
@@ -44,7 +57,7 @@ class Branch(nn.Module):
         """
         deep = trunk
         for name in self.parts[:-1]:
-            deep = getattr(self, name)(deep)
+            deep = through(getattr(self, name), deep, self.grad_checkpointing)
         pooled: Tensor = getattr(self, self.parts[-1])(deep)
         return as_map(deep), pooled.flatten(1)
 
@@ -64,6 +77,7 @@ class FaceStateNet(nn.Module):
 
     embeddings = False
     """Whether an exported network also returns the two vectors that its heads read."""
+    grad_checkpointing = False
 
     def __init__(
         self,
@@ -84,9 +98,18 @@ class FaceStateNet(nn.Module):
 
     def features(self, x: Tensor) -> Tensor:
         """State at which the branches leave the trunk; MobileFaceNet's is (N, 128, 14, 14)."""
-        for stage in self.trunk.values():
-            x = stage(x)
+        for name in self.trunk:
+            x = self.stage(name, x)
         return x
+
+    def stage(self, name: str, x: Tensor) -> Tensor:
+        """What a stage of the trunk makes of the state before it."""
+        return through(self.trunk[name], x, self.grad_checkpointing)
+
+    def set_grad_checkpointing(self, enable: bool = True) -> None:
+        """Keep only states between blocks for the backward pass, and compute the others again."""
+        for part in (self, self.emotion, self.action_units):
+            part.grad_checkpointing = enable
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """Logits of every head, in the order of `heads`."""

@@ -140,9 +140,17 @@ def _size(network: FaceStateNet, recipe: Recipe) -> SizeSpec:
 
 
 def save_atomically(content: dict[str, Any], path: Path) -> None:
-    """`torch.save`, so that `path` is at every moment absent, old or new, never half."""
-    with replacing(path) as partial:
-        torch.save(content, partial)
+    """`torch.save`, so that `path` is at every moment absent, old or new, never half.
+
+    Raises OSError where it cannot be written, as on a full disk.
+    """
+    with replacing(path) as partial, partial.open("wb") as file:
+        try:
+            torch.save(content, file)
+        except RuntimeError as error:  # torch's own word for what the file said
+            if isinstance(error.__context__, OSError):
+                raise error.__context__ from error
+            raise
 
 
 def save_network(

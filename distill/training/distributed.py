@@ -7,13 +7,18 @@ world of one.
 from __future__ import annotations
 
 import os
+import platform
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from logging import getLogger
+from pathlib import Path
 from typing import Literal
 
 import torch
 from torch import distributed, nn
+
+logger = getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -30,26 +35,52 @@ class World:
         """Whether this process logs, validates and writes checkpoints."""
         return self.rank == 0
 
+    def check_precision(self, name: Literal["float32", "bf16"]) -> None:
+        """Warn of bf16 on a CPU without instructions for it, where it is many times slower."""
+        if name == "bf16" and self.device.type == "cpu" and not cpu_has_bf16():
+            logger.warning(
+                "this CPU has no instructions for bf16, and is many times slower in it than in "
+                'float32: set train.precision = "float32"'
+            )
+
     def precision(self, name: Literal["float32", "bf16"]) -> AbstractContextManager[None]:
         """Where a forward pass computes: in float32, or in bf16 where that loses nothing."""
         return torch.autocast(self.device.type, torch.bfloat16, enabled=name == "bf16")
 
     def sum_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
-        """Make every process's gradients the sum over all of them, in one transfer."""
+        """Make every process's gradients the sum over all of them, in two transfers.
+
+        A process that had no face to go through the network has none; it adds nothing.
+        """
         if self.size == 1:
             return
-        gradients = [p.grad for p in parameters if p.grad is not None]
+        learned = [p for p in parameters if p.requires_grad]
+        has = torch.tensor([p.grad is not None for p in learned], dtype=torch.float32)
+        has = has.to(self.device)
+        distributed.all_reduce(has)
+        summed = [p for p, count in zip(learned, has.tolist(), strict=True) if count]
+        gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in summed]
         flat = torch.cat([gradient.reshape(-1) for gradient in gradients])
         distributed.all_reduce(flat)
-        start = 0
-        for gradient in gradients:
-            gradient.copy_(flat[start : start + gradient.numel()].view_as(gradient))
-            start += gradient.numel()
+        parts = torch.split(flat, [gradient.numel() for gradient in gradients])
+        for parameter, gradient, part in zip(summed, gradients, parts, strict=True):
+            parameter.grad = gradient
+            gradient.copy_(part.view_as(gradient))
 
     def wait(self) -> None:
         """Return once every process has come here."""
         if self.size > 1:
             distributed.barrier()
+
+
+def cpu_has_bf16() -> bool:
+    """Whether the CPU multiplies in bf16; True where it does not say."""
+    if platform.machine() in ("x86_64", "AMD64"):
+        return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+    try:
+        return "bf16" in Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return True
 
 
 def join_world() -> World:

@@ -12,24 +12,28 @@ from typing import Any
 import msgspec
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 from tqdm import tqdm
 
-from distill.config import Recipe
+from distill.config import Recipe, TrainConfig
 from distill.faces.batches import Batch, FaceSource, balance, make_batches
 from distill.networks.activations import fade, to_relu
+from distill.networks.drop_path import add_drop_path
+from distill.networks.features import FeatureNet
+from distill.networks.network import FaceStateNet
 from distill.training.checkpoint import TRAINED, save_network
 from distill.training.distributed import World, join_world
 from distill.training.init import start_network
+from distill.training.layer_decay import layers_above
 from distill.training.losses.objective import Objective
 from distill.training.losses.text_alignment import load_language
 from distill.training.optimizer import Optimisation, start_optimisation
-from distill.training.run_log import RunLog
+from distill.training.run_log import RunLog, StepClock
+from distill.training.run_record import write_run_record
 from distill.training.sources import evaluation_stores, training_sources, validate
 from distill.training.teachers.find import find_teacher, teacher_key
 
 LARGEST_POSITIVE_WEIGHT = 3.0
-LOG_EVERY = 20
 
 
 @dataclass(frozen=True)
@@ -60,16 +64,20 @@ def train(recipe: Recipe, fold: int | None = None) -> Path:
     torch.manual_seed(recipe.training_seed)
     sources = training_sources(recipe, fold)
     network = start_network(recipe).to(world.device)
+    world.check_precision(recipe.train.precision)
     objective = make_objective(recipe, sources, fold, world)
     settings, folder = recipe.train, recipe.folder(fold)
+    above = layers_above(network)
     optimisation = start_optimisation(
         network,
-        lambda name: learning_rate(recipe, name),
+        lambda name: learning_rate(recipe, name) * settings.layer_decay ** above.get(name, 0),
         steps=settings.steps,
         warmup=settings.warmup,
         weight_decay=settings.weight_decay,
         ema=settings.ema,
+        clip_grad=settings.clip_grad,
     )
+    prepare_training(network, settings)
     average = optimisation.average
 
     def fade_slopes(step: int) -> None:
@@ -86,6 +94,8 @@ def train(recipe: Recipe, fold: int | None = None) -> Path:
         evaluate_every=settings.evaluate_every,
         evaluate=lambda: validate(average, recipe, evaluation_stores(recipe)),
     )
+    if world.leads:
+        write_run_record(recipe, fold, world, folder / "run.json")
     ran = run_steps(optimisation, objective, sources, steps)
     path = folder / "network.pt"
     if world.leads and (ran or not path.is_file()):
@@ -94,6 +104,21 @@ def train(recipe: Recipe, fold: int | None = None) -> Path:
         save_network(average, recipe, TRAINED, path, fold)
     world.wait()
     return path
+
+
+def prepare_training(network: FaceStateNet, settings: TrainConfig) -> None:
+    """What holds in training alone: blocks that are skipped or computed twice, compilation.
+
+    After the copy whose weights are the averaged ones was made.
+    """
+    if settings.drop_path:
+        add_drop_path(network, settings.drop_path)
+    network.set_grad_checkpointing(settings.grad_checkpointing)
+    if settings.torchcompile:
+        network.compile(backend=settings.torchcompile)
+        if isinstance(network, FeatureNet):  # which training asks for more than its logits
+            reading: Any = torch.compile(network.read, backend=settings.torchcompile)
+            network.__dict__["read"] = reading
 
 
 def make_objective(
@@ -129,21 +154,26 @@ def run_steps(
         mininterval=5,
         disable=not world.leads,
     )
+    clock = StepClock(sum(recipe.train.batch.values()), start)
     for step in progress:
         network.train()
         steps.before(step)
         batches = make_batches(recipe, sources, recipe.train.batch, step, world.rank, world.size)
         losses = accumulate(network, objective, batches, step)
         world.sum_gradients(network.parameters())
-        optimisation.update(step)
+        rate = optimisation.rate
+        norm = optimisation.update(step)
         if log is None:
             continue
         done = step + 1
-        if done % LOG_EVERY == 0:
-            log.write(done, **{f"loss_{name}": value for name, value in losses.items()})
-        if steps.evaluate_every and (done % steps.evaluate_every == 0 or done == steps.count):
+        if due(done, recipe.train.log_every):
+            parts = {f"loss_{name}": round(value.item(), 4) for name, value in losses.items()}
+            speed = round(clock.faces_per_s(done), 1)
+            log.write(done, **parts, lr=rate, grad_norm=round(norm.item(), 4), faces_per_s=speed)
+        last = done == steps.count
+        if steps.evaluate_every and (last or due(done, steps.evaluate_every)):
             log.write(done, **steps.evaluate())
-        if done % steps.checkpoint_every == 0 or done == steps.count:
+        if last or due(done, steps.checkpoint_every):
             optimisation.save(steps.checkpoint, done, steps.key)
     if log is not None:
         log.close()
@@ -151,19 +181,27 @@ def run_steps(
     return start < steps.count
 
 
+def due(done: int, every: int) -> bool:
+    """Whether a step is one of every `every`; of 0 none is."""
+    return every > 0 and done % every == 0
+
+
 def accumulate(
     network: nn.Module, objective: Objective, batches: Sequence[Batch], step: int
-) -> dict[str, float]:
-    """Leave this process's share of a step's gradient; returns its mean losses by name."""
+) -> dict[str, Tensor]:
+    """Leave this process's share of a step's gradient; returns its mean losses by name.
+
+    A process has no share, and no losses, where a step has fewer batches than there are processes.
+    """
     settings = objective.recipe.train
     count = ceil(sum(settings.batch.values()) / settings.micro_batch)
-    sums: dict[str, float] = {}
+    sums: dict[str, Tensor] = {}
     for batch in batches:
         losses = objective.losses(network, batch.to(objective.world.device), step)
         (objective.total(losses) / count).backward()  # type: ignore[no-untyped-call]
         for name, loss in losses.items():
-            sums[name] = sums.get(name, 0.0) + loss.item()
-    return {name: round(value / len(batches), 4) for name, value in sums.items()}
+            sums[name] = sums.get(name, 0.0) + loss.detach() / len(batches)
+    return sums
 
 
 def learning_rate(recipe: Recipe, parameter: str) -> float:
@@ -182,6 +220,8 @@ def training_key(recipe: Recipe, fold: int | None) -> str:
     training = ("texts", "unseen", "training_seed", "seed", "folds", "distillation")
     rests_on = {name: getattr(recipe, name) for name in (*faces, *training)}
     rests_on["blend"] = {name: data.blend for name, data in recipe.data.items()}
-    often = msgspec.structs.replace(recipe.train, checkpoint_every=0, evaluate_every=0)
+    often = msgspec.structs.replace(
+        recipe.train, checkpoint_every=0, evaluate_every=0, log_every=20
+    )
     content = [rests_on, often, fold, teacher_key(recipe, fold)]
     return hashlib.sha256(msgspec.json.encode(content)).hexdigest()

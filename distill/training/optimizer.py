@@ -10,13 +10,10 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from distill.training.checkpoint import CheckpointError, save_atomically
-
-GRADIENT_NORM = 5.0
-
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -33,6 +30,7 @@ class Optimisation(Generic[Network]):
     optimizer: torch.optim.Optimizer
     schedule: torch.optim.lr_scheduler.LRScheduler
     ema: float
+    clip_grad: float
 
     def resume(self, path: Path, key: str) -> int:
         """Load the last checkpoint where there is one; returns the steps done.
@@ -56,13 +54,22 @@ class Optimisation(Generic[Network]):
         parts = {name: getattr(self, name).state_dict() for name in PARTS}
         save_atomically({"step": step, **parts, "key": key}, path)
 
-    def update(self, step: int) -> None:
-        """Apply the gradients at hand, clipped, and move the average along."""
-        nn.utils.clip_grad_norm_(self.network.parameters(), GRADIENT_NORM)
+    @property
+    def rate(self) -> float:
+        """The highest learning rate of the next step."""
+        return max(float(group["lr"]) for group in self.optimizer.param_groups)
+
+    def update(self, step: int) -> Tensor:
+        """Apply the gradients at hand, clipped, and move the average along.
+
+        Returns the norm that the gradient had.
+        """
+        norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.clip_grad)
         self.optimizer.step()
         self.schedule.step()
         self.optimizer.zero_grad(set_to_none=True)
         update_average(self.average, self.network, min(self.ema, (1 + step) / (10 + step)))
+        return norm
 
 
 PARTS = ("network", "average", "optimizer", "schedule")
@@ -76,6 +83,7 @@ def start_optimisation(
     warmup: int,
     weight_decay: float,
     ema: float,
+    clip_grad: float = 5.0,
 ) -> Optimisation[Network]:
     """Set up training of the parameters that ask for gradients.
 
@@ -95,7 +103,7 @@ def start_optimisation(
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda step: part_of_peak(step, steps, warmup)
     )
-    return Optimisation(network, deepcopy(network).eval(), optimizer, schedule, ema)
+    return Optimisation(network, deepcopy(network).eval(), optimizer, schedule, ema, clip_grad)
 
 
 def part_of_peak(step: int, steps: int, warmup: int) -> float:

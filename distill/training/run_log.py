@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from time import perf_counter
 
 
 class RunLog:
@@ -31,3 +32,18 @@ class RunLog:
     def close(self) -> None:
         """End the events file."""
         self._events.close()
+
+
+class StepClock:
+    """How many faces a second steps took, since it was asked last."""
+
+    def __init__(self, faces: int, step: int) -> None:
+        """faces: of a step; step: how many steps are done."""
+        self._faces, self._step, self._then = faces, step, perf_counter()
+
+    def faces_per_s(self, step: int) -> float:
+        """By the steps from the last one asked for to this one, all that happened between them."""
+        now = perf_counter()
+        speed = self._faces * (step - self._step) / (now - self._then)
+        self._step, self._then = step, now
+        return speed

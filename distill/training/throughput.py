@@ -19,7 +19,7 @@ from distill.config import Recipe
 from distill.faces.batches import Face, make_batches
 from distill.training.distributed import World
 from distill.training.init import start_network
-from distill.training.loop import accumulate, make_objective
+from distill.training.loop import accumulate, make_objective, prepare_training
 from distill.training.optimizer import start_optimisation
 
 WARM_UP: Final = 2  # steps: memory is allocated, kernels are chosen
@@ -106,7 +106,7 @@ def measure_throughput(recipe: Recipe, world: World, steps: int) -> Throughput:
         distillation=None,
     )
     source = RandomFaces(recipe, total)
-    network = start_network(recipe).to(world.device).train()
+    network = start_network(recipe).to(world.device)
     optimisation = start_optimisation(
         network,
         lambda _: recipe.train.lr,
@@ -115,11 +115,13 @@ def measure_throughput(recipe: Recipe, world: World, steps: int) -> Throughput:
         weight_decay=recipe.train.weight_decay,
         ema=recipe.train.ema,
     )
+    prepare_training(network, recipe.train)
     objective = make_objective(recipe, [source], None, world)
     times = []
     for step in range(WARM_UP + steps):
         world.wait()
         started = perf_counter()
+        network.train()
         batches = make_batches(recipe, [source], recipe.train.batch, step, world.rank, world.size)
         prepared = perf_counter()
         accumulate(network, objective, batches, step)

@@ -1,4 +1,4 @@
-"""Two processes of torchrun train what one does; bf16 trains as well; curves are kept."""
+"""Processes of torchrun train what one does; bf16 trains as well; curves are kept."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ replace = msgspec.structs.replace
 def alone(tmp_path_factory: pytest.TempPathFactory) -> Recipe:
     """A miniature, trained by one process."""
     recipe = tiny_recipe(tmp_path_factory.mktemp("parallel"))
+    recipe = replace(recipe, train=replace(recipe.train, log_every=2))
     prepare(recipe, workers=1)
     train(recipe)
     return recipe
@@ -39,18 +40,19 @@ def _weights(path: Path) -> torch.Tensor:
     return torch.cat([p.flatten() for p in load_network(path).network.parameters()])
 
 
-def test_two_processes_train_what_one_does(alone: Recipe, tmp_path: Path) -> None:
+def test_three_processes_train_what_one_does(alone: Recipe, tmp_path: Path) -> None:
+    """A step has two small batches, so one of the processes has none."""
     shared = replace(alone, name="shared")
     write_recipe(shared, tmp_path / "recipe.toml")
-    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=3"]
     command = [*launch, "-m", "distill", "train", "--config", str(tmp_path / "recipe.toml")]
     subprocess.run(command, check=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
-    one, two = (_weights(recipe.run_folder / "network.pt") for recipe in (alone, shared))
+    one, three = (_weights(recipe.run_folder / "network.pt") for recipe in (alone, shared))
     torch.manual_seed(alone.training_seed)
     start = torch.cat([p.detach().flatten() for p in start_network(alone).parameters()])
     # Sums of gradients in another order differ in their last bits, which Adam's sign-like first
     # steps enlarge where a gradient is next to nothing.
-    assert (one - two).norm() < 0.02 * (one - start).norm()
+    assert (one - three).norm() < 0.02 * (one - start).norm()
 
 
 def test_bf16_trains_to_nearly_the_same(alone: Recipe) -> None:
@@ -60,6 +62,14 @@ def test_bf16_trains_to_nearly_the_same(alone: Recipe) -> None:
         [json.loads(line) for line in (r.run_folder / "log.jsonl").read_text().splitlines()]
         for r in (alone, narrow)
     ]
+    assert losses[0][0].keys() == {
+        *("step", "lr", "grad_norm", "faces_per_s"),
+        *(f"loss_{head}" for head in alone.heads),
+    }
+    assert losses[0][0]["faces_per_s"] > 0
+    assert losses[0][0]["grad_norm"] > 0
+    assert losses[0][0]["lr"] == pytest.approx(alone.train.head_lr, rel=0.5)
+    assert any("accuracy_rafdb" in line for line in losses[0])
     assert [line["step"] for line in losses[0]] == [line["step"] for line in losses[1]]
     wide, half = (load_network(r.run_folder / "network.pt").network for r in (alone, narrow))
     faces = torch.randn(4, 3, 112, 112)
