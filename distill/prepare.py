@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from distill.config import DatasetConfig, Recipe
 from distill.datasets import READERS, LabelledFace, LayoutError
-from distill.datasets.labelled import draw
+from distill.datasets.labelled import MARKED_INTENSITY, draw
 from distill.datasets.tree import open_tree
 from distill.datasets.wild import MARKED, find_codes, wild_targets
 from distill.faces.pictures import Pictures, align_face
@@ -119,11 +119,23 @@ def _labels(
         "action_units": coded,
         "coders": np.asarray(~np.isnan(coded).all(axis=1), np.int64),
     }
+    if any(face.intensities for face in faces):
+        labels["strength"] = _strength(faces, units)
     if dataset.reader == "wild":
         labels |= _soft_labels(faces, recipe)
     if dataset.all_visible:
         labels["visibility"] = np.ones((len(faces), len(REGIONS)), dtype=np.float32)
     return labels
+
+
+def _strength(faces: Sequence[LabelledFace], units: Sequence[str]) -> NDArray[np.float32]:
+    """Whether a unit is marked (FACS C to E), float32 [n, units]; NaN without an intensity."""
+    strength = np.full((len(faces), len(units)), np.nan, dtype=np.float32)
+    for row, face in enumerate(faces):
+        for unit, intensity in face.intensities.items():
+            if unit in units:
+                strength[row, units.index(unit)] = intensity >= MARKED_INTENSITY
+    return strength
 
 
 def _soft_labels(faces: Sequence[LabelledFace], recipe: Recipe) -> dict[str, NDArray[Any]]:

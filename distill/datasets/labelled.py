@@ -24,6 +24,10 @@ EMOTIONS: Final = (
 )
 
 
+MARKED_INTENSITY: Final = 3
+"""Of FACS, C: from here on a unit is marked."""
+
+
 class LayoutError(ValueError):
     """A folder or archive is not laid out like the data set it is said to be."""
 
@@ -43,6 +47,8 @@ class LabelledFace:
     `coded` are the units that the coder looked for: of these, those that are not present are
     absent, and every other unit is unknown. None stands for all of FACS.
 
+    `intensities` are those of coded units where the data set has them, 0 (absent) to 5 (FACS E).
+
     `subject` is who it is; for data sets that do not say, the video it comes from. `groups` are the
     data set's own labels of "age", "gender" and "race", for figures by group.
 
@@ -61,6 +67,7 @@ class LabelledFace:
     whole_frame: bool = False
     video_frame: int | None = None
     shares: Mapping[str, float] | None = None
+    intensities: Mapping[str, int] = field(default_factory=dict)
     groups: Mapping[str, str] = field(default_factory=dict)
 
     @property

@@ -27,6 +27,9 @@ BP4D_FOLDS: Final = tuple(
 ME-GraphAU (Luo et al. 2022, CVI-SZU/ME-GraphAU, tool/BP4D_image_label_process.py) publish them;
 the two lists agree."""
 
+MOST_INTENSITY: Final = 5
+"""What is above is unknown."""
+
 _CODES: Final = "AUCoding/AU_OCC/Fxxx_Tx.csv (or AUCoding/Fxxx_Tx.csv)"
 _PICTURES: Final = "Fxxx/Tx/<frame>.jpg"
 
@@ -38,6 +41,9 @@ def read_bp4d(tree: Tree) -> Iterator[LabelledFace]:
     frames in the first column, 1 present, 0 absent, anything else (9) unknown. And for
     the pictures `F001/T1/<frame>.jpg`, in whatever folder; their numbers have leading zeros in some
     sequences, so frames meet by number. BP4D+ numbers its frames otherwise and is not read.
+
+    Where there are `AUCoding/AU_INT/AU06/F001_T1_AU06.csv` (frame,intensity a line; 0 to 5, 9
+    unknown) faces also have intensities of those units.
     """
     names = tree.names()
     codes = _code_files(names)
@@ -48,7 +54,9 @@ def read_bp4d(tree: Tree) -> Iterator[LabelledFace]:
         refuse("BP4D", f"file {_CODES}", names)
     if not pictures:
         refuse("BP4D", f"picture {_PICTURES}", names)
+    intensity_files = _intensity_files(names)
     for sequence, file in sorted(codes.items()):
+        intensities = _read_intensities(tree, intensity_files[sequence])
         for frame, labels in _read_codes(tree, file):
             if picture := pictures[sequence].get(frame):
                 yield LabelledFace(
@@ -58,6 +66,7 @@ def read_bp4d(tree: Tree) -> Iterator[LabelledFace]:
                     coded=frozenset(u for u, value in labels.items() if value in ("0", "1")),
                     subject=sequence[0],
                     whole_frame=True,
+                    intensities=intensities.get(frame, {}),
                 )
 
 
@@ -87,3 +96,27 @@ def _read_codes(tree: Tree, name: str) -> Iterator[tuple[int, dict[str, str]]]:
             expected = f"a frame and {len(units)} codes"
             refuse_line("BP4D", name, number, ",".join(row), expected)
         yield int(row[0]), dict(zip(units, (cell.strip() for cell in row[1:]), strict=True))
+
+
+def _intensity_files(names: list[str]) -> dict[tuple[str, str], dict[str, str]]:
+    """Intensity file of each unit of each sequence."""
+    files: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
+    pattern = r"AUCoding/AU_INT/AU\d+/([FM]\d{3})_(T\d+)_AU(\d+)\.csv"
+    for name, match in matching(names, pattern):
+        files[match[1].upper(), match[2].upper()][f"AU{int(match[3])}"] = name
+    return files
+
+
+def _read_intensities(tree: Tree, files: dict[str, str]) -> dict[int, dict[str, int]]:
+    """Known intensities of each unit, by frame."""
+    found: dict[int, dict[str, int]] = defaultdict(dict)
+    for unit, name in files.items():
+        for number, row in enumerate(csv.reader(io.StringIO(tree.read(name).decode())), start=1):
+            if not row or (number == 1 and not row[0].strip().isdigit()):  # a header
+                continue
+            if len(row) != 2 or not all(cell.strip().isdigit() for cell in row):
+                refuse_line("BP4D", name, number, ",".join(row), "frame,intensity")
+            frame, intensity = map(int, row)
+            if intensity <= MOST_INTENSITY:
+                found[frame][unit] = intensity
+    return found

@@ -29,6 +29,8 @@ the two lists agree."""
 LEAST_INTENSITY: Final = 2
 """From here on (0 to 5) a unit counts as present, as in those papers."""
 
+MOST_INTENSITY: Final = 5
+
 _LABELS: Final = "ActionUnit_Labels/SNxxx/SNxxx_auN.txt"
 _PICTURES: Final = "SNxxx/<frame>.png (or .jpg)"
 _VIDEOS: Final = "Videos_LeftCamera/LeftVideoSNxxx_comp.avi"
@@ -66,6 +68,7 @@ def read_disfa(tree: Tree) -> Iterator[LabelledFace]:
                     "dev",
                     action_units=frozenset(u for u, i in coded.items() if i >= LEAST_INTENSITY),
                     coded=frozenset(coded),
+                    intensities=coded,
                     subject=subject,
                     whole_frame=True,
                     video_frame=video_frame,
@@ -84,8 +87,10 @@ def _read_labels(tree: Tree, names: list[str]) -> dict[str, Labels]:
             if line.strip():
                 try:
                     frame, intensity = (int(value) for value in line.split(","))
+                    if not 0 <= intensity <= MOST_INTENSITY:
+                        raise ValueError
                 except ValueError:
-                    refuse_line("DISFA", name, number, line, "frame,intensity")
+                    refuse_line("DISFA", name, number, line, "frame,intensity (0 to 5)")
                 labels[match[1].upper()][frame][f"AU{int(match[2])}"] = intensity
     return {subject: dict(frames) for subject, frames in labels.items()}
 

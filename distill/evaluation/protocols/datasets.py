@@ -5,15 +5,14 @@ from __future__ import annotations
 from typing import Final
 
 from distill.datasets import EMOTIONS
+from distill.datasets.folds import PUBLISHED_FOLDS
 from distill.datasets.readers.affwild2 import AFFWILD2_UNITS
-from distill.datasets.readers.bp4d import BP4D_FOLDS, BP4D_UNITS
-from distill.datasets.readers.disfa import DISFA_FOLDS, DISFA_UNITS
+from distill.datasets.readers.bp4d import BP4D_UNITS
+from distill.datasets.readers.disfa import DISFA_UNITS
 from distill.datasets.wild import UNITS
 from distill.evaluation.protocols.folds import (
     EvaluationProtocol,
     ProtocolError,
-    dealt_folds,
-    fixed_folds,
 )
 
 _BASIC: Final = EMOTIONS[:7]
@@ -71,7 +70,7 @@ PROTOCOLS: Final[dict[str, dict[str, EvaluationProtocol]]] = {
             rule="human FACS codes and emotion labels",
             emotions=EMOTIONS,
             units=None,
-            fold_subjects=dealt_folds(10),
+            fold_subjects=PUBLISHED_FOLDS["ckplus"],
             held_out=False,
         ),
     },
@@ -97,7 +96,7 @@ PROTOCOLS: Final[dict[str, dict[str, EvaluationProtocol]]] = {
             split=_THREE,
             rule="present from intensity 2 on",
             units=DISFA_UNITS,
-            fold_subjects=fixed_folds(DISFA_FOLDS),
+            fold_subjects=PUBLISHED_FOLDS["disfa"],
             held_out=False,
         )
     },
@@ -107,7 +106,7 @@ PROTOCOLS: Final[dict[str, dict[str, EvaluationProtocol]]] = {
             split=_THREE,
             rule="occurrence codes, unknown ones left out",
             units=BP4D_UNITS,
-            fold_subjects=fixed_folds(BP4D_FOLDS),
+            fold_subjects=PUBLISHED_FOLDS["bp4d"],
             held_out=False,
         )
     },

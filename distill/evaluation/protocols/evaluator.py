@@ -72,8 +72,8 @@ class Evaluator:
     """Evaluates the scores that a network gives to the faces of a data set.
 
     `scores_of` gives the scores of all faces for a fold: the same for every fold if the network is
-    frozen; a network that learns from `Fold.train` gives each fold its own, and
-    `how` says so in the results.
+    frozen; a network that learns from `Fold.train` gives each fold its own, and `how` says so in
+    the results. `places_thresholds`: whether thresholds are also fitted, on scores of `Fold.train`.
     """
 
     protocol: EvaluationProtocol
@@ -82,6 +82,7 @@ class Evaluator:
     scorer: Scorer
     scores_of: Callable[[Fold], Scores]
     how: str = "frozen network"
+    places_thresholds: bool = True
 
     def results(self) -> list[AccuracySpec]:
         """All figures of the protocol; raises ProtocolError where nothing can be evaluated."""
@@ -129,9 +130,11 @@ class Evaluator:
         for fold in self.folds:
             scores = self.scores_of(fold)
             evaluated, train = self._coded(fold.evaluated), self._coded(fold.train)
-            fitted = thresholds_of_best_f1(labels[train], scores.units[train][:, columns], shipped)
             given = scores.units[evaluated][:, columns]
-            by_fitted.append(label_metrics(labels[evaluated], given, fitted, units))
+            if self.places_thresholds:
+                known = scores.units[train][:, columns]
+                fitted = thresholds_of_best_f1(labels[train], known, shipped)
+                by_fitted.append(label_metrics(labels[evaluated], given, fitted, units))
             by_shipped.append(label_metrics(labels[evaluated], given, shipped, units))
             counts.append(len(evaluated))
             unaligned += int(scores.unaligned[evaluated].sum())
@@ -153,14 +156,16 @@ class Evaluator:
         if self.protocol.fold_subjects is None:
             return [result(by_shipped[0], split, as_shipped, total)]
         of_others = f"{self.how}, thresholds of best F1 on the subjects of the other folds"
-        return [
-            *(
-                result(figures, f"{fold.name} of {split}", of_others, count)
-                for fold, figures, count in zip(self.folds, by_fitted, counts, strict=True)
-            ),
-            result(mean_over_folds(by_fitted), split, f"mean over folds, {of_others}", total),
-            result(mean_over_folds(by_shipped), split, f"mean over folds, {as_shipped}", total),
+        parts, rule = (by_fitted, of_others) if self.places_thresholds else (by_shipped, as_shipped)
+        found = [
+            result(figures, f"{fold.name} of {split}", rule, count)
+            for fold, figures, count in zip(self.folds, parts, counts, strict=True)
         ]
+        if self.places_thresholds:
+            of_fitted = f"mean over folds, {of_others}"
+            found.append(result(mean_over_folds(by_fitted), split, of_fitted, total))
+        shipped_rule = f"mean over folds, {as_shipped}"
+        return [*found, result(mean_over_folds(by_shipped), split, shipped_rule, total)]
 
     def _coded(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         coded = [self.faces[row].action_units is not None for row in rows]

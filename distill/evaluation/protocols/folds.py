@@ -1,21 +1,20 @@
 """Folds of a data set: which faces a protocol evaluates, and which it leaves to be fitted on.
 
-A protocol says nothing of networks: `evaluate_dataset.py` asks it for its folds and evaluates
-whatever gives scores to their faces. What is fitted for a fold (thresholds; a head, one day) may
-use `Fold.train` and never sees `Fold.evaluated`.
+A protocol says nothing of networks: an evaluator asks it for its folds and evaluates whatever gives
+scores to their faces. What is fitted for a fold, thresholds or a whole network, may use
+`Fold.train` and never sees `Fold.evaluated`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from distill.datasets import LabelledFace
-
-Subjects = frozenset[str]
+from distill.datasets.folds import FoldRule
 
 
 class ProtocolError(ValueError):
@@ -49,7 +48,7 @@ class EvaluationProtocol:
     parts: tuple[str, ...] = ("dev",)
     emotions: tuple[str, ...] = ()
     units: tuple[str, ...] | None = ()
-    fold_subjects: Callable[[Sequence[str]], Sequence[Subjects]] | None = None
+    fold_subjects: FoldRule | None = None
     held_out: bool = True
 
     @property
@@ -90,13 +89,3 @@ class EvaluationProtocol:
                 f"{found}. Point the root at the whole data set"
             )
         return fold
-
-
-def fixed_folds(folds: Sequence[Subjects]) -> Callable[[Sequence[str]], Sequence[Subjects]]:
-    """Folds whose subjects are published."""
-    return lambda _: folds
-
-
-def dealt_folds(count: int) -> Callable[[Sequence[str]], Sequence[Subjects]]:
-    """Subjects in the order of their names, dealt to `count` folds in turn."""
-    return lambda names: [frozenset(names[start::count]) for start in range(count)]

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import f1_score, roc_auc_score
 
 from distill.datasets import EMOTIONS, LabelledFace
+from distill.datasets.folds import fixed_folds
 from distill.evaluation.metrics.labels import (
     emotion_metrics,
     label_metrics,
@@ -20,7 +21,7 @@ from distill.evaluation.metrics.labels import (
 )
 from distill.evaluation.metrics.scores import f1
 from distill.evaluation.protocols.evaluator import Evaluator
-from distill.evaluation.protocols.folds import EvaluationProtocol, Fold, ProtocolError, fixed_folds
+from distill.evaluation.protocols.folds import EvaluationProtocol, Fold, ProtocolError
 from distill.evaluation.scoring import Scores
 
 UNITS = ("AU1", "AU2")
