@@ -29,7 +29,10 @@ ROOT: Final = Path(__file__).parent
 PAGE: Final = ROOT / "README.md"
 START, END = "<!-- conformance -->\n", "<!-- /conformance -->"
 
-STAGES: Final = ("manifest", "detect", "align", "preprocess", "run", "decode", "smooth")
+STAGES: Final = (
+    *("manifest", "frame", "detect", "align"),
+    *("preprocess", "run", "decode", "smooth"),
+)
 """In the order of the pipeline; bindings/README.md says what each is held to."""
 
 

@@ -1,4 +1,4 @@
-"""Frames of the C++ binding: every pixel format and stride, against BT.601 in floats."""
+"""Frames of the C++ binding: every pixel format and stride, against BT.601 and against Python."""
 
 from __future__ import annotations
 
@@ -9,9 +9,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
+
+from mf2_edge.io.frames import check_frame
 
 CPP = Path(__file__).parents[2] / "bindings" / "cpp"
-FORMATS = ("rgb", "bgr", "rgba", "bgra", "nv12", "nv21", "nv12_video", "nv21_video")
+PLAIN = ("rgb", "bgr")
+ALPHA = ("rgba", "bgra")
+YUV = ("nv12", "nv21", "nv12_video", "nv21_video")
+PREMULTIPLIED = ("rgba_premultiplied", "bgra_premultiplied")
+OPAQUE = ("rgbx", "bgrx")
+FORMATS = (*PLAIN, *ALPHA, *YUV, *PREMULTIPLIED, *OPAQUE)
 
 pytestmark = pytest.mark.skipif(shutil.which("g++") is None, reason="needs g++")
 
@@ -50,7 +58,7 @@ def bt601(planes: tuple[NDArray[np.uint8], ...], *, video: bool) -> NDArray[np.u
     return np.clip(np.floor(rgb + 0.5), 0, 255).astype(np.uint8)
 
 
-@pytest.mark.parametrize("form", FORMATS[4:])
+@pytest.mark.parametrize("form", YUV)
 @pytest.mark.parametrize("apart", [False, True])
 def test_a_camera_s_planes_become_rgb(program: Path, form: str, apart: bool) -> None:
     generator = np.random.default_rng(5)
@@ -72,16 +80,37 @@ def test_a_camera_s_planes_become_rgb(program: Path, form: str, apart: bool) -> 
     assert (found == expected).mean() > 0.999
 
 
-@pytest.mark.parametrize("form", FORMATS[:4])
+@pytest.mark.parametrize("form", [form for form in FORMATS if form not in YUV])
 def test_bytes_of_a_pixel_are_put_in_order(program: Path, form: str) -> None:
     generator = np.random.default_rng(6)
-    width, height, channels = 5, 4, len(form)
+    order = form.split("_")[0]
+    width, height, channels = 5, 4, len(order)
     stride = width * channels + 3
     rows = generator.integers(0, 256, (height, stride), np.uint8)
+    if "a" in order:
+        rows[:, 3 : width * channels : 4] = 255
     told = convert(program, form, (width, height), (stride, 0), rows.tobytes())
     found = np.frombuffer(told.stdout, np.uint8).reshape(height, width, 3)
     pixels = rows[:, : width * channels].reshape(height, width, channels)
-    assert (found == pixels[..., [form.index(name) for name in "rgb"]]).all()
+    assert (found == pixels[..., [order.index(name) for name in "rgb"]]).all()
+
+
+@pytest.mark.parametrize("form", [*ALPHA, *PREMULTIPLIED])
+def test_every_level_under_every_alpha_is_that_of_python(program: Path, form: str) -> None:
+    alpha, level = np.mgrid[:256, :256]
+    rgba = np.dstack([level, 255 - level, level ^ 0x55, alpha]).astype(np.uint8)
+    expected = check_frame(Image.fromarray(rgba))
+    given = rgba.astype(int)
+    if form in PREMULTIPLIED:
+        given[..., :3] = np.rint(given[..., :3] * given[..., 3:] / 255)
+    data = given[..., ["rgba".index(name) for name in form.split("_")[0]]].astype(np.uint8)
+    told = convert(program, form, (256, 256), (0, 0), data.tobytes())
+    assert told.stdout == expected.tobytes()
+
+
+def test_colours_above_their_premultiplied_alpha_are_cut_off(program: Path) -> None:
+    told = convert(program, "rgba_premultiplied", (2, 2), (0, 0), bytes([200, 9, 0, 100]) * 4)
+    assert told.stdout == bytes([255, 164, 155]) * 4
 
 
 @pytest.mark.parametrize(

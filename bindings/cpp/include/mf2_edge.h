@@ -39,6 +39,7 @@ typedef struct mf2_edge_faces mf2_edge_faces;
 typedef enum mf2_edge_pixel_format {
   MF2_EDGE_RGB = 0,
   MF2_EDGE_BGR = 1,
+  /* What is transparent lies on white; alpha is straight, as image files have it. */
   MF2_EDGE_RGBA = 2,
   MF2_EDGE_BGRA = 3,
   /* Y'CbCr 4:2:0 of BT.601: `height` rows of luma, then (height + 1) / 2 of Cb and Cr in turn (NV12) or
@@ -46,7 +47,13 @@ typedef enum mf2_edge_pixel_format {
   MF2_EDGE_NV12 = 4,
   MF2_EDGE_NV21 = 5,
   MF2_EDGE_NV12_VIDEO = 6,
-  MF2_EDGE_NV21_VIDEO = 7
+  MF2_EDGE_NV21_VIDEO = 7,
+  /* Alpha is multiplied into the colours, as most drawing libraries keep it. */
+  MF2_EDGE_RGBA_PREMULTIPLIED = 8,
+  MF2_EDGE_BGRA_PREMULTIPLIED = 9,
+  /* Opaque: the fourth byte may hold anything. */
+  MF2_EDGE_RGBX = 10,
+  MF2_EDGE_BGRX = 11
 } mf2_edge_pixel_format;
 
 /* Quarters of a turn tried in a frame without upright faces: all, one a call, or none. */

@@ -105,7 +105,7 @@ void require(bool given, const char* what) {
 /** A frame once its buffer is large enough for it. */
 Frame checked(const mf2_edge_frame* frame) {
   require(frame != nullptr, "frame is null");
-  if (frame->format < 0 || frame->format > MF2_EDGE_NV21_VIDEO) {
+  if (frame->format < 0 || frame->format > MF2_EDGE_BGRX) {
     throw FrameError("unknown pixel format; expected one of mf2_edge_pixel_format");
   }
   const Frame made{frame->pixels, frame->width, frame->height, frame->stride,

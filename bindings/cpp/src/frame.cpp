@@ -58,15 +58,57 @@ static void from_yuv(const Frame& frame, std::size_t stride, Image& made) {
   }
 }
 
+enum class Alpha { none, straight, premultiplied };
+
+static Alpha alpha_of(PixelFormat format) {
+  switch (format) {
+    case PixelFormat::rgba:
+    case PixelFormat::bgra: return Alpha::straight;
+    case PixelFormat::rgba_premultiplied:
+    case PixelFormat::bgra_premultiplied: return Alpha::premultiplied;
+    default: return Alpha::none;
+  }
+}
+
+static bool is_blue_first(PixelFormat format) {
+  switch (format) {
+    case PixelFormat::bgr:
+    case PixelFormat::bgra:
+    case PixelFormat::bgra_premultiplied:
+    case PixelFormat::bgrx: return true;
+    default: return false;
+  }
+}
+
+static bool is_opaque(const std::uint8_t* row, int width) {
+  int all = 255;
+  for (int x = 0; x < width; ++x) all &= row[4 * std::size_t(x) + 3];
+  return all == 255;
+}
+
+/** A level on white, rounded to the nearest; both kinds of alpha give the same one. */
+static std::uint8_t on_white(int level, int alpha, Alpha kind) {
+  const int white = 255 - alpha;
+  const int own = kind == Alpha::straight ? (level * alpha + 127) / 255 : level;
+  return std::uint8_t(std::min(own + white, 255));
+}
+
 static void from_rgb(const Frame& frame, std::size_t stride, std::size_t bytes, Image& made) {
-  const bool blue_first = frame.format == PixelFormat::bgr || frame.format == PixelFormat::bgra;
+  const Alpha kind = alpha_of(frame.format);
+  const std::size_t red = is_blue_first(frame.format) ? 2 : 0, blue = 2 - red;
   std::uint8_t* to = made.pixels.data();
   for (int y = 0; y < frame.height; ++y) {
     const std::uint8_t* from = frame.pixels + std::size_t(y) * stride;
-    for (int x = 0; x < frame.width; ++x, from += bytes, to += 3) {
-      to[0] = from[blue_first ? 2 : 0];
+    const bool opaque = kind == Alpha::none || is_opaque(from, frame.width);
+    for (int x = 0; opaque && x < frame.width; ++x, from += bytes, to += 3) {
+      to[0] = from[red];
       to[1] = from[1];
-      to[2] = from[blue_first ? 0 : 2];
+      to[2] = from[blue];
+    }
+    for (int x = 0; !opaque && x < frame.width; ++x, from += bytes, to += 3) {
+      to[0] = on_white(from[red], from[3], kind);
+      to[1] = on_white(from[1], from[3], kind);
+      to[2] = on_white(from[blue], from[3], kind);
     }
   }
 }
@@ -75,7 +117,7 @@ std::size_t row_bytes(PixelFormat format, int width) {
   const std::size_t pixels = std::size_t(width);
   // Chroma is half as wide, two bytes a sample, a last odd column included.
   if (is_yuv(format)) return (pixels + 1) / 2 * 2;
-  return pixels * (format == PixelFormat::rgba || format == PixelFormat::bgra ? 4 : 3);
+  return pixels * (format == PixelFormat::rgb || format == PixelFormat::bgr ? 3 : 4);
 }
 
 Image to_image(const Frame& frame) {
@@ -86,9 +128,8 @@ Image to_image(const Frame& frame) {
     throw FrameError("frame is " + size + " px; expected sides of 2 to 32768 px");
   }
   const int format = int(frame.format);
-  if (format < 0 || format > int(PixelFormat::nv21_video)) {
-    throw FrameError("pixel format " + std::to_string(format) +
-                     "; expected rgb, bgr, rgba, bgra, nv12 or nv21");
+  if (format < 0 || format > int(kLastPixelFormat)) {
+    throw FrameError("pixel format " + std::to_string(format) + "; expected one of PixelFormat");
   }
   const bool yuv = is_yuv(frame.format);
   const std::size_t row = row_bytes(frame.format, frame.width);

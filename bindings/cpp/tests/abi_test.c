@@ -36,8 +36,8 @@ static void test_frames(mf2_edge_analyzer* analyzer) {
   expect(mf2_edge_predict(analyzer, &bad, NULL, 0, &faces), MF2_EDGE_FRAME_ERROR, "upside down");
   bad = good, bad.format = MF2_EDGE_RGBA;
   expect(mf2_edge_predict(analyzer, &bad, NULL, 0, &faces), MF2_EDGE_FRAME_ERROR, "too few bytes");
-  bad = good, bad.format = 9;
-  expect(mf2_edge_predict(analyzer, &bad, NULL, 0, &faces), MF2_EDGE_FRAME_ERROR, "format 9");
+  bad = good, bad.format = 12;
+  expect(mf2_edge_predict(analyzer, &bad, NULL, 0, &faces), MF2_EDGE_FRAME_ERROR, "format 12");
   bad = good, bad.stride = 100;
   expect(mf2_edge_predict(analyzer, &bad, NULL, 0, &faces), MF2_EDGE_FRAME_ERROR, "short stride");
   bad = good, bad.stride = (size_t)-1;

@@ -66,7 +66,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   frame.width = kind & 32 ? bytes.take<std::uint8_t>() : bytes.take<std::int32_t>();
   frame.height = kind & 32 ? bytes.take<std::uint8_t>() : bytes.take<std::int32_t>();
   frame.stride = kind & 64 ? 0 : bytes.take<std::uint16_t>();
-  frame.format = bytes.take<std::uint8_t>() % 5;
+  frame.format = bytes.take<std::uint8_t>() % 13;
   // A copy of just the bytes there are: reading one more is an error that ASan sees.
   std::vector<std::uint8_t> pixels(bytes.data, bytes.data + bytes.size);
   if (kind & 32 && kind & 64) pixels.resize(pixels.size() + 256 * 64, 127);

@@ -203,6 +203,20 @@ static Json replay_detect(const fs::path& folder, const fs::path& detectors) {
   return worst.json(tolerance["detect"]);
 }
 
+/** A picture with transparent parts, its alpha straight and multiplied in, as a frame on white. */
+static Json replay_frame(const fs::path& stages) {
+  Worst worst;
+  for (const auto& [name, format] :
+       {std::pair{"alpha/rgba.npy", PixelFormat::rgba},
+        std::pair{"alpha/premultiplied.npy", PixelFormat::rgba_premultiplied}}) {
+    const Array given = read_npy(stages / name);
+    const Frame frame{reinterpret_cast<const std::uint8_t*>(given.bytes.data()),
+                      int(given.shape[1]), int(given.shape[0]), 0, format};
+    worst.compare(to_image(frame).pixels, read_npy(stages / "alpha/rgb.npy"), 0);
+  }
+  return worst.json(number(stages / "tolerance/alpha.npy"));
+}
+
 static Json replay_align(const fs::path& stages, const AlignmentSpec& spec) {
   const Image frame = image_of(read_npy(stages / "frame.npy"), 0, 0);
   const Array cases = read_npy(stages / "align/landmarks.npy");
@@ -480,6 +494,7 @@ int main(int count, char** arguments) {
     const ModelSpec& spec = bundle.spec();
     const Json stages_found = {
         {"manifest", replay_models(folder / "manifests.json")},
+        {"frame", replay_frame(stages)},
         {"detect", replay_detect(folder, options.detectors)},
         {"align", replay_align(stages, spec.alignment)},
         {"preprocess", replay_preprocess(goldens, spec.preprocessing)},

@@ -131,16 +131,22 @@ function checkPixels(source: ImageData): ImageData {
   return source;
 }
 
-/** The pixels of a copy with its alpha laid on white, rounded to the nearest. */
-function onWhite(message: ImageData): ImageData {
-  const { data } = message;
-  for (let i = 0; i < data.length; i += 4) {
-    const alpha = data[i + 3]!;
-    if (alpha === 255) continue;
-    for (let c = i; c < i + 3; c++) data[c] = (data[c]! * alpha + 255 * (255 - alpha)) / 255;
-    data[i + 3] = 255;
+/**
+ * The frame with white under what is transparent, rounded to the nearest; the frame itself where it
+ * is opaque. `predict` and streams do it; do it before stages that you call yourself.
+ */
+export function onWhite(frame: Frame): Frame {
+  const { width, height, data } = frame;
+  let opaque = 255;
+  for (let i = 3; i < data.length; i += 4) opaque &= data[i]!;
+  if (opaque === 255) return frame;
+  const made = new Uint8ClampedArray(data);
+  for (let i = 0; i < made.length; i += 4) {
+    const alpha = made[i + 3]!;
+    for (let c = i; c < i + 3; c++) made[c] = (made[c]! * alpha + 255 * (255 - alpha)) / 255;
+    made[i + 3] = 255;
   }
-  return message;
+  return { width, height, data: made };
 }
 
 function copyOf({ data, width, height }: ImageData): ImageData {

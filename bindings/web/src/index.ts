@@ -27,6 +27,7 @@ export {
 } from "./errors.js";
 // The stages that need no engine, each by itself.
 export { align, resizeCrop, similarity } from "./align.js";
+export { onWhite } from "./frame.js";
 export { Decoder, type Answers, type Scores } from "./decode.js";
 export { parseModel } from "./model_spec.js";
 export { toInput } from "./preprocess.js";

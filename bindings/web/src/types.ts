@@ -162,7 +162,7 @@ export interface ActionUnitEvent {
   readonly score: number;
 }
 
-/** Pixels of a frame in memory, RGBA, row by row; alpha is not looked at. */
+/** Pixels of a frame in memory, RGBA, row by row, opaque: `onWhite` makes them so. */
 export interface Frame {
   readonly width: number;
   readonly height: number;

@@ -11,14 +11,31 @@ export interface Figures {
   readonly n: number;
 }
 
-/** detect and align on the goldens of all bindings; a light bundle will do for the first. */
+/** frame, detect and align on the goldens of all bindings; a light bundle will do for detect. */
 export async function geometry(bundle: string, light: string): Promise<Record<string, Figures>> {
   const recorded = await goldens("stages");
   const [height, width] = recorded["frame"]!.shape as [number, number];
   const frame = rgba(recorded["frame"]!.data, width, height);
   const url = `${bundle}model.json`;
   const { alignment } = mf2.parseModel(await (await fetch(url)).text(), url);
-  return { detect: await found(light, frame), align: aligned(recorded, frame, alignment) };
+  return {
+    frame: framed(recorded),
+    detect: await found(light, frame),
+    align: aligned(recorded, frame, alignment),
+  };
+}
+
+/** A picture with transparent parts as a frame on white; needs no page. */
+export function framed(recorded: Goldens): Figures {
+  const [height, width] = recorded["alpha/rgba"]!.shape as [number, number];
+  const given = new Uint8ClampedArray(recorded["alpha/rgba"]!.data);
+  const { data } = mf2.onWhite({ width, height, data: given });
+  const expected = rgba(recorded["alpha/rgb"]!.data, width, height);
+  return {
+    max_difference: apart(data, expected.data),
+    tolerance: recorded["tolerance/alpha"]!.data[0]!,
+    n: 1,
+  };
 }
 
 /** align and warp, on the cases of a file of goldens; needs no page. */

@@ -177,7 +177,8 @@ class FaceStateAnalyzer {
 
   late final Pointer<Void> _handle;
 
-  /// The faces of a picture of 4 bytes a pixel (RGBA, row by row), largest first; none is no error.
+  /// The faces of a picture of `ImageByteFormat.rawRgba` (4 bytes a pixel, row by row, alpha
+  /// premultiplied), largest first; none is no error.
   List<FaceState> predict(Uint8List rgba, int width, int height) => using((arena) {
         final pixels = arena<Uint8>(rgba.length);
         pixels.asTypedList(rgba.length).setAll(0, rgba);
@@ -188,7 +189,7 @@ class FaceStateAnalyzer {
           ..width = width
           ..height = height
           ..stride = 0
-          ..format = 2; // MF2_EDGE_RGBA
+          ..format = 8; // MF2_EDGE_RGBA_PREMULTIPLIED
         final faces = arena<Pointer<Void>>();
         _check(_predict(_handle, frame, nullptr, 0, faces));
         try {

@@ -206,7 +206,7 @@ def _stages(rng: np.random.Generator, spec: AlignmentSpec) -> dict[str, Any]:
     """Landmarks anywhere around the portrait, and views of it through any matrix."""
     with np.load(STAGE_GOLDENS, allow_pickle=False) as goldens:
         made = {
-            name: goldens[name] for name in goldens.files if name.startswith(("frame", "detect"))
+            name: goldens[name] for name in goldens.files if name.startswith(("frame", "alpha"))
         }
         made |= {name: goldens[name] for name in goldens.files if name.startswith("tolerance")}
     frame = made["frame"]

@@ -19,12 +19,32 @@ namespace mf2_edge {
  * Three or four bytes a pixel; or Y'CbCr 4:2:0 of BT.601, a plane of luma and one of Cb and Cr in turn
  * (NV12) or Cr and Cb (NV21), in full range as cameras of phones give it, or with `_video` in that of
  * video (luma 16 to 235).
+ *
+ * Alpha is straight, as image files have it, or with `_premultiplied` multiplied into the colours, as
+ * most drawing libraries keep it. `rgbx` and `bgrx` are opaque; their fourth byte may hold anything.
  */
-enum class PixelFormat { rgb, bgr, rgba, bgra, nv12, nv21, nv12_video, nv21_video };
+enum class PixelFormat {
+  rgb,
+  bgr,
+  rgba,
+  bgra,
+  nv12,
+  nv21,
+  nv12_video,
+  nv21_video,
+  rgba_premultiplied,
+  bgra_premultiplied,
+  rgbx,
+  bgrx
+};
 
-inline bool is_yuv(PixelFormat format) { return int(format) >= int(PixelFormat::nv12); }
+inline constexpr PixelFormat kLastPixelFormat = PixelFormat::bgrx;
 
-/** A frame in the caller's memory: 8 bits a channel, row by row; alpha is not looked at. */
+inline bool is_yuv(PixelFormat format) {
+  return format >= PixelFormat::nv12 && format <= PixelFormat::nv21_video;
+}
+
+/** A frame in the caller's memory: 8 bits a channel, row by row; what is transparent lies on white. */
 struct Frame {
   const std::uint8_t* pixels = nullptr;
   int width = 0;

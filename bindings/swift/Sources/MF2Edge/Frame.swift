@@ -23,11 +23,29 @@ public struct Frame: Equatable, Sendable {
         self.rgb = rgb
     }
 
+    /// What the fourth byte of a pixel says.
+    public enum Alpha: Sendable {
+        /// How opaque it is; its colours are whole, as in image files.
+        case straight
+        /// The same, multiplied into the colours, as Core Graphics and Core Video keep them.
+        case premultiplied
+        /// Nothing: the picture is opaque, and the byte may hold anything.
+        case ignored
+    }
+
     /// A frame of four bytes a pixel, rows `rowStride` bytes apart; `order` says where red, green and
-    /// blue lie among the four: `[2, 1, 0]` for BGRA.
+    /// blue lie among the four: `[2, 1, 0]` for BGRA. The fourth is alpha; what is transparent lies on
+    /// white.
     ///
     /// Throws `Mf2EdgeError.frame` as `init(width:height:rgb:)`, and for too few bytes.
-    public init(width: Int, height: Int, pixels: [UInt8], rowStride: Int, order: [Int]) throws {
+    public init(
+        width: Int,
+        height: Int,
+        pixels: [UInt8],
+        rowStride: Int,
+        order: [Int],
+        alpha: Alpha = .straight
+    ) throws {
         try Frame.checkSize(width, height)
         let row: Int = 4 * width
         let least: Int = (height - 1) * max(rowStride, row) + row
@@ -37,17 +55,19 @@ public struct Frame: Equatable, Sendable {
                     + "\(rowStride); expected \(least) or more, four a pixel"
             )
         }
-        if order.count != 3 || !order.allSatisfy({ (0..<4).contains($0) }) {
-            throw Mf2EdgeError.frame("order is \(order); expected three numbers of 0...3")
+        let left: Set<Int> = Set(0..<4).subtracting(order)
+        guard order.count == 3, left.count == 1, let opacityAt = left.first else {
+            throw Mf2EdgeError.frame("order is \(order); expected three different numbers of 0...3")
         }
         var rgb = [UInt8](repeating: 0, count: width * height * 3)
         var to: Int = 0
         for y in 0..<height {
             var from: Int = y * rowStride
             for _ in 0..<width {
-                rgb[to] = pixels[from + order[0]]
-                rgb[to + 1] = pixels[from + order[1]]
-                rgb[to + 2] = pixels[from + order[2]]
+                let opacity: UInt8 = alpha == .ignored ? 255 : pixels[from + opacityAt]
+                rgb[to] = alpha.onWhite(pixels[from + order[0]], opacity)
+                rgb[to + 1] = alpha.onWhite(pixels[from + order[1]], opacity)
+                rgb[to + 2] = alpha.onWhite(pixels[from + order[2]], opacity)
                 to += 3
                 from += 4
             }
@@ -71,6 +91,17 @@ public struct Frame: Equatable, Sendable {
                 "frame is \(width) x \(height) px; expected sides of 2 to 32768 px"
             )
         }
+    }
+}
+
+extension Frame.Alpha {
+    /// A level on white, rounded to the nearest; both kinds of alpha give the same one.
+    @inline(__always)
+    fileprivate func onWhite(_ level: UInt8, _ opacity: UInt8) -> UInt8 {
+        if opacity == 255 { return level }
+        let own: Int = Int(level)
+        let shown: Int = self == .straight ? (own * Int(opacity) + 127) / 255 : own
+        return UInt8(min(shown + 255 - Int(opacity), 255))
     }
 }
 

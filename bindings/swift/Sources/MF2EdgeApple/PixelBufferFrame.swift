@@ -5,7 +5,8 @@ import MF2Edge
 
 extension Frame {
     /// The pixels of a camera's buffer: `32BGRA`, or `420f` and `420v` (two planes, as ARKit and
-    /// AVFoundation deliver them unasked), upright if `orientation` says how they lie.
+    /// AVFoundation deliver them unasked), upright if `orientation` says how they lie. What is
+    /// transparent in `32BGRA` lies on white; its alpha is taken as premultiplied.
     ///
     /// Throws `Mf2EdgeError.frame` for another format, or a buffer without memory.
     public init(_ buffer: CVPixelBuffer, orientation: Orientation = .up) throws {
@@ -49,7 +50,8 @@ extension Frame {
             throw Mf2EdgeError.frame("a picture of \(width) x \(height) px that cannot be drawn")
         }
         let frame = try Frame(
-            width: width, height: height, pixels: pixels, rowStride: 4 * width, order: [0, 1, 2]
+            width: width, height: height, pixels: pixels, rowStride: 4 * width, order: [0, 1, 2],
+            alpha: .ignored
         )
         self = frame.upright(from: orientation)
     }
@@ -61,7 +63,7 @@ extension Frame {
         let bytes = UnsafeRawBufferPointer(start: base, count: stride * height)
         return try Frame(
             width: CVPixelBufferGetWidth(buffer), height: height, pixels: [UInt8](bytes),
-            rowStride: stride, order: [2, 1, 0]
+            rowStride: stride, order: [2, 1, 0], alpha: .premultiplied
         )
     }
 

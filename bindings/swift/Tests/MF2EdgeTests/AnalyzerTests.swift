@@ -65,6 +65,21 @@ final class AnalyzerTests: XCTestCase {
         XCTAssertEqual(frame.rgb, [1, 2, 3, 4, 5, 6, 1, 2, 3, 4, 5, 6])
     }
 
+    func testWhatIsTransparentLiesOnWhite() throws {
+        func rgb(_ pixel: [UInt8], _ alpha: Frame.Alpha) throws -> [UInt8] {
+            let pixels: [UInt8] = Array([pixel, pixel, pixel, pixel].joined())
+            let frame = try Frame(
+                width: 2, height: 2, pixels: pixels, rowStride: 8, order: [1, 2, 3], alpha: alpha
+            )
+            return Array(frame.rgb.prefix(3))
+        }
+        XCTAssertEqual(try rgb([64, 255, 128, 0], .straight), [255, 223, 191])
+        XCTAssertEqual(try rgb([64, 64, 32, 0], .premultiplied), [255, 223, 191])
+        XCTAssertEqual(try rgb([100, 200, 9, 0], .premultiplied), [255, 164, 155])
+        XCTAssertEqual(try rgb([0, 1, 2, 3], .straight), [255, 255, 255])
+        XCTAssertEqual(try rgb([0, 1, 2, 3], .ignored), [1, 2, 3])
+    }
+
     func testADegenerateWarpIsNoCrash() throws {
         let image = Image(try grey())
         for value in [0, Double.nan, Double.infinity, 1e300] {

@@ -78,6 +78,24 @@ func replayModels(_ file: URL) throws -> [String: Any] {
     return worst.report(0)
 }
 
+/// A picture with transparent parts, its alpha straight and multiplied in, as a frame on white.
+func replayFrame(_ stages: Arrays) throws -> [String: Any] {
+    let kinds: [(String, Frame.Alpha)] = [
+        ("alpha/rgba", .straight), ("alpha/premultiplied", .premultiplied),
+    ]
+    var worst = Worst()
+    for (name, alpha) in kinds {
+        let given: Npy = try stages(name)
+        let width: Int = given.shape[1]
+        let frame = try Frame(
+            width: width, height: given.shape[0], pixels: given.bytes, rowStride: 4 * width,
+            order: [0, 1, 2], alpha: alpha
+        )
+        worst.compare(doubles(Image(frame)), try stages("alpha/rgb").numbers)
+    }
+    return worst.report(try stages.number("tolerance/alpha"))
+}
+
 func replayAlign(_ stages: Arrays, _ spec: AlignmentSpec) throws -> [String: Any] {
     let frame: Image = try stages("frame").image()
     let cases: Npy = try stages("align/landmarks")

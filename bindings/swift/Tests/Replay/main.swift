@@ -105,6 +105,7 @@ private func replay(_ arguments: [String]) throws -> [String: Any] {
         "bundle_sha256": bundle.manifestSha256,
         "stages": [
             "manifest": try replayModels(folder.appendingPathComponent("manifests.json")),
+            "frame": try replayFrame(stages),
             "detect": try replayDetect(folder, detectors, load),
             "align": try replayAlign(stages, spec.alignment),
             "preprocess": try replayPreprocess(goldens, spec.preprocessing),

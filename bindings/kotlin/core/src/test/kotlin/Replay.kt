@@ -90,6 +90,7 @@ internal fun main(arguments: Array<String>) {
         val spec = analyzer.info.spec
         val found = mapOf(
             "manifest" to replayModels(folder.resolve("manifests.json")),
+            "frame" to replayFrame(stages),
             "detect" to replayDetect(folder, BundleFiles.of(detectors), runners),
             "align" to replayAlign(stages, spec.alignment),
             "preprocess" to replayPreprocess(goldens, spec.preprocessing),

@@ -56,6 +56,26 @@ internal fun replayModels(file: File): Any {
     return worst.report(0.0)
 }
 
+/** A picture with transparent parts, its alpha straight and multiplied in, as a frame on white. */
+internal fun replayFrame(stages: File): Any {
+    val expected = stages.npy("alpha/rgb").numbers
+    val worst = Worst()
+    for ((name, alpha) in listOf("rgba" to Alpha.STRAIGHT, "premultiplied" to Alpha.PREMULTIPLIED)) {
+        val given = stages.npy("alpha/$name")
+        val (height, width) = given.shape
+        val argb = IntArray(height * width) { i ->
+            val (red, green, blue, opacity) = List(4) { given.bytes[4 * i + it].toInt() and 0xFF }
+            opacity shl 24 or (red shl 16) or (green shl 8) or blue
+        }
+        val frames = listOf(
+            Frame.fromRgba(width, height, given.bytes, alpha = alpha),
+            Frame.fromArgb(width, height, argb, alpha),
+        )
+        for (frame in frames) worst.compare(Image(width, height, frame.rgb), expected)
+    }
+    return worst.report(stages.number("tolerance/alpha"))
+}
+
 internal fun replayAlign(stages: File, spec: AlignmentSpec): Any {
     val frame = stages.npy("frame").image()
     val cases = stages.npy("align/landmarks")

@@ -29,13 +29,19 @@ public class Frame(
 
     public companion object {
         /**
-         * A frame of `height * width` pixels 0xAARRGGBB, as Android's `Bitmap.getPixels` gives them;
-         * alpha is not looked at.
+         * A frame of `height * width` pixels 0xAARRGGBB; what is transparent lies on white. Android's
+         * `Bitmap.getPixels` gives them with straight alpha, whatever the bitmap itself has.
          *
          * @throws FrameException as the constructor
          */
         @JvmStatic
-        public fun fromArgb(width: Int, height: Int, pixels: IntArray): Frame {
+        @JvmOverloads
+        public fun fromArgb(
+            width: Int,
+            height: Int,
+            pixels: IntArray,
+            alpha: Alpha = Alpha.STRAIGHT,
+        ): Frame {
             checkSize(width, height)
             if (pixels.size.toLong() != width.toLong() * height) {
                 throw FrameException(
@@ -46,16 +52,20 @@ public class Frame(
             val rgb = bytesFor(width, height)
             var at = 0
             for (pixel in pixels) {
-                rgb[at++] = (pixel shr 16).toByte()
-                rgb[at++] = (pixel shr 8).toByte()
-                rgb[at++] = pixel.toByte()
+                val opacity = if (alpha == Alpha.IGNORED) OPAQUE else pixel ushr 24
+                rgb[at++] = alpha.onWhite((pixel shr 16).toByte(), opacity)
+                rgb[at++] = alpha.onWhite((pixel shr 8).toByte(), opacity)
+                rgb[at++] = alpha.onWhite(pixel.toByte(), opacity)
             }
             return Frame(width, height, rgb)
         }
 
         /**
-         * A frame of four bytes a pixel: red, green, blue and one that is not looked at, rows
-         * [rowStride] bytes apart, as a plane of Android's `ImageAnalysis` in RGBA_8888 lies.
+         * A frame of four bytes a pixel: red, green, blue and alpha, rows [rowStride] bytes apart, as a
+         * plane of Android's `ImageAnalysis` in RGBA_8888 lies; what is transparent lies on white.
+         *
+         * Bytes that `Bitmap.copyPixelsToBuffer` gives are [Alpha.PREMULTIPLIED], unless the bitmap
+         * was told otherwise.
          *
          * @throws FrameException as the constructor; also for a stride under `4 * width`
          */
@@ -66,6 +76,7 @@ public class Frame(
             height: Int,
             rgba: ByteArray,
             rowStride: Int = Math.multiplyExact(4, width),
+            alpha: Alpha = Alpha.STRAIGHT,
         ): Frame {
             checkSize(width, height)
             val row = 4 * width
@@ -87,9 +98,10 @@ public class Frame(
             for (y in 0 until height) {
                 var from = y * rowStride
                 for (x in 0 until width) {
-                    rgb[to] = rgba[from]
-                    rgb[to + 1] = rgba[from + 1]
-                    rgb[to + 2] = rgba[from + 2]
+                    val opacity = if (alpha == Alpha.IGNORED) OPAQUE else rgba[from + 3].toInt() and 0xFF
+                    rgb[to] = alpha.onWhite(rgba[from], opacity)
+                    rgb[to + 1] = alpha.onWhite(rgba[from + 1], opacity)
+                    rgb[to + 2] = alpha.onWhite(rgba[from + 2], opacity)
                     to += CHANNELS
                     from += 4
                 }
@@ -97,6 +109,29 @@ public class Frame(
             return Frame(width, height, rgb)
         }
     }
+}
+
+/** What the fourth channel of a picture says. */
+public enum class Alpha {
+    /** How opaque a pixel is; its colours are whole, as in image files. */
+    STRAIGHT,
+
+    /** The same, multiplied into the colours, as Android's `Bitmap` keeps them. */
+    PREMULTIPLIED,
+
+    /** Nothing: the picture is opaque, and the channel may hold anything. */
+    IGNORED,
+}
+
+private const val OPAQUE = 255
+
+/** A level on white, rounded to the nearest; both kinds of alpha give the same one. */
+private fun Alpha.onWhite(level: Byte, opacity: Int): Byte {
+    if (opacity == OPAQUE) return level
+    val own = level.toInt() and 0xFF
+    val white = OPAQUE - opacity
+    val shown = if (this == Alpha.STRAIGHT) (own * opacity + OPAQUE / 2) / OPAQUE else own
+    return minOf(shown + white, OPAQUE).toByte()
 }
 
 private const val CHANNELS = 3
