@@ -64,10 +64,16 @@ public struct Frame: Equatable, Sendable {
         for y in 0..<height {
             var from: Int = y * rowStride
             for _ in 0..<width {
-                let opacity: UInt8 = alpha == .ignored ? 255 : pixels[from + opacityAt]
-                rgb[to] = alpha.onWhite(pixels[from + order[0]], opacity)
-                rgb[to + 1] = alpha.onWhite(pixels[from + order[1]], opacity)
-                rgb[to + 2] = alpha.onWhite(pixels[from + order[2]], opacity)
+                let opacity: UInt8 = pixels[from + opacityAt]
+                if opacity == 255 || alpha == .ignored {
+                    rgb[to] = pixels[from + order[0]]
+                    rgb[to + 1] = pixels[from + order[1]]
+                    rgb[to + 2] = pixels[from + order[2]]
+                } else {
+                    rgb[to] = alpha.onWhite(pixels[from + order[0]], opacity)
+                    rgb[to + 1] = alpha.onWhite(pixels[from + order[1]], opacity)
+                    rgb[to + 2] = alpha.onWhite(pixels[from + order[2]], opacity)
+                }
                 to += 3
                 from += 4
             }
@@ -98,7 +104,6 @@ extension Frame.Alpha {
     /// A level on white, rounded to the nearest; both kinds of alpha give the same one.
     @inline(__always)
     fileprivate func onWhite(_ level: UInt8, _ opacity: UInt8) -> UInt8 {
-        if opacity == 255 { return level }
         let own: Int = Int(level)
         let shown: Int = self == .straight ? (own * Int(opacity) + 127) / 255 : own
         return UInt8(min(shown + 255 - Int(opacity), 255))

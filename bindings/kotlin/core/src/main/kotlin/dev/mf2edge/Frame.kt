@@ -94,14 +94,21 @@ public class Frame(
                 )
             }
             val rgb = bytesFor(width, height)
+            val isIgnored = alpha == Alpha.IGNORED
             var to = 0
             for (y in 0 until height) {
                 var from = y * rowStride
                 for (x in 0 until width) {
-                    val opacity = if (alpha == Alpha.IGNORED) OPAQUE else rgba[from + 3].toInt() and 0xFF
-                    rgb[to] = alpha.onWhite(rgba[from], opacity)
-                    rgb[to + 1] = alpha.onWhite(rgba[from + 1], opacity)
-                    rgb[to + 2] = alpha.onWhite(rgba[from + 2], opacity)
+                    val opacity = rgba[from + 3].toInt() and 0xFF
+                    if (opacity == OPAQUE || isIgnored) {
+                        rgb[to] = rgba[from]
+                        rgb[to + 1] = rgba[from + 1]
+                        rgb[to + 2] = rgba[from + 2]
+                    } else {
+                        rgb[to] = alpha.onWhite(rgba[from], opacity)
+                        rgb[to + 1] = alpha.onWhite(rgba[from + 1], opacity)
+                        rgb[to + 2] = alpha.onWhite(rgba[from + 2], opacity)
+                    }
                     to += CHANNELS
                     from += 4
                 }
