@@ -11,6 +11,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from bindings.goldens import PATH as STAGE_GOLDENS
 from mf2_edge.io.frames import check_frame
 
 CPP = Path(__file__).parents[2] / "bindings" / "cpp"
@@ -105,6 +106,17 @@ def test_every_level_under_every_alpha_is_that_of_python(program: Path, form: st
         given[..., :3] = np.rint(given[..., :3] * given[..., 3:] / 255)
     data = given[..., ["rgba".index(name) for name in form.split("_")[0]]].astype(np.uint8)
     told = convert(program, form, (256, 256), (0, 0), data.tobytes())
+    assert told.stdout == expected.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("name", "form"), [("rgba", "rgba"), ("premultiplied", "rgba_premultiplied")]
+)
+def test_the_golden_with_alpha_is_reproduced(program: Path, name: str, form: str) -> None:
+    with np.load(STAGE_GOLDENS, allow_pickle=False) as goldens:
+        given, expected = goldens[f"alpha/{name}"], goldens["alpha/rgb"]
+    height, width = expected.shape[:2]
+    told = convert(program, form, (width, height), (0, 0), given.tobytes())
     assert told.stdout == expected.tobytes()
 
 
