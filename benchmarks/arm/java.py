@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -32,7 +33,7 @@ def prepare_java(emulator: Emulator, folder: Path) -> Emulator:
         unpack_debian(folder / "apt-java", "bookworm", "arm64", PACKAGES, partial)
         _keep_links_inside(partial)
         partial.rename(root)
-    return Emulator(emulator.qemu, root, emulator.site)
+    return replace(emulator, root=root)
 
 
 def java_command(

@@ -1,4 +1,4 @@
-"""64-bit ARM: the last results of `make arm`; with MF2_EDGE_ARM set, the C++ binding in emulation.
+"""64-bit ARM: the last results of `make arm`; with MF2_EDGE_ARM set, bindings in emulation.
 
 The emulation takes an hour or more, so that the suite reads its results. They are of the bundles
 that were shipped when it ran: a result of another bundle is skipped, and the skip says so.
@@ -110,11 +110,15 @@ def programs() -> Path:
     return folder
 
 
+def litert_of(emulator: Emulator) -> Path:
+    """LiteRT's library of the aarch64 wheel."""
+    return emulator.packages[0] / "ai_edge_litert" / "libLiteRt.so"
+
+
 def emulate(emulator: Emulator, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
     """Run a program of the C++ binding, with LiteRT's library of the aarch64 wheel."""
     head, *rest = emulator.command(CPU, Path(arguments[0]), *arguments[1:])
-    library = emulator.site / "ai_edge_litert" / "libLiteRt.so"
-    return _run(head, "-E", f"MF2_EDGE_LITERT={library}", *rest)
+    return _run(head, "-E", f"MF2_EDGE_LITERT={litert_of(emulator)}", *rest)
 
 
 class TestCpp:
@@ -167,7 +171,7 @@ def test_the_tests_in_kotlin_pass(emulator: Emulator, model: Path) -> None:
     command = java_command(
         *(java, CPU, [STDLIB, jar, JNA, *JUNIT]),
         f"-Dmf2edge.model={model}",
-        f"-Dmf2edge.litert={java.site / 'ai_edge_litert' / 'libLiteRt.so'}",
+        f"-Dmf2edge.litert={litert_of(emulator)}",
         *("org.junit.platform.console.ConsoleLauncher", "--scan-class-path", jar),
         *("--disable-banner", "--disable-ansi-colors"),
     )
