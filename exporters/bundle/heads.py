@@ -20,6 +20,7 @@ import numpy as np
 
 from exporters.bundle.staging import new_folder
 from exporters.errors import ConversionError
+from exporters.formats.onnx.convert import remove_notes
 from mf2_edge.bundle.head_schema import TaskFile, TaskHeadSpec
 from mf2_edge.bundle.loader import load_bundle
 from mf2_edge.bundle.schema import ArtifactFormat
@@ -141,6 +142,7 @@ def _onnx(network: nn.Module, width: int, path: Path) -> None:
         verbose=False,
     )
     model = program.model_proto
+    remove_notes(model)
     if keeps_int8(network):
         _int8_initializers(model)
     path.write_bytes(model.SerializeToString(deterministic=True))

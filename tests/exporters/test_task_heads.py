@@ -119,9 +119,10 @@ def test_a_trained_head_keeps_a_byte_a_weight_in_every_format() -> None:
     network, _ = open_head(trained(), checkpoint())
     matrices = sum(p.numel() for p in network.parameters() if p.ndim == 2)
     others = 4 * sum(p.numel() for p in network.parameters() if p.ndim != 2)
-    for file in sorted(exported(trained()).glob("head.[topn]*")):
+    assert matrices + others + 24_000 < 3 * matrices  # so floats would not pass
+    for file in exported(trained()).iterdir():
         if file.suffix != ".json":
-            assert matrices < file.stat().st_size < 1.1 * (matrices + others) + 16_000, file.name
+            assert matrices < file.stat().st_size < matrices + others + 24_000, file.name
     assert (exported(sentence()) / "head.tflite").stat().st_size > 4 * 384 * 32
 
 

@@ -90,14 +90,19 @@ def _save(model: Any, path: Path) -> None:
         partial.write_bytes(model.SerializeToString(deterministic=True))
 
 
-def _describe(model: Any, manifest: Manifest) -> None:
-    """Replace what the exporter noted on the model and its parts by what the manifest says."""
+def remove_notes(model: Any) -> None:
+    """Remove what the exporter noted on the model and its parts: places in code, on whose disk."""
     graph = model.graph
     described = [graph.node, graph.input, graph.output, graph.value_info, graph.initializer]
     for part in (model, graph, *(entry for entries in described for entry in entries)):
         del part.metadata_props[:]
-        if part is not model:
-            part.doc_string = ""
+        part.doc_string = ""
+
+
+def _describe(model: Any, manifest: Manifest) -> None:
+    """Replace what the exporter noted on the model and its parts by what the manifest says."""
+    remove_notes(model)
+    graph = model.graph
     for key, value in file_metadata(manifest).items():
         model.metadata_props.add(key=key, value=value)
     graph.name = manifest.name
