@@ -169,7 +169,9 @@ def test_the_tests_in_kotlin_pass(emulator: Emulator, model: Path) -> None:
     sources = [*(KOTLIN / "core" / "src").rglob("*.kt"), *(KOTLIN / "jvm").rglob("*.kt")]
     jar = compile_kotlin("core-and-tests", sources, [JNA, *JUNIT])
     command = java_command(
-        *(java, CPU, [STDLIB, jar, JNA, *JUNIT]),
+        java,
+        CPU,
+        [STDLIB, jar, JNA, *JUNIT],
         f"-Dmf2edge.model={model}",
         f"-Dmf2edge.litert={litert_of(emulator)}",
         *("org.junit.platform.console.ConsoleLauncher", "--scan-class-path", jar),
