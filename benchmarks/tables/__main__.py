@@ -74,6 +74,10 @@ TABLES: dict[str, tuple[str, Callable[[], str]]] = {
     "groups": ("docs/evaluation.md", groups.groups_table),
     "changes": ("docs/evaluation.md", groups.changes_table),
     "teacher": ("docs/training.md", training.teacher_table),
+    "teacher-trunks": (
+        "docs/training.md",
+        partial(training.teacher_table, "teacher-trunks.json"),
+    ),
     "zero-shot": ("docs/training.md", training.zero_shot_table),
     "ablation": ("docs/training.md", partial(training.ablation_table, "mf2")),
     "bundle-teacher": (

@@ -77,15 +77,15 @@ def scale_table() -> str:
     )
 
 
-def teacher_table() -> str:
-    """Accuracy of the ensemble and its members, in one view and in all."""
+def teacher_table(file: str = "teacher.json") -> str:
+    """Accuracy of an ensemble and its members, in one view and in all."""
     return _networks(
         [
             (
                 f"{row['network']}, {_views(row['views'])}",
                 [a for a in row["accuracy"] if "Spearman" not in a["metric"]],  # a table of its own
             )
-            for row in load("teacher.json")
+            for row in load(file)
         ]
     )
 
