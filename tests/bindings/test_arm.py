@@ -1,4 +1,4 @@
-"""64-bit ARM: the last results of `make arm`; with MF2_EDGE_ARM set, bindings in emulation.
+"""64-bit ARM: the last results of `make arm`; with MF2_EDGE_ARM set, the C++ binding in emulation.
 
 The emulation takes an hour or more, so that the suite reads its results. They are of the bundles
 that were shipped when it ran: a result of another bundle is skipped, and the skip says so.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -18,18 +17,8 @@ import pytest
 
 from benchmarks.arm.__main__ import FORMATS, RESULTS, is_alike
 from benchmarks.arm.emulator import CPUS, Emulator, EmulatorError, cache_folder, prepare
-from benchmarks.arm.java import java_command, prepare_java
 from mf2_edge.bundle.loader import list_bundles, load_bundle
 from tests.bindings.test_cpp import STATUS
-from tests.bindings.test_kotlin import LEAST_TESTS
-from tests.helpers.bindings.kotlin_compiler import (
-    JNA,
-    JUNIT,
-    KOTLIN,
-    STDLIB,
-    compile_kotlin,
-    missing_for_kotlin,
-)
 from tests.helpers.bindings.replay import (
     DETECTORS,
     ROOT,
@@ -155,30 +144,3 @@ class TestCpp:
         loads = [line.split()[-1] for line in told.splitlines() if line.split()[:1] == ["LOAD"]]
         assert loads
         assert {int(each, 16) for each in loads} == {16384}
-
-
-@pytest.mark.skipif("MF2_EDGE_ARM" not in os.environ, reason="slow: run `make arm`")
-@pytest.mark.skipif(missing_for_kotlin() is not None, reason=str(missing_for_kotlin()))
-@pytest.mark.slow
-def test_the_tests_in_kotlin_pass(emulator: Emulator, model: Path) -> None:
-    """On a JRE for arm64, with LiteRT's library of the aarch64 wheel through JNA."""
-    try:
-        java = prepare_java(emulator, cache_folder())
-    except EmulatorError as error:
-        pytest.skip(f"no JRE for arm64: {error}")
-    sources = [*(KOTLIN / "core" / "src").rglob("*.kt"), *(KOTLIN / "jvm").rglob("*.kt")]
-    jar = compile_kotlin("core-and-tests", sources, [JNA, *JUNIT])
-    command = java_command(
-        java,
-        CPU,
-        [STDLIB, jar, JNA, *JUNIT],
-        f"-Dmf2edge.model={model}",
-        f"-Dmf2edge.litert={litert_of(emulator)}",
-        *("org.junit.platform.console.ConsoleLauncher", "--scan-class-path", jar),
-        *("--disable-banner", "--disable-ansi-colors"),
-    )
-    done = _run(*command)
-    assert done.returncode == 0, done.stdout + done.stderr
-    passed = re.search(r"(\d+) tests successful", done.stdout)
-    assert passed is not None, done.stdout
-    assert int(passed[1]) >= LEAST_TESTS
