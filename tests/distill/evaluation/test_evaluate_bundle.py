@@ -223,8 +223,7 @@ def test_an_interrupted_run_goes_on(
         return whole(job)
 
     monkeypatch.setattr(slices, "_run_one", killed)
-    with pytest.raises(KeyboardInterrupt):
-        setup.evaluate(tmp_path / "found.json", "--slices")
+    assert setup.evaluate(tmp_path / "found.json", "--slices") == 130  # as a shell says Ctrl-C
     assert not (tmp_path / "found.json").exists()
     rest: list[Job] = []
 
