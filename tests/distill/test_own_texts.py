@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from zlib import crc32
 
 import msgspec
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from distill.config import Recipe
 from distill.faces.batches import make_batches
 from distill.faces.store import load_faces
+from distill.language import own_texts as own_texts_module
+from distill.language import texts as texts_module
 from distill.language.own_texts import (
     CHANGED,
     FILE,
@@ -40,6 +45,21 @@ from tests.helpers.tiny_teacher import prepared_teacher
 
 LABELS = FaceLabels("happiness", frozenset({"AU6", "AU12"}), frozenset({"AU4", "AU15"}))
 NAN = float("nan")
+
+
+def drawn(texts: Sequence[str], encoder: str) -> NDArray[np.float32]:
+    """A unit vector for each text, in place of a minute of the sentence encoder's."""
+    rows = [np.random.default_rng(crc32(text.encode())).standard_normal(384) for text in texts]
+    found = np.array(rows, dtype=np.float32)
+    return found / np.linalg.norm(found, axis=1, keepdims=True)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _quick() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (own_texts_module, texts_module):
+            patch.setattr(module, "encode_texts", drawn)
+        yield
 
 
 @pytest.fixture(scope="module")

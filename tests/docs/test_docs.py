@@ -107,8 +107,15 @@ def test_the_evaluations_are_of_the_files_that_ship(name: str) -> None:
 
 
 def test_messages_of_the_troubleshooting_page_are_those_of_the_code() -> None:
-    """What is quoted in the first column is a part of a text of the SDK."""
+    """What is quoted in the first column is a part of a text of the SDK or of a binding."""
     texts = [text for file in (ROOT / "mf2_edge").rglob("*.py") for text in _texts(file)]
+    sources = [ROOT / "bindings" / place for place in ("swift/Sources", "kotlin/android/src/main")]
+    texts += [
+        file.read_text(encoding="utf-8")
+        for folder in sources
+        for file in folder.rglob("*")
+        if file.suffix in (".swift", ".kt")
+    ]
     page = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
     first = re.findall(r"^\| ([^|]+) \|", page, re.MULTILINE)
     quoted = [part for cell in first for part in re.findall(r"`([^`]+ [^`]+)`", cell)]

@@ -202,7 +202,7 @@ def test_bundle_that_cannot_be_used(capsys: Captured) -> None:
     assert main(["predict", str(ASTRONAUT), "--bundle", "no-such-bundle"]) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert captured.err.startswith("mf2-edge: no-such-bundle/manifest.json: cannot be read")
+    assert captured.err.startswith("mf2-edge: no-such-bundle: no bundle of that name")
 
 
 @pytest.mark.parametrize(
