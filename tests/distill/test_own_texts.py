@@ -50,8 +50,9 @@ NAN = float("nan")
 def drawn(texts: Sequence[str], encoder: str) -> NDArray[np.float32]:
     """A unit vector for each text, in place of a minute of the sentence encoder's."""
     rows = [np.random.default_rng(crc32(text.encode())).standard_normal(384) for text in texts]
-    found = np.array(rows, dtype=np.float32)
-    return found / np.linalg.norm(found, axis=1, keepdims=True)
+    found: NDArray[np.float32] = np.array(rows, dtype=np.float32)
+    found /= np.linalg.norm(found, axis=1, keepdims=True)
+    return found
 
 
 @pytest.fixture(scope="module", autouse=True)
