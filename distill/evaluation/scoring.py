@@ -29,19 +29,24 @@ from mf2_edge.pipeline.preprocess import to_input
 _UNALIGNED, _ALIGNED = 1, 2
 
 
-class Scorer(Protocol):
-    """Labels, and scores 0..1 for them.
+class EvaluatedModel(Protocol):
+    """What is evaluated: its labels, and how its scores 0..1 are read.
 
     `thresholds`: from which score on each unit is present, as shipped. `title` says what it is,
-    `key` changes with any bit of it, `data` are the titles of the data sets it learned from.
+    `data` are the titles of the data sets it learned from.
     """
 
     emotions: tuple[str, ...]
     units: tuple[str, ...]
     thresholds: NDArray[np.float64]
     title: str
-    key: str
     data: frozenset[str]
+
+
+class Scorer(EvaluatedModel, Protocol):
+    """A model that scores pictures; `key` changes with any bit of it."""
+
+    key: str
 
     def score(self, picture: NDArray[np.uint8], face: LabelledFace) -> tuple[list[float], bool]:
         """Scores of all emotions, then of all units; and whether landmarks were found."""

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from distill.config import Recipe
+from distill.config import ConfigError, Recipe
 from distill.ensemble_config import ViewConfig, load_ensemble
 from distill.evaluation.calibrate import HeldOut
 from distill.evaluation.protocols.out_of_fold import Folds, action_unit_accuracy, pool_folds
@@ -86,6 +86,10 @@ class _Answers:
 def evaluate_teacher(path: Path, out: Path) -> list[TeacherMetrics]:
     """Measure the ensemble described by a TOML file; writes the figures as JSON."""
     config = load_ensemble(path)
+    if config.views.scales[:1] != (1.0,):
+        raise ConfigError(
+            f"{path}: views.scales has to begin with 1.0, the one view of the figures"
+        )
     members = load_members(config, path.parent)
     torch.set_num_threads(members[0].threads)
     answers = _Answers(config.views)

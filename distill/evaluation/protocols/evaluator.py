@@ -24,7 +24,7 @@ from distill.evaluation.metrics.labels import (
 )
 from distill.evaluation.protocols.datasets import find_protocol
 from distill.evaluation.protocols.folds import EvaluationProtocol, Fold, ProtocolError
-from distill.evaluation.scoring import Measured, Scorer, Scores, open_scorer, score_faces
+from distill.evaluation.scoring import EvaluatedModel, Measured, Scores, open_scorer, score_faces
 from distill.faces.resumable import fingerprint, remove_rows
 from mf2_edge.bundle.schema import AccuracySpec, LabelAccuracy
 from mf2_edge.io.atomic import write_json
@@ -79,7 +79,7 @@ class Evaluator:
     protocol: EvaluationProtocol
     faces: Sequence[LabelledFace]
     folds: Sequence[Fold]
-    scorer: Scorer
+    scorer: EvaluatedModel
     scores_of: Callable[[Fold], Scores]
     how: str = "frozen network"
     places_thresholds: bool = True

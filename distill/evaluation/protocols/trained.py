@@ -53,19 +53,14 @@ class ProtocolReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @dataclass
-class TrainedScorer:
+class TrainedLabels:
     """What an evaluator asks of a trained recipe: its labels, and thresholds of 0.5."""
 
     emotions: tuple[str, ...]
     units: tuple[str, ...]
     title: str
     thresholds: NDArray[np.float64]
-    key: str = ""
     data: frozenset[str] = frozenset()
-
-    def score(self, picture: NDArray[np.uint8], face: LabelledFace) -> tuple[list[float], bool]:
-        """Faces are scored as they lie in the cache."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)
@@ -84,7 +79,7 @@ class TrainedRecipe:
     ) -> Evaluator:
         """What evaluates it by a protocol."""
         recipe, several = self.recipe, protocol.fold_subjects is not None
-        scorer = TrainedScorer(
+        scorer = TrainedLabels(
             recipe.emotions,
             recipe.action_units,
             f"network {recipe.name}, {shipped_precisions(recipe)[-1]}",

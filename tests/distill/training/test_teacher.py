@@ -17,7 +17,7 @@ from torch import nn
 from distill.config import ConfigError, DistillationConfig, Recipe, load_recipe
 from distill.ensemble_config import EnsembleConfig, ViewConfig, load_ensemble
 from distill.evaluation.command import main as evaluate
-from distill.evaluation.protocols.ensemble import TeacherMetrics
+from distill.evaluation.protocols.ensemble import TeacherMetrics, evaluate_teacher
 from distill.faces.batches import Batch, centre_tensor, make_batches
 from distill.faces.views import views, zoom
 from distill.networks.architectures import build_network
@@ -260,6 +260,16 @@ def test_figures_are_written_for_each_member_and_for_all(
     assert [(row.network, row.views) for row in figures] == [
         (name, count) for count in (1, 4) for name in ("member0", "member1", "teacher")
     ]
+
+
+def test_views_begin_with_the_face_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "teacher.toml"
+    views = "[{}]\nscales = [1.08, 1.0]\nmirrored = false\n"
+    path.write_text(
+        'name = "x"\nmembers = []\n' + views.format("views") + views.format("training_views")
+    )
+    with pytest.raises(ConfigError, match=r"has to begin with 1\.0"):
+        evaluate_teacher(path, tmp_path / "out.json")
 
 
 def test_faces_without_labels_are_taught_by_the_teacher_alone(folder: Path) -> None:
