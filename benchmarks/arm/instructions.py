@@ -36,7 +36,7 @@ TIMES: Final = 3
 """Inferences that are counted; the figure is their mean."""
 
 COUNTED: Final = ("tflite", "onnx")
-"""Formats of the files that are counted: ExecuTorch's binding does not load in this QEMU."""
+"""Formats of the files that are counted; what ExecuTorch needs there (`pytorch`) was not tried."""
 
 PEERS: Final = ("efficientnet_b0@224", "mobilenet_v3_small@224", "resnet18@224")
 DETECTORS: Final = {"yunet_n": (1, 480, 640, 3), "blazeface_short_range": (1, 128, 128, 3)}
