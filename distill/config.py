@@ -47,10 +47,10 @@ class DatasetConfig(Part, frozen=True, kw_only=True):
         return self.reader == "shards"
 
 
+Precision = Literal["float32", "bf16"]
+"""What a forward pass computes in while training."""
 HEADS: Final[tuple[HeadName, ...]] = ("emotion", "action_units")
 """Heads of every network, in the order of its outputs; the recipe's extra heads follow."""
-TEXT_WIDTH: Final = 384
-"""Values of a text vector of the built-in encoder; `make_bank` refuses other widths."""
 
 
 class TextConfig(Part, frozen=True, kw_only=True):
@@ -88,7 +88,9 @@ class TrainConfig(Part, frozen=True, kw_only=True):
     """Faces a step from each data set; one with 0 is validated on, and not trained on."""
     micro_batch: int
     """Faces that go through the network at once; small ones stay in a CPU's cache."""
-    precision: Literal["float32", "bf16"] = "float32"
+    workers: int = 0
+    """Processes that read and augment faces ahead of the step; 0 leaves it to the training's."""
+    precision: Precision = "float32"
     """bf16 pays on GPUs; a CPU without matrix units gains nothing from it."""
     lr: float
     """Peak learning rate of the branches."""
@@ -135,6 +137,8 @@ class TrainConfig(Part, frozen=True, kw_only=True):
         for key in ("checkpoint_every", "evaluate_every", "log_every"):
             if getattr(self, key) < 0:
                 raise ValueError(f"{key} is {getattr(self, key)}: expected steps; 0 for never")
+        if self.workers < 0:
+            raise ValueError(f"workers is {self.workers}: expected 0 or more processes")
         if not 0 < self.layer_decay <= 1:
             raise ValueError(f"layer_decay is {self.layer_decay}: expected more than 0, up to 1")
         if not 0 <= self.drop_path < 1:

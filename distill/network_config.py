@@ -54,6 +54,8 @@ class NetworkConfig(Part, frozen=True, kw_only=True):
     """Two branches alone; MF²; two branches that also learn MF²'s tokens and text space."""
     token_width: int = 128
     """Values of an AU token of MF²."""
+    text_width: int = 384
+    """Values of a vector of the text encoder; `texts` refuses an encoder of another width."""
     taught_width: int = 512
     """Values of the face vector of the MF², or the bundle, that an edge network learns from."""
     backbone: str = BACKBONES[0]

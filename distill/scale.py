@@ -78,7 +78,7 @@ def _report(
         "date": today(),
         "faces": options.faces,
         "epochs": options.epochs,
-        "throughput": asdict(speed),
+        "throughput": {**asdict(speed), "share_of_peak": speed.share_of_peak},
         "training": _training(options, speed),
         "shards": {
             "sampled": len(faces),

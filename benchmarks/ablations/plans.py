@@ -18,7 +18,8 @@ from distill.faces.store import load_faces
 from distill.language.zero_shot import grammar_directions, plain_directions, read_by_text
 from distill.networks.features import FeatureNet
 from distill.networks.network import FaceStateNet
-from distill.training.sources import evaluation_stores, predict, validate
+from distill.training.sources.stored import evaluation_stores
+from distill.training.sources.validation import predict, validate
 
 CONFIGS = Path("distill/configs")
 FACE = str(placed(Path("MobileFaceNet.tflite")))

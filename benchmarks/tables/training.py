@@ -72,8 +72,10 @@ def scale_table() -> str:
         f"{speed['processes']}, threads in each: {speed['threads']}, {speed['precision']}; "
         f"{speed['steps']} steps of {speed['faces']} faces, median {speed['step_s']:.3f} s "
         f"(quartiles {speed['quartiles_s'][0]:.3f} to {speed['quartiles_s'][1]:.3f}), of it "
-        f"{speed['preparing_s']:.3f} s to prepare the faces; load average before "
-        f"{speed['load']:.1f}; {report['date']}.",
+        f"{speed['preparing_s']:.3f} s to wait for the faces ({speed['workers']} workers); "
+        f"{speed['flops_a_face'] / 1e9:.2f} GFLOP a face, forwards and backwards: "
+        f"{speed['share_of_peak']:.0%} of what a large matrix product reaches here; load average "
+        f"before {speed['load']:.1f}; {report['date']}.",
     )
 
 

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from distill.config import Recipe
 from distill.evaluation.metrics.scores import best_threshold
 from distill.faces.store import UNDECIDED, FaceStore
-from distill.training.sources import Logits, evaluation_stores, predict
+from distill.training.sources.stored import evaluation_stores
+from distill.training.sources.validation import Logits, predict
 from distill.training.trained import load_trained, shipped_precisions
 from mf2_edge.bundle.schema import (
     ActionUnitCalibration,

@@ -6,7 +6,7 @@ Because nothing else enters, a run that is killed and resumed sees the very same
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final, Protocol
 from zlib import crc32
@@ -122,10 +122,18 @@ class Batch:
     keys: tuple[tuple[str, int], ...] = ()
 
     def to(self, device: torch.device) -> Batch:
-        """The same batch on a device."""
-        targets = {head: values.to(device) for head, values in self.targets.items()}
-        images, possible = self.images.to(device), self.possible.to(device)
-        return Batch(images, targets, possible, self.place, self.keys)
+        """The same batch on a device; the copy does not wait for one that is pinned."""
+        return self._with(lambda values: values.to(device, non_blocking=True))
+
+    def pin_memory(self) -> Batch:
+        """The same batch in memory that a GPU reads by itself; `DataLoader` calls it."""
+        return self._with(Tensor.pin_memory)
+
+    def _with(self, change: Callable[[Tensor], Tensor]) -> Batch:
+        targets = {head: change(values) for head, values in self.targets.items()}
+        return replace(
+            self, images=change(self.images), targets=targets, possible=change(self.possible)
+        )
 
 
 def make_batches(

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from distill.config import TEXT_WIDTH, Recipe, TextConfig
+from distill.config import Recipe, TextConfig
 from distill.language.encode_text import digest_of, encode_texts
 from distill.mfa.records.schema import Record
 from distill.mfa.records.store import open_store
@@ -85,10 +85,11 @@ def make_bank(recipe: Recipe, texts: TextConfig) -> Path:
     if is_made_of(path, digest):
         return path
     vectors = encode_texts(sentences, texts.encoder)
-    if vectors.shape[1] != TEXT_WIDTH:
+    width = recipe.network.text_width
+    if vectors.shape[1] != width:
         raise ValueError(
-            f"{texts.encoder} gives {vectors.shape[1]} values a text, expected {TEXT_WIDTH}: "
-            "choose an encoder of that width"
+            f"{texts.encoder} gives {vectors.shape[1]} values a text, and network.text_width is "
+            f"{width}: set it to {vectors.shape[1]}, or choose another encoder"
         )
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as partial:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from distill.config import TEXT_WIDTH, Recipe
+from distill.config import Recipe
 from distill.networks.activations import to_relu
 from distill.networks.backbones import make_backbone
 from distill.networks.backbones.parts import Backbone
@@ -34,7 +34,7 @@ def build_network(recipe: Recipe, backbone: Backbone | None = None) -> FaceState
                 backbone,
                 emotions,
                 units,
-                TEXT_WIDTH,
+                settings.text_width,
                 settings.taught_width,
                 settings.token_width,
                 settings.dropout,
@@ -43,7 +43,7 @@ def build_network(recipe: Recipe, backbone: Backbone | None = None) -> FaceState
         case "mf2":
             priors = region_priors(recipe.action_units, recipe.alignment, MAP_SIDE)
             width, dropout = settings.token_width, settings.dropout
-            network = MF2(backbone, emotions, priors, TEXT_WIDTH, width, dropout, extra)
+            network = MF2(backbone, emotions, priors, settings.text_width, width, dropout, extra)
     network.embeddings = settings.embeddings or settings.architecture == "edge"
     if settings.activation == "relu":
         to_relu(network)

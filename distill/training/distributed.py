@@ -13,10 +13,11 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from logging import getLogger
 from pathlib import Path
-from typing import Literal
 
 import torch
 from torch import distributed, nn
+
+from distill.config import Precision
 
 logger = getLogger(__name__)
 
@@ -35,7 +36,7 @@ class World:
         """Whether this process logs, validates and writes checkpoints."""
         return self.rank == 0
 
-    def check_precision(self, name: Literal["float32", "bf16"]) -> None:
+    def check_precision(self, name: Precision) -> None:
         """Warn of bf16 on a CPU without instructions for it, where it is many times slower."""
         if name == "bf16" and self.device.type == "cpu" and not cpu_has_bf16():
             logger.warning(
@@ -43,7 +44,7 @@ class World:
                 'float32: set train.precision = "float32"'
             )
 
-    def precision(self, name: Literal["float32", "bf16"]) -> AbstractContextManager[None]:
+    def precision(self, name: Precision) -> AbstractContextManager[None]:
         """Where a forward pass computes: in float32, or in bf16 where that loses nothing."""
         return torch.autocast(self.device.type, torch.bfloat16, enabled=name == "bf16")
 

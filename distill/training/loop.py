@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from distill.config import Recipe, TrainConfig
-from distill.faces.batches import Batch, FaceSource, balance, make_batches
+from distill.faces.batches import Batch, FaceSource, balance
 from distill.networks.activations import fade, to_relu
 from distill.networks.drop_path import add_drop_path
 from distill.networks.features import FeatureNet
@@ -30,7 +30,9 @@ from distill.training.losses.text_alignment import load_language
 from distill.training.optimizer import Optimisation, start_optimisation
 from distill.training.run_log import RunLog, StepClock
 from distill.training.run_record import write_run_record
-from distill.training.sources import evaluation_stores, training_sources, validate
+from distill.training.sources.prefetch import batches_of_steps
+from distill.training.sources.stored import evaluation_stores, training_sources
+from distill.training.sources.validation import validate
 from distill.training.teachers.find import find_teacher, teacher_key
 
 LARGEST_POSITIVE_WEIGHT = 3.0
@@ -155,10 +157,10 @@ def run_steps(
         disable=not world.leads,
     )
     clock = StepClock(sum(recipe.train.batch.values()), start)
-    for step in progress:
+    made = batches_of_steps(recipe, sources, world, range(start, steps.count))
+    for step, batches in zip(progress, made, strict=True):
         network.train()
         steps.before(step)
-        batches = make_batches(recipe, sources, recipe.train.batch, step, world.rank, world.size)
         losses = accumulate(network, objective, batches, step)
         world.sum_gradients(network.parameters())
         rate = optimisation.rate
@@ -197,7 +199,7 @@ def accumulate(
     count = ceil(sum(settings.batch.values()) / settings.micro_batch)
     sums: dict[str, Tensor] = {}
     for batch in batches:
-        losses = objective.losses(network, batch.to(objective.world.device), step)
+        losses = objective.losses(network, batch, step)
         (objective.total(losses) / count).backward()  # type: ignore[no-untyped-call]
         for name, loss in losses.items():
             sums[name] = sums.get(name, 0.0) + loss.detach() / len(batches)
@@ -215,13 +217,13 @@ def learning_rate(recipe: Recipe, parameter: str) -> float:
 
 
 def training_key(recipe: Recipe, fold: int | None) -> str:
-    """What a training rests on, as a hash; threads, and how often it is saved, change nothing."""
+    """What a training rests on, as a hash; neither threads, workers nor how often it is saved."""
     faces = ("emotions", "action_units", "alignment", "preprocessing", "margin", "network")
     training = ("texts", "unseen", "training_seed", "seed", "folds", "distillation")
     rests_on = {name: getattr(recipe, name) for name in (*faces, *training)}
     rests_on["blend"] = {name: data.blend for name, data in recipe.data.items()}
     often = msgspec.structs.replace(
-        recipe.train, checkpoint_every=0, evaluate_every=0, log_every=20
+        recipe.train, checkpoint_every=0, evaluate_every=0, log_every=20, workers=0
     )
     content = [rests_on, often, fold, teacher_key(recipe, fold)]
     return hashlib.sha256(msgspec.json.encode(content)).hexdigest()

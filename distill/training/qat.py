@@ -31,7 +31,7 @@ from distill.training.checkpoint import QUANTIZED, CheckpointError, load_network
 from distill.training.distributed import World, join_world
 from distill.training.loop import Steps, make_objective, run_steps
 from distill.training.optimizer import start_optimisation
-from distill.training.sources import training_sources
+from distill.training.sources.stored import training_sources
 
 ALONE: Final = World(0, 1, torch.device("cpu"))
 """The traced network stays on the CPU of the process that leads; the others wait for it."""

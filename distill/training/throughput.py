@@ -14,15 +14,22 @@ import msgspec
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
-from distill.config import Recipe
+from distill.config import Precision, Recipe
 from distill.faces.batches import Face, make_batches
 from distill.training.distributed import World
 from distill.training.init import start_network
 from distill.training.loop import accumulate, make_objective, prepare_training
+from distill.training.losses.objective import Objective
 from distill.training.optimizer import start_optimisation
+from distill.training.sources.prefetch import batches_of_steps
 
 WARM_UP: Final = 2  # steps: memory is allocated, kernels are chosen
+LARGE_SIDE: Final = 8192
+SMALL_SIDE: Final = 1024
+"""Sides of the matrices whose product says what a GPU and a CPU can do."""
 NAME: Final = "random"
 
 
@@ -30,8 +37,11 @@ NAME: Final = "random"
 class Throughput:
     """Training steps, timed. `faces` are those of a step, over all processes.
 
-    step_s and preparing_s are medians; preparing (reading and augmenting faces) is a part of the
-    step. quartiles_s are those of the whole step. load: runnable tasks before, by the kernel.
+    step_s and preparing_s are medians; preparing is a part of the step: the time that it waits for
+    its faces, which are read and augmented then, or have been by workers. quartiles_s are those of
+    the whole step. load: runnable tasks before, by the kernel. flops_a_face: floating-point
+    operations of convolutions and matrix products, forwards and backwards. peak_flops: operations
+    a second of a large matrix product in the same precision, over all processes.
     """
 
     device: str
@@ -44,6 +54,14 @@ class Throughput:
     quartiles_s: tuple[float, float]
     preparing_s: float
     load: float
+    workers: int = 0
+    flops_a_face: float = 0.0
+    peak_flops: float = 0.0
+
+    @property
+    def share_of_peak(self) -> float:
+        """Part of the device's speed in matrix products that training reaches, 0..1."""
+        return self.faces_per_s * self.flops_a_face / self.peak_flops
 
     @property
     def faces_per_s(self) -> float:
@@ -99,7 +117,7 @@ def measure_throughput(recipe: Recipe, world: World, steps: int) -> Throughput:
         recipe,
         network=replace(recipe.network, weights=None, init_from=None),
         train=replace(recipe.train, batch={NAME: total}),
-        data={NAME: next(iter(recipe.data.values()))},
+        data={NAME: replace(next(iter(recipe.data.values())), blend={})},
         folds=None,
         texts=None,
         teacher=None,
@@ -115,14 +133,17 @@ def measure_throughput(recipe: Recipe, world: World, steps: int) -> Throughput:
         weight_decay=recipe.train.weight_decay,
         ema=recipe.train.ema,
     )
-    prepare_training(network, recipe.train)
     objective = make_objective(recipe, [source], None, world)
+    flops = _flops_a_face(network.train(), objective, source)
+    peak = world.size * _peak_flops(world, recipe.train.precision)
+    prepare_training(network, recipe.train)
     times = []
+    made = batches_of_steps(recipe, [source], world, range(WARM_UP + steps))
     for step in range(WARM_UP + steps):
         world.wait()
         started = perf_counter()
         network.train()
-        batches = make_batches(recipe, [source], recipe.train.batch, step, world.rank, world.size)
+        batches = next(made)
         prepared = perf_counter()
         accumulate(network, objective, batches, step)
         world.sum_gradients(network.parameters())
@@ -142,7 +163,36 @@ def measure_throughput(recipe: Recipe, world: World, steps: int) -> Throughput:
         quartiles_s=(float(np.quantile(whole, 0.25)), float(np.quantile(whole, 0.75))),
         preparing_s=float(np.median(preparing)),
         load=load,
+        workers=recipe.train.workers,
+        flops_a_face=flops,
+        peak_flops=peak,
     )
+
+
+def _flops_a_face(network: nn.Module, objective: Objective, source: RandomFaces) -> float:
+    """Floating-point operations of a face, forwards and backwards, counted over one batch."""
+    recipe = objective.recipe
+    batch = make_batches(recipe, [source], recipe.train.batch, 0)[0].to(objective.world.device)
+    with FlopCounterMode(display=False) as counter:
+        accumulate(network, objective, [batch], 0)
+    network.zero_grad(set_to_none=True)
+    return counter.get_total_flops() / len(batch.images)
+
+
+def _peak_flops(world: World, precision: Precision) -> float:
+    """Operations a second of a product of two large square matrices, the best of ten."""
+    side = LARGE_SIDE if world.device.type == "cuda" else SMALL_SIDE
+    kind = torch.bfloat16 if precision == "bf16" else torch.float32
+    factor = torch.ones(side, side, device=world.device, dtype=kind)
+    times = []
+    for _ in range(10):
+        world.wait()
+        started = perf_counter()
+        torch.matmul(factor, factor)
+        if world.device.type == "cuda":
+            torch.cuda.synchronize()
+        times.append(perf_counter() - started)
+    return float(2 * side**3 / min(times))
 
 
 def _describe(device: torch.device) -> str:

@@ -89,7 +89,7 @@ def test_a_shard_that_is_a_command_is_refused_before_it_runs(
 ) -> None:
     from distill.config import load_recipe
     from distill.mfa.errors import ShardError
-    from distill.training.shard_source import open_streams
+    from distill.training.sources.shards import open_streams
 
     made = tmp_path / "made"
     recipe = load_recipe(

@@ -39,7 +39,7 @@ from distill.mfa.records.schema import (
 from distill.training.distributed import join_world
 from distill.training.init import start_network
 from distill.training.loop import make_objective
-from distill.training.sources import training_sources
+from distill.training.sources.stored import training_sources
 from mf2_edge.facs import REGIONS
 from tests.helpers.tiny_teacher import prepared_teacher
 

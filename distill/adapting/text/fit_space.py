@@ -25,7 +25,7 @@ from tqdm import tqdm
 from distill.adapting.frozen import network_digest
 from distill.adapting.hidden import HiddenStates, hidden_states
 from distill.adapting.text.space import TextSpace, save_text_space
-from distill.config import TEXT_WIDTH, ConfigError, Recipe, TextConfig, load_recipe
+from distill.config import ConfigError, Recipe, TextConfig, load_recipe
 from distill.evaluation.protocols.recipe import emotion_accuracy, splits
 from distill.faces.augment import centre
 from distill.faces.batches import Source
@@ -34,7 +34,7 @@ from distill.language.zero_shot import grammar_directions, plain_directions
 from distill.parsers import text_space_parser
 from distill.training.losses.functions import alignment_loss
 from distill.training.optimizer import start_optimisation
-from distill.training.sources import load_source
+from distill.training.sources.stored import load_source
 from mf2_edge import FaceStateAnalyzer, load_bundle
 from mf2_edge.bundle.schema import AccuracySpec
 from mf2_edge.errors import Mf2EdgeError
@@ -136,7 +136,7 @@ def fit_text_space(
     units = np.concatenate([part.source.store.action_units[part.rows] for part in faces])
     flat = values.reshape(-1, width).astype(np.float32)
     mean, spread = flat.mean(axis=0), np.maximum(flat.std(axis=0), 1e-3)
-    layer = _Layer(width)
+    layer = _Layer(width, bank.vectors.shape[1])
     optimisation = start_optimisation(
         layer, lambda _: 3e-3, steps=STEPS, warmup=50, weight_decay=0.01, ema=0.99
     )
@@ -160,10 +160,10 @@ def fit_text_space(
 class _Layer(nn.Module):
     """A linear layer of low rank, with the scale and bias of the sigmoid loss."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, text_width: int) -> None:
         super().__init__()
         self.inner = nn.Linear(width, RANK, bias=False)
-        self.outer = nn.Linear(RANK, TEXT_WIDTH)
+        self.outer = nn.Linear(RANK, text_width)
         self.scale = nn.Parameter(torch.tensor(log(10.0)))
         self.bias = nn.Parameter(torch.tensor(-2.0))
 

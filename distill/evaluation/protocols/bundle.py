@@ -22,7 +22,7 @@ from distill.evaluation.protocols.held_out import held_out_parts
 from distill.evaluation.protocols.recipe import coded_accuracy
 from distill.evaluation.reports.schema import Evaluation, save_evaluation
 from distill.faces.store import load_store
-from distill.training.sources import evaluation_stores
+from distill.training.sources.stored import evaluation_stores
 from distill.training.trained import NetworkPrecision
 from mf2_edge.bundle.schema import AccuracySpec, Manifest
 

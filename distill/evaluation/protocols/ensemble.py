@@ -21,7 +21,8 @@ from distill.evaluation.protocols.recipe import part_accuracy, splits
 from distill.faces.batches import Batch, centre_tensor
 from distill.faces.store import FaceStore
 from distill.faces.views import views
-from distill.training.sources import Logits, evaluation_stores
+from distill.training.sources.stored import evaluation_stores
+from distill.training.sources.validation import Logits
 from distill.training.teachers.ensemble import load_members, open_ensemble
 from distill.training.teachers.outputs import Teacher
 from mf2_edge.bundle.schema import AccuracySpec

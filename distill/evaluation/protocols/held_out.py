@@ -26,7 +26,7 @@ from distill.evaluation.robustness.properties import property_reports
 from distill.evaluation.robustness.slices import SlicedPart, slice_report
 from distill.faces.augment import centre
 from distill.faces.store import FaceStore
-from distill.training.sources import evaluation_stores
+from distill.training.sources.stored import evaluation_stores
 from mf2_edge.bundle.schema import Manifest
 
 

@@ -14,7 +14,8 @@ from distill.evaluation.conditions import hard_labels, headline, machine, today
 from distill.evaluation.metrics.units import unit_metrics
 from distill.faces.store import FaceStore, load_faces
 from distill.training.checkpoint import load_network
-from distill.training.sources import predict, subject_folds
+from distill.training.sources.stored import subject_folds
+from distill.training.sources.validation import predict
 from distill.training.trained import NetworkPrecision, load_trained, network_file
 from mf2_edge.bundle.schema import AccuracySpec
 

@@ -21,7 +21,8 @@ from distill.evaluation.metrics.units import unit_metrics
 from distill.evaluation.protocols.label_reliability import measure_reliability
 from distill.evaluation.protocols.out_of_fold import action_unit_accuracy, out_of_fold_logits
 from distill.faces.store import FaceStore
-from distill.training.sources import evaluation_stores, predict
+from distill.training.sources.stored import evaluation_stores
+from distill.training.sources.validation import predict
 from distill.training.trained import load_trained, shipped_precisions
 from mf2_edge.bundle.schema import (
     AccuracySpec,

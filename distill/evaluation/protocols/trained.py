@@ -29,7 +29,8 @@ from distill.faces.store import FaceStore, load_faces
 from distill.training.distributed import join_world
 from distill.training.loop import train
 from distill.training.qat import quantize
-from distill.training.sources import predict, subject_folds
+from distill.training.sources.stored import subject_folds
+from distill.training.sources.validation import predict
 from distill.training.trained import load_trained, shipped_precisions
 from mf2_edge.bundle.schema import AccuracySpec
 from mf2_edge.io.atomic import write_json

@@ -26,7 +26,7 @@ from distill.language.zero_shot import (
 from distill.networks.features import FeatureNet
 from distill.networks.network import FaceStateNet
 from distill.training.checkpoint import load_network
-from distill.training.sources import predict
+from distill.training.sources.validation import predict
 from mf2_edge.bundle.schema import AccuracySpec, LabelAccuracy
 from mf2_edge.io.atomic import write_json
 

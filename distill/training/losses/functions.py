@@ -15,12 +15,12 @@ def emotion_loss(logits: Tensor, votes: Tensor, possible: Tensor, smoothing: flo
     `smoothing` (0..1) is shared among the possible ones.
     """
     known = ~torch.isnan(votes).any(dim=1)
-    if not known.any():
-        return logits.sum() * 0
-    logits, votes, possible = logits[known], votes[known], possible[known]
-    target = (1 - smoothing) * votes + smoothing * possible / possible.sum(dim=1, keepdim=True)
+    # Unknown rows count 0 rather than being left out: choosing rows would make a GPU wait.
+    shared = possible / possible.sum(dim=1, keepdim=True).clamp(min=1)
+    target = (1 - smoothing) * torch.nan_to_num(votes) + smoothing * shared
     log_p = F.log_softmax(logits.masked_fill(possible == 0, -1e4), dim=1)
-    return -(target * log_p * possible).sum(dim=1).mean()
+    loss = -(target * log_p * possible).sum(dim=1)
+    return (loss * known).sum() / known.sum().clamp(min=1)
 
 
 def masked_bce(logits: Tensor, labels: Tensor, positive_weight: Tensor | None = None) -> Tensor:

@@ -19,7 +19,7 @@ from distill.adapting.text import fit_space
 from distill.adapting.text import space as space_module
 from distill.adapting.text.fit_space import Faces, TextSpaceMetrics
 from distill.adapting.text.space import TextSpace, load_text_space, open_text_space, save_text_space
-from distill.config import TEXT_WIDTH, Recipe
+from distill.config import Recipe
 from distill.faces.augment import centre
 from distill.faces.batches import Source
 from distill.faces.store import load_store
@@ -164,6 +164,10 @@ def test_faces_are_laid_beside_the_sentences_that_are_true_of_them(recipe: Recip
     )
     read = space.read(torch.from_numpy(values[:, 0].astype(np.float32)))
     assert (read[:, :2].argmax(dim=1).numpy() == emotion).mean() > 0.95
+
+
+TEXT_WIDTH = 384
+"""Values of a vector of the built-in encoder."""
 
 
 def two_texts(recipe: Recipe) -> TextBank:

@@ -16,7 +16,7 @@ from distill.datasets.readers.disfa import DISFA_FOLDS
 from distill.evaluation.protocols.trained import ProtocolReport, run_protocol
 from distill.faces.store import load_faces
 from distill.training.checkpoint import load_network
-from distill.training.sources import load_source
+from distill.training.sources.stored import load_source
 from tests.helpers.dataset_trees import (
     affectnet_crops,
     bp4d_codes,

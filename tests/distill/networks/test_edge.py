@@ -28,7 +28,7 @@ from distill.training.init import start_network
 from distill.training.loop import make_objective, train
 from distill.training.losses.distillation import cosine_loss, normalised_mse
 from distill.training.losses.functions import dist_loss
-from distill.training.sources import training_sources
+from distill.training.sources.stored import training_sources
 from distill.training.teachers.find import find_teacher
 from tests.helpers.exported import lively_network
 from tests.helpers.tiny_training import RECIPE, SMALL, tiny_recipe, write_recipe

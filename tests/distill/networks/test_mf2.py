@@ -16,6 +16,7 @@ from distill.evaluation.protocols.out_of_fold import out_of_fold_logits
 from distill.evaluation.protocols.zero_shot import ZeroShotMetrics
 from distill.faces.batches import make_batches
 from distill.language import plain_words
+from distill.language import texts as texts_module
 from distill.language.texts import TextBank, compare, load_bank, make_bank
 from distill.networks.architectures import build_network
 from distill.networks.mf2 import MF2
@@ -25,7 +26,7 @@ from distill.training.distributed import join_world
 from distill.training.init import start_network
 from distill.training.loop import make_objective, train
 from distill.training.losses.functions import agreement_loss, alignment_loss
-from distill.training.sources import training_sources
+from distill.training.sources.stored import training_sources
 from tests.helpers.tiny_teacher import prepared_teacher
 from tests.helpers.tiny_training import RECIPE, write_recipe
 
@@ -127,6 +128,25 @@ def test_a_store_without_the_wanted_source_is_refused(recipe: Recipe) -> None:
     gpt = msgspec.structs.replace(recipe.texts, sources=("gpt",))
     with pytest.raises(ValueError, match="mfa build"):
         make_bank(other, gpt)
+
+
+def test_an_encoder_of_another_width_is_refused_until_the_recipe_says_it(
+    recipe: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An encoder of 16 values, in place of the built-in one of 384."""
+    assert recipe.texts is not None
+    narrow = lambda texts, _: np.eye(len(texts), 16, dtype=np.float32)  # noqa: E731
+    monkeypatch.setattr(texts_module, "encode_texts", narrow)
+    other = msgspec.structs.replace(recipe, name="narrow")
+    with pytest.raises(ValueError, match=r"network\.text_width is 384: set it to 16"):
+        make_bank(other, recipe.texts)
+    network = msgspec.structs.replace(recipe.network, text_width=16)
+    other = msgspec.structs.replace(other, network=network)
+    assert load_bank(make_bank(other, recipe.texts)).vectors.shape[1] == 16
+    with torch.inference_mode():
+        reading = build_network(other).eval().read(torch.randn(1, 3, 112, 112))  # type: ignore[operator]
+    assert reading.face_text.shape == (1, 16)
+    assert reading.unit_text.shape[2] == 16
 
 
 def test_unknown_units_and_emotions_make_a_text_neither_true_nor_false() -> None:

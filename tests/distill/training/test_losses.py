@@ -81,3 +81,21 @@ def test_faces_without_votes_are_skipped() -> None:
     assert emotion_loss(logits, votes, possible, 0.1) == emotion_loss(
         logits[:1], votes[:1], possible[:1], 0.1
     )
+
+
+def test_faces_without_an_emotion_count_nothing_in_its_mean() -> None:
+    """As if they were not there, and without a look at how many there are."""
+    torch.manual_seed(0)
+    logits = torch.randn(3, 4, requires_grad=True)
+    votes = torch.tensor([[0.5, 0.5, 0.0, 0.0], [NAN] * 4, [0.0, 0.0, 1.0, 0.0]])
+    possible = torch.tensor([[1.0, 1, 1, 0], [1, 1, 1, 1], [1, 1, 1, 1]])
+    loss = emotion_loss(logits, votes, possible, 0.1)
+    rows = [0, 2]
+    known = emotion_loss(logits[rows], votes[rows], possible[rows], 0.1)
+    assert loss.item() == pytest.approx(known.item(), rel=1e-6)
+    loss.backward()  # type: ignore[no-untyped-call]
+    assert logits.grad is not None
+    assert (logits.grad[1] == 0).all()
+    assert (logits.grad[rows] != 0).any(dim=1).all()
+    nothing = emotion_loss(logits, torch.full((3, 4), NAN), possible, 0.1)
+    assert nothing.item() == 0

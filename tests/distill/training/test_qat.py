@@ -23,7 +23,7 @@ from distill.prepare import prepare as prepare_faces
 from distill.training.checkpoint import CheckpointError, load_network
 from distill.training.loop import train
 from distill.training.qat import quantize
-from distill.training.sources import predict
+from distill.training.sources.validation import predict
 from distill.training.trained import load_trained, shipped_precisions
 from tests.helpers.exported import lively_network
 from tests.helpers.tiny_training import tiny_recipe, write_recipe

@@ -25,11 +25,11 @@ from distill.mfa.shards.index import layout_of
 from distill.mfa.shards.sample import find_faces
 from distill.mfa.shards.write import export
 from distill.prepare import prepare
-from distill.training import shard_source
 from distill.training.checkpoint import load_network
 from distill.training.loop import train
-from distill.training.shard_source import open_streams
-from distill.training.sources import load_source
+from distill.training.sources import shards as shard_sources
+from distill.training.sources.shards import open_streams
+from distill.training.sources.stored import load_source
 from tests.helpers.shard_server import serve
 from tests.helpers.tiny_training import tiny_recipe, write_recipe
 
@@ -169,7 +169,7 @@ def test_a_step_is_the_same_faces_for_any_number_of_processes(recipe: Recipe) ->
 def test_training_by_http_ends_with_the_same_weights(
     prepared: Recipe, shards: Path, trained: torch.Tensor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shard_source, "WAITS", (0.01, 0.02))
+    monkeypatch.setattr(shard_sources, "WAITS", (0.01, 0.02))
     cut = {"mfa-train-000001.tar"}  # once: the second attempt gets all of it
     with serve(shards, cut) as url:
         remote = streaming(prepared, url, name="http")
@@ -197,7 +197,7 @@ def test_training_killed_and_resumed_ends_bit_for_bit_the_same(
 def test_a_shard_that_is_missing_or_cut_off_is_named(
     prepared: Recipe, shards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shard_source, "WAITS", (0.01,))
+    monkeypatch.setattr(shard_sources, "WAITS", (0.01,))
     copy = shutil.copytree(shards, tmp_path / "copy")
     first, second = copy / "mfa-train-000000.tar", copy / "mfa-train-000001.tar"
     whole = second.read_bytes()

@@ -28,7 +28,7 @@ from distill.training.distributed import join_world
 from distill.training.init import start_network
 from distill.training.loop import make_objective, train
 from distill.training.losses.distillation import distillation_loss
-from distill.training.sources import training_sources
+from distill.training.sources.stored import training_sources
 from distill.training.teachers.bundle import open_bundle_teacher
 from distill.training.teachers.cache import CachedTeacher
 from distill.training.teachers.ensemble import load_members, open_ensemble

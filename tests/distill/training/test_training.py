@@ -31,7 +31,7 @@ from distill.training.checkpoint import (
 from distill.training.distributed import join_world
 from distill.training.init import start_network
 from distill.training.loop import make_objective, train
-from distill.training.sources import load_source, subject_folds, training_sources
+from distill.training.sources.stored import load_source, subject_folds, training_sources
 from mf2_edge.bundle.schema import CalibrationSpec, ReliabilitySpec
 from tests.helpers.tiny_training import tiny_recipe, write_recipe
 

@@ -1,0 +1,1 @@
+"""Where the faces of training steps come from: the cache, shards, processes that prepare them."""
