@@ -17,10 +17,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from exporters.bundle.staging import new_folder
 from exporters.errors import ConversionError
+from exporters.formats.coreml.package import SUFFIX, unzip_package
+from exporters.formats.coreml.vectors import OUTPUT, export_vectors
 from exporters.formats.onnx.convert import remove_notes
+from exporters.mil_reference.interpreter import MilReference
 from mf2_edge.bundle.head_schema import TaskFile, TaskHeadSpec
 from mf2_edge.bundle.loader import load_bundle
 from mf2_edge.bundle.schema import ArtifactFormat
@@ -83,16 +87,27 @@ def _compare(network: nn.Module, width: int, path: Path, kind: ArtifactFormat) -
     """Raise ConversionError unless the file's outputs are those of the network."""
     import torch
 
-    model = open_model(path.read_bytes(), kind)
     x = np.random.default_rng(0).normal(0, 1, (8, width)).astype(np.float32)
     with torch.inference_mode():
         expected = network(torch.from_numpy(x)).numpy()
-    found = np.concatenate([model.run(row[None])[0] for row in x])
+    found = np.concatenate(_run_coreml(path, x) if kind == "coreml" else _run(path, kind, x))
     difference = float(np.abs(found - expected).max())
     if not difference <= TOLERANCE:
         raise ConversionError(
             f"{path.name} differs from the head by {difference:.2g}; allowed: {TOLERANCE:.0e}"
         )
+
+
+def _run(path: Path, kind: ArtifactFormat, x: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+    model = open_model(path.read_bytes(), kind)
+    return [model.run(row[None])[0] for row in x]
+
+
+def _run_coreml(path: Path, x: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+    """What the program says, computed by the reference: Core ML itself runs on Apple's systems."""
+    with TemporaryDirectory() as folder:
+        model = MilReference(unzip_package(path, Path(folder)))
+        return [model.run_tensor(row[None])[OUTPUT] for row in x]
 
 
 def _tflite(network: nn.Module, width: int, path: Path) -> None:
@@ -124,6 +139,12 @@ def _executorch(network: nn.Module, width: int, path: Path) -> None:
     program = torch.export.export(kept, (torch.zeros(1, width),))
     edge = exir.to_edge_transform_and_lower(program, partitioner=[xnnpack.XnnpackPartitioner()])
     path.write_bytes(edge.to_executorch().buffer)
+
+
+def _coreml(network: nn.Module, width: int, path: Path) -> None:
+    from distill.adapting.exportable import keeps_int8
+
+    export_vectors(network, width, path, int8_weights=keeps_int8(network))
 
 
 def _onnx(network: nn.Module, width: int, path: Path) -> None:
@@ -181,5 +202,11 @@ _EXPORTS: Final[dict[ArtifactFormat, Callable[[nn.Module, int, Path], None]]] = 
     "tflite": _tflite,
     "executorch": _executorch,
     "onnx": _onnx,
+    "coreml": _coreml,
 }
-_SUFFIXES: Final = {"tflite": ".tflite", "executorch": ".pte", "onnx": ".onnx"}
+_SUFFIXES: Final = {
+    "tflite": ".tflite",
+    "executorch": ".pte",
+    "onnx": ".onnx",
+    "coreml": SUFFIX,
+}

@@ -1,4 +1,4 @@
-"""Image in, named outputs out."""
+"""Image or tensor in, named outputs out."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class MilReference:
     """The program of a saved `.mlpackage`; `run` is what Core ML's prediction would be."""
 
     def __init__(self, package: Path) -> None:
-        """Raises MilError if the package holds anything but a program with one image input."""
+        """Raises MilError if the package holds anything but a program with one input."""
         self.program: Program = read_program(package)
 
     def run(self, image: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
@@ -29,18 +29,27 @@ class MilReference:
         Raises UnknownOperatorError for an operation outside the table, MilError if the image does
         not fit or a result is not finite.
         """
-        import torch
-
         program = self.program
+        if program.order is None:
+            raise MilError(f"the program takes a tensor {list(program.shape)}, no image")
         _, channels, height, width = program.shape
         if image.shape != (height, width, channels) or image.dtype != np.uint8:
             raise MilError(
                 f"the image is {image.dtype} {list(image.shape)}; expected uint8 "
                 f"{[height, width, channels]}"
             )
-        ordered = image if program.is_rgb else image[..., ::-1]
-        pixels = np.ascontiguousarray(ordered.transpose(2, 0, 1)[None], dtype=np.float32)
-        values: dict[str, Value] = {**program.constants, program.image: torch.from_numpy(pixels)}
+        ordered = image if program.order == "RGB" else image[..., ::-1]
+        return self.run_tensor(ordered.transpose(2, 0, 1)[None].astype(np.float32))
+
+    def run_tensor(self, x: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+        """Outputs by name for the input as the program takes it, of its shape; raises as `run`."""
+        import torch
+
+        program = self.program
+        if x.shape != program.shape:
+            raise MilError(f"the input is {list(x.shape)}; expected {list(program.shape)}")
+        tensor = torch.from_numpy(np.ascontiguousarray(x))
+        values: dict[str, Value] = {**program.constants, program.input: tensor}
         with torch.inference_mode():
             for operation in program.operations:
                 inputs = {key: values[name] for key, name in operation.inputs.items()}

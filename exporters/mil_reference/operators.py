@@ -48,6 +48,17 @@ def _clip(inputs: Inputs) -> Tensor:
     return _tensor(inputs, "x").clamp(low, high)
 
 
+def _concat(inputs: Inputs) -> Tensor:
+    """`values/0`, `values/1` and so on, one after the other along an axis."""
+    import torch
+
+    if bool(_tensor(inputs, "interleave")):
+        raise MilError("concat that interleaves; expected one that does not")
+    count = sum(key.startswith("values/") for key in inputs)
+    values = [_tensor(inputs, f"values/{place}") for place in range(count)]
+    return torch.cat(values, dim=int(_tensor(inputs, "axis")))
+
+
 def _conv(inputs: Inputs) -> Tensor:
     """Cross-correlation of x [n, channels, H, W] with weight [out, channels / groups, kH, kW]."""
     from torch.nn import functional
@@ -73,10 +84,33 @@ def _conv(inputs: Inputs) -> Tensor:
     )
 
 
+def _gelu(inputs: Inputs) -> Tensor:
+    from torch.nn import functional
+
+    if inputs["mode"] != "EXACT":
+        raise MilError(f"gelu with mode {inputs['mode']}; expected EXACT")
+    return functional.gelu(_tensor(inputs, "x"))
+
+
+def _layer_norm(inputs: Inputs) -> Tensor:
+    """X normalised over its last axis, times gamma, plus beta."""
+    from torch.nn import functional
+
+    x = _tensor(inputs, "x")
+    if [axis % x.ndim for axis in _integers(inputs, "axes")] != [x.ndim - 1]:
+        raise MilError("layer_norm over other axes than the last")
+    gamma, beta = _tensor(inputs, "gamma"), _tensor(inputs, "beta")
+    return functional.layer_norm(x, x.shape[-1:], gamma, beta, float(_tensor(inputs, "epsilon")))
+
+
 def _linear(inputs: Inputs) -> Tensor:
     """X [..., in] times weight [out, in] transposed, plus bias [out]."""
     product = _tensor(inputs, "x") @ _tensor(inputs, "weight").T
     return product + _tensor(inputs, "bias") if "bias" in inputs else product
+
+
+def _maximum(inputs: Inputs) -> Tensor:
+    return _tensor(inputs, "x").maximum(_tensor(inputs, "y"))
 
 
 def _mul(inputs: Inputs) -> Tensor:
@@ -101,6 +135,16 @@ def _prelu(inputs: Inputs) -> Tensor:
     return torch.where(x > 0, x, x * alpha.reshape(1, -1, *[1] * (x.ndim - 2)))
 
 
+def _real_div(inputs: Inputs) -> Tensor:
+    return _tensor(inputs, "x") / _tensor(inputs, "y")
+
+
+def _reduce_l2_norm(inputs: Inputs) -> Tensor:
+    """The root of the sum of squares over some axes."""
+    x, axes = _tensor(inputs, "x"), _integers(inputs, "axes")
+    return x.square().sum(dim=axes, keepdim=bool(_tensor(inputs, "keep_dims"))).sqrt()
+
+
 def _reduce_mean(inputs: Inputs) -> Tensor:
     keep = bool(_tensor(inputs, "keep_dims"))
     return _tensor(inputs, "x").mean(dim=_integers(inputs, "axes"), keepdim=keep)
@@ -114,21 +158,72 @@ def _reshape(inputs: Inputs) -> Tensor:
     return _tensor(inputs, "x").reshape(_integers(inputs, "shape"))
 
 
+def _sigmoid(inputs: Inputs) -> Tensor:
+    return _tensor(inputs, "x").sigmoid()
+
+
+def _slice_by_index(inputs: Inputs) -> Tensor:
+    """X from `begin` to before `end`, every `stride`-th; to the border where a mask is true."""
+    x = _tensor(inputs, "x")
+    begin, end = _integers(inputs, "begin"), _integers(inputs, "end")
+    strides = _integers(inputs, "stride") if "stride" in inputs else [1] * x.ndim
+    from_border, to_border = (
+        _integers(inputs, key) if key in inputs else [0] * x.ndim
+        for key in ("begin_mask", "end_mask")
+    )
+    if min(strides) < 1 or "squeeze_mask" in inputs:
+        raise MilError("slice_by_index that goes backwards or drops axes")
+    return x[
+        tuple(
+            slice(None if from_border[a] else begin[a], None if to_border[a] else end[a], stride)
+            for a, stride in enumerate(strides)
+        )
+    ]
+
+
+def _split(inputs: Inputs) -> Tensor:
+    """The part at `place` of x, cut along an axis into `split_sizes`."""
+    import torch
+
+    axis = int(_tensor(inputs, "axis"))
+    parts = torch.split(_tensor(inputs, "x"), _integers(inputs, "split_sizes"), dim=axis)
+    return parts[int(_tensor(inputs, "place"))]
+
+
+def _sub(inputs: Inputs) -> Tensor:
+    return _tensor(inputs, "x") - _tensor(inputs, "y")
+
+
+def _tile(inputs: Inputs) -> Tensor:
+    return _tensor(inputs, "x").tile(_integers(inputs, "reps"))
+
+
 OPERATORS: Final[dict[str, Callable[[Inputs], Tensor]]] = {
     "add": _add,
     "cast": _cast,
     "clip": _clip,
+    "concat": _concat,
     "constexpr_affine_dequantize": constant_dequantize,
     "conv": _conv,
     "dequantize": dequantize,
+    "gelu": _gelu,
+    "layer_norm": _layer_norm,
     "linear": _linear,
+    "maximum": _maximum,
     "mul": _mul,
     "pad": _pad,
     "prelu": _prelu,
     "quantize": quantize,
+    "real_div": _real_div,
+    "reduce_l2_norm": _reduce_l2_norm,
     "reduce_mean": _reduce_mean,
     "relu": _relu,
     "reshape": _reshape,
+    "sigmoid": _sigmoid,
+    "slice_by_index": _slice_by_index,
+    "split": _split,
+    "sub": _sub,
+    "tile": _tile,
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +36,9 @@ _WIDE: Final = {
 class Operation:
     """One operation with one result; constants are results that were there before.
 
-    Those that it holds itself are named after it.
+    Those that it holds itself are named after it. Of an operation with several results, such as
+    `split`, there is one a result, whose parameter `place` says which; a parameter with several
+    values, such as `values` of `concat`, has one name for each, `values/0` and so on.
     """
 
     type: str
@@ -51,12 +53,12 @@ class Operation:
 class Program:
     """The function `main`."""
 
-    image: str
+    input: str
     """Name of the one input."""
-    is_rgb: bool
-    """Whether its channels are in the order red, green, blue; else blue, green, red."""
+    order: Literal["RGB", "BGR"] | None
+    """Order of an image's channels; None where the input is a tensor."""
     shape: tuple[int, ...]
-    """(1, 3, height, width)."""
+    """Of the input; (1, 3, height, width) of an image."""
     constants: Mapping[str, Value]
     operations: tuple[Operation, ...]
     outputs: tuple[str, ...]
@@ -64,18 +66,22 @@ class Program:
 
 def read_program(package: Path) -> Program:
     """Read a saved package; raises MilError if it holds something other than such a program."""
+    import torch
+
     ct = require("coremltools", extra="export")
     spec = ct.utils.load_spec(str(package))
     entries = spec.description.input
-    if len(entries) != 1 or entries[0].type.WhichOneof("Type") != "imageType":
-        raise MilError(f"{package.name} takes {[d.name for d in entries]}; expected one image")
+    if len(entries) != 1 or _kind(entries[0]) not in ("imageType", "multiArrayType"):
+        names = [each.name for each in entries]
+        raise MilError(f"{package.name} takes {names}; expected one image or one tensor")
     function = spec.mlProgram.functions["main"]
     block = function.block_specializations[function.opset]
     blobs = _Blobs(package)
-    constants, operations = {}, []
+    constants: dict[str, Value] = {}
+    operations: list[Operation] = []
     for entry in block.operations:
-        if len(entry.outputs) != 1 or entry.blocks:
-            raise MilError(f"operation {entry.type} has blocks or several results; expected one")
+        if entry.blocks:
+            raise MilError(f"operation {entry.type} has blocks; expected none")
         if entry.type == "const":
             constants[entry.outputs[0].name] = blobs.value(entry.attributes["val"])
         else:
@@ -83,11 +89,13 @@ def read_program(package: Path) -> Program:
             stored = {key: value for key, value in entry.attributes.items() if key != "name"}
             named = {key: f"{entry.outputs[0].name}/{key}" for key in stored}
             constants |= {named[key]: blobs.value(value) for key, value in stored.items()}
-            operations.append(_operation(entry, named))
-    image = entries[0].type.imageType
+            for place, output in enumerate(entry.outputs):
+                which = f"{output.name}/place"
+                constants[which] = torch.tensor(place)
+                operations.append(_operation(entry, output, named | {"place": which}))
     return Program(
-        image=entries[0].name,
-        is_rgb=image.ColorSpace.Name(image.colorSpace) == "RGB",
+        input=entries[0].name,
+        order=_order(entries[0]),
         shape=_shape(function.inputs[0].type.tensorType),
         constants=constants,
         operations=tuple(operations),
@@ -95,13 +103,25 @@ def read_program(package: Path) -> Program:
     )
 
 
-def _operation(entry: Any, stored: Mapping[str, str]) -> Operation:
+def _kind(entry: Any) -> str:
+    return str(entry.type.WhichOneof("Type"))
+
+
+def _order(entry: Any) -> Literal["RGB", "BGR"] | None:
+    if _kind(entry) != "imageType":
+        return None
+    image = entry.type.imageType
+    return "RGB" if image.ColorSpace.Name(image.colorSpace) == "RGB" else "BGR"
+
+
+def _operation(entry: Any, output: Any, stored: Mapping[str, str]) -> Operation:
     inputs = dict(stored)
     for parameter, argument in entry.inputs.items():
-        if len(argument.arguments) != 1 or not argument.arguments[0].name:
-            raise MilError(f"operation {entry.type}: {parameter} is not one named value")
-        inputs[parameter] = argument.arguments[0].name
-    (output,) = entry.outputs
+        names = [each.name for each in argument.arguments]
+        if not all(names):
+            raise MilError(f"operation {entry.type}: {parameter} is not made of named values")
+        several = {f"{parameter}/{place}": name for place, name in enumerate(names)}
+        inputs |= {parameter: names[0]} if len(names) == 1 else several
     return Operation(entry.type, inputs, output.name, _type(output.type.tensorType) == "FLOAT16")
 
 

@@ -158,6 +158,46 @@ def test_the_rest() -> None:
         same(execute("reduce_mean", inputs), x.mean(dim=(2, 3), keepdim=keep))
 
 
+def test_what_heads_are_made_of() -> None:
+    """Operations on vectors: cut and joined, gated, normalised."""
+    x, y = noise(2, 6), noise(2, 6) * 3
+    same(execute("sub", {"x": x, "y": y}), x - y)
+    same(execute("sigmoid", {"x": x}), nn.Sigmoid()(x))
+    same(execute("gelu", {"x": x, "mode": "EXACT"}), nn.GELU()(x))
+    layer = nn.LayerNorm(6, eps=1e-3)
+    nn.init.normal_(layer.weight)
+    nn.init.normal_(layer.bias)
+    inputs = {
+        "x": y,
+        "axes": integers(-1),
+        "gamma": layer.weight.detach(),
+        "beta": layer.bias.detach(),
+        "epsilon": torch.tensor(1e-3),
+    }
+    same(execute("layer_norm", inputs), layer(y).detach())
+    joined = {"values/0": x, "values/1": y, "axis": torch.tensor(1)}
+    joined["interleave"] = torch.tensor(False)
+    same(execute("concat", joined), torch.cat([x, y], dim=1))
+    cut = {"x": x, "axis": torch.tensor(1), "split_sizes": integers(1, 3, 2)}
+    for place, part in enumerate(torch.split(x, [1, 3, 2], dim=1)):
+        same(execute("split", cut | {"place": torch.tensor(place)}), part)
+
+
+def test_what_sentences_are_made_of() -> None:
+    """Operations that make a part of a vector one of unit length."""
+    x = noise(3, 8)
+    part = {"x": x, "begin": integers(0, 2), "end": integers(3, 7), "end_mask": integers(1, 0)}
+    same(execute("slice_by_index", part), x[:, 2:7])
+    same(execute("slice_by_index", part | {"stride": integers(2, 3)}), x[::2, 2:7:3])
+    masks = {"begin_mask": integers(0, 1), "end_mask": integers(1, 1)}
+    same(execute("slice_by_index", part | masks), x)
+    norm = {"x": x, "axes": integers(-1), "keep_dims": torch.tensor(True)}
+    same(execute("reduce_l2_norm", norm), x.norm(dim=1, keepdim=True))
+    same(execute("maximum", {"x": x, "y": torch.tensor(0.3)}), x.clamp(min=0.3))
+    same(execute("tile", {"x": x[:, :1], "reps": integers(1, 8)}), x[:, :1].expand(3, 8))
+    same(execute("real_div", {"x": x, "y": noise(3, 8)}), x / noise(3, 8))
+
+
 def test_an_unknown_operation_is_named() -> None:
     with pytest.raises(UnknownOperatorError, match=r"uses erf; expected one of add, cast"):
         execute("erf", {})
@@ -171,10 +211,22 @@ def test_an_unknown_operation_is_named() -> None:
         ("pad", {"mode": "reflect"}, "mode reflect"),
         ("cast", {"dtype": "int32"}, "cast to int32"),
         ("quantize", {"output_dtype": "int4"}, "quantize to int4"),
+        ("gelu", {"mode": "TANH_APPROXIMATION"}, "gelu with mode TANH"),
+        ("concat", {"interleave": torch.tensor(True)}, "concat that interleaves"),
+        ("layer_norm", {"axes": integers(1)}, "other axes than the last"),
+        (
+            "slice_by_index",
+            {
+                "begin": integers(0, 0, 0, 0),
+                "end": integers(1, 3, 2, 2),
+                "stride": integers(1, 1, 1, -1),
+            },
+            "goes backwards",
+        ),
     ],
 )
 def test_unknown_ways_of_known_operations_are_refused(
-    operation: str, change: dict[str, str], message: str
+    operation: str, change: dict[str, Any], message: str
 ) -> None:
     inputs = conv_inputs(nn.Conv2d(3, 3, 1), noise(1, 3, 2, 2), "valid", integers(0, 0, 0, 0))
     with pytest.raises(MilError, match=message):
