@@ -18,7 +18,7 @@ def load_figures() -> Figures:
 def counts_table() -> str:
     """Faces by data set and split, and why they were chosen."""
     figures = load_figures()
-    titles = {"fairface": "FairFace", "rafdb": "RAF-DB (basic)", "lfw": "LFW"}
+    titles = {"fairface": "FairFace", "rafdb": "RAF-DB (basic)", "lfw": "LFW", "ferplus": "FER+"}
     rows = []
     for name, splits in figures.faces.items():
         train, valid = splits.get("train", 0), splits.get("valid", 0)

@@ -38,7 +38,7 @@ Region = Literal["brows", "eyes", "nose", "mouth", "chin"]
 Emotion = Literal[
     "neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt"
 ]
-DataSet = Literal["fairface", "rafdb", "lfw"]
+DataSet = Literal["fairface", "rafdb", "lfw", "ferplus"]
 
 
 class CodesError(ValueError):
@@ -102,7 +102,8 @@ class CodedFace(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
 
     set: DataSet
     image: str
-    """Its name in its data set: `train/N.jpg`, `train_N.jpg`, LFW's file name."""
+    """Its name in its data set: `train/N.jpg`, `train_N.jpg`, LFW's file name,
+    `FER2013Train/ferN.png`."""
     chosen: str
     """Why it was coded. Rates of the world can be read from "balanced" and "random" alone."""
     coder_a: Coding

@@ -148,6 +148,13 @@ def test_splits_are_drawn_by_photograph_and_lfw_by_person() -> None:
     assert split_of("fairface", "val/1.jpg") == split_of("rafdb", "test_0001.jpg") == "test"
 
 
+def test_ferplus_keeps_its_own_parts() -> None:
+    """What its votes validate and test is not trained on here."""
+    for part in ("Train", "Valid", "Test"):
+        splits = {split_of("ferplus", f"FER2013{part}/fer{n:07d}.png") for n in range(50)}
+        assert splits == {part.lower()}
+
+
 def test_a_part_is_the_same_bytes_whatever_the_order(tmp_path: Path) -> None:
     faces = [
         face_of("train/10.jpg", coding_of({25: 1, 4: 2}, [12, 1])),

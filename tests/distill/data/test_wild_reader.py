@@ -102,6 +102,10 @@ def test_a_folder_of_data_sets_is_read_too_and_a_wrong_one_refused(
     write_face(tmp_path / "lfw/A_B_0001.jpg", 0)
     [face] = read_wild(open_tree(tmp_path))
     assert (face.name, face.subject) == ("lfw/A_B_0001.jpg", "A_B")
+    _shipped(monkeypatch, face_of("FER2013Valid/fer0028638.png", SMILE, set="ferplus"))
+    write_face(tmp_path / "ferplus/FER2013Valid/fer0028638.png", 0)
+    [face] = read_wild(open_tree(tmp_path))
+    assert (face.name, face.split) == ("ferplus/FER2013Valid/fer0028638.png", "valid")
     with pytest.raises(LayoutError, match="this is not MFA-wild"):
         list(read_wild(open_tree(tmp_path / "lfw")))
 
