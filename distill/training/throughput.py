@@ -176,7 +176,7 @@ def _flops_a_face(network: nn.Module, objective: Objective, source: RandomFaces)
     with FlopCounterMode(display=False) as counter:
         accumulate(network, objective, [batch], 0)
     network.zero_grad(set_to_none=True)
-    return counter.get_total_flops() / len(batch.images)
+    return float(counter.get_total_flops()) / len(batch.images)
 
 
 def _peak_flops(world: World, precision: Precision) -> float:
