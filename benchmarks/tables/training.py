@@ -44,7 +44,7 @@ def scale_table() -> str:
         ("faces", f"{report['faces']:,}, each seen {report['epochs']} times", "asked for"),
         *(
             (
-                f"phase 1, {run['what']}",
+                f"training, {run['what']}",
                 f"{run['hours']:,.1f} hours at {run['faces_per_s']:,.1f} faces/s",
                 f"{run['provenance']}: {run['basis']}",
             )
