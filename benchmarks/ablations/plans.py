@@ -11,13 +11,14 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from distill.config import DistillationConfig, Recipe
+from distill.config import Recipe
 from distill.datasets.tree import placed
 from distill.evaluation.metrics.scores import auc
 from distill.faces.store import load_faces
 from distill.language.zero_shot import grammar_directions, plain_directions, read_by_text
 from distill.networks.features import FeatureNet
 from distill.networks.network import FaceStateNet
+from distill.train_config import DistillationConfig
 from distill.training.sources.stored import evaluation_stores
 from distill.training.sources.validation import predict, validate
 

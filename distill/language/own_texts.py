@@ -18,13 +18,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from distill.config import Recipe, TextConfig
+from distill.config import Recipe
 from distill.faces.store import load_faces
 from distill.language.encode_text import digest_of, encode_texts
 from distill.language.texts import is_made_of
 from distill.mfa.prompt.template import describe_labels
 from distill.mfa.records.schema import CodedDescription, FaceLabels, Record
 from distill.mfa.records.store import open_store
+from distill.train_config import TextConfig
 from mf2_edge.facs import ACTION_UNIT_REGIONS, REGIONS
 from mf2_edge.io.atomic import replacing
 

@@ -16,10 +16,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from distill.config import Recipe, TextConfig
+from distill.config import Recipe
 from distill.language.encode_text import digest_of, encode_texts
 from distill.mfa.records.schema import Record
 from distill.mfa.records.store import open_store
+from distill.train_config import TextConfig
 from mf2_edge.io.atomic import replacing
 
 LEVELS: Final = ("au", "emotion", "face")

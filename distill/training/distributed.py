@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 from torch import distributed, nn
 
-from distill.config import Precision
+from distill.train_config import Precision
 
 logger = getLogger(__name__)
 

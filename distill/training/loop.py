@@ -15,12 +15,13 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from distill.config import Recipe, TrainConfig
+from distill.config import Recipe
 from distill.faces.batches import Batch, FaceSource, balance
 from distill.networks.activations import fade, to_relu
 from distill.networks.drop_path import add_drop_path
 from distill.networks.features import FeatureNet
 from distill.networks.network import FaceStateNet
+from distill.train_config import TrainConfig
 from distill.training.checkpoint import TRAINED, save_network
 from distill.training.distributed import World, join_world
 from distill.training.init import start_network

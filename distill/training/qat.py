@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from distill.config import QatConfig, Recipe
+from distill.config import Recipe
 from distill.faces.batches import FaceSource, Source, centre_tensor
 from distill.networks.fake_quantized import (
     convert,
@@ -27,6 +27,7 @@ from distill.networks.fake_quantized import (
     take_weights,
 )
 from distill.networks.network import FaceStateNet, channels_last
+from distill.train_config import QatConfig
 from distill.training.checkpoint import QUANTIZED, CheckpointError, load_network, save_network
 from distill.training.distributed import World, join_world
 from distill.training.loop import Steps, make_objective, run_steps

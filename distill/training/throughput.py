@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from distill.config import Precision, Recipe
+from distill.config import Recipe
 from distill.faces.batches import Face, make_batches
+from distill.train_config import Precision
 from distill.training.distributed import World
 from distill.training.init import start_network
 from distill.training.loop import accumulate, make_objective, prepare_training

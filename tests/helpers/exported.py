@@ -22,10 +22,11 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from distill.config import DistillationConfig, Recipe, load_recipe
+from distill.config import Recipe, load_recipe
 from distill.networks.architectures import build_network
 from distill.networks.fake_quantized import convert, prepare, save_program
 from distill.networks.network import FaceStateNet
+from distill.train_config import DistillationConfig
 from distill.training.checkpoint import save_network
 from exporters.__main__ import main
 from exporters.checks.faces import synthetic_faces

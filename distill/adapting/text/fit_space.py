@@ -25,13 +25,14 @@ from tqdm import tqdm
 from distill.adapting.frozen import network_digest
 from distill.adapting.hidden import HiddenStates, hidden_states
 from distill.adapting.text.space import TextSpace, save_text_space
-from distill.config import ConfigError, Recipe, TextConfig, load_recipe
+from distill.config import ConfigError, Recipe, load_recipe
 from distill.evaluation.protocols.recipe import emotion_accuracy, splits
 from distill.faces.augment import centre
 from distill.faces.batches import Source
 from distill.language.texts import TextBank, compare, load_bank, make_bank
 from distill.language.zero_shot import grammar_directions, plain_directions
 from distill.parsers import text_space_parser
+from distill.train_config import TextConfig
 from distill.training.losses.functions import alignment_loss
 from distill.training.optimizer import start_optimisation
 from distill.training.sources.stored import load_source

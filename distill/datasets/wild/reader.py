@@ -20,15 +20,17 @@ def read_wild(tree: Tree) -> Iterator[LabelledFace]:
 
     Looks for `fairface/train/N.jpg`, `rafdb/basic/Image/aligned/train_N_aligned.jpg`,
     `lfw/NAME.jpg` and `ferplus/FER2013Train/ferN.png`: a folder that holds the data sets, or a TOML
-    file that says where each is (see `distill.datasets.tree`). A unit is known where every coder decided alike; the distribution of
-    emotions has the runners-up. For ordinal and soft targets, regions and sentences take the names
-    to `find_codes` and the faces to `wild_targets`.
+    file that says where each is (see `distill.datasets.tree`). A unit is known where every coder
+    decided alike; the distribution of emotions has the runners-up. For ordinal and soft targets,
+    regions and sentences take the names to `find_codes` and the faces to `wild_targets`.
     """
     names = set(tree.names())
     codes = load_codes()
     found = [face for face in codes if face.name in names]
     if not found:
-        refuse("MFA-wild", "picture fairface/, rafdb/, lfw/ or ferplus/ of a coded face", sorted(names))
+        refuse(
+            "MFA-wild", "picture fairface/, rafdb/, lfw/ or ferplus/ of a coded face", sorted(names)
+        )
     if len(found) < len(codes):
         _log.warning(
             "%s of %s coded faces have no picture here", len(codes) - len(found), len(codes)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812  (the field's name for it)
 
-from distill.config import DistillationConfig
 from distill.networks.features import Features
+from distill.train_config import DistillationConfig
 from distill.training.losses.functions import agreement_loss
 from distill.training.teachers.outputs import TeacherOutputs
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812  (the field's name for it)
 
-from distill.config import Recipe, TextConfig
+from distill.config import Recipe
 from distill.faces.batches import Batch
 from distill.language.own_texts import (
     CHANGED,
@@ -24,6 +24,7 @@ from distill.language.own_texts import (
 from distill.language.texts import TextBank, compare, load_bank
 from distill.networks.features import Features
 from distill.networks.mf2 import MF2
+from distill.train_config import TextConfig
 from distill.training.losses.functions import alignment_loss
 from mf2_edge.facs import ACTION_UNIT_REGIONS, REGIONS
 

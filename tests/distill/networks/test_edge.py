@@ -12,7 +12,7 @@ from torch import nn
 
 from distill.adapting.frozen import open_frozen
 from distill.adapting.hidden import hidden_states
-from distill.config import ConfigError, DistillationConfig, Recipe, load_recipe
+from distill.config import ConfigError, Recipe, load_recipe
 from distill.ensemble_config import EnsembleConfig, ViewConfig
 from distill.faces.batches import Batch, centre_tensor, make_batches
 from distill.networks.activations import FadingPReLU, fade, start_fading, to_relu
@@ -21,6 +21,7 @@ from distill.networks.edge import EdgeNet
 from distill.networks.export_net import embedding_widths, export_network
 from distill.networks.network import FaceStateNet
 from distill.prepare import prepare
+from distill.train_config import DistillationConfig
 from distill.training.bundle_weights import copy_labelled
 from distill.training.checkpoint import TRAINED, load_network, save_network
 from distill.training.distributed import join_world

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from distill.config import ConfigError, Recipe, TextConfig, load_recipe
+from distill.config import ConfigError, Recipe, load_recipe
 from distill.evaluation.command import main as evaluate
 from distill.evaluation.metrics.scores import auc
 from distill.evaluation.protocols.out_of_fold import out_of_fold_logits
@@ -21,6 +21,7 @@ from distill.language.texts import TextBank, compare, load_bank, make_bank
 from distill.networks.architectures import build_network
 from distill.networks.mf2 import MF2
 from distill.networks.regions import region_priors
+from distill.train_config import TextConfig
 from distill.training.checkpoint import load_network
 from distill.training.distributed import join_world
 from distill.training.init import start_network

@@ -14,12 +14,13 @@ import msgspec
 import pytest
 import torch
 
-from distill.config import QatConfig, Recipe
+from distill.config import Recipe
 from distill.evaluation.calibrate import calibrate
 from distill.evaluation.protocols.recipe import evaluate
 from distill.faces.store import load_store
 from distill.networks.fake_quantized import convert, freeze_ranges, prepare
 from distill.prepare import prepare as prepare_faces
+from distill.train_config import QatConfig
 from distill.training.checkpoint import CheckpointError, load_network
 from distill.training.loop import train
 from distill.training.qat import quantize

@@ -14,7 +14,7 @@ import pytest
 import torch
 from torch import nn
 
-from distill.config import ConfigError, DistillationConfig, Recipe, load_recipe
+from distill.config import ConfigError, Recipe, load_recipe
 from distill.ensemble_config import EnsembleConfig, ViewConfig, load_ensemble
 from distill.evaluation.command import main as evaluate
 from distill.evaluation.protocols.ensemble import TeacherMetrics, evaluate_teacher
@@ -23,6 +23,7 @@ from distill.faces.views import views, zoom
 from distill.networks.architectures import build_network
 from distill.networks.edge import EdgeNet
 from distill.prepare import prepare
+from distill.train_config import DistillationConfig
 from distill.training.checkpoint import CheckpointError, load_network
 from distill.training.distributed import join_world
 from distill.training.init import start_network
