@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cache
+from dataclasses import dataclass, replace
+from functools import cache, lru_cache
+from logging import getLogger
 from pathlib import Path
 from typing import Any
 
@@ -17,52 +19,103 @@ from distill.datasets.tree import open_tree
 from distill.datasets.wild import MARKED, find_codes, wild_targets
 from distill.faces.pictures import Pictures, align_face
 from distill.faces.resumable import fill_rows, fingerprint
-from distill.faces.store import save_store
+from distill.faces.store import LABELS, FaceStore, load_faces, load_store, save_store
 from mf2_edge.bundle.schema import AlignmentSpec
 from mf2_edge.facs import REGIONS
 from mf2_edge.pipeline.detect import BlazeFaceDetector
 
 _UNALIGNED, _ALIGNED = 1, 2
+_log = getLogger(__name__)
 
 
 def prepare(recipe: Recipe, workers: int) -> None:
-    """Align every data set of a recipe that is not in the cache yet.
+    """Align every data set of a recipe that is not in the cache yet, or has other labels there.
 
-    A run that was killed goes on with the faces that are not aligned yet.
+    A run that was killed goes on with the faces that are not aligned yet. Faces that the cache has
+    under the same name are not aligned again. A data set whose files are gone keeps its cache.
     """
     for name, dataset in recipe.data.items():
         folder = recipe.cache_folder / name
-        if dataset.streamed or (folder / "labels.npz").is_file():
+        if dataset.streamed:
             continue
-        faces = list(READERS[dataset.reader](open_tree(Path(dataset.root))))
+        cached = load_faces(recipe, name) if (folder / LABELS).is_file() else None
+        try:
+            faces = list(READERS[dataset.reader](open_tree(Path(dataset.root))))
+        except FileNotFoundError:
+            if cached is None:
+                raise
+            continue
         if not faces:
             raise LayoutError(
                 f"{dataset.title} at {dataset.root} has labels, but no picture to them"
             )
-        _align_all(folder, faces, dataset, recipe, workers)
+        labels = _labels(faces, dataset, recipe)
+        if cached is not None and _same(cached, labels):
+            continue
+        if cached is not None:
+            _log.warning("%s: its faces or labels changed, they are prepared anew", dataset.title)
+        jobs = _jobs(faces, dataset, recipe, folder if cached is not None else None)
+        _align_all(folder, jobs, labels, workers)
+
+
+def _same(store: FaceStore, labels: Mapping[str, NDArray[Any]]) -> bool:
+    """Whether a store has these labels, face by face."""
+    return all(
+        np.array_equal(getattr(store, name), values, equal_nan=values.dtype.kind == "f")
+        for name, values in labels.items()
+    )
+
+
+@dataclass(frozen=True)
+class Job:
+    """A face that is to be aligned, or taken from a row of the store in a folder."""
+
+    face: LabelledFace
+    root: str
+    spec: AlignmentSpec
+    margin: int
+    kept: tuple[Path, int] | None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the aligned face."""
+        return (self.spec.height + 2 * self.margin, self.spec.width + 2 * self.margin, 3)
+
+
+def _jobs(
+    faces: Sequence[LabelledFace], dataset: DatasetConfig, recipe: Recipe, cached: Path | None
+) -> list[Job]:
+    """A job a face; `cached` is the folder of a store that may have some of them."""
+    fresh = [Job(face, dataset.root, recipe.alignment, recipe.margin, None) for face in faces]
+    if cached is None:
+        return fresh
+    store = load_store(cached)
+    if store.images.shape[1:] != fresh[0].shape:
+        return fresh
+    rows = {str(name): row for row, name in enumerate(store.names)}
+    return [
+        replace(job, kept=(cached, rows[job.face.identity])) if job.face.identity in rows else job
+        for job in fresh
+    ]
 
 
 def _align_all(
-    folder: Path,
-    faces: Sequence[LabelledFace],
-    dataset: DatasetConfig,
-    recipe: Recipe,
-    workers: int,
+    folder: Path, jobs: Sequence[Job], labels: Mapping[str, NDArray[Any]], workers: int
 ) -> None:
     """Write the store; aligned faces wait in a file beside it, not in memory."""
-    spec, margin = recipe.alignment, recipe.margin
-    key = fingerprint(dataset.root, spec, margin, *(face.identity for face in faces))
-    path = folder / f"aligning-{key}.npy"
+    first = jobs[0]
+    key = fingerprint(first.root, first.spec, first.margin, *(job.face.identity for job in jobs))
     rows = fill_rows(
         _align_one,
-        [(dataset.root, face, spec, margin) for face in faces],
-        path,
-        shape=(spec.height + 2 * margin, spec.width + 2 * margin, 3),
+        jobs,
+        folder / f"aligning-{key}.npy",
+        shape=first.shape,
         dtype=np.uint8,
         workers=workers,
         title=f"align {folder.name}",
     )
-    labels = _labels(faces, dataset, recipe)
+    # Whoever finds images and labels takes them for a pair: the former labels go first.
+    (folder / LABELS).unlink(missing_ok=True)
     # A sequence of rows to `save_store`, which copies them one by one.
     images: Any = rows.values
     save_store(folder, images, aligned=rows.marks == _ALIGNED, **labels)
@@ -70,19 +123,26 @@ def _align_all(
         leftover.unlink()
 
 
-def _align_one(
-    job: tuple[str, LabelledFace, AlignmentSpec, int],
-) -> tuple[NDArray[np.uint8], int]:
+def _align_one(job: Job) -> tuple[NDArray[np.uint8], int]:
     """One face as the analyzer would align it, with the margin kept."""
-    root, face, spec, margin = job
-    picture = _pictures(root).read(face)
-    aligned, found = align_face(picture, face, _detector(), spec, margin)
+    if job.kept is not None:
+        folder, row = job.kept
+        store = _store(folder, (folder / LABELS).stat().st_mtime_ns)
+        return store.images[row], _ALIGNED if store.aligned[row] else _UNALIGNED
+    picture = _pictures(job.root).read(job.face)
+    aligned, found = align_face(picture, job.face, _detector(), job.spec, job.margin)
     return aligned, _ALIGNED if found else _UNALIGNED
 
 
 @cache
 def _pictures(root: str) -> Pictures:
     return Pictures(Path(root))
+
+
+@lru_cache(maxsize=1)
+def _store(folder: Path, _: int) -> FaceStore:
+    """A store as it was at a time."""
+    return load_store(folder)
 
 
 @cache

@@ -19,6 +19,10 @@ UNDECIDED: Final = 0.5
 """Label of a unit that two coders contradict each other about."""
 
 
+LABELS: Final = "labels.npz"
+"""A store that has it is complete."""
+
+
 @dataclass(frozen=True)
 class FaceStore:
     """The faces of one data set, row by row. NaN in a label means unknown.
@@ -79,18 +83,18 @@ def save_store(folder: Path, images: Sequence[NDArray[np.uint8]], **labels: NDAr
     for row, image in enumerate(images):
         out[row] = image
     out.flush()
-    with replacing(folder / "labels.npz") as partial:
+    with replacing(folder / LABELS) as partial:
         np.savez(partial, allow_pickle=False, **labels)
 
 
 def load_store(folder: Path) -> FaceStore:
     """Open a store; raises FileNotFoundError saying how to make it."""
-    if not (folder / "labels.npz").is_file():
+    if not (folder / LABELS).is_file():
         raise FileNotFoundError(
             f"no aligned faces in {folder}: run `python -m distill prepare --config RECIPE` first"
         )
     images = np.load(folder / "images.npy", mmap_mode="r")
-    with np.load(folder / "labels.npz") as labels:
+    with np.load(folder / LABELS) as labels:
         return FaceStore(images=images, **{name: labels[name] for name in labels.files})
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from distill.config import DatasetConfig, Recipe, load_recipe
 from distill.datasets import LayoutError
-from distill.faces.store import FaceStore, load_store
+from distill.faces.store import LABELS, FaceStore, load_store
 from distill.prepare import prepare
 from mf2_edge.pipeline.align import align
 from mf2_edge.pipeline.detect import BlazeFaceDetector
@@ -119,3 +119,41 @@ def test_a_data_set_whose_pictures_are_elsewhere_is_refused(tmp_path: Path) -> N
     write_picture(tmp_path / "set/F001/T1/6.jpg")
     with pytest.raises(LayoutError, match="no picture to them"):
         _prepared(tmp_path, "bp4d")
+
+
+def test_a_changed_label_is_read_anew_and_its_face_not_aligned_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Two faces of which one is coded otherwise later, and a third that comes then."""
+    lines = ["image,subject,sequence,frame,emotion,action_units", "a.png,S1,1,apex,happy,12"]
+    write_text(tmp_path / "set/facs.csv", *lines, "b.png,S1,2,apex,sadness,4")
+    for name in ("a", "b"):
+        write_picture(tmp_path / f"set/{name}.png")
+    recipe, before = _prepared(tmp_path, "ckplus")
+    folder = recipe.cache_folder / "ckplus"
+    stamp = (folder / LABELS).stat().st_mtime_ns
+    prepare(recipe, workers=1)  # nothing changed
+    assert (folder / LABELS).stat().st_mtime_ns == stamp
+    marked = np.load(folder / "images.npy", mmap_mode="r+")
+    marked[1] = 7  # what no alignment gives: told apart from a face that is aligned again
+    marked.flush()
+    write_text(
+        tmp_path / "set/facs.csv",
+        *lines,
+        "b.png,S1,2,apex,sadness,4 15",
+        "c.png,S1,3,apex,sadness,4",
+    )
+    write_picture(tmp_path / "set/c.png")
+    prepare(recipe, workers=1)
+    after = load_store(folder)
+    assert "its faces or labels changed" in caplog.text
+    column = recipe.action_units.index("AU15")
+    assert after.names.tolist() == [*before.names.tolist(), "c.png"]
+    assert after.action_units[:, column].tolist() == [0, 1, 0]
+    assert (after.images[1] == 7).all()
+    assert not (after.images[2] == 7).all()
+    assert after.aligned.tolist()[:2] == before.aligned.tolist()
+    (tmp_path / "set/facs.csv").unlink()
+    (tmp_path / "set").rename(tmp_path / "away")
+    prepare(recipe, workers=1)  # the cache is all that is left, and stays
+    assert load_store(folder).names.tolist() == after.names.tolist()
