@@ -135,14 +135,17 @@ def test_a_killed_export_goes_on(
 ) -> None:
     out = tmp_path / "out"
     code = (
-        "import sys; from pathlib import Path; from distill.config import load_recipe\n"
+        "import sys, time; from pathlib import Path; from distill.config import load_recipe\n"
         "from distill.mfa.shards.sample import find_faces\n"
-        "from distill.mfa.shards.write import export\n"
+        "from distill.mfa.shards import write\n"
         "from distill.mfa.shards.index import layout_of\n"
         "from tests.helpers.mfa.records import random_records\n"
         "recipe = load_recipe(Path(sys.argv[1]))\n"
         f"samples = find_faces(random_records({COUNT}), recipe)\n"
-        "export(samples, layout_of(recipe), Path(sys.argv[2]), 10)"
+        # It waits behind its first shard: on a busy machine it could be done before it is killed.
+        "index = write.write_index\n"
+        "write.write_index = lambda *those: (index(*those), time.sleep(600))\n"
+        "write.export(samples, layout_of(recipe), Path(sys.argv[2]), 10)"
     )
     config = Path(recipe.runs) / "recipe.toml"
     run = subprocess.Popen([sys.executable, "-c", code, str(config), str(out)], cwd=ROOT)
