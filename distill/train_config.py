@@ -46,7 +46,7 @@ class TrainConfig(Part, frozen=True, kw_only=True):
     micro_batch: int
     """Faces that go through the network at once; small ones stay in a CPU's cache."""
     workers: int = 0
-    """Processes that read and augment faces ahead of the step; 0 leaves it to the training's."""
+    """Threads that read and augment faces ahead of the step; 0 leaves it to the training's own."""
     precision: Precision = "float32"
     """bf16 pays on GPUs; a CPU without matrix units gains nothing from it."""
     lr: float
@@ -95,7 +95,7 @@ class TrainConfig(Part, frozen=True, kw_only=True):
             if getattr(self, key) < 0:
                 raise ValueError(f"{key} is {getattr(self, key)}: expected steps; 0 for never")
         if self.workers < 0:
-            raise ValueError(f"workers is {self.workers}: expected 0 or more processes")
+            raise ValueError(f"workers is {self.workers}: expected 0 or more threads")
         if not 0 < self.layer_decay <= 1:
             raise ValueError(f"layer_decay is {self.layer_decay}: expected more than 0, up to 1")
         if not 0 <= self.drop_path < 1:

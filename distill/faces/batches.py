@@ -126,7 +126,7 @@ class Batch:
         return self._with(lambda values: values.to(device, non_blocking=True))
 
     def pin_memory(self) -> Batch:
-        """The same batch in memory that a GPU reads by itself; `DataLoader` calls it."""
+        """The same batch in memory that a GPU reads by itself."""
         return self._with(Tensor.pin_memory)
 
     def _with(self, change: Callable[[Tensor], Tensor]) -> Batch:

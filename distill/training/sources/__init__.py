@@ -1,1 +1,1 @@
-"""Where the faces of training steps come from: the cache, shards, processes that prepare them."""
+"""Where the faces of training steps come from: the cache, shards, threads that prepare them."""

@@ -115,11 +115,12 @@ class ShardStream:
         seed, epoch, number = wanted
         last = number + 1 == len(self._epoch(seed, epoch).buffers)
         following = (seed, epoch + 1, 0) if last else (seed, epoch, number + 1)
-        self._read = {
+        read = {
             place: self._read.get(place) or self._ahead.submit(self._load, place)
             for place in (wanted, following)
         }
-        return self._read[wanted].result()
+        self._read = read  # threads of other steps may put theirs in its place
+        return read[wanted].result()
 
     def _load(self, place: Place) -> list[Sample]:
         seed, epoch, number = place

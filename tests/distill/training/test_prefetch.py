@@ -84,7 +84,7 @@ def test_an_error_of_a_source_comes_as_it_is(recipe: Recipe, workers: int) -> No
 
 
 def test_fewer_than_no_workers_are_refused(recipe: Recipe) -> None:
-    with pytest.raises(ValueError, match="workers is -1: expected 0 or more processes"):
+    with pytest.raises(ValueError, match="workers is -1: expected 0 or more threads"):
         with_workers(recipe, -1).train.__post_init__()
 
 
