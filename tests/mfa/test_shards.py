@@ -149,7 +149,7 @@ def test_a_killed_export_goes_on(
     )
     config = Path(recipe.runs) / "recipe.toml"
     run = subprocess.Popen([sys.executable, "-c", code, str(config), str(out)], cwd=ROOT)
-    while not list(out.glob("mfa-*.tar")) and run.poll() is None:
+    while not (out / "index.json").is_file() and run.poll() is None:
         time.sleep(0.001)
     run.send_signal(signal.SIGKILL)
     assert run.wait() == -signal.SIGKILL  # it was at work
