@@ -6,7 +6,7 @@ from typing import Literal
 
 from distill.extended_toml import Part
 
-Precision = Literal["float32", "bf16"]
+TrainPrecision = Literal["float32", "bf16"]
 """What a forward pass computes in while training."""
 
 
@@ -47,7 +47,7 @@ class TrainConfig(Part, frozen=True, kw_only=True):
     """Faces that go through the network at once; small ones stay in a CPU's cache."""
     workers: int = 0
     """Threads that read and augment faces ahead of the step; 0 leaves it to the training's own."""
-    precision: Precision = "float32"
+    precision: TrainPrecision = "float32"
     """bf16 pays on GPUs; a CPU without matrix units gains nothing from it."""
     lr: float
     """Peak learning rate of the branches."""

@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 from torch import distributed, nn
 
-from distill.train_config import Precision
+from distill.train_config import TrainPrecision
 
 logger = getLogger(__name__)
 
@@ -36,7 +36,7 @@ class World:
         """Whether this process logs, validates and writes checkpoints."""
         return self.rank == 0
 
-    def check_precision(self, name: Precision) -> None:
+    def check_precision(self, name: TrainPrecision) -> None:
         """Warn of bf16 on a CPU without instructions for it, where it is many times slower."""
         if name == "bf16" and self.device.type == "cpu" and not cpu_has_bf16():
             logger.warning(
@@ -44,7 +44,7 @@ class World:
                 'float32: set train.precision = "float32"'
             )
 
-    def precision(self, name: Precision) -> AbstractContextManager[None]:
+    def precision(self, name: TrainPrecision) -> AbstractContextManager[None]:
         """Where a forward pass computes: in float32, or in bf16 where that loses nothing."""
         return torch.autocast(self.device.type, torch.bfloat16, enabled=name == "bf16")
 

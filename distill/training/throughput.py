@@ -19,7 +19,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from distill.config import Recipe
 from distill.faces.batches import Face, make_batches
-from distill.train_config import Precision
+from distill.train_config import TrainPrecision
 from distill.training.distributed import World
 from distill.training.init import start_network
 from distill.training.loop import accumulate, make_objective, prepare_training
@@ -180,7 +180,7 @@ def _flops_a_face(network: nn.Module, objective: Objective, source: RandomFaces)
     return float(counter.get_total_flops()) / len(batch.images)
 
 
-def _peak_flops(world: World, precision: Precision) -> float:
+def _peak_flops(world: World, precision: TrainPrecision) -> float:
     """Operations a second of a product of two large square matrices, the best of ten."""
     side = LARGE_SIDE if world.device.type == "cuda" else SMALL_SIDE
     kind = torch.bfloat16 if precision == "bf16" else torch.float32

@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 from exporters.errors import ConversionError
 from exporters.finder.network import STRIDES, Upsampling, YuNet
 from exporters.finder.resizable import make_resizable
-from exporters.formats.coreml.package import WEIGHTS as COREML_WEIGHTS
-from exporters.formats.coreml.package import zip_package
+from exporters.formats.coreml.package import taken_apart, zip_package
 from exporters.formats.executorch import check_delegation
 from exporters.formats.onnx.convert import OPSET
 from exporters.formats.tflite.graph import name_tensors, read_graph, write_graph
@@ -123,12 +122,7 @@ def export_coreml(path: Path, size: Size) -> None:
         compute_precision=ct.precision.FLOAT16,
         skip_model_load=True,
     )
-    with TemporaryDirectory() as folder:
-        raw = Path(folder) / "raw.mlpackage"
-        model.save(str(raw))
-        spec = ct.utils.load_spec(str(raw))
-        weights = (raw / "Data" / COREML_WEIGHTS).read_bytes()
-    spec.description.metadata.userDefined.pop("com.github.apple.coremltools.conversion_date", None)
+    spec, weights = taken_apart(model)
     zip_package(path, spec.SerializeToString(deterministic=True), weights)
 
 

@@ -90,9 +90,10 @@ def read_program(package: Path) -> Program:
             named = {key: f"{entry.outputs[0].name}/{key}" for key in stored}
             constants |= {named[key]: blobs.value(value) for key, value in stored.items()}
             for place, output in enumerate(entry.outputs):
-                which = f"{output.name}/place"
-                constants[which] = torch.tensor(place)
-                operations.append(_operation(entry, output, named | {"place": which}))
+                if len(entry.outputs) > 1:
+                    named["place"] = f"{output.name}/place"
+                    constants[named["place"]] = torch.tensor(place)
+                operations.append(_operation(entry, output, named))
     return Program(
         input=entries[0].name,
         order=_order(entries[0]),

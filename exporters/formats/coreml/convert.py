@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
 from exporters.errors import ConversionError, PackError
 from exporters.formats.coreml.int8 import OLDEST_IOS, check_integers
-from exporters.formats.coreml.package import WEIGHTS, zip_package
+from exporters.formats.coreml.package import taken_apart, zip_package
 from exporters.formats.metadata import file_metadata
 from exporters.formats.spec import ExportSource, Operators
 from mf2_edge.extras import require
@@ -102,11 +101,7 @@ def _export(source: ExportSource, path: Path, precision: Precision) -> Operators
         compute_precision=ct.precision.FLOAT32 if precision == "fp32" else ct.precision.FLOAT16,
         skip_model_load=True,
     )
-    with TemporaryDirectory() as folder:
-        raw = Path(folder) / "raw.mlpackage"
-        model.save(str(raw))
-        spec = ct.utils.load_spec(str(raw))
-        weights = (raw / "Data" / WEIGHTS).read_bytes()
+    spec, weights = taken_apart(model)
     _check_io(spec, source, path.name)
     if precision == "int8":
         check_integers(spec, path.name)
@@ -158,13 +153,12 @@ def _check_io(spec: Any, source: ExportSource, name: str) -> None:
 
 
 def _describe(spec: Any, manifest: Manifest) -> None:
-    """Put the manifest's facts into the model's description; leave out the day of conversion."""
+    """Put the manifest's facts into the model's description."""
     metadata: Mapping[str, str] = file_metadata(manifest)
     about = spec.description.metadata
     about.shortDescription = manifest.description
     about.versionString = manifest.version
     about.license = metadata["license"]
-    about.userDefined.pop("com.github.apple.coremltools.conversion_date", None)
     about.userDefined.update(metadata)
     size = manifest.input
     spec.description.input[

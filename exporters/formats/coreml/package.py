@@ -12,11 +12,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Final
+from tempfile import TemporaryDirectory
+from typing import Any, Final
 from uuid import UUID, uuid5
 from zipfile import ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 from exporters.errors import ConversionError
+from mf2_edge.extras import require
 from mf2_edge.io.atomic import replacing
 
 SUFFIX: Final = ".mlpackage.zip"
@@ -27,6 +29,18 @@ WEIGHTS: Final = "com.apple.CoreML/weights/weight.bin"
 
 _NAMESPACE: Final = UUID("2f3b1c34-64f5-5d1b-9d62-6a1f6e0f8f6d")
 _EPOCH: Final = (1980, 1, 1, 0, 0, 0)
+
+
+def taken_apart(model: Any) -> tuple[Any, bytes]:
+    """The specification and the weights of a model of coremltools, without the day it was made."""
+    ct = require("coremltools", extra="export")
+    with TemporaryDirectory() as folder:
+        raw = Path(folder) / "raw.mlpackage"
+        model.save(str(raw))
+        spec = ct.utils.load_spec(str(raw))
+        weights = (raw / "Data" / WEIGHTS).read_bytes()
+    spec.description.metadata.userDefined.pop("com.github.apple.coremltools.conversion_date", None)
+    return spec, weights
 
 
 def zip_package(path: Path, model: bytes, weights: bytes) -> None:

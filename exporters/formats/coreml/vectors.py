@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
-from exporters.formats.coreml.package import WEIGHTS, zip_package
+from exporters.formats.coreml.package import taken_apart, zip_package
 from mf2_edge.extras import require
 
 if TYPE_CHECKING:
@@ -44,10 +43,5 @@ def export_vectors(network: nn.Module, width: int, path: Path, *, int8_weights: 
         model = optimize.linear_quantize_weights(
             model, optimize.OptimizationConfig(global_config=symmetric)
         )
-    with TemporaryDirectory() as folder:
-        raw = Path(folder) / "raw.mlpackage"
-        model.save(str(raw))
-        spec = ct.utils.load_spec(str(raw))
-        weights = (raw / "Data" / WEIGHTS).read_bytes()
-    spec.description.metadata.userDefined.pop("com.github.apple.coremltools.conversion_date", None)
+    spec, weights = taken_apart(model)
     zip_package(path, spec.SerializeToString(deterministic=True), weights)
